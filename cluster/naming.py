@@ -1,0 +1,98 @@
+"""The one place that maps a node to its slot, pool, service and port.
+
+A node keeps the name it was born with; its role is what it is now. Nothing infers a role from a name.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from itertools import count
+
+from cluster.errors import RefusedError
+
+NODE_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}\Z")
+FIRST_PRIMARY = "primary"
+RESERVED = frozenset(
+    {
+        FIRST_PRIMARY,
+        "appdb",
+        "pgbouncer",
+        "psql",
+        "exporter",
+        "health",
+        "prometheus",
+        "alertmanager",
+        "grafana",
+        "cadvisor",
+        "backup",
+        "backups",
+        "localhost",
+        "postgres",
+        "template0",
+        "template1",
+    }
+)
+_NUMBERED = re.compile(r"replica([1-9][0-9]{0,4})\Z")
+_SLOT_SUFFIX = "_slot"
+
+
+def check_node_name(name: str) -> str:
+    """Return ``name`` if a replica may be called that.
+
+    Raises:
+        RefusedError: it is malformed, too long or reserved.
+    """
+    if not NODE_NAME.match(name):
+        raise RefusedError(
+            f"{name!r} cannot name a node",
+            "use a lower-case letter, then at most 30 of a-z, 0-9 and _",
+        )
+    if name in RESERVED:
+        raise RefusedError(f"{name!r} is reserved and cannot name a replica", "choose another name")
+    return name
+
+
+def slot_of(node: str) -> str:
+    """Name of the physical replication slot of ``node`` (``replica4`` → ``replica4_slot``)."""
+    return node + _SLOT_SUFFIX
+
+
+def node_of_slot(slot: str) -> str | None:
+    """The node a slot belongs to, or None if the slot is not one of ours."""
+    node = slot.removesuffix(_SLOT_SUFFIX)
+    return node if node != slot and NODE_NAME.match(node) else None
+
+
+def read_pool_of(node: str, database: str) -> str:
+    """PgBouncer pool that reads from one node (``replica4`` → ``appdb_read4``, ``blue`` → ``appdb_read_blue``)."""
+    numbered = _NUMBERED.match(node)
+    return f"{database}_read{numbered[1]}" if numbered else f"{database}_read_{node}"
+
+
+def node_of_read_pool(pool: str, database: str) -> str | None:
+    """The node a read pool reads from, or None if the pool is not one node's."""
+    tail = pool.removeprefix(f"{database}_read")
+    if tail == pool:
+        return None
+    if tail.startswith("_") and NODE_NAME.match(tail[1:]) and not _NUMBERED.match(tail[1:]):
+        return tail[1:]
+    return f"replica{tail}" if _NUMBERED.match(f"replica{tail}") else None
+
+
+def write_pools(database: str) -> tuple[str, str]:
+    """The pools that lead to the primary."""
+    return database, f"{database}_write"
+
+
+def shared_read_pool(database: str) -> str:
+    """The pool that spreads over all replicas."""
+    return f"{database}_read"
+
+
+def next_replica_name(taken: Collection[str]) -> str:
+    """Lowest free ``replicaN``."""
+    return next(name for n in count(1) if (name := f"replica{n}") not in taken)
+
+
+def replica_ports(first: int, reserved: Collection[int]) -> Iterator[int]:
+    """Host ports for replicas in order of their ordinal: up from ``first``, stepping over ``reserved``."""
+    return (port for port in range(first, 65536) if port not in reserved)

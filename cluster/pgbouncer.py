@@ -1,0 +1,60 @@
+"""PgBouncer's console: what it serves, how busy it is, and reloading it.
+
+Source of the columns: PgBouncer documentation, "Admin console".
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psycopg
+
+CONSOLE = "pgbouncer"
+"""Name of the console's database."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """One entry of [databases] with the counts of all its users: connections, and the longest wait in seconds."""
+
+    name: str
+    hosts: tuple[str, ...]
+    clients_active: int
+    clients_waiting: int
+    servers_active: int
+    servers_idle: int
+    max_wait: float
+    size: int
+    paused: bool
+    disabled: bool
+
+
+def read_pools(console: "psycopg.Connection[Any]") -> tuple[Pool, ...]:
+    """Every configured pool, busy or not."""
+    # The console is not SQL: these are its commands.
+    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if row["name"] != CONSOLE]
+    rows = console.execute("SHOW POOLS").fetchall()
+    return tuple(_pool(database, [row for row in rows if row["database"] == database["name"]]) for database in databases)
+
+
+def _pool(database: dict[str, Any], rows: list[dict[str, Any]]) -> Pool:
+    def total(column: str) -> int:
+        return sum(int(row[column]) for row in rows)
+
+    return Pool(
+        name=database["name"],
+        hosts=tuple((database["host"] or "").split(",")),
+        clients_active=total("cl_active"),
+        clients_waiting=total("cl_waiting"),
+        servers_active=total("sv_active"),
+        servers_idle=total("sv_idle"),
+        max_wait=max((int(row["maxwait"]) + int(row["maxwait_us"]) / 1e6 for row in rows), default=0.0),
+        size=int(database["pool_size"]),
+        paused=bool(int(database["paused"])),
+        disabled=bool(int(database["disabled"])),
+    )
+
+
+def reload(console: "psycopg.Connection[Any]") -> None:
+    """Take the configuration file and certificates up anew; no client notices."""
+    console.execute("RELOAD")

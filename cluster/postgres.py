@@ -1,0 +1,139 @@
+"""Talking to PostgreSQL: one way to connect, typed rows, errors in one line."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cluster import queries
+from cluster.errors import EnvironmentFault, WaitTimeout
+from cluster.settings import Settings
+from cluster.topology import Topology, host_ports
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import sql
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one server as one role. ``ca`` is the certificate its own is checked with."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    ca: Path
+    database: str = "postgres"
+    application: str = "pods"
+    connect_timeout: int = 5
+    statement_timeout: float = 30.0
+
+    def __repr__(self) -> str:
+        return f"Access({self.user}@{self.host}:{self.port}/{self.database})"
+
+
+def host_address(settings: Settings) -> str:
+    """Where this host reaches the published ports."""
+    return "127.0.0.1" if settings.bind in ("0.0.0.0", "127.0.0.1") else settings.bind  # noqa: S104 - compared, not bound
+
+
+def host_endpoint(settings: Settings, topology: Topology, service: str) -> tuple[str, int]:
+    """Address and port of a node or of ``pgbouncer``, from this host."""
+    return host_address(settings), host_ports(settings, topology)[service]
+
+
+@contextmanager
+def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Connection[Any]]":
+    """A connection in autocommit mode over verified TLS, closed at the end.
+
+    Args:
+        access: whom to connect to, and as whom.
+        console: the server is PgBouncer's console, which knows only the simple query protocol.
+
+    Raises:
+        EnvironmentFault: no connection; says to what and why.
+    """
+    import psycopg
+    from psycopg.rows import dict_row
+
+    options = "" if console else f"-c statement_timeout={int(access.statement_timeout * 1000)}"
+    try:
+        connection = psycopg.connect(
+            host=access.host,
+            port=access.port,
+            user=access.user,
+            password=access.password,
+            dbname=access.database,
+            sslmode="verify-full",
+            sslrootcert=str(access.ca),
+            connect_timeout=access.connect_timeout,
+            application_name=access.application,
+            options=options or None,
+            autocommit=True,
+            prepare_threshold=None,
+            row_factory=dict_row,
+            cursor_factory=psycopg.ClientCursor if console else psycopg.Cursor,
+        )
+    except psycopg.OperationalError as error:
+        raise EnvironmentFault(f"{access.host}:{access.port} does not let {access.user} in: {one_line(error)}") from None
+    with connection:
+        yield connection
+
+
+def one_line(error: Exception) -> str:
+    """A driver's message without its line breaks and repetitions."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def fetch_all(connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()) -> list[Row]:
+    """Rows of ``queries/<query>.sql``, each made by ``row(**columns)``."""
+    return [row(**columns) for columns in connection.execute(queries.get(query), params or None).fetchall()]
+
+
+def fetch_one(connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()) -> Row | None:
+    """The first row of ``queries/<query>.sql``, or None."""
+    rows = fetch_all(connection, query, row, params)
+    return rows[0] if rows else None
+
+
+def execute(connection: "psycopg.Connection[Any]", query: str, **parts: "sql.Composable | str") -> None:
+    """Run ``queries/<query>.sql``; a str part is an identifier, a Composable is put in as it is."""
+    from psycopg import sql
+
+    composed = {name: sql.Identifier(part) if isinstance(part, str) else part for name, part in parts.items()}
+    connection.execute(sql.SQL(queries.get(query)).format(**composed))
+
+
+def literal(value: str) -> "sql.Composable":
+    """A string constant for ``execute``."""
+    from psycopg import sql
+
+    return sql.Literal(value)
+
+
+def wait_until(check: Callable[[], str], *, timeout: float, what: str, hint: str, pause: float = 0.2) -> None:
+    """Call ``check`` until it returns "" (what it returns is what is still missing).
+
+    Args:
+        check: what is still missing, in words; "" when nothing is.
+        timeout: seconds.
+        what: names the thing awaited, for the error.
+        hint: what to do when it did not come.
+        pause: seconds between calls.
+
+    Raises:
+        WaitTimeout: still missing after ``timeout``; carries the last answer.
+    """
+    deadline = time.monotonic() + timeout
+    while missing := check():
+        if time.monotonic() > deadline:
+            raise WaitTimeout(f"{what} within {timeout:.0f} s: {missing}", hint)
+        time.sleep(pause)
+
+

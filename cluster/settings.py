@@ -1,0 +1,323 @@
+"""Every setting, declared once: its name, default, check and help.
+
+``.env`` and the process environment (which wins) become one frozen ``Settings``. ``.env.example`` and
+docs/reference/settings.md are made from the same declarations, and tests hold them together.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import UsageError
+from cluster.units import parse_size, postgres_size
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+HOME_VARIABLE = "PODS_HOME"
+_OURS = ("PODS_",)
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
+_DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
+AUTO = "auto"
+
+
+def _matching(pattern: re.Pattern[str], rule: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not pattern.match(text):
+            raise ValueError(rule)
+        return text
+
+    return check
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def check(text: str) -> int:
+        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"use a whole number from {low} to {high}")
+        return int(text)
+
+    return check
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if text not in choices:
+            raise ValueError("use one of " + ", ".join(choices))
+        return text
+
+    return check
+
+
+def _size_or_auto(low: str) -> Callable[[str], int | None]:
+    def check(text: str) -> int | None:
+        if text == AUTO:
+            return None
+        size = parse_size(text)
+        if size < parse_size(low):
+            raise ValueError(f"use {AUTO} or at least {low}")
+        return size
+
+    return check
+
+
+def _pool_size(text: str) -> int | None:
+    return None if text == AUTO else _whole(1, 10_000)(text)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("use an IP address of this host, such as 127.0.0.1") from None
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    return tuple(_network(part) for part in text.split(",") if part.strip())
+
+
+def _network(part: str) -> str:
+    part = part.strip()
+    if part in ("samenet", "all"):
+        return part
+    try:
+        return str(ipaddress.ip_network(part))
+    except ValueError:
+        raise ValueError("use samenet, all, or networks such as 10.0.0.0/8, with commas between") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        if not _DNS_NAME.match(name):
+            raise ValueError("use host names or addresses with commas between")
+    return names
+
+
+def _existing_file(text: str) -> str:
+    if text and not Path(text).is_file():
+        raise ValueError("no such file")
+    return text
+
+
+def _no_space(text: str) -> str:
+    if re.search(r"\s", text):
+        raise ValueError("use a value without spaces")
+    return text
+
+
+def _setting(default: str, parse: Callable[[str], Any], text: str, room: str) -> Any:
+    return field(metadata={"default": default, "parse": parse, "help": text, "room": room})
+
+
+_number = _matching(re.compile(r"\d+\Z"), "use a number")
+_CLUSTER, _PORTS, _POSTGRES, _POOL, _IMAGES, _TIME = (
+    "The cluster",
+    "Where it listens",
+    "PostgreSQL",
+    "PgBouncer",
+    "Images",
+    "Patience",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user asked for. Sizes are bytes, durations seconds; None means: derived (``auto``)."""
+
+    project: str = _setting(
+        "pods",
+        _matching(_PROJECT, "use at most 31 of a-z, 0-9, _ and -, beginning with a letter or digit"),
+        "Name of the cluster and of its Compose project; another name makes another cluster.",
+        _CLUSTER,
+    )
+    database: str = _setting(
+        "appdb", _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"), "The application's database; pools are named after it.", _CLUSTER
+    )
+    user: str = _setting(
+        "app", _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"), "The role that owns the database.", _CLUSTER
+    )
+    replicas: int = _setting("2", _whole(0, 30), "How many replicas the first `up` makes.", _CLUSTER)
+    bind: str = _setting("127.0.0.1", _address, "Address of this host on which the ports listen; 0.0.0.0 opens them to the network.", _PORTS)
+    primary_port: int = _setting("5440", _whole(1, 65535), "Host port of the primary.", _PORTS)
+    replica_port: int = _setting("5433", _whole(1, 65535), "Host port of the first replica; the others follow it.", _PORTS)
+    pgbouncer_port: int = _setting("6432", _whole(1, 65535), "Host port of PgBouncer.", _PORTS)
+    clients: tuple[str, ...] = _setting(
+        "samenet",
+        _networks,
+        "Networks the application may come from (pg_hba); samenet is this host and the cluster's own network.",
+        _PORTS,
+    )
+    tls_names: tuple[str, ...] = _setting(
+        "", _names, "More host names or addresses that the certificates shall be good for.", _PORTS
+    )
+    max_connections: int = _setting("100", _whole(25, 10_000), "max_connections of every node.", _POSTGRES)
+    shared_buffers: int | None = _setting(
+        AUTO, _size_or_auto("16MB"), "shared_buffers of every node; auto: a share of the host's memory.", _POSTGRES
+    )
+    work_mem: int | None = _setting(AUTO, _size_or_auto("1MB"), "work_mem; auto: from memory and connections.", _POSTGRES)
+    maintenance_work_mem: int | None = _setting(AUTO, _size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", _POSTGRES)
+    max_wal_size: int | None = _setting(AUTO, _size_or_auto("64MB"), "max_wal_size; auto: from free disk.", _POSTGRES)
+    wal_budget: int | None = _setting(
+        AUTO,
+        _size_or_auto("128MB"),
+        "max_slot_wal_keep_size: WAL kept for a replica that is away, before it must be cloned anew; auto: from free disk.",
+        _POSTGRES,
+    )
+    io_method: str = _setting(
+        AUTO, _one_of(AUTO, "io_uring", "worker", "sync"), "io_method; auto: io_uring where the host allows it, else worker.", _POSTGRES
+    )
+    max_clients: int = _setting("1000", _whole(10, 100_000), "Client connections PgBouncer accepts.", _POOL)
+    pool_size: int | None = _setting(
+        AUTO, _pool_size, "Server connections of each pool; auto: from max_connections.", _POOL
+    )
+    images: str = _setting(
+        AUTO,
+        _one_of(AUTO, "registry", "debian"),
+        "Base of the images: official ones from a registry, or built from the host's Debian archive; chosen once, at the first `up`.",
+        _IMAGES,
+    )
+    registry: str = _setting("", _no_space, "Prefix for official images when they come from a mirror, such as registry.example:5000/library/.", _IMAGES)
+    debian_suite: str = _setting(
+        "forky", _matching(re.compile(r"[a-z][a-z-]*\Z"), "use a Debian suite name"), "Debian suite the images are built from.", _IMAGES
+    )
+    debian_mirror: str = _setting("", _no_space, "Debian archive the images are built from; empty: the one this host's apt uses.", _IMAGES)
+    stale_mirror: str = _setting(
+        AUTO,
+        _one_of(AUTO, "true", "false"),
+        "Accept a Debian archive whose index is past its Valid-Until; auto: as this host's apt is told to.",
+        _IMAGES,
+    )
+    build_ca: str = _setting("", _existing_file, "CA bundle that builds trust, behind a TLS-inspecting proxy.", _IMAGES)
+    proxy: str = _setting("", _no_space, "HTTP proxy for builds.", _IMAGES)
+    start_timeout: int = _setting("300", _whole(5, 86_400), "Seconds a node may take to start, recover and stream.", _TIME)
+    stop_grace: int = _setting("120", _whole(5, 3_600), "Seconds PostgreSQL may take to stop before it is killed.", _TIME)
+
+
+def variable_of(name: str) -> str:
+    """Environment variable of a field (``primary_port`` → ``PODS_PRIMARY_PORT``)."""
+    return f"PODS_{name.upper()}"
+
+
+VARIABLES: Mapping[str, str] = {variable_of(f.name): f.name for f in fields(Settings)}
+
+
+def home_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where this cluster lives: its .env, data/, secrets/. ``PODS_HOME``, or the project's own folder."""
+    return Path(environ.get(HOME_VARIABLE) or PROJECT_ROOT).resolve()
+
+
+def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read ``home/.env`` and the environment.
+
+    Raises:
+        UsageError: an unknown setting, a malformed line or a value out of range; names all of it.
+    """
+    sources = [*_from_file(home / ".env"), *_from_environ(environ)]
+    chosen: dict[str, tuple[str, str]] = {}
+    for where, variable, text in sources:
+        if variable not in VARIABLES:
+            raise UsageError(f"unknown setting {variable} ({where})", _did_you_mean(variable))
+        chosen[variable] = (where, text)
+    settings = Settings(**{f.name: _parse(f, chosen) for f in fields(Settings)})
+    _check_together(settings)
+    return settings
+
+
+def _parse(declared: Any, chosen: Mapping[str, tuple[str, str]]) -> Any:
+    variable = variable_of(declared.name)
+    where, text = chosen.get(variable, ("default", declared.metadata["default"]))
+    try:
+        return declared.metadata["parse"](text.strip())
+    except ValueError as error:
+        raise UsageError(f"{variable}={text!r} is not valid ({where})", str(error)) from None
+
+
+def _check_together(settings: Settings) -> None:
+    ports = {"PODS_PRIMARY_PORT": settings.primary_port, "PODS_PGBOUNCER_PORT": settings.pgbouncer_port}
+    if settings.replicas:
+        ports["PODS_REPLICA_PORT"] = settings.replica_port
+    for variable, port in ports.items():
+        twin = next((v for v, p in ports.items() if p == port and v != variable), None)
+        if twin:
+            raise UsageError(f"{variable} and {twin} are both {port}", "give each its own port in .env")
+    if settings.user in ("postgres", "replicator", "monitor", "pooler", "pods_admin") or settings.user.startswith("pg_"):
+        raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
+    if settings.database in ("postgres", "template0", "template1", "pgbouncer", "replication", "all"):
+        raise UsageError(f"PODS_DATABASE={settings.database!r} is reserved", "choose another name")
+
+
+def _from_file(path: Path) -> Iterable[tuple[str, str, str]]:
+    if not path.exists():
+        return
+    from dotenv.parser import parse_stream
+
+    try:
+        with path.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", "make it a UTF-8 text file that you may read") from None
+    for binding in bindings:
+        where = f"{path.name} line {_line_of(binding)}"
+        if binding.error:
+            raise UsageError(f"{where} is not a setting: {binding.original.string.strip()!r}", "write NAME=value, or # before a comment")
+        if binding.key is not None and not binding.key.startswith("COMPOSE_"):
+            yield where, binding.key, binding.value or ""
+
+
+def _line_of(binding: Any) -> int:
+    """A binding begins with the blank lines before it; count them out."""
+    text = binding.original.string
+    return int(binding.original.line) + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+    for variable in sorted(environ):
+        if variable.startswith(_OURS) and variable != HOME_VARIABLE:
+            yield "environment", variable, environ[variable]
+
+
+def _did_you_mean(variable: str) -> str:
+    close = difflib.get_close_matches(variable, VARIABLES, n=1)
+    return f"did you mean {close[0]}?" if close else "see docs/reference/settings.md for those there are"
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in .env."""
+    if value is None:
+        return AUTO
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def example_env() -> str:
+    """The text of .env.example."""
+    lines = [
+        "# Settings of PODS. Copy to .env and uncomment what you change; every default serves as it is.",
+        "# Passwords are not here: they are generated into secrets/. Made by `nox -s docs -- --write-changes`.",
+    ]
+    room = ""
+    for declared in fields(Settings):
+        if declared.metadata["room"] != room:
+            room = declared.metadata["room"]
+            lines += ["", f"# --- {room} ---"]
+        lines += [f"# {declared.metadata['help']}", f"#{variable_of(declared.name)}={declared.metadata['default']}"]
+    return "\n".join(lines) + "\n"
+
+
+def settings_reference() -> str:
+    """The table rows of docs/reference/settings.md."""
+    lines: list[str] = []
+    room = ""
+    for declared in fields(Settings):
+        if declared.metadata["room"] != room:
+            room = declared.metadata["room"]
+            lines += ["", f"## {room}", "", "| setting | default | what it does |", "|---|---|---|"]
+        default = declared.metadata["default"] or "(empty)"
+        lines.append(f"| `{variable_of(declared.name)}` | `{default}` | {declared.metadata['help']} |")
+    return "\n".join(lines).strip() + "\n"
+
+
+__all__ = ["PROJECT_ROOT", "VARIABLES", "Settings", "example_env", "home_directory", "load_settings", "postgres_size", "settings_reference", "shown", "variable_of"]

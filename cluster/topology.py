@@ -1,0 +1,196 @@
+"""The desired cluster: which nodes there shall be and which of them is the primary.
+
+Lives in ``data/topology.json``: small, whole, replaced atomically. Everything else (Compose file, PostgreSQL and
+PgBouncer configuration) is rendered from it and the settings. What PostgreSQL and Docker say *is* never stored here.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from cluster.errors import EnvironmentFault, RefusedError
+from cluster.naming import FIRST_PRIMARY, NODE_NAME, check_node_name, next_replica_name, replica_ports
+from cluster.settings import Settings
+
+FORMAT = 1
+Role = Literal["primary", "replica"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One PostgreSQL server. ``ordinal`` 0 is the first primary; the others count up and give the host port."""
+
+    name: str
+    ordinal: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """What the derived settings were derived from, at the first `up`: bytes of memory, bytes of free disk, nodes."""
+
+    memory: int
+    disk: int
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """The nodes in order of their ordinals, the primary's name, and what was decided once.
+
+    ``system_identifier`` is PostgreSQL's own, empty until the primary's data was made: from then on data that does
+    not carry it is never started and an empty directory is never initialised again.
+    ``image_base`` is the base image, empty until chosen at the first `up`.
+    """
+
+    project: str
+    nodes: tuple[Node, ...]
+    primary: str
+    sizing: Sizing
+    image_source: str = ""
+    image_base: str = ""
+    system_identifier: str = ""
+
+    @classmethod
+    def first(cls, settings: Settings, sizing: Sizing) -> Self:
+        """The cluster of the first `up`: a primary and the configured number of replicas."""
+        nodes = (Node(name=FIRST_PRIMARY, ordinal=0),)
+        made = cls(project=settings.project, nodes=nodes, primary=FIRST_PRIMARY, sizing=sizing)
+        for _ in range(settings.replicas):
+            made = made.add()
+        return made
+
+    @property
+    def replicas(self) -> tuple[Node, ...]:
+        """All nodes but the primary."""
+        return tuple(node for node in self.nodes if node.name != self.primary)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every node's name."""
+        return tuple(node.name for node in self.nodes)
+
+    def role(self, name: str) -> Role:
+        """The role ``name`` shall have."""
+        return "primary" if name == self.primary else "replica"
+
+    def node(self, name: str) -> Node:
+        """The node called ``name``.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise RefusedError(f"there is no node {name!r}", "the nodes are: " + ", ".join(self.names))
+
+    def add(self, name: str | None = None) -> Self:
+        """This topology with one more replica: ``name``, or the lowest free ``replicaN``.
+
+        Raises:
+            RefusedError: the name is taken, reserved or malformed.
+        """
+        name = check_node_name(name or next_replica_name(self.names))
+        if name in self.names:
+            raise RefusedError(f"there is a node {name!r} already", "choose another name")
+        taken = {node.ordinal for node in self.nodes}
+        ordinal = next(n for n in range(1, len(taken) + 1) if n not in taken)
+        nodes = sorted((*self.nodes, Node(name=name, ordinal=ordinal)), key=lambda node: node.ordinal)
+        return replace(self, nodes=tuple(nodes))
+
+
+def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
+    """Host port of every node and of ``pgbouncer``."""
+    reserved = {settings.primary_port, settings.pgbouncer_port}
+    highest = max(node.ordinal for node in topology.nodes)
+    ordered = list(islice(replica_ports(settings.replica_port, reserved), highest))
+    ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in topology.nodes}
+    return {**ports, "pgbouncer": settings.pgbouncer_port}
+
+
+def dump(topology: Topology) -> str:
+    """The text of ``topology.json``."""
+    return json.dumps({"format": FORMAT, **asdict(topology)}, indent=2) + "\n"
+
+
+def parse(text: str) -> Topology:
+    """Read what ``dump`` wrote.
+
+    Raises:
+        ValueError: it is not that; says what is wrong.
+    """
+    raw = json.loads(text)
+    if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
+        raise ValueError(f"not a topology of format {FORMAT}")
+    try:
+        nodes = tuple(Node(**node) for node in raw.pop("nodes"))
+        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), **raw)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a field is missing or unknown: {error}") from None
+    for problem in _problems(topology):
+        raise ValueError(problem)
+    return topology
+
+
+def _problems(topology: Topology) -> Iterator[str]:
+    names: list[Any] = [node.name for node in topology.nodes]
+    ordinals: list[Any] = [node.ordinal for node in topology.nodes]
+    if not all(isinstance(name, str) and NODE_NAME.match(name) for name in names):
+        yield "a node has a bad name"
+    elif len(set(names)) != len(names):
+        yield "two nodes have one name"
+    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals) or len(set(ordinals)) != len(ordinals):
+        yield "two nodes have one ordinal, or one has none"
+    elif topology.primary not in names:
+        yield "the primary is not among the nodes"
+
+
+def load(path: Path) -> Topology | None:
+    """The topology in ``path``, or None where there is no such file.
+
+    Raises:
+        RefusedError: it is corrupt; a copy is put beside it and it is left as it is.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFault(f"{path} cannot be read: {error}") from None
+    try:
+        return parse(text)
+    except ValueError as error:
+        aside = path.with_suffix(".corrupt.json")
+        if not aside.exists():
+            aside.write_text(text, encoding="utf-8")
+        raise RefusedError(
+            f"{path} is corrupt: {error}", f"nothing was changed; a copy is in {aside.name}: mend the file, or restore it from rendered/topology.json"
+        ) from None
+
+
+def save(path: Path, topology: Topology) -> None:
+    """Write the topology whole, or not at all."""
+    write_atomically(path, dump(topology))
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
+    """Replace ``path`` by ``text``: a reader sees the old file or the new one, and a power cut leaves one of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), mode)
+        if owner is not None:
+            os.fchown(stream.fileno(), *owner)
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

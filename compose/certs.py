@@ -1,0 +1,181 @@
+"""The project's own certificate authority, and a certificate for every server it runs.
+
+Directories, not files, are mounted into containers: a renewed certificate is a rename inside one, which a file mount
+would not follow. Keys are EC P-256; a certificate lives a year and is renewed when less than 30 days are left.
+"""
+
+import ipaddress
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.topology import write_atomically
+from compose.home import Home, service_user
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.x509 import Certificate, CertificateBuilder, GeneralName
+
+CA_LIFE = timedelta(days=3650)
+LIFE = timedelta(days=365)
+RENEW_BEFORE = timedelta(days=30)
+_BACKDATE = timedelta(hours=1)
+"""Hosts and containers whose clocks differ a little still accept a certificate just made."""
+
+
+def ensure(home: Home, services: Sequence[str], names: Iterable[str], *, renew: bool = False, project: str = "pods") -> list[str]:
+    """Make the CA and certificates that are missing, expiring, or not good for ``names``; return whose were made.
+
+    Args:
+        home: the cluster's home.
+        services: the servers, by network name; each gets ``secrets/tls/<service>/``.
+        names: further host names and addresses that every certificate shall hold.
+        renew: make every certificate anew (the CA stays).
+        project: names the CA.
+    """
+    home.tls.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _current(home.ca, ()) or not _ca_key(home).exists():
+        _make_ca(home, project)
+        renew = True
+    made = []
+    for service in services:
+        wanted = [service, "localhost", "127.0.0.1", *names]
+        if renew or not _current(home.tls / service / "server.crt", wanted) or not _same_ca(home, service):
+            _make_certificate(home, service, wanted)
+            made.append(service)
+    return made
+
+
+def expires(path: Path) -> datetime | None:
+    """When the certificate in ``path`` ends (UTC), or None where there is none that can be read."""
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return None
+
+
+def _ca_key(home: Home) -> Path:
+    return home.tls / "ca.key"
+
+
+def _current(path: Path, names: Sequence[str]) -> bool:
+    from cryptography import x509
+
+    ends = expires(path)
+    if ends is None or ends - datetime.now(UTC) < RENEW_BEFORE:
+        return False
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    return not names or _held(certificate) >= set(names)
+
+
+def _held(certificate: "Certificate") -> set[str]:
+    from cryptography import x509
+
+    held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return {str(name.value) for name in held}
+
+
+def _same_ca(home: Home, service: str) -> bool:
+    copy = home.tls / service / "ca.crt"
+    return copy.exists() and copy.read_bytes() == home.ca.read_bytes() and (home.tls / service / "server.key").exists()
+
+
+def _make_ca(home: Home, project: str) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(f"PODS CA of {project}")
+    usage = x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    builder = _builder(name, name, key, CA_LIFE).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).add_extension(usage, critical=True)
+    _write_pair(home.tls, "ca", key, builder, key, owner=None)
+
+
+def _make_certificate(home: Home, service: str, names: Sequence[str]) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    ca = x509.load_pem_x509_certificate(home.ca.read_bytes())
+    ca_key = serialization.load_pem_private_key(_ca_key(home).read_bytes(), password=None)
+    assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_name(service), ca.subject, key, LIFE)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([_general(name) for name in dict.fromkeys(names)]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+    )
+    directory = home.tls / service
+    directory.mkdir(mode=0o700, exist_ok=True)
+    owner = service_user() if os.geteuid() == 0 else None
+    if owner:
+        os.chown(directory, *owner)
+    write_atomically(directory / "ca.crt", home.ca.read_text(), 0o644, owner)
+    _write_pair(directory, "server", key, builder, ca_key, owner)
+
+
+def _builder(subject: object, issuer: object, key: "EllipticCurvePrivateKey", life: timedelta) -> "CertificateBuilder":
+    from cryptography import x509
+
+    assert isinstance(subject, x509.Name)
+    assert isinstance(issuer, x509.Name)
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BACKDATE)
+        .not_valid_after(now + life)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _name(common: str) -> object:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def _general(name: str) -> "GeneralName":
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _write_pair(
+    directory: Path,
+    stem: str,
+    key: "EllipticCurvePrivateKey",
+    builder: "CertificateBuilder",
+    signer: "EllipticCurvePrivateKey",
+    owner: tuple[int, int] | None,
+) -> None:
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    certificate = builder.sign(signer, hashes.SHA256())
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_atomically(directory / f"{stem}.key", pem.decode(), 0o600, owner)
+    write_atomically(directory / f"{stem}.crt", certificate.public_bytes(serialization.Encoding.PEM).decode(), 0o644, owner)

@@ -1,0 +1,61 @@
+"""Looking at configuration without changing it."""
+
+import difflib
+
+from cluster.settings import Settings
+from cluster.topology import Topology, load
+from compose import build, preflight, secrets
+from compose.home import Home, service_user
+from compose.render import files
+from compose.render.postgres import fixed_parameters
+from compose.render.stack import Concrete
+from compose.stack import open_home
+
+
+def check_configuration() -> list[str]:
+    """Check all that can be checked at rest; return what was found good, in lines.
+
+    Raises:
+        PodsError: the first thing that is wrong.
+    """
+    home, settings = open_home()
+    told = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
+    topology = load(home.topology)
+    if topology is None:
+        return [*told, "no cluster yet: nothing else to check"]
+    preflight.check_data(home, topology)
+    secrets.read(home)
+    told += [f"topology: {', '.join(topology.names)}", "secrets: present, closed to others", "data: this cluster's, PostgreSQL 18"]
+    overridden = _overridden(home, topology)
+    if overridden:
+        told.append("config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden))
+    differing = files.changes(home, _rendered(home, settings, topology))
+    told.append("generated files: " + ("as they should be" if not differing else f"{len(differing)} differ; see inv config.render --diff, and inv up"))
+    return told
+
+
+def rendered_text(*, diff: bool) -> str:
+    """All generated files one after the other, or a unified diff against the disk."""
+    home, settings = open_home()
+    topology = load(home.topology) or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
+    rendered = _rendered(home, settings, topology)
+    if not diff:
+        return "".join(f"### {name}\n{text}\n" for name, text in rendered.items())
+    return "".join(_diff(name, *pair) for name, pair in files.changes(home, rendered).items())
+
+
+def _diff(name: str, old: str, new: str) -> str:
+    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), f"on disk/{name}", f"wanted/{name}")
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+
+
+def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, str]:
+    base = topology.image_base or build.OFFICIAL
+    concrete = Concrete(images=build.expected(base), user=service_user())
+    return files.render(settings, topology, concrete, files.read_user_files(home))
+
+
+def _overridden(home: Home, topology: Topology) -> list[str]:
+    text = files.read_user_files(home).parameters
+    named = {line.split("=")[0].split()[0].lower() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")}
+    return sorted(named & fixed_parameters(topology, topology.primary))

@@ -1,0 +1,46 @@
+"""psql in a container of its own: no client on the host needed, no password on a command line or in an environment."""
+
+import sys
+from dataclasses import dataclass
+
+from cluster.errors import UsageError
+from cluster.naming import write_pools
+from compose.stack import Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What `inv psql` was asked for."""
+
+    node: str | None
+    pool: str | None
+    user: str | None
+    superuser: bool
+
+
+def psql_arguments(stack: Stack, target: Target) -> list[str]:
+    """psql's arguments for ``target``.
+
+    Raises:
+        UsageError: it asks for what does not go together.
+    """
+    settings = stack.settings
+    if target.node and target.pool:
+        raise UsageError("--node and --pool cannot be given together", "choose one")
+    if target.superuser and not target.node:
+        raise UsageError("the superuser does not go through PgBouncer", "name a node: inv psql --superuser --node primary")
+    user = "postgres" if target.superuser else target.user or settings.user
+    if target.node:
+        return [f"host={stack.topology.node(target.node).name} port=5432 user={user} dbname={settings.database}"]
+    pool = target.pool or write_pools(settings.database)[1]
+    if pool not in (*stack.pools, "pgbouncer"):
+        raise UsageError(f"there is no pool {pool!r}", "the pools are: " + ", ".join(stack.pools))
+    return [f"host=pgbouncer port=6432 user={user} dbname={pool}"]
+
+
+def run_psql(stack: Stack, target: Target, command: str | None) -> int:
+    """Run psql and return its exit code. Without a terminal it reads SQL from stdin."""
+    arguments = psql_arguments(stack, target)
+    run = ["--profile", "tools", "run", "--rm", "--no-deps", *([] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"])]
+    extra = ["-v", "ON_ERROR_STOP=1", *(["-c", command] if command else [])]
+    return stack.compose.exit_code(*run, "psql", *arguments, *extra)

@@ -1,0 +1,43 @@
+"""Tasks that start and stop the cluster."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from compose.console import Console
+
+
+@task(
+    help={"install_engine": "install and start a Docker engine where there is none (Debian, Ubuntu; root)"},
+    auto_shortflags=False,
+)
+def up(c: Context, install_engine: bool = False) -> None:
+    """Bring the cluster up, or back to what it should be."""
+    from compose.present import connection_help
+    from compose.stack import open_home
+    from compose.up import up as converge
+
+    home, settings = open_home()
+    stack = converge(home, settings, Console(), install_engine=install_engine)
+    print(connection_help(stack))
+
+
+@task(
+    help={"purge": "delete the cluster's data and secrets too", "yes": "do not ask"},
+    auto_shortflags=False,
+)
+def down(c: Context, purge: bool = False, yes: bool = False) -> None:
+    """Stop the cluster; its data stays."""
+    from compose.down import down as take_down
+    from compose.stack import open_home
+
+    home, settings = open_home()
+    take_down(home, settings, Console(), purge=purge, yes=yes)
+
+
+@task(help={"node": "restart only this node, or pgbouncer"}, auto_shortflags=False)
+def restart(c: Context, node: str | None = None) -> None:
+    """Restart nodes one after the other, the primary last."""
+    from compose.restart import restart as roll
+    from compose.stack import open_stack
+
+    roll(open_stack(), Console(), node)

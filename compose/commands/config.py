@@ -1,0 +1,29 @@
+"""Tasks about settings and generated files."""
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from compose.console import Console
+
+
+@task(help={"json": "print data instead of lines"}, auto_shortflags=False)
+def check(c: Context, json: bool = False) -> None:
+    """Check .env, the topology, secrets and your own PostgreSQL file."""
+    from compose.check import check_configuration
+    from compose.present import print_json
+
+    told = check_configuration()
+    if json:
+        print_json(told)
+        return
+    console = Console()
+    for line in told:
+        console.line(f"✓ {line}")
+
+
+@task(help={"diff": "show what differs from the files on disk"}, auto_shortflags=False)
+def render(c: Context, diff: bool = False) -> None:
+    """Print the generated files, or how they would change."""
+    from compose.check import rendered_text
+
+    print(rendered_text(diff=diff), end="")

@@ -1,0 +1,103 @@
+"""What a person sees while an operation runs: titled steps, on stderr, so that stdout stays data.
+
+On a terminal a step is one live line; elsewhere it is a line at its beginning, one every few seconds, one at its end.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from cluster.units import human_seconds
+
+_PLAIN_EVERY = 5.0
+"""Seconds between lines of progress where there is no terminal."""
+
+
+class Step:
+    """A step under way; ``update`` says how far it is."""
+
+    def __init__(self, console: "Console", title: str) -> None:
+        self._console = console
+        self.title = title
+        self.began = time.monotonic()
+        self.result = ""
+        self._last = self.began
+
+    def update(self, text: str) -> None:
+        """Show ``text`` behind the title."""
+        self._console.live(f"{self.title}: {text}")
+        if not self._console.terminal and time.monotonic() - self._last >= _PLAIN_EVERY:
+            self._last = time.monotonic()
+            self._console.line(f"  … {text} ({human_seconds(self._last - self.began)})")
+
+
+class Console:
+    """Prints steps, notes and warnings. One per process."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self.stream = stream or sys.stderr
+        self.terminal = self.stream.isatty()
+        self._status: object = None
+
+    def line(self, text: str) -> None:
+        """Print one line."""
+        print(text, file=self.stream, flush=True)
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+        self.line(f"  {text}")
+
+    def warn(self, text: str) -> None:
+        """Something that may hurt later."""
+        self.line(f"! {text}")
+
+    def live(self, text: str) -> None:
+        """Replace the live line, where there is one."""
+        from rich.status import Status
+
+        if isinstance(self._status, Status):
+            self._status.update(text)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """Show ``title`` while the body runs, and how long it took."""
+        step = Step(self, title)
+        with self._showing(title):
+            try:
+                yield step
+            except BaseException:
+                self._done("✗", step)
+                raise
+        self._done("✓", step)
+
+    @contextmanager
+    def _showing(self, title: str) -> Iterator[None]:
+        if not self.terminal:
+            self.line(f"→ {title}")
+            yield
+            return
+        from rich.console import Console as Rich
+
+        with Rich(file=self.stream).status(title) as status:
+            outer, self._status = self._status, status
+            try:
+                yield
+            finally:
+                self._status = outer
+
+    def _done(self, mark: str, step: Step) -> None:
+        took = time.monotonic() - step.began
+        result = f": {step.result}" if step.result and mark == "✓" else ""
+        self.line(f"{mark} {step.title}{result} ({human_seconds(took)})")
+
+
+def ask(question: str, *, yes: bool, expect: str = "yes") -> bool:
+    """Whether the person at the terminal confirms by typing ``expect``; without a terminal, only ``yes`` does."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        return False
+    print(f"{question} Type {expect} to go on: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == expect

@@ -1,0 +1,101 @@
+"""What Docker says of a cluster's containers, by Compose's labels. Reads, and removal of what an interruption left."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compose.render.stack import DEFINITION_LABEL
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+_ONE_OFF = "com.docker.compose.oneoff"
+_DIRECTORY = "com.docker.compose.project.working_dir"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container as it is now. ``health`` is empty where there is no check; ``started`` is None unless running."""
+
+    service: str
+    name: str
+    id: str
+    status: str
+    health: str
+    exit_code: int
+    restarts: int
+    oom_killed: bool
+    started: datetime | None
+    definition: str
+    one_off: bool
+    directory: str
+
+    @property
+    def well(self) -> bool:
+        """Running, and healthy if anyone checks."""
+        return self.status == "running" and self.health in ("", "healthy")
+
+
+def of_project(client: "DockerClient", project: str) -> list[Container]:
+    """All containers of a Compose project, running or not."""
+    found = client.api.containers(all=True, filters={"label": f"{_PROJECT}={project}"})
+    return [made for row in found if (made := _inspect(client, row["Id"])) is not None]
+
+
+def _inspect(client: "DockerClient", container_id: str) -> Container | None:
+    from docker.errors import NotFound
+
+    try:
+        raw: dict[str, Any] = client.api.inspect_container(container_id)
+    except NotFound:  # it ended between the list and the look
+        return None
+    state, labels = raw["State"], raw["Config"]["Labels"]
+    return Container(
+        service=labels.get(_SERVICE, ""),
+        name=raw["Name"].lstrip("/"),
+        id=raw["Id"],
+        status=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        exit_code=state["ExitCode"],
+        restarts=raw.get("RestartCount", 0),
+        oom_killed=state["OOMKilled"],
+        started=_moment(state["StartedAt"]) if state["Running"] else None,
+        definition=labels.get(DEFINITION_LABEL, ""),
+        one_off=labels.get(_ONE_OFF) == "True",
+        directory=labels.get(_DIRECTORY, ""),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+
+
+def remove_leftovers(client: "DockerClient", containers: list[Container]) -> list[str]:
+    """Remove one-off containers that an interrupted operation left (clones, inits); return their names."""
+    from docker.errors import NotFound
+
+    removed = []
+    for container in containers:
+        if container.one_off and container.service != "psql":
+            try:
+                client.api.remove_container(container.id, force=True)
+            except NotFound:
+                continue
+            removed.append(container.name)
+    return removed
+
+
+def last_log_line(client: "DockerClient", container: Container) -> str:
+    """The last thing a container said that explains its state."""
+    text = client.api.logs(container.id, tail=40).decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))]
+    return (telling or lines or ["it said nothing"])[-1]
+
+
+def foreign(containers: list[Container], home: Path) -> Container | None:
+    """A container of the project that was made from another home, if any."""
+    return next((c for c in containers if c.directory and Path(c.directory) != home), None)

@@ -1,0 +1,153 @@
+"""`inv doctor`: what will hurt, found before it does. Looks, changes nothing."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import PodsError
+from cluster.settings import Settings
+from cluster.sizing import derive
+from cluster.topology import Topology, load
+from cluster.units import human_seconds, human_size
+from compose import apt, certs, containers, engine, preflight, secrets
+from compose.home import Home
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_CLOCK_TOLERANCE = 5.0
+"""Seconds by which the engine's clock may differ from this host's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: what was found, whether it hurts, what to do."""
+
+    subject: str
+    hurts: bool
+    text: str
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+
+def examine(home: Home, settings: Settings) -> list[Finding]:
+    """Look at engine, host and cluster."""
+    findings = [*_io_uring(settings), *_mirror(settings)]
+    try:
+        topology = load(home.topology)
+    except PodsError as error:
+        findings.append(Finding("topology", True, error.message, error.hint))
+        topology = None
+    wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
+    findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, topology)]
+    try:
+        client = engine.connect()
+    except PodsError as error:
+        return [Finding("engine", True, error.message, error.hint), *findings]
+    found = containers.of_project(client, wanted.project)
+    return [*_engine(client), *_clock(client), *_ports(settings, wanted, found), *_leftovers(home, wanted, found), *findings]
+
+
+def _engine(client: "DockerClient") -> Iterator[Finding]:
+    try:
+        engine.check_versions(client)
+    except PodsError as error:
+        yield Finding("engine", True, error.message, error.hint)
+    else:
+        yield Finding("engine", False, f"engine {client.version()['Version']}, Compose {engine.compose_version()}")
+    info = client.info()
+    if not any("seccomp" in option for option in info.get("SecurityOptions", ())):
+        yield Finding("engine", True, "the engine runs containers without seccomp", "use a kernel and engine with seccomp")
+    if not info.get("MemoryLimit", True):
+        yield Finding("memory", True, "the engine cannot limit memory", "boot with cgroup_enable=memory")
+
+
+def _clock(client: "DockerClient") -> Iterator[Finding]:
+    theirs = datetime.fromisoformat(client.info()["SystemTime"][:19]).replace(tzinfo=UTC)
+    apart = abs((datetime.now(UTC) - theirs).total_seconds())
+    text = f"the engine's clock and this host's are {human_seconds(apart)} apart"
+    yield Finding("clock", apart > _CLOCK_TOLERANCE, text, "run a time service such as systemd-timesyncd")
+    yield Finding("clock", time.time() < 1_700_000_000, f"this host believes it is {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "set the clock: certificates depend on it")
+
+
+def _ports(settings: Settings, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
+    ours = [c.service for c in found if c.status in ("running", "restarting", "paused")]
+    clashes = preflight.port_clashes(settings, topology, ours)
+    for clash in clashes:
+        yield Finding("ports", True, f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}", f"stop that, or set {clash.variable} in .env")
+    if not clashes:
+        yield Finding("ports", False, "every port is this cluster's or free")
+
+
+def _leftovers(home: Home, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
+    for container in found:
+        if container.one_off and container.service != "psql":
+            yield Finding("containers", True, f"{container.name} was left by an interrupted operation", "inv up removes it")
+        elif container.directory and Path(container.directory) != home.path:
+            yield Finding("containers", True, f"{container.name} belongs to a cluster of the same name in {container.directory}", "set another PODS_PROJECT")
+        elif container.oom_killed:
+            yield Finding("containers", True, f"{container.name} was killed for want of memory", "lower PODS_SHARED_BUFFERS or PODS_MAX_CONNECTIONS, or add memory")
+        elif container.restarts > 2:
+            yield Finding("containers", True, f"{container.name} was restarted {container.restarts} times", f"see inv logs {container.service}")
+    for name in preflight.strangers(home, topology):
+        yield Finding("data", True, f"{home.node(name)} holds data that no topology knows", "move it away")
+    if home.aside.is_dir() and (kept := sorted(p.name for p in home.aside.iterdir())):
+        yield Finding("data", False, f"{home.aside} keeps replaced data: {', '.join(kept)}; delete it when you no longer need it")
+
+
+def _disk(home: Home, settings: Settings, topology: Topology) -> Iterator[Finding]:
+    free, derived = preflight.free_disk(home.data), derive(settings, topology.sizing)
+    worst = derived.wal_budget + len(topology.nodes) * derived.max_wal_size
+    text = f"{human_size(free)} free below {home.path}; WAL alone may come to take {human_size(worst)}"
+    yield Finding("disk", free < max(worst, preflight.NEEDED_FREE), text, "free space, or lower PODS_WAL_BUDGET and PODS_MAX_WAL_SIZE")
+
+
+def _memory(settings: Settings, topology: Topology) -> Iterator[Finding]:
+    host = preflight.measure_host(Home(Path("/")), 1).memory
+    derived = derive(settings, topology.sizing)
+    shared = derived.shared_buffers * len(topology.nodes)
+    text = f"{len(topology.nodes)} nodes take {human_size(shared)} of {human_size(host)} memory for shared_buffers"
+    yield Finding("memory", shared > host * 0.6, text, "lower PODS_SHARED_BUFFERS, or run fewer replicas")
+
+
+def _io_uring(settings: Settings) -> Iterator[Finding]:
+    switch = Path("/proc/sys/kernel/io_uring_disabled")
+    value = switch.read_text().strip() if switch.exists() else "0"
+    if settings.io_method in ("auto", "io_uring"):
+        text = "this host allows io_uring" if value == "0" else f"this host forbids io_uring (kernel.io_uring_disabled={value}); io_method will be worker"
+        yield Finding("io_uring", value != "0", text, "sysctl kernel.io_uring_disabled=0 allows it; PODS_IO_METHOD=worker accepts it as it is")
+
+
+def _mirror(settings: Settings) -> Iterator[Finding]:
+    if settings.images == "registry" or not apt.has("apt-get"):
+        return
+    stale = [name for name, until in apt.expired_releases()]
+    if stale and not apt.accepts_stale(settings.stale_mirror):
+        yield Finding("mirror", True, f"the package archive is out of date ({', '.join(stale)})", "wait for the mirror, or set PODS_STALE_MIRROR=true")
+    elif stale:
+        yield Finding("mirror", False, f"the package archive is past its Valid-Until ({', '.join(stale)}), which is accepted")
+
+
+def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
+    if topology is None:
+        return
+    for look in (lambda: preflight.check_data(home, topology), lambda: secrets.read(home)):
+        try:
+            look()
+        except PodsError as error:
+            yield Finding("permissions", True, error.message, error.hint)
+    if home.secrets.is_dir() and home.secrets.stat().st_mode & 0o077:
+        yield Finding("permissions", True, f"{home.secrets} is open to other users", f"chmod 700 {home.secrets}")
+    ends = [(service, certs.expires(home.tls / service / "server.crt")) for service in (*topology.names, "pgbouncer")]
+    for service, moment in ends:
+        if moment is None or moment - datetime.now(UTC) < certs.RENEW_BEFORE:
+            yield Finding("certificates", True, f"the certificate of {service} {'is missing' if moment is None else f'ends on {moment:%Y-%m-%d}'}", "run: inv certs.renew")
+    if os.geteuid() != 0 and home.data.exists() and not os.access(home.data, os.W_OK):
+        yield Finding("permissions", True, f"{home.data} is not writable for this user", "run as the user who made the cluster")

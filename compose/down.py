@@ -1,0 +1,55 @@
+"""`inv down`: stop the cluster. Data stays unless purging was asked for, and confirmed by the cluster's name."""
+
+import shutil
+
+from cluster.errors import PodsError, RefusedError
+from cluster.settings import Settings
+from cluster.topology import Topology, load
+from compose import containers, engine, preflight
+from compose.console import Console, ask
+from compose.driver import Compose
+from compose.home import Home
+from compose.lock import exclusive
+
+
+def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: bool) -> None:
+    """Stop and remove the containers; with ``purge`` delete data and secrets as well."""
+    with exclusive(home.lock, "down"):
+        topology = _known(home)
+        project = topology.project if topology else settings.project
+        if purge and not ask(f"This deletes all data of {project!r} in {home.data}, and its secrets.", yes=yes, expect=project):
+            raise RefusedError("nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes")
+        client = engine.connect()
+        found = containers.of_project(client, project)
+        preflight.check_home(home, project, found)
+        containers.remove_leftovers(client, found)
+        if home.compose_file.exists():
+            with console.step(f"Stopping {project}") as step:
+                Compose(home, project).follow(step, "--profile", "tools", "down", "--remove-orphans")
+        elif not found:
+            console.note(f"there is no cluster in {home.path}")
+        if purge:
+            _purge(home, topology, console)
+        elif topology:
+            console.note(f"the data stays in {home.data}; inv up brings the cluster back")
+
+
+def _known(home: Home) -> Topology | None:
+    """The topology; a corrupt one must not keep a cluster from being stopped."""
+    try:
+        return load(home.topology)
+    except PodsError:
+        return None
+
+
+def _purge(home: Home, topology: Topology | None, console: Console) -> None:
+    """Delete the nodes' data first and what names them last, so that an interrupted purge can be repeated."""
+    if topology is None and home.topology.exists():
+        raise RefusedError(f"{home.topology} is corrupt, so nobody knows what is this cluster's data", "mend it, or delete the directories yourself")
+    names = topology.names if topology else ()
+    with console.step("Deleting data and secrets"):
+        for directory in (*(home.node(name) for name in names), home.aside, home.rendered, home.secrets):
+            if directory.exists():
+                shutil.rmtree(directory)
+        for file in (home.compose_file, home.topology):
+            file.unlink(missing_ok=True)

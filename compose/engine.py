@@ -1,0 +1,227 @@
+"""The Docker engine: find it, say in one line why it cannot be used, install it where asked.
+
+How each system gets its engine is a table; a system that is not in it is left alone. Debian 12's own engine has no
+Compose v2, so it takes the engine from testing, pinned to the engine's packages: everything else stays Debian 12.
+"""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.errors import EnvironmentFault
+from cluster.settings import Settings
+from compose import apt
+from compose.console import Console
+from compose.process import run
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+MINIMUM_ENGINE = (25, 0)
+"""Health checks with a start interval need engine 25 (Docker release notes, 25.0)."""
+MINIMUM_COMPOSE = (2, 20)
+"""``start_interval`` needs Compose 2.20.2 (Compose release notes)."""
+_LOG = Path("/var/log/dockerd.log")
+_START_SECONDS = 60.0
+_INSTALL_HINT = "run ./pods.sh up --install-engine (Debian 12, 13 or Ubuntu, as root), or install Docker and Compose v2 yourself"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which packages make an engine; ``borrowed`` come from Debian's ``suite``, pinned to them alone."""
+
+    packages: tuple[str, ...]
+    suite: str = ""
+    borrowed: tuple[str, ...] = ()
+
+
+_TOOLS = ("iptables", "ca-certificates", "mmdebstrap")
+RECIPES: dict[tuple[str, str], Recipe] = {
+    ("debian", "12"): Recipe(
+        ("docker.io", "docker-cli", "docker-compose", "docker-buildx", *_TOOLS),
+        suite="testing",
+        borrowed=("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "tini-static"),
+    ),
+    ("debian", "13"): Recipe(("docker.io", "docker-cli", "docker-compose", "docker-buildx", *_TOOLS)),
+    ("ubuntu", ""): Recipe(("docker.io", "docker-compose-v2", "docker-buildx", *_TOOLS)),
+}
+
+
+def recipe_for(system: apt.System) -> Recipe:
+    """How ``system`` gets its engine.
+
+    Raises:
+        EnvironmentFault: it is not a system we know.
+    """
+    recipe = RECIPES.get((system.id, system.version)) or RECIPES.get((system.id, ""))
+    if recipe is None:
+        raise EnvironmentFault(
+            f"{system.name} is not a system whose engine PODS can install", "install Docker and Compose v2 yourself, then run this again"
+        )
+    return recipe
+
+
+def docker_host() -> str:
+    """The engine's address, for the SDK and the command line alike."""
+    return os.environ.get("DOCKER_HOST") or DEFAULT_HOST
+
+
+def connect() -> "DockerClient":
+    """A client of the engine.
+
+    Raises:
+        EnvironmentFault: there is no engine, or this user may not use it.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        return docker.DockerClient(base_url=docker_host(), version="auto", timeout=120)
+    except DockerException as error:
+        raise _why_not(str(error)) from None
+
+
+def _why_not(text: str) -> EnvironmentFault:
+    if "Permission denied" in text or "PermissionError" in text:
+        return EnvironmentFault(
+            f"the Docker engine at {docker_host()} refuses this user", "run as root, or join the docker group and log in again"
+        )
+    if apt.has("dockerd"):
+        return EnvironmentFault(
+            f"no Docker engine answers at {docker_host()}", "start it: ./pods.sh up --install-engine does (as root), or systemctl start docker"
+        )
+    return EnvironmentFault(f"no Docker engine answers at {docker_host()}", _INSTALL_HINT)
+
+
+def ensure(settings: Settings, console: Console, *, install: bool) -> "DockerClient":
+    """The engine, installed and started if need be and ``install`` says so.
+
+    Raises:
+        EnvironmentFault: none answers and ``install`` is false, or it cannot be installed here.
+    """
+    try:
+        client = connect()
+    except EnvironmentFault:
+        if not install:
+            raise
+        client = _bring(settings, console)
+    else:
+        if install and compose_version() is not None:
+            console.note(f"the Docker engine is already there ({client.version()['Version']}); nothing to install")
+    if install and compose_version() is None:
+        install_packages(settings, console)
+    check_versions(client)
+    return client
+
+
+def _bring(settings: Settings, console: Console) -> "DockerClient":
+    if docker_host() != DEFAULT_HOST:
+        raise EnvironmentFault(f"DOCKER_HOST={docker_host()} does not answer", "start that engine, or unset DOCKER_HOST to install one here")
+    apt.require_root("installing the engine")
+    if not apt.has("dockerd") or compose_version() is None:
+        install_packages(settings, console)
+    try:  # the package may have started it
+        return connect()
+    except EnvironmentFault:
+        return start(console)
+
+
+def install_packages(settings: Settings, console: Console) -> None:
+    """Install engine, Compose, Buildx and the image builder from the host's archive."""
+    apt.require_root("installing the engine")
+    system = apt.this_system()
+    recipe = recipe_for(system)
+    stale = apt.accepts_stale(settings.stale_mirror)
+    with console.step(f"Installing the Docker engine for {system.name}") as step:
+        if not apt.has_index():
+            apt.update(step, stale=stale)
+        if recipe.suite:
+            _borrow(recipe, settings.debian_mirror or apt.debian_archive())
+        apt.update(step, stale=stale)
+        apt.install(list(recipe.packages), step, stale=stale)
+
+
+def _borrow(recipe: Recipe, archive: str) -> None:
+    """Let apt take the engine's packages, and nothing else, from another suite of the same archive."""
+    Path("/etc/apt/sources.list.d/pods-engine.sources").write_text(borrowed_source(recipe, archive))
+    Path("/etc/apt/preferences.d/pods-engine").write_text(borrowed_pins(recipe))
+
+
+def borrowed_source(recipe: Recipe, archive: str) -> str:
+    """The deb822 source for the suite the engine is borrowed from."""
+    return (
+        "# Made by PODS (compose/engine.py): only the Docker engine comes from here, see preferences.d/pods-engine.\n"
+        f"Types: deb\nURIs: {archive}\nSuites: {recipe.suite}\nComponents: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+
+
+def borrowed_pins(recipe: Recipe) -> str:
+    """apt preferences: the engine's packages from the suite, nothing else of it ever."""
+    return (
+        f"Package: {' '.join(recipe.borrowed)}\nPin: release a={recipe.suite}\nPin-Priority: 990\n\n"
+        f"Package: *\nPin: release a={recipe.suite}\nPin-Priority: -1\n"
+    )
+
+
+def start(console: Console) -> "DockerClient":
+    """Start the daemon, with systemd or without, and wait until it answers."""
+    with console.step("Starting the Docker engine") as step:
+        daemon = _start_daemon()
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                return connect()
+            except EnvironmentFault:
+                if daemon is not None and daemon.poll() is not None:
+                    break
+                step.update("waiting for it to answer")
+                time.sleep(0.2)
+    reason = f"see {_LOG}: {_last_line(_LOG)}" if daemon is not None else "see journalctl -u docker"
+    raise EnvironmentFault("the Docker engine does not start", reason)
+
+
+def _start_daemon() -> "subprocess.Popen[bytes] | None":
+    if Path("/run/systemd/system").is_dir():
+        run(["systemctl", "enable", "--now", "docker"])
+        return None
+    with _LOG.open("ab") as log:
+        return subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return lines[-1] if lines else "it printed nothing"
+
+
+def check_versions(client: "DockerClient") -> None:
+    """Refuse an engine or Compose that is too old for what the stack asks of them."""
+    engine = str(client.version()["Version"])
+    compose = compose_version()
+    if version_tuple(engine) < MINIMUM_ENGINE:
+        raise EnvironmentFault(f"Docker engine {engine} is too old", f"PODS needs {MINIMUM_ENGINE[0]} or newer")
+    if compose is None:
+        raise EnvironmentFault("Docker Compose v2 is not installed", _INSTALL_HINT)
+    if version_tuple(compose) < MINIMUM_COMPOSE:
+        raise EnvironmentFault(f"Docker Compose {compose} is too old", "PODS needs 2.20 or newer")
+
+
+def compose_version() -> str | None:
+    """Compose's version, or None where the plugin is missing."""
+    try:
+        told = run(["docker", "compose", "version", "--format", "json"], timeout=30)
+    except EnvironmentFault:
+        return None
+    return str(json.loads(told)["version"]).removeprefix("v")
+
+
+def version_tuple(text: str) -> tuple[int, int]:
+    """Major and minor of ``28.5.2+dfsg1``; (0, 0) where it says none."""
+    parts = text.split(".")
+    digits = ["".join(c for c in part if c.isdigit()) for part in parts[:2]]
+    return (int(digits[0]), int(digits[1])) if len(digits) == 2 and all(digits) else (0, 0)

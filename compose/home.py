@@ -1,0 +1,74 @@
+"""Where one cluster keeps its things: a home directory, by default the project's own folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVICE_UID = 999
+"""User of the official image; containers run as it when root starts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths of one cluster. Only ``.env`` and ``config/`` are the user's to write; the rest is PODS'."""
+
+    path: Path
+
+    @property
+    def compose_file(self) -> Path:
+        """The rendered Compose file, where plain `docker compose` finds it."""
+        return self.path / "compose.yaml"
+
+    @property
+    def data(self) -> Path:
+        """One directory per node, the topology, the lock."""
+        return self.path / "data"
+
+    @property
+    def topology(self) -> Path:
+        """The desired cluster."""
+        return self.data / "topology.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the operation under way."""
+        return self.data / ".lock"
+
+    @property
+    def aside(self) -> Path:
+        """Where data that is replaced waits until its owner deletes it."""
+        return self.data / ".aside"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords and keys, mode 0700."""
+        return self.path / "secrets"
+
+    @property
+    def tls(self) -> Path:
+        """The CA, and one directory with key and certificate per service."""
+        return self.secrets / "tls"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate every client checks with."""
+        return self.tls / "ca.crt"
+
+    @property
+    def rendered(self) -> Path:
+        """Configuration made from settings and topology."""
+        return self.path / "rendered"
+
+    @property
+    def user_config(self) -> Path:
+        """PostgreSQL parameters and pg_hba lines of the user's own."""
+        return self.path / "config"
+
+    def node(self, name: str) -> Path:
+        """What is mounted as /var/lib/postgresql in ``name``."""
+        return self.data / name
+
+
+def service_user() -> tuple[int, int]:
+    """uid and gid the containers run as: the official image's under root, else whoever runs PODS."""
+    return (SERVICE_UID, SERVICE_UID) if os.geteuid() == 0 else (os.geteuid(), os.getegid())

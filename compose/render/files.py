@@ -1,0 +1,76 @@
+"""Every generated file of a cluster, as text, and writing those that differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.settings import Settings
+from cluster.sizing import derive
+from cluster.topology import Topology, dump, write_atomically
+from compose.home import Home
+from compose.render.pgbouncer import pgbouncer_ini
+from compose.render.postgres import USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
+from compose.render.stack import Concrete, compose_stack, compose_text, passwd_text
+
+
+@dataclass(frozen=True, slots=True)
+class UserFiles:
+    """What the user wrote into ``config/``: PostgreSQL parameters and pg_hba lines; empty where there is no file."""
+
+    parameters: str = ""
+    hba: str = ""
+
+
+def read_user_files(home: Home) -> UserFiles:
+    """Read ``config/postgresql.conf`` and ``config/pg_hba.conf``."""
+    return UserFiles(*(_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf")))
+
+
+def render(settings: Settings, topology: Topology, concrete: Concrete, user: UserFiles) -> dict[str, str]:
+    """All generated files, by path below the cluster's home. Pure."""
+    derived = derive(settings, topology.sizing)
+    files = {
+        "compose.yaml": compose_text(compose_stack(settings, topology, derived, concrete)),
+        "rendered/passwd": passwd_text(concrete.user),
+        "rendered/topology.json": dump(topology),
+        "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
+    }
+    for node in topology.names:
+        directory = f"rendered/nodes/{node}"
+        files |= {
+            f"{directory}/postgresql.conf": postgresql_conf(settings, topology, derived, node),
+            f"{directory}/pg_hba.conf": pg_hba_conf(settings),
+            f"{directory}/pg_ident.conf": "# Made by PODS: no user name maps.\n",
+            f"{directory}/{USER_PARAMETERS}": user.parameters,
+            f"{directory}/{USER_HBA}": user.hba,
+            f"{directory}/role": topology.role(node) + "\n",
+        }
+    return files
+
+
+def changes(home: Home, files: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Files whose text differs from what is on disk: path → (on disk, wanted)."""
+    pairs = {name: (_text(home.path / name), text) for name, text in files.items()}
+    missing = {name for name in files if not (home.path / name).exists()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or name in missing}
+
+
+def write(home: Home, changed: Mapping[str, tuple[str, str]]) -> None:
+    """Write each changed file whole; containers read them as another user."""
+    for name, (_, text) in changed.items():
+        path = home.path / name
+        _readable_directories(home.path, path.parent)
+        write_atomically(path, text)
+
+
+def _readable_directories(root: Path, directory: Path) -> None:
+    for part in reversed([p for p in (directory, *directory.parents) if p.is_relative_to(root) and p != root]):
+        part.mkdir(exist_ok=True)
+        part.chmod(0o755)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""

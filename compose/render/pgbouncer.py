@@ -1,0 +1,58 @@
+"""PgBouncer's configuration, whole, from settings and topology. Pure."""
+
+from cluster.naming import read_pool_of, shared_read_pool, write_pools
+from cluster.settings import Settings
+from cluster.sizing import Derived
+from cluster.topology import Topology
+
+
+def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
+    """Every pool and the nodes it leads to. With no replica, reads go to the primary."""
+    readers = tuple(node.name for node in topology.replicas)
+    return {
+        **{pool: (topology.primary,) for pool in write_pools(settings.database)},
+        shared_read_pool(settings.database): readers or (topology.primary,),
+        **{read_pool_of(name, settings.database): (name,) for name in readers},
+    }
+
+
+def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> str:
+    """The text of pgbouncer.ini."""
+    databases = [
+        f"{pool} = host={','.join(hosts)} port=5432 dbname={settings.database}" + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
+        for pool, hosts in pools(settings, topology).items()
+    ]
+    values = {
+        "listen_addr": "*",
+        "listen_port": "6432",
+        "unix_socket_dir": "/run/pods",
+        "pool_mode": "transaction",
+        "max_client_conn": str(settings.max_clients),
+        "default_pool_size": str(derived.pool_size),
+        # one more connection than the pool for the role that asks for passwords
+        "max_db_connections": str(derived.pool_size + 1),
+        "max_prepared_statements": "200",
+        "auth_type": "scram-sha-256",
+        "auth_file": "/run/pods/userlist.txt",
+        "auth_user": "pooler",
+        "auth_query": "SELECT username, password FROM pods.user_lookup($1)",
+        "admin_users": "pods_admin",
+        "stats_users": "monitor",
+        "client_tls_sslmode": "require",
+        "client_tls_key_file": "/run/tls/server.key",
+        "client_tls_cert_file": "/run/tls/server.crt",
+        "server_tls_sslmode": "verify-full",
+        "server_tls_ca_file": "/run/tls/ca.crt",
+        # a node that comes back is found again within a second or two, not fifteen
+        "server_login_retry": "1",
+        "server_connect_timeout": "5",
+        "dns_max_ttl": "5",
+        "dns_nxdomain_ttl": "1",
+        # JDBC sends it at login, and means nothing by it
+        "ignore_startup_parameters": "extra_float_digits",
+        "log_connections": "0",
+        "log_disconnections": "0",
+        "log_stats": "0",
+    }
+    lines = ["; Made by PODS from .env and data/topology.json; changes here are lost.", "[databases]", *databases, "", "[pgbouncer]"]
+    return "\n".join([*lines, *(f"{name} = {value}" for name, value in values.items())]) + "\n"

@@ -1,0 +1,119 @@
+"""One node's PostgreSQL configuration, whole, from settings and topology. Pure.
+
+Order inside postgresql.conf: what is derived, then the user's own file (which may override it), then what the cluster
+stands on (which nothing overrides).
+"""
+
+from cluster.naming import slot_of
+from cluster.settings import Settings
+from cluster.sizing import RESERVED_CONNECTIONS, Derived
+from cluster.topology import Topology
+from cluster.units import postgres_size
+
+USER_PARAMETERS = "user.conf"
+USER_HBA = "user_hba.conf"
+
+SENDERS = 40
+"""max_wal_senders and max_replication_slots: room for 30 replicas, their clones and a backup."""
+
+
+def postgresql_conf(settings: Settings, topology: Topology, derived: Derived, node: str) -> str:
+    """The text of ``node``'s postgresql.conf."""
+    lines = ["# Made by PODS from .env and data/topology.json; changes here are lost.", "# Your own parameters go into config/postgresql.conf."]
+    for title, values in (
+        ("Derived from the host, or set in .env", _tunable(settings, derived)),
+        ("Defaults of PODS", _defaults()),
+    ):
+        lines += ["", f"# --- {title} ---", *(f"{name} = {value}" for name, value in values.items())]
+    lines += ["", "# --- Yours ---", f"include_if_exists = '{USER_PARAMETERS}'"]
+    lines += ["", "# --- What the cluster stands on ---"]
+    lines += [f"{name} = {value}" for name, value in _fixed(topology, node).items()]
+    return "\n".join(lines) + "\n"
+
+
+def fixed_parameters(topology: Topology, node: str) -> frozenset[str]:
+    """Parameters that the user's file cannot change."""
+    return frozenset(_fixed(topology, node)) | {"config_file", "hba_file", "ident_file", "data_directory"}
+
+
+def _tunable(settings: Settings, derived: Derived) -> dict[str, str]:
+    return {
+        "max_connections": str(settings.max_connections),
+        "shared_buffers": postgres_size(derived.shared_buffers),
+        "effective_cache_size": postgres_size(derived.effective_cache_size),
+        "work_mem": postgres_size(derived.work_mem),
+        "maintenance_work_mem": postgres_size(derived.maintenance_work_mem),
+        "max_wal_size": postgres_size(derived.max_wal_size),
+        "max_slot_wal_keep_size": postgres_size(derived.wal_budget),
+        "io_method": "io_uring" if settings.io_method == "auto" else settings.io_method,
+    }
+
+
+def _defaults() -> dict[str, str]:
+    return {
+        "reserved_connections": str(RESERVED_CONNECTIONS),
+        "max_wal_senders": str(SENDERS),
+        "max_replication_slots": str(SENDERS),
+        "checkpoint_timeout": "15min",
+        "wal_compression": "lz4",
+        "random_page_cost": "1.1",
+        "track_io_timing": "on",
+        "shared_preload_libraries": "'pg_stat_statements'",
+        # a replica that lost its primary asks again soon, so that a restart costs a second
+        "wal_retrieve_retry_interval": "500ms",
+        "wal_receiver_status_interval": "1s",
+        "wal_receiver_timeout": "30s",
+        "wal_sender_timeout": "30s",
+        "tcp_keepalives_idle": "60",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "6",
+        "log_line_prefix": "'%m [%p] %q%u@%d %a '",
+        "log_lock_waits": "on",
+        "log_timezone": "'UTC'",
+        "timezone": "'UTC'",
+    }
+
+
+def _fixed(topology: Topology, node: str) -> dict[str, str]:
+    replication = {}
+    if topology.role(node) == "replica":
+        conninfo = (
+            f"host={topology.primary} port=5432 user=replicator application_name={node} "
+            "sslmode=verify-full sslrootcert=/run/tls/ca.crt passfile=/run/pods/pgpass connect_timeout=5"
+        )
+        replication = {"primary_conninfo": f"'{conninfo}'", "primary_slot_name": f"'{slot_of(node)}'"}
+    return {
+        "listen_addresses": "'*'",
+        "port": "5432",
+        "unix_socket_directories": "'/var/run/postgresql'",
+        "cluster_name": f"'{node}'",
+        "ssl": "on",
+        "ssl_cert_file": "'/run/tls/server.crt'",
+        "ssl_key_file": "'/run/tls/server.key'",
+        "ssl_ca_file": "'/run/tls/ca.crt'",
+        "password_encryption": "'scram-sha-256'",
+        "hot_standby": "on",
+        "summarize_wal": "on",
+        "logging_collector": "off",
+        "log_destination": "'stderr'",
+        "full_page_writes": "on",
+        "fsync": "on",
+        **replication,
+    }
+
+
+def pg_hba_conf(settings: Settings) -> str:
+    """Who may come from where. There is no trust line; what is not named is refused."""
+    database, networks = settings.database, dict.fromkeys(("samenet", *settings.clients))
+    rows = [
+        ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
+        ("hostssl", "all", "postgres", "samenet", "scram-sha-256", "`inv`, from this host"),
+        ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
+        ("hostssl", f"postgres,{database}", "monitor", "samenet", "scram-sha-256", "status and metrics"),
+        ("hostssl", database, "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
+        ("host", "all", "postgres,replicator,monitor,pooler", "all", "reject", "the cluster's roles from nowhere else"),
+        *(("hostssl", database, "all", network, "scram-sha-256", "the application") for network in networks),
+    ]
+    lines = ["# Made by PODS; changes here are lost. Lines of your own go into config/pg_hba.conf.", ""]
+    lines += [f"{kind:<8} {db:<16} {user:<36} {net:<18} {method:<14} # {why}" for kind, db, user, net, method, why in rows]
+    return "\n".join([*lines, f"include_if_exists {USER_HBA}"]) + "\n"

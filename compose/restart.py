@@ -1,0 +1,54 @@
+"""Restarts and reloads of a running cluster."""
+
+from cluster.errors import EnvironmentFault
+from cluster.pgbouncer import reload as reload_pooler
+from cluster.postgres import connect, fetch_all
+from compose import engine, secrets
+from compose.console import Console
+from compose.lock import exclusive
+from compose.stack import Stack
+from compose.up import reload_node
+from compose.up import renew_certificates as make_certificates
+
+
+def restart(stack: Stack, console: Console, only: str | None) -> None:
+    """Restart ``only``, or every service: replicas first, then the primary, then PgBouncer.
+
+    A primary whose limits get lower goes first: a replica does not start with less than its primary has.
+    """
+    with exclusive(stack.home.lock, "restart"):
+        engine.connect()
+        services = [stack.check_service(only)] if only else list(stack.services)
+        if not only and _lowers_limits(stack):
+            services.insert(0, services.pop(services.index(stack.topology.primary)))
+        for service in services:
+            with console.step(f"Restarting {service}") as step:
+                stack.compose.follow(step, "restart", service)
+                timeout = str(stack.settings.start_timeout)
+                stack.compose.follow(step, "up", "--detach", "--no-deps", "--no-recreate", "--wait", "--wait-timeout", timeout, service)
+
+
+def _lowers_limits(stack: Stack) -> bool:
+    """Whether the primary's rendered max_connections is lower than what it runs with."""
+    try:
+        with connect(stack.superuser(stack.topology.primary)) as connection:
+            running = {name: setting for name, setting, _ in fetch_all(connection, "recovery_parameters", lambda **row: tuple(row.values()))}
+    except EnvironmentFault:
+        return False
+    return stack.settings.max_connections < int(running["max_connections"])
+
+
+def renew_certificates(stack: Stack, console: Console) -> None:
+    """Make every certificate anew and let the servers take them up without a restart."""
+    with exclusive(stack.home.lock, "certs.renew"):
+        running = stack.containers()
+        with console.step("Making certificates") as step:
+            made = make_certificates(stack.home, stack.settings, stack.topology, force=True)
+            step.result = ", ".join(made)
+        for node in stack.topology.names:
+            if node in running and running[node].status == "running":
+                with console.step(f"Reloading {node}"):
+                    reload_node(stack, node, force=True)
+        if "pgbouncer" in running and running["pgbouncer"].status == "running":
+            with console.step("Reloading pgbouncer"), connect(stack.access("pgbouncer", secrets.ADMIN, "pgbouncer"), console=True) as pooler:
+                reload_pooler(pooler)

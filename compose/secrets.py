@@ -1,0 +1,97 @@
+"""Passwords: generated once, kept in files of mode 0600, never printed, never in an environment.
+
+Files that a container reads belong to the containers' user; the directory above them is closed to everyone else.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.errors import RefusedError
+from cluster.settings import Settings
+from cluster.topology import write_atomically
+from compose.home import Home, service_user
+
+SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"
+ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
+ROLE_OF = {SUPERUSER: "postgres", REPLICATION: "replicator", MONITOR: "monitor", POOLER: "pooler", ADMIN: "pods_admin"}
+_HOST_ONLY = frozenset({SUPERUSER, APP})
+"""Never mounted into a container as a file of its own."""
+_MINIMUM = 12
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Passwords:
+    """Every password of the cluster, by secret name. Has no repr that shows them."""
+
+    by_name: dict[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.by_name[name]
+
+
+def password_file(home: Home, name: str) -> Path:
+    """Where the password called ``name`` lives."""
+    return home.secrets / f"{name}_password"
+
+
+def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
+    """Generate what is missing at the first `up`; afterwards read, and check that nobody else can.
+
+    Raises:
+        RefusedError: a secret is missing from a cluster that has data, is open to others, or cannot be used.
+    """
+    home.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if first:
+        for name in ALL:
+            if not password_file(home, name).exists():
+                _write(home, password_file(home, name), secrets.token_urlsafe(32))
+    passwords = read(home)
+    pgpass = home.secrets / "pgpass"
+    text = pgpass_text(passwords, settings)
+    if not pgpass.exists() or pgpass.read_text() != text:
+        write_atomically(pgpass, text, 0o600, _owner())
+    return passwords
+
+
+def read(home: Home) -> Passwords:
+    """Every password.
+
+    Raises:
+        RefusedError: one is missing, open to others, empty, or has a character that its users cannot carry.
+    """
+    return Passwords({name: _read(password_file(home, name)) for name in ALL})
+
+
+def pgpass_text(passwords: Passwords, settings: Settings) -> str:
+    """A password file for libpq with every role a person may log in as."""
+    roles = {APP: settings.user, **ROLE_OF}
+    return "".join(f"*:*:*:{roles[name]}:{passwords[name]}\n" for name in (APP, SUPERUSER, MONITOR, ADMIN))
+
+
+def _read(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode & 0o777
+        text = path.read_text().strip()
+    except FileNotFoundError:
+        raise RefusedError(
+            f"the secret {path} is missing", "put it back from your copy, or write a new password into it and run inv up"
+        ) from None
+    except PermissionError:
+        raise RefusedError(f"the secret {path} cannot be read by this user", "run as the user who made the cluster") from None
+    if mode & 0o077:
+        raise RefusedError(f"the secret {path} is open to other users (mode {mode:04o})", f"chmod 600 {path}, and change the password if others may have read it")
+    if len(text) < _MINIMUM or not all("!" <= c <= "~" and c not in "\"'\\:" for c in text):
+        raise RefusedError(f"the secret {path} cannot be used", f"write at least {_MINIMUM} printable characters without spaces, quotes, \\ or :")
+    return text
+
+
+def _write(home: Home, path: Path, password: str) -> None:
+    name = path.name.removesuffix("_password")
+    write_atomically(path, password + "\n", 0o600, None if name in _HOST_ONLY else _owner())
+
+
+def _owner() -> tuple[int, int] | None:
+    """Containers run as another user only under root; otherwise files already belong to the right one."""
+    return service_user() if os.geteuid() == 0 else None

@@ -1,0 +1,110 @@
+"""One cluster, opened: its settings, topology, secrets and engine in one hand, and what can be asked of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cluster.errors import RefusedError
+from cluster.postgres import Access, host_endpoint
+from cluster.settings import Settings, home_directory, load_settings
+from cluster.topology import Topology, load
+from compose import containers, engine, secrets
+from compose.containers import Container
+from compose.driver import Compose
+from compose.home import Home
+from compose.render.pgbouncer import pools
+from exporters.snapshot import Snapshot, read_snapshot
+from health.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+READ_SECONDS = 6.0
+"""Deadline for one look at every node; longer than a connection attempt."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A cluster that exists: it has a topology."""
+
+    home: Home
+    settings: Settings
+    topology: Topology
+
+    @property
+    def compose(self) -> Compose:
+        """`docker compose` on this cluster."""
+        return Compose(self.home, self.topology.project)
+
+    @cached_property
+    def client(self) -> "DockerClient":
+        """The engine."""
+        return engine.connect()
+
+    @cached_property
+    def passwords(self) -> secrets.Passwords:
+        """Every password."""
+        return secrets.read(self.home)
+
+    def with_topology(self, topology: Topology) -> "Stack":
+        """The same cluster with another desired topology."""
+        return replace(self, topology=topology)
+
+    def access(self, service: str, secret: str, database: str = "postgres") -> Access:
+        """How to reach a node or ``pgbouncer`` from this host as the role of ``secret``."""
+        host, port = host_endpoint(self.settings, self.topology, service)
+        user = secrets.ROLE_OF.get(secret, self.settings.user)
+        return Access(host=host, port=port, user=user, password=self.passwords[secret], ca=self.home.ca, database=database)
+
+    def superuser(self, node: str) -> Access:
+        """How to reach ``node`` as its superuser; for PODS itself, never for a service."""
+        return self.access(node, secrets.SUPERUSER)
+
+    def snapshot(self, deadline: float = READ_SECONDS) -> Snapshot:
+        """Look at every node and at PgBouncer, now."""
+        nodes = {name: replace(self.access(name, secrets.MONITOR), connect_timeout=3, statement_timeout=3.0) for name in self.topology.names}
+        return read_snapshot(nodes, replace(self.access("pgbouncer", secrets.MONITOR, "pgbouncer"), connect_timeout=3), deadline=deadline)
+
+    def judge(self, snapshot: Snapshot) -> Verdict:
+        """What the snapshot says of this cluster."""
+        return judge(self.topology, snapshot, self.pools)
+
+    @property
+    def pools(self) -> Mapping[str, tuple[str, ...]]:
+        """Every pool there shall be, and where it leads."""
+        return pools(self.settings, self.topology)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Every service that shall run, in the order in which they are touched: what others need last."""
+        return (*(node.name for node in self.topology.replicas), self.topology.primary, "pgbouncer")
+
+    def containers(self) -> dict[str, Container]:
+        """This cluster's lasting containers by service."""
+        return {c.service: c for c in containers.of_project(self.client, self.topology.project) if not c.one_off}
+
+    def check_service(self, name: str) -> str:
+        """``name`` if it is a service of this cluster."""
+        if name not in self.services:
+            raise RefusedError(f"there is no service {name!r}", "there are: " + ", ".join(self.services))
+        return name
+
+
+def open_home() -> tuple[Home, Settings]:
+    """The cluster's home and settings, whether or not it exists yet."""
+    path = home_directory()
+    return Home(path), load_settings(path)
+
+
+def open_stack() -> Stack:
+    """The cluster of this home.
+
+    Raises:
+        RefusedError: there is none yet.
+    """
+    home, settings = open_home()
+    topology = load(home.topology)
+    if topology is None or not home.compose_file.exists():
+        raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up")
+    return Stack(home, settings, topology)

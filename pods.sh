@@ -1,0 +1,58 @@
+#!/bin/sh
+# PODS: `./pods.sh ANYTHING` is `inv ANYTHING` in the project's own .venv, made here from hashed requirements on first
+# use and made again when they change. Also speaks the original's verbs: status, list.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+venv=$here/.venv
+
+say() { echo "$@" >&2; }
+
+installing() {
+    for word in "$@"; do [ "$word" != --install-engine ] || return 0; done
+    return 1
+}
+
+# Debian keeps venv and pip apart from Python. Installed only where installing was asked for.
+find_python() {
+    for python in python3.13 python3.12 python3.11 python3; do
+        if command -v "$python" > /dev/null && "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+require_python() {
+    find_python && return 0
+    if installing "$@" && [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        say "→ Installing Python and venv"
+        { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends python3 python3-venv; } >&2
+        find_python && return 0
+    fi
+    say "✗ PODS needs Python 3.11 or newer with venv"
+    say "  → apt-get install python3-venv, or run ./pods.sh up --install-engine as root"
+    exit 4
+}
+
+requirements=$here/requirements/run.txt
+[ "${1:-}" != test ] || requirements=$here/requirements/dev.txt
+wanted=$(cat "$here/requirements/run.txt" "$requirements" | cksum)
+
+# A venv is good when it was finished from these very requirements, or from dev.txt, which contains run.txt.
+if [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$wanted" ] &&
+    [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$(cat "$here/requirements/run.txt" "$here/requirements/dev.txt" | cksum)" ]; then
+    require_python "$@"
+    say "→ Making .venv with the packages of $(basename "$requirements") (once; about ten seconds)"
+    rm -f "$venv/.made-from"
+    "$python" -m venv --clear "$venv"
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r "$requirements" >&2
+    echo "$wanted" > "$venv/.made-from"
+fi
+
+PATH=$venv/bin:$PATH
+export PATH VIRTUAL_ENV="$venv"
+case ${1:-} in
+    list) shift; set -- replica.list "$@" ;;
+esac
+exec "$venv/bin/inv" --search-root "$here" "$@"

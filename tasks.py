@@ -1,0 +1,27 @@
+"""The map of every command. `inv` acts on the cluster, `nox` acts on the code.
+
+up down restart          the cluster as a whole
+status logs psql doctor  look at it, talk to it
+replica.*                replicas
+config.*                 settings and generated files
+certs.*                  certificates
+test                     every quality gate
+"""
+
+from invoke.collection import Collection
+
+from compose.commands import certs, cluster, config, look, replica, test
+
+ns = Collection(
+    cluster.up,
+    cluster.down,
+    cluster.restart,
+    look.status,
+    look.logs,
+    look.psql,
+    look.doctor,
+    test.test,
+    Collection("replica", replica.list_),
+    Collection("config", config.check, config.render),
+    Collection("certs", certs.renew),
+)
