@@ -57,4 +57,6 @@ def read_data_directory(node_directory: Path) -> DataDirectory | None:
         raise ValueError(f"{error.filename} is missing") from None
     except (struct.error, IndexError):
         raise ValueError(f"{pgdata}/global/pg_control is damaged") from None
-    return DataDirectory(major, str(system), known, Lsn(checkpoint), timeline, standby=(pgdata / "standby.signal").exists())
+    return DataDirectory(
+        major, str(system), known, Lsn(checkpoint), timeline, standby=(pgdata / "standby.signal").exists()
+    )

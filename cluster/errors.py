@@ -58,13 +58,13 @@ class RefusedError(PodsError):
     exit_code = EXIT_REFUSED
 
 
-class EnvironmentFault(PodsError):
+class MachineError(PodsError):
     """The machine lacks something PODS needs."""
 
     exit_code = EXIT_ENVIRONMENT
 
 
-class WaitTimeout(PodsError):
+class TimedOutError(PodsError):
     """Something did not happen within the time allowed."""
 
     exit_code = EXIT_TIMEOUT

@@ -34,7 +34,9 @@ def read_pools(console: "psycopg.Connection[Any]") -> tuple[Pool, ...]:
     # The console is not SQL: these are its commands.
     databases = [row for row in console.execute("SHOW DATABASES").fetchall() if row["name"] != CONSOLE]
     rows = console.execute("SHOW POOLS").fetchall()
-    return tuple(_pool(database, [row for row in rows if row["database"] == database["name"]]) for database in databases)
+    return tuple(
+        _pool(database, [row for row in rows if row["database"] == database["name"]]) for database in databases
+    )
 
 
 def _pool(database: dict[str, Any], rows: list[dict[str, Any]]) -> Pool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster import queries
-from cluster.errors import EnvironmentFault, WaitTimeout
+from cluster.errors import MachineError, TimedOutError
 from cluster.settings import Settings
 from cluster.topology import Topology, host_ports
 
@@ -56,7 +56,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         console: the server is PgBouncer's console, which knows only the simple query protocol.
 
     Raises:
-        EnvironmentFault: no connection; says to what and why.
+        MachineError: no connection; says to what and why.
     """
     import psycopg
     from psycopg.rows import dict_row
@@ -80,7 +80,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
             cursor_factory=psycopg.ClientCursor if console else psycopg.Cursor,
         )
     except psycopg.OperationalError as error:
-        raise EnvironmentFault(f"{access.host}:{access.port} does not let {access.user} in: {one_line(error)}") from None
+        raise MachineError(f"{access.host}:{access.port} does not let {access.user} in: {one_line(error)}") from None
     with connection:
         yield connection
 
@@ -91,12 +91,16 @@ def one_line(error: Exception) -> str:
     return lines[-1] if lines else type(error).__name__
 
 
-def fetch_all(connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()) -> list[Row]:
+def fetch_all(
+    connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()
+) -> list[Row]:
     """Rows of ``queries/<query>.sql``, each made by ``row(**columns)``."""
     return [row(**columns) for columns in connection.execute(queries.get(query), params or None).fetchall()]
 
 
-def fetch_one(connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()) -> Row | None:
+def fetch_one(
+    connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()
+) -> Row | None:
     """The first row of ``queries/<query>.sql``, or None."""
     rows = fetch_all(connection, query, row, params)
     return rows[0] if rows else None
@@ -128,12 +132,10 @@ def wait_until(check: Callable[[], str], *, timeout: float, what: str, hint: str
         pause: seconds between calls.
 
     Raises:
-        WaitTimeout: still missing after ``timeout``; carries the last answer.
+        TimedOutError: still missing after ``timeout``; carries the last answer.
     """
     deadline = time.monotonic() + timeout
     while missing := check():
         if time.monotonic() > deadline:
-            raise WaitTimeout(f"{what} within {timeout:.0f} s: {missing}", hint)
+            raise TimedOutError(f"{what} within {timeout:.0f} s: {missing}", hint)
         time.sleep(pause)
-
-

@@ -135,15 +135,25 @@ class Settings:
         _CLUSTER,
     )
     database: str = _setting(
-        "appdb", _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"), "The application's database; pools are named after it.", _CLUSTER
+        "appdb",
+        _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"),
+        "The application's database; pools are named after it.",
+        _CLUSTER,
     )
     user: str = _setting(
         "app", _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"), "The role that owns the database.", _CLUSTER
     )
     replicas: int = _setting("2", _whole(0, 30), "How many replicas the first `up` makes.", _CLUSTER)
-    bind: str = _setting("127.0.0.1", _address, "Address of this host on which the ports listen; 0.0.0.0 opens them to the network.", _PORTS)
+    bind: str = _setting(
+        "127.0.0.1",
+        _address,
+        "Address of this host on which the ports listen; 0.0.0.0 opens them to the network.",
+        _PORTS,
+    )
     primary_port: int = _setting("5440", _whole(1, 65535), "Host port of the primary.", _PORTS)
-    replica_port: int = _setting("5433", _whole(1, 65535), "Host port of the first replica; the others follow it.", _PORTS)
+    replica_port: int = _setting(
+        "5433", _whole(1, 65535), "Host port of the first replica; the others follow it.", _PORTS
+    )
     pgbouncer_port: int = _setting("6432", _whole(1, 65535), "Host port of PgBouncer.", _PORTS)
     clients: tuple[str, ...] = _setting(
         "samenet",
@@ -158,17 +168,24 @@ class Settings:
     shared_buffers: int | None = _setting(
         AUTO, _size_or_auto("16MB"), "shared_buffers of every node; auto: a share of the host's memory.", _POSTGRES
     )
-    work_mem: int | None = _setting(AUTO, _size_or_auto("1MB"), "work_mem; auto: from memory and connections.", _POSTGRES)
-    maintenance_work_mem: int | None = _setting(AUTO, _size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", _POSTGRES)
+    work_mem: int | None = _setting(
+        AUTO, _size_or_auto("1MB"), "work_mem; auto: from memory and connections.", _POSTGRES
+    )
+    maintenance_work_mem: int | None = _setting(
+        AUTO, _size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", _POSTGRES
+    )
     max_wal_size: int | None = _setting(AUTO, _size_or_auto("64MB"), "max_wal_size; auto: from free disk.", _POSTGRES)
     wal_budget: int | None = _setting(
         AUTO,
         _size_or_auto("128MB"),
-        "max_slot_wal_keep_size: WAL kept for a replica that is away, before it must be cloned anew; auto: from free disk.",
+        "max_slot_wal_keep_size: WAL kept for a replica that is away, before it must be cloned anew; auto: from disk.",
         _POSTGRES,
     )
     io_method: str = _setting(
-        AUTO, _one_of(AUTO, "io_uring", "worker", "sync"), "io_method; auto: io_uring where the host allows it, else worker.", _POSTGRES
+        AUTO,
+        _one_of(AUTO, "io_uring", "worker", "sync"),
+        "io_method; auto: io_uring where the host allows it, else worker.",
+        _POSTGRES,
     )
     max_clients: int = _setting("1000", _whole(10, 100_000), "Client connections PgBouncer accepts.", _POOL)
     pool_size: int | None = _setting(
@@ -177,14 +194,24 @@ class Settings:
     images: str = _setting(
         AUTO,
         _one_of(AUTO, "registry", "debian"),
-        "Base of the images: official ones from a registry, or built from the host's Debian archive; chosen once, at the first `up`.",
+        "Base of the images: a registry's official ones, or the host's Debian archive; chosen once, at the first `up`.",
         _IMAGES,
     )
-    registry: str = _setting("", _no_space, "Prefix for official images when they come from a mirror, such as registry.example:5000/library/.", _IMAGES)
-    debian_suite: str = _setting(
-        "forky", _matching(re.compile(r"[a-z][a-z-]*\Z"), "use a Debian suite name"), "Debian suite the images are built from.", _IMAGES
+    registry: str = _setting(
+        "",
+        _no_space,
+        "Prefix for official images when they come from a mirror, such as registry.example:5000/library/.",
+        _IMAGES,
     )
-    debian_mirror: str = _setting("", _no_space, "Debian archive the images are built from; empty: the one this host's apt uses.", _IMAGES)
+    debian_suite: str = _setting(
+        "forky",
+        _matching(re.compile(r"[a-z][a-z-]*\Z"), "use a Debian suite name"),
+        "Debian suite the images are built from.",
+        _IMAGES,
+    )
+    debian_mirror: str = _setting(
+        "", _no_space, "Debian archive the images are built from; empty: the one this host's apt uses.", _IMAGES
+    )
     stale_mirror: str = _setting(
         AUTO,
         _one_of(AUTO, "true", "false"),
@@ -193,8 +220,12 @@ class Settings:
     )
     build_ca: str = _setting("", _existing_file, "CA bundle that builds trust, behind a TLS-inspecting proxy.", _IMAGES)
     proxy: str = _setting("", _no_space, "HTTP proxy for builds.", _IMAGES)
-    start_timeout: int = _setting("300", _whole(5, 86_400), "Seconds a node may take to start, recover and stream.", _TIME)
-    stop_grace: int = _setting("120", _whole(5, 3_600), "Seconds PostgreSQL may take to stop before it is killed.", _TIME)
+    start_timeout: int = _setting(
+        "300", _whole(5, 86_400), "Seconds a node may take to start, recover and stream.", _TIME
+    )
+    stop_grace: int = _setting(
+        "120", _whole(5, 3_600), "Seconds PostgreSQL may take to stop before it is killed.", _TIME
+    )
 
 
 def variable_of(name: str) -> str:
@@ -244,7 +275,9 @@ def _check_together(settings: Settings) -> None:
         twin = next((v for v, p in ports.items() if p == port and v != variable), None)
         if twin:
             raise UsageError(f"{variable} and {twin} are both {port}", "give each its own port in .env")
-    if settings.user in ("postgres", "replicator", "monitor", "pooler", "pods_admin") or settings.user.startswith("pg_"):
+    if settings.user in ("postgres", "replicator", "monitor", "pooler", "pods_admin") or settings.user.startswith(
+        "pg_"
+    ):
         raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
     if settings.database in ("postgres", "template0", "template1", "pgbouncer", "replication", "all"):
         raise UsageError(f"PODS_DATABASE={settings.database!r} is reserved", "choose another name")
@@ -263,15 +296,19 @@ def _from_file(path: Path) -> Iterable[tuple[str, str, str]]:
     for binding in bindings:
         where = f"{path.name} line {_line_of(binding)}"
         if binding.error:
-            raise UsageError(f"{where} is not a setting: {binding.original.string.strip()!r}", "write NAME=value, or # before a comment")
+            raise UsageError(
+                f"{where} is not a setting: {binding.original.string.strip()!r}",
+                "write NAME=value, or # before a comment",
+            )
         if binding.key is not None and not binding.key.startswith("COMPOSE_"):
             yield where, binding.key, binding.value or ""
 
 
 def _line_of(binding: Any) -> int:
     """A binding begins with the blank lines before it; count them out."""
-    text = binding.original.string
-    return int(binding.original.line) + text[: len(text) - len(text.lstrip())].count("\n")
+    text: str = binding.original.string
+    first: int = binding.original.line
+    return first + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
@@ -320,4 +357,15 @@ def settings_reference() -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-__all__ = ["PROJECT_ROOT", "VARIABLES", "Settings", "example_env", "home_directory", "load_settings", "postgres_size", "settings_reference", "shown", "variable_of"]
+__all__ = [
+    "PROJECT_ROOT",
+    "VARIABLES",
+    "Settings",
+    "example_env",
+    "home_directory",
+    "load_settings",
+    "postgres_size",
+    "settings_reference",
+    "shown",
+    "variable_of",
+]

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from cluster.errors import EnvironmentFault, RefusedError
+from cluster.errors import MachineError, RefusedError
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, check_node_name, next_replica_name, replica_ports
 from cluster.settings import Settings
 
@@ -143,7 +143,9 @@ def _problems(topology: Topology) -> Iterator[str]:
         yield "a node has a bad name"
     elif len(set(names)) != len(names):
         yield "two nodes have one name"
-    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals) or len(set(ordinals)) != len(ordinals):
+    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals) or len(set(ordinals)) != len(
+        ordinals
+    ):
         yield "two nodes have one ordinal, or one has none"
     elif topology.primary not in names:
         yield "the primary is not among the nodes"
@@ -160,7 +162,7 @@ def load(path: Path) -> Topology | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise EnvironmentFault(f"{path} cannot be read: {error}") from None
+        raise MachineError(f"{path} cannot be read: {error}") from None
     try:
         return parse(text)
     except ValueError as error:
@@ -168,13 +170,17 @@ def load(path: Path) -> Topology | None:
         if not aside.exists():
             aside.write_text(text, encoding="utf-8")
         raise RefusedError(
-            f"{path} is corrupt: {error}", f"nothing was changed; a copy is in {aside.name}: mend the file, or restore it from rendered/topology.json"
+            f"{path} is corrupt: {error}",
+            f"nothing was changed; a copy is in {aside.name}: mend the file, or restore it from rendered/topology.json",
         ) from None
 
 
-def save(path: Path, topology: Topology) -> None:
-    """Write the topology whole, or not at all."""
-    write_atomically(path, dump(topology))
+def save(path: Path, copy: Path, topology: Topology) -> None:
+    """Write the topology whole, or not at all, where it differs; then its copy, for the day the first is damaged."""
+    text = dump(topology)
+    for target in (path, copy):
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            write_atomically(target, text)
 
 
 def write_atomically(path: Path, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:

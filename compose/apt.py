@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from compose.console import Step
 from compose.process import follow, run
 
@@ -47,12 +47,13 @@ def debian_archive() -> str:
     """Address of the Debian archive this host's apt uses.
 
     Raises:
-        EnvironmentFault: apt knows none.
+        MachineError: apt knows none.
     """
     found = archive_of(_index_targets())
     if found is None:
-        raise EnvironmentFault(
-            "this host's apt knows no Debian archive", "run apt-get update, or name an archive with PODS_DEBIAN_MIRROR in .env"
+        raise MachineError(
+            "this host's apt knows no Debian archive",
+            "run apt-get update, or name an archive with PODS_DEBIAN_MIRROR in .env",
         )
     return found
 
@@ -103,15 +104,15 @@ def apt_get(arguments: list[str], step: Step, *, stale: bool) -> None:
     environment = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     try:
         follow(["apt-get", "--quiet=1", *options, *arguments], step, env=environment)
-    except EnvironmentFault as fault:
+    except MachineError as fault:
         hint = "set PODS_STALE_MIRROR=true if its index is only out of date" if "not valid" in fault.message else ""
-        raise EnvironmentFault(fault.message, hint or "look at /etc/apt and try apt-get update by hand") from None
+        raise MachineError(fault.message, hint or "look at /etc/apt and try apt-get update by hand") from None
 
 
 def require_root(why: str) -> None:
     """Refuse to go on without root."""
     if os.geteuid() != 0:
-        raise EnvironmentFault(f"{why} needs root", "run the same command with sudo")
+        raise MachineError(f"{why} needs root", "run the same command with sudo")
 
 
 def has(program: str) -> bool:

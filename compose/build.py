@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from cluster.settings import PROJECT_ROOT, Settings
 from compose import apt
 from compose.console import Console, Step
@@ -40,8 +40,9 @@ def choose(client: "DockerClient", settings: Settings, console: Console) -> tupl
     if not refusal:
         return "registry", official
     if settings.images == "registry":
-        raise EnvironmentFault(
-            f"the registry does not give {official}: {refusal}", "log in or name a mirror with PODS_REGISTRY, or set PODS_IMAGES=debian in .env"
+        raise MachineError(
+            f"the registry does not give {official}: {refusal}",
+            "log in or name a mirror with PODS_REGISTRY, or set PODS_IMAGES=debian in .env",
         )
     return "debian", local
 
@@ -54,7 +55,7 @@ def _registry_refusal(client: "DockerClient", reference: str) -> str:
     quick = client.api.timeout
     client.api.timeout = _ASK_SECONDS
     try:
-        client.api.inspect_distribution(reference)
+        client.api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
     except APIError as error:
         return str(error.explanation or error).splitlines()[0][:160]
     except requests.RequestException:
@@ -68,17 +69,21 @@ def ensure(client: "DockerClient", settings: Settings, source: str, base: str, c
     """The images, built where an input changed.
 
     Raises:
-        EnvironmentFault: the base cannot be had, or a build failed.
+        MachineError: the base cannot be had, or a build failed.
     """
     references = expected(base)
     missing = [role for role in ("postgres", "pgbouncer") if not _has(client, getattr(references, role))]
     if not missing:
         return references
     if not _has(client, base):
-        _make_base(client, settings, base, console) if source == "debian" else _pull(client, base, console)
+        _make_base(settings, base, console) if source == "debian" else _pull(client, base, console)
     for role in missing:
         with console.step(f"Building the image of {role}") as step:
-            follow(_build_argv(settings, base, role, getattr(references, role)), step, env={"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"})
+            follow(
+                _build_argv(settings, base, role, getattr(references, role)),
+                step,
+                env={"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"},
+            )
     return references
 
 
@@ -100,7 +105,7 @@ def _has(client: "DockerClient", reference: str) -> bool:
     from docker.errors import ImageNotFound
 
     try:
-        client.api.inspect_image(reference)
+        client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
     except ImageNotFound:
         return False
     return True
@@ -113,15 +118,22 @@ def _pull(client: "DockerClient", reference: str, console: Console) -> None:
         try:
             for event in client.api.pull(reference, stream=True, decode=True):
                 if "error" in event:
-                    raise EnvironmentFault(f"the registry refuses {reference}: {event['error']}", "log in, or name a mirror with PODS_REGISTRY")
+                    raise MachineError(
+                        f"the registry refuses {reference}: {event['error']}",
+                        "log in, or name a mirror with PODS_REGISTRY",
+                    )
                 step.update(f"{event.get('id', '')} {event.get('status', '')} {event.get('progress', '')}".strip())
         except APIError as error:
-            raise EnvironmentFault(f"the registry refuses {reference}: {error.explanation}", "log in, or name a mirror with PODS_REGISTRY") from None
+            raise MachineError(
+                f"the registry refuses {reference}: {error.explanation}", "log in, or name a mirror with PODS_REGISTRY"
+            ) from None
 
 
-def _make_base(client: "DockerClient", settings: Settings, base: str, console: Console) -> None:
+def _make_base(settings: Settings, base: str, console: Console) -> None:
     if not apt.has("mmdebstrap"):
-        raise EnvironmentFault("mmdebstrap, which makes the base image, is not installed", "run: apt-get install mmdebstrap")
+        raise MachineError(
+            "mmdebstrap, which makes the base image, is not installed", "run: apt-get install mmdebstrap"
+        )
     apt.require_root("making the base image")
     with console.step(f"Making a Debian {settings.debian_suite} base image from this host's archive") as step:
         archive = settings.debian_mirror or apt.debian_archive()
@@ -133,16 +145,30 @@ def _bootstrap_argv(settings: Settings, archive: str) -> list[str]:
     options = ['--aptopt=Acquire::Check-Valid-Until "false"'] if apt.accepts_stale(settings.stale_mirror) else []
     options += [f'--aptopt=Acquire::http::Proxy "{settings.proxy}"'] if settings.proxy else []
     options += [f'--aptopt=Acquire::https::CAInfo "{settings.build_ca}"'] if settings.build_ca else []
-    return ["mmdebstrap", "--variant=minbase", f"--include={_INCLUDED}", "--format=tar", *options, settings.debian_suite, "-", archive]
+    return [
+        "mmdebstrap",
+        "--variant=minbase",
+        f"--include={_INCLUDED}",
+        "--format=tar",
+        *options,
+        settings.debian_suite,
+        "-",
+        archive,
+    ]
 
 
 def _import(bootstrap: list[str], base: str, step: Step) -> None:
     """Stream mmdebstrap's tar into the engine; an image exists only if both ended well."""
-    with subprocess.Popen(bootstrap, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False) as maker:
+    with subprocess.Popen(
+        bootstrap, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False
+    ) as maker:
         assert maker.stdout is not None
         assert maker.stderr is not None
         taker = subprocess.Popen(
-            ["docker", "--host", docker_host(), "import", "-", base + "-unfinished"], stdin=maker.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            ["docker", "--host", docker_host(), "import", "-", base + "-unfinished"],
+            stdin=maker.stdout,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         maker.stdout.close()
         told = []
@@ -152,9 +178,12 @@ def _import(bootstrap: list[str], base: str, step: Step) -> None:
         _, complaint = taker.communicate()
     if maker.returncode != 0:
         _drop_unfinished(base)
-        raise EnvironmentFault(f"the base image cannot be made: {_telling(told)}", _mirror_hint("".join(told)))
+        raise MachineError(f"the base image cannot be made: {_telling(told)}", _mirror_hint("".join(told)))
     if taker.returncode != 0:
-        raise EnvironmentFault(f"the engine does not take the base image: {last_words(complaint.decode(errors='replace'))}", "check the disk of the engine")
+        raise MachineError(
+            f"the engine does not take the base image: {last_words(complaint.decode(errors='replace'))}",
+            "check the disk of the engine",
+        )
     for command in (["tag", base + "-unfinished", base], ["rmi", base + "-unfinished"]):
         follow(["docker", "--host", docker_host(), *command], step)
 
@@ -180,4 +209,14 @@ def _build_argv(settings: Settings, base: str, role: str, reference: str) -> lis
     # a secret of the build is in no layer of its image
     secrets = [f"--secret=id=ca,src={settings.build_ca}"] if settings.build_ca else []
     arguments = [f"--build-arg=BASE={base}", f"--build-arg=APT_OPTIONS={apt_options}", *proxy, *secrets]
-    return ["docker", "buildx", "build", "--progress=plain", "--load", f"--target={role}", f"--tag={reference}", *arguments, str(CONTEXT)]
+    return [
+        "docker",
+        "buildx",
+        "build",
+        "--progress=plain",
+        "--load",
+        f"--target={role}",
+        f"--tag={reference}",
+        *arguments,
+        str(CONTEXT),
+    ]

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.topology import write_atomically
+from cluster.settings import Settings
+from cluster.topology import Topology, write_atomically
 from compose.home import Home, service_user
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ _BACKDATE = timedelta(hours=1)
 """Hosts and containers whose clocks differ a little still accept a certificate just made."""
 
 
-def ensure(home: Home, services: Sequence[str], names: Iterable[str], *, renew: bool = False, project: str = "pods") -> list[str]:
+def ensure(
+    home: Home, services: Sequence[str], names: Iterable[str], *, renew: bool = False, project: str = "pods"
+) -> list[str]:
     """Make the CA and certificates that are missing, expiring, or not good for ``names``; return whose were made.
 
     Args:
@@ -46,6 +49,13 @@ def ensure(home: Home, services: Sequence[str], names: Iterable[str], *, renew: 
             _make_certificate(home, service, wanted)
             made.append(service)
     return made
+
+
+def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: bool = False) -> list[str]:
+    """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
+    own = [] if settings.bind in ("127.0.0.1", "0.0.0.0", "::") else [settings.bind]  # noqa: S104 - compared, not bound
+    services = (*topology.names, "pgbouncer")
+    return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
 
 
 def expires(path: Path) -> datetime | None:
@@ -101,7 +111,11 @@ def _make_ca(home: Home, project: str) -> None:
         encipher_only=False,
         decipher_only=False,
     )
-    builder = _builder(name, name, key, CA_LIFE).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True).add_extension(usage, critical=True)
+    builder = (
+        _builder(name, name, key, CA_LIFE)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+    )
     _write_pair(home.tls, "ca", key, builder, key, owner=None)
 
 
@@ -178,4 +192,6 @@ def _write_pair(
     certificate = builder.sign(signer, hashes.SHA256())
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(directory / f"{stem}.key", pem.decode(), 0o600, owner)
-    write_atomically(directory / f"{stem}.crt", certificate.public_bytes(serialization.Encoding.PEM).decode(), 0o644, owner)
+    write_atomically(
+        directory / f"{stem}.crt", certificate.public_bytes(serialization.Encoding.PEM).decode(), 0o644, owner
+    )

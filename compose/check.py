@@ -25,12 +25,25 @@ def check_configuration() -> list[str]:
         return [*told, "no cluster yet: nothing else to check"]
     preflight.check_data(home, topology)
     secrets.read(home)
-    told += [f"topology: {', '.join(topology.names)}", "secrets: present, closed to others", "data: this cluster's, PostgreSQL 18"]
+    told += [
+        f"topology: {', '.join(topology.names)}",
+        "secrets: present, closed to others",
+        "data: this cluster's, PostgreSQL 18",
+    ]
     overridden = _overridden(home, topology)
     if overridden:
-        told.append("config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden))
+        told.append(
+            "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
+        )
     differing = files.changes(home, _rendered(home, settings, topology))
-    told.append("generated files: " + ("as they should be" if not differing else f"{len(differing)} differ; see inv config.render --diff, and inv up"))
+    told.append(
+        "generated files: "
+        + (
+            "as they should be"
+            if not differing
+            else f"{len(differing)} differ; see inv config.render --diff, and inv up"
+        )
+    )
     return told
 
 
@@ -45,7 +58,9 @@ def rendered_text(*, diff: bool) -> str:
 
 
 def _diff(name: str, old: str, new: str) -> str:
-    lines = difflib.unified_diff(old.splitlines(keepends=True), new.splitlines(keepends=True), f"on disk/{name}", f"wanted/{name}")
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), f"on disk/{name}", f"wanted/{name}"
+    )
     return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
 
 
@@ -57,5 +72,9 @@ def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, s
 
 def _overridden(home: Home, topology: Topology) -> list[str]:
     text = files.read_user_files(home).parameters
-    named = {line.split("=")[0].split()[0].lower() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")}
+    named = {
+        line.split("=")[0].split()[0].lower()
+        for line in text.splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    }
     return sorted(named & fixed_parameters(topology, topology.primary))

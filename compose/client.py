@@ -28,7 +28,9 @@ def psql_arguments(stack: Stack, target: Target) -> list[str]:
     if target.node and target.pool:
         raise UsageError("--node and --pool cannot be given together", "choose one")
     if target.superuser and not target.node:
-        raise UsageError("the superuser does not go through PgBouncer", "name a node: inv psql --superuser --node primary")
+        raise UsageError(
+            "the superuser does not go through PgBouncer", "name a node: inv psql --superuser --node primary"
+        )
     user = "postgres" if target.superuser else target.user or settings.user
     if target.node:
         return [f"host={stack.topology.node(target.node).name} port=5432 user={user} dbname={settings.database}"]
@@ -41,6 +43,13 @@ def psql_arguments(stack: Stack, target: Target) -> list[str]:
 def run_psql(stack: Stack, target: Target, command: str | None) -> int:
     """Run psql and return its exit code. Without a terminal it reads SQL from stdin."""
     arguments = psql_arguments(stack, target)
-    run = ["--profile", "tools", "run", "--rm", "--no-deps", *([] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"])]
+    run = [
+        "--profile",
+        "tools",
+        "run",
+        "--rm",
+        "--no-deps",
+        *([] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]),
+    ]
     extra = ["-v", "ON_ERROR_STOP=1", *(["-c", command] if command else [])]
     return stack.compose.exit_code(*run, "psql", *arguments, *extra)

@@ -92,7 +92,11 @@ def last_log_line(client: "DockerClient", container: Container) -> str:
     """The last thing a container said that explains its state."""
     text = client.api.logs(container.id, tail=40).decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))]
+    telling = [
+        line
+        for line in lines
+        if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))
+    ]
     return (telling or lines or ["it said nothing"])[-1]
 
 

@@ -52,7 +52,13 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
     except PodsError as error:
         return [Finding("engine", True, error.message, error.hint), *findings]
     found = containers.of_project(client, wanted.project)
-    return [*_engine(client), *_clock(client), *_ports(settings, wanted, found), *_leftovers(home, wanted, found), *findings]
+    return [
+        *_engine(client),
+        *_clock(client),
+        *_ports(settings, wanted, found),
+        *_leftovers(home, wanted, found),
+        *findings,
+    ]
 
 
 def _engine(client: "DockerClient") -> Iterator[Finding]:
@@ -64,7 +70,9 @@ def _engine(client: "DockerClient") -> Iterator[Finding]:
         yield Finding("engine", False, f"engine {client.version()['Version']}, Compose {engine.compose_version()}")
     info = client.info()
     if not any("seccomp" in option for option in info.get("SecurityOptions", ())):
-        yield Finding("engine", True, "the engine runs containers without seccomp", "use a kernel and engine with seccomp")
+        yield Finding(
+            "engine", True, "the engine runs containers without seccomp", "use a kernel and engine with seccomp"
+        )
     if not info.get("MemoryLimit", True):
         yield Finding("memory", True, "the engine cannot limit memory", "boot with cgroup_enable=memory")
 
@@ -74,14 +82,24 @@ def _clock(client: "DockerClient") -> Iterator[Finding]:
     apart = abs((datetime.now(UTC) - theirs).total_seconds())
     text = f"the engine's clock and this host's are {human_seconds(apart)} apart"
     yield Finding("clock", apart > _CLOCK_TOLERANCE, text, "run a time service such as systemd-timesyncd")
-    yield Finding("clock", time.time() < 1_700_000_000, f"this host believes it is {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "set the clock: certificates depend on it")
+    yield Finding(
+        "clock",
+        time.time() < 1_700_000_000,
+        f"this host believes it is {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "set the clock: certificates depend on it",
+    )
 
 
 def _ports(settings: Settings, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
     ours = [c.service for c in found if c.status in ("running", "restarting", "paused")]
     clashes = preflight.port_clashes(settings, topology, ours)
     for clash in clashes:
-        yield Finding("ports", True, f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}", f"stop that, or set {clash.variable} in .env")
+        yield Finding(
+            "ports",
+            True,
+            f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}",
+            f"stop that, or set {clash.variable} in .env",
+        )
     if not clashes:
         yield Finding("ports", False, "every port is this cluster's or free")
 
@@ -89,24 +107,48 @@ def _ports(settings: Settings, topology: Topology, found: list[containers.Contai
 def _leftovers(home: Home, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
     for container in found:
         if container.one_off and container.service != "psql":
-            yield Finding("containers", True, f"{container.name} was left by an interrupted operation", "inv up removes it")
+            yield Finding(
+                "containers", True, f"{container.name} was left by an interrupted operation", "inv up removes it"
+            )
         elif container.directory and Path(container.directory) != home.path:
-            yield Finding("containers", True, f"{container.name} belongs to a cluster of the same name in {container.directory}", "set another PODS_PROJECT")
+            yield Finding(
+                "containers",
+                True,
+                f"{container.name} belongs to a cluster of the same name in {container.directory}",
+                "set another PODS_PROJECT",
+            )
         elif container.oom_killed:
-            yield Finding("containers", True, f"{container.name} was killed for want of memory", "lower PODS_SHARED_BUFFERS or PODS_MAX_CONNECTIONS, or add memory")
+            yield Finding(
+                "containers",
+                True,
+                f"{container.name} was killed for want of memory",
+                "lower PODS_SHARED_BUFFERS or PODS_MAX_CONNECTIONS, or add memory",
+            )
         elif container.restarts > 2:
-            yield Finding("containers", True, f"{container.name} was restarted {container.restarts} times", f"see inv logs {container.service}")
+            yield Finding(
+                "containers",
+                True,
+                f"{container.name} was restarted {container.restarts} times",
+                f"see inv logs {container.service}",
+            )
     for name in preflight.strangers(home, topology):
         yield Finding("data", True, f"{home.node(name)} holds data that no topology knows", "move it away")
     if home.aside.is_dir() and (kept := sorted(p.name for p in home.aside.iterdir())):
-        yield Finding("data", False, f"{home.aside} keeps replaced data: {', '.join(kept)}; delete it when you no longer need it")
+        yield Finding(
+            "data", False, f"{home.aside} keeps replaced data: {', '.join(kept)}; delete it when you no longer need it"
+        )
 
 
 def _disk(home: Home, settings: Settings, topology: Topology) -> Iterator[Finding]:
     free, derived = preflight.free_disk(home.data), derive(settings, topology.sizing)
     worst = derived.wal_budget + len(topology.nodes) * derived.max_wal_size
     text = f"{human_size(free)} free below {home.path}; WAL alone may come to take {human_size(worst)}"
-    yield Finding("disk", free < max(worst, preflight.NEEDED_FREE), text, "free space, or lower PODS_WAL_BUDGET and PODS_MAX_WAL_SIZE")
+    yield Finding(
+        "disk",
+        free < max(worst, preflight.NEEDED_FREE),
+        text,
+        "free space, or lower PODS_WAL_BUDGET and PODS_MAX_WAL_SIZE",
+    )
 
 
 def _memory(settings: Settings, topology: Topology) -> Iterator[Finding]:
@@ -121,8 +163,17 @@ def _io_uring(settings: Settings) -> Iterator[Finding]:
     switch = Path("/proc/sys/kernel/io_uring_disabled")
     value = switch.read_text().strip() if switch.exists() else "0"
     if settings.io_method in ("auto", "io_uring"):
-        text = "this host allows io_uring" if value == "0" else f"this host forbids io_uring (kernel.io_uring_disabled={value}); io_method will be worker"
-        yield Finding("io_uring", value != "0", text, "sysctl kernel.io_uring_disabled=0 allows it; PODS_IO_METHOD=worker accepts it as it is")
+        text = (
+            "this host allows io_uring"
+            if value == "0"
+            else f"this host forbids io_uring (kernel.io_uring_disabled={value}); io_method will be worker"
+        )
+        yield Finding(
+            "io_uring",
+            value != "0",
+            text,
+            "sysctl kernel.io_uring_disabled=0 allows it; PODS_IO_METHOD=worker accepts it as it is",
+        )
 
 
 def _mirror(settings: Settings) -> Iterator[Finding]:
@@ -130,9 +181,16 @@ def _mirror(settings: Settings) -> Iterator[Finding]:
         return
     stale = [name for name, until in apt.expired_releases()]
     if stale and not apt.accepts_stale(settings.stale_mirror):
-        yield Finding("mirror", True, f"the package archive is out of date ({', '.join(stale)})", "wait for the mirror, or set PODS_STALE_MIRROR=true")
+        yield Finding(
+            "mirror",
+            True,
+            f"the package archive is out of date ({', '.join(stale)})",
+            "wait for the mirror, or set PODS_STALE_MIRROR=true",
+        )
     elif stale:
-        yield Finding("mirror", False, f"the package archive is past its Valid-Until ({', '.join(stale)}), which is accepted")
+        yield Finding(
+            "mirror", False, f"the package archive is past its Valid-Until ({', '.join(stale)}), which is accepted"
+        )
 
 
 def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
@@ -148,6 +206,13 @@ def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
     ends = [(service, certs.expires(home.tls / service / "server.crt")) for service in (*topology.names, "pgbouncer")]
     for service, moment in ends:
         if moment is None or moment - datetime.now(UTC) < certs.RENEW_BEFORE:
-            yield Finding("certificates", True, f"the certificate of {service} {'is missing' if moment is None else f'ends on {moment:%Y-%m-%d}'}", "run: inv certs.renew")
+            yield Finding(
+                "certificates",
+                True,
+                f"the certificate of {service} {'is missing' if moment is None else f'ends on {moment:%Y-%m-%d}'}",
+                "run: inv certs.renew",
+            )
     if os.geteuid() != 0 and home.data.exists() and not os.access(home.data, os.W_OK):
-        yield Finding("permissions", True, f"{home.data} is not writable for this user", "run as the user who made the cluster")
+        yield Finding(
+            "permissions", True, f"{home.data} is not writable for this user", "run as the user who made the cluster"
+        )

@@ -17,8 +17,12 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
     with exclusive(home.lock, "down"):
         topology = _known(home)
         project = topology.project if topology else settings.project
-        if purge and not ask(f"This deletes all data of {project!r} in {home.data}, and its secrets.", yes=yes, expect=project):
-            raise RefusedError("nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes")
+        if purge and not ask(
+            f"This deletes all data of {project!r} in {home.data}, and its secrets.", yes=yes, expect=project
+        ):
+            raise RefusedError(
+                "nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes"
+            )
         client = engine.connect()
         found = containers.of_project(client, project)
         preflight.check_home(home, project, found)
@@ -45,7 +49,10 @@ def _known(home: Home) -> Topology | None:
 def _purge(home: Home, topology: Topology | None, console: Console) -> None:
     """Delete the nodes' data first and what names them last, so that an interrupted purge can be repeated."""
     if topology is None and home.topology.exists():
-        raise RefusedError(f"{home.topology} is corrupt, so nobody knows what is this cluster's data", "mend it, or delete the directories yourself")
+        raise RefusedError(
+            f"{home.topology} is corrupt, so nobody knows what is this cluster's data",
+            "mend it, or delete the directories yourself",
+        )
     names = topology.names if topology else ()
     with console.step("Deleting data and secrets"):
         for directory in (*(home.node(name) for name in names), home.aside, home.rendered, home.secrets):

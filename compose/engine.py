@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from cluster.settings import Settings
 from compose import apt
 from compose.console import Console
@@ -28,7 +28,9 @@ MINIMUM_COMPOSE = (2, 20)
 """``start_interval`` needs Compose 2.20.2 (Compose release notes)."""
 _LOG = Path("/var/log/dockerd.log")
 _START_SECONDS = 60.0
-_INSTALL_HINT = "run ./pods.sh up --install-engine (Debian 12, 13 or Ubuntu, as root), or install Docker and Compose v2 yourself"
+_INSTALL_HINT = (
+    "run ./pods.sh up --install-engine (Debian 12, 13 or Ubuntu, as root), or install Docker and Compose v2 yourself"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,13 @@ def recipe_for(system: apt.System) -> Recipe:
     """How ``system`` gets its engine.
 
     Raises:
-        EnvironmentFault: it is not a system we know.
+        MachineError: it is not a system we know.
     """
     recipe = RECIPES.get((system.id, system.version)) or RECIPES.get((system.id, ""))
     if recipe is None:
-        raise EnvironmentFault(
-            f"{system.name} is not a system whose engine PODS can install", "install Docker and Compose v2 yourself, then run this again"
+        raise MachineError(
+            f"{system.name} is not a system whose engine PODS can install",
+            "install Docker and Compose v2 yourself, then run this again",
         )
     return recipe
 
@@ -75,7 +78,7 @@ def connect() -> "DockerClient":
     """A client of the engine.
 
     Raises:
-        EnvironmentFault: there is no engine, or this user may not use it.
+        MachineError: there is no engine, or this user may not use it.
     """
     import docker
     from docker.errors import DockerException
@@ -86,27 +89,29 @@ def connect() -> "DockerClient":
         raise _why_not(str(error)) from None
 
 
-def _why_not(text: str) -> EnvironmentFault:
+def _why_not(text: str) -> MachineError:
     if "Permission denied" in text or "PermissionError" in text:
-        return EnvironmentFault(
-            f"the Docker engine at {docker_host()} refuses this user", "run as root, or join the docker group and log in again"
+        return MachineError(
+            f"the Docker engine at {docker_host()} refuses this user",
+            "run as root, or join the docker group and log in again",
         )
     if apt.has("dockerd"):
-        return EnvironmentFault(
-            f"no Docker engine answers at {docker_host()}", "start it: ./pods.sh up --install-engine does (as root), or systemctl start docker"
+        return MachineError(
+            f"no Docker engine answers at {docker_host()}",
+            "start it: ./pods.sh up --install-engine does (as root), or systemctl start docker",
         )
-    return EnvironmentFault(f"no Docker engine answers at {docker_host()}", _INSTALL_HINT)
+    return MachineError(f"no Docker engine answers at {docker_host()}", _INSTALL_HINT)
 
 
 def ensure(settings: Settings, console: Console, *, install: bool) -> "DockerClient":
     """The engine, installed and started if need be and ``install`` says so.
 
     Raises:
-        EnvironmentFault: none answers and ``install`` is false, or it cannot be installed here.
+        MachineError: none answers and ``install`` is false, or it cannot be installed here.
     """
     try:
         client = connect()
-    except EnvironmentFault:
+    except MachineError:
         if not install:
             raise
         client = _bring(settings, console)
@@ -121,13 +126,16 @@ def ensure(settings: Settings, console: Console, *, install: bool) -> "DockerCli
 
 def _bring(settings: Settings, console: Console) -> "DockerClient":
     if docker_host() != DEFAULT_HOST:
-        raise EnvironmentFault(f"DOCKER_HOST={docker_host()} does not answer", "start that engine, or unset DOCKER_HOST to install one here")
+        raise MachineError(
+            f"DOCKER_HOST={docker_host()} does not answer",
+            "start that engine, or unset DOCKER_HOST to install one here",
+        )
     apt.require_root("installing the engine")
     if not apt.has("dockerd") or compose_version() is None:
         install_packages(settings, console)
     try:  # the package may have started it
         return connect()
-    except EnvironmentFault:
+    except MachineError:
         return start(console)
 
 
@@ -177,13 +185,13 @@ def start(console: Console) -> "DockerClient":
         while time.monotonic() < deadline:
             try:
                 return connect()
-            except EnvironmentFault:
+            except MachineError:
                 if daemon is not None and daemon.poll() is not None:
                     break
                 step.update("waiting for it to answer")
                 time.sleep(0.2)
     reason = f"see {_LOG}: {_last_line(_LOG)}" if daemon is not None else "see journalctl -u docker"
-    raise EnvironmentFault("the Docker engine does not start", reason)
+    raise MachineError("the Docker engine does not start", reason)
 
 
 def _start_daemon() -> "subprocess.Popen[bytes] | None":
@@ -204,18 +212,18 @@ def check_versions(client: "DockerClient") -> None:
     engine = str(client.version()["Version"])
     compose = compose_version()
     if version_tuple(engine) < MINIMUM_ENGINE:
-        raise EnvironmentFault(f"Docker engine {engine} is too old", f"PODS needs {MINIMUM_ENGINE[0]} or newer")
+        raise MachineError(f"Docker engine {engine} is too old", f"PODS needs {MINIMUM_ENGINE[0]} or newer")
     if compose is None:
-        raise EnvironmentFault("Docker Compose v2 is not installed", _INSTALL_HINT)
+        raise MachineError("Docker Compose v2 is not installed", _INSTALL_HINT)
     if version_tuple(compose) < MINIMUM_COMPOSE:
-        raise EnvironmentFault(f"Docker Compose {compose} is too old", "PODS needs 2.20 or newer")
+        raise MachineError(f"Docker Compose {compose} is too old", "PODS needs 2.20 or newer")
 
 
 def compose_version() -> str | None:
     """Compose's version, or None where the plugin is missing."""
     try:
         told = run(["docker", "compose", "version", "--format", "json"], timeout=30)
-    except EnvironmentFault:
+    except MachineError:
         return None
     return str(json.loads(told)["version"]).removeprefix("v")
 

@@ -28,7 +28,9 @@ class PodsExecutor(Executor):
             raise Exit("", 0) from None
         except OSError as error:
             if error.errno in (28, 30, 122):  # ENOSPC, EROFS, EDQUOT: the disk's fault
-                raise Exit(f"✗ {error.strerror}: {error.filename or 'while writing'}\n  → free some space or mend the file system, then run this again", EXIT_ENVIRONMENT) from None
+                what = f"✗ {error.strerror}: {error.filename or 'while writing'}"
+                hint = "free some space or mend the file system, then run this again"
+                raise Exit(f"{what}\n  → {hint}", EXIT_ENVIRONMENT) from None
             self._bug()
         except (Exit, ParseError, UnexpectedExit):
             raise

@@ -30,6 +30,11 @@ class Home:
         return self.data / "topology.json"
 
     @property
+    def topology_copy(self) -> Path:
+        """What the topology is restored from when it is damaged."""
+        return self.rendered / "topology.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the operation under way."""
         return self.data / ".lock"

@@ -3,13 +3,12 @@
 import fcntl
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.errors import EnvironmentFault, RefusedError
+from cluster.errors import MachineError, RefusedError
 from cluster.units import human_seconds
 
 
@@ -24,12 +23,14 @@ def exclusive(path: Path, operation: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise EnvironmentFault(f"{path} cannot be opened: {error.strerror}", "check who owns it, and the disk") from None
+        raise MachineError(f"{path} cannot be opened: {error.strerror}", "check who owns it, and the disk") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RefusedError(f"another operation is under way: {_holder(path)}", "wait for it to end, then run this again") from None
+            raise RefusedError(
+                f"another operation is under way: {_holder(path)}", "wait for it to end, then run this again"
+            ) from None
         _sign(handle, operation)
         yield
         os.ftruncate(handle, 0)
@@ -38,7 +39,14 @@ def exclusive(path: Path, operation: str) -> Iterator[None]:
 
 
 def _sign(handle: int, operation: str) -> None:
-    text = json.dumps({"operation": operation, "pid": os.getpid(), "user": os.environ.get("USER") or os.geteuid(), "since": int(time.time())})
+    text = json.dumps(
+        {
+            "operation": operation,
+            "pid": os.getpid(),
+            "user": os.environ.get("USER") or os.geteuid(),
+            "since": int(time.time()),
+        }
+    )
     os.ftruncate(handle, 0)
     os.pwrite(handle, text.encode(), 0)
 
@@ -46,11 +54,7 @@ def _sign(handle: int, operation: str) -> None:
 def _holder(path: Path) -> str:
     try:
         who = json.loads(path.read_text())
-        return f"inv {who['operation']} (pid {who['pid']}, user {who['user']}, for {human_seconds(time.time() - who['since'])})"
+        since = human_seconds(time.time() - who["since"])
+        return f"inv {who['operation']} (pid {who['pid']}, user {who['user']}, for {since})"
     except (OSError, ValueError, KeyError, TypeError):
         return f"see `fuser {path}`"
-
-
-def describe_invocation() -> str:
-    """This task as the user typed it, without values that may be long."""
-    return " ".join(sys.argv[1:4]) or "status"

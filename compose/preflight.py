@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.control import MAJOR, PGDATA, DataDirectory, read_data_directory
-from cluster.errors import EnvironmentFault, RefusedError
+from cluster.errors import MachineError, RefusedError
 from cluster.naming import NODE_NAME
 from cluster.settings import Settings
 from cluster.topology import Sizing, Topology, host_ports
 from cluster.units import human_size
 from compose.containers import Container
 from compose.home import Home, service_user
+
+DataState = DataDirectory | ValueError | None
+"""A node's data, why what is there is not whole, or None where there is nothing."""
 
 NEEDED_FREE = 512 << 20
 """Bytes that must be free for `up` to begin."""
@@ -38,7 +41,10 @@ def check_disk(home: Home, new_nodes: int) -> None:
     """Refuse to begin on a disk that is nearly full."""
     free, needed = free_disk(home.data), NEEDED_FREE + new_nodes * _PER_NEW_NODE
     if free < needed:
-        raise EnvironmentFault(f"the disk of {home.data} has {human_size(free)} free and {human_size(needed)} are needed", "free some space, then run this again")
+        raise MachineError(
+            f"the disk of {home.data} has {human_size(free)} free and {human_size(needed)} are needed",
+            "free some space, then run this again",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,9 @@ def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) ->
 def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> None:
     """Refuse to begin when a port is taken, saying by whom."""
     for clash in port_clashes(settings, topology, ours):
-        raise EnvironmentFault(
-            f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}", f"stop that, or set {clash.variable} in .env to a free port"
+        raise MachineError(
+            f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}",
+            f"stop that, or set {clash.variable} in .env to a free port",
         )
 
 
@@ -82,10 +89,12 @@ def _free(address: str, port: int) -> bool:
         try:
             probe.bind((address, port))
         except PermissionError:
-            raise EnvironmentFault(f"port {port} needs root", "choose ports of 1024 and above in .env") from None
+            raise MachineError(f"port {port} needs root", "choose ports of 1024 and above in .env") from None
         except OSError as error:
             if error.errno == 99:  # EADDRNOTAVAIL
-                raise EnvironmentFault(f"PODS_BIND={address} is not an address of this host", "see `ip address` for those it has") from None
+                raise MachineError(
+                    f"PODS_BIND={address} is not an address of this host", "see `ip address` for those it has"
+                ) from None
             return False
     return True
 
@@ -117,10 +126,13 @@ def check_home(home: Home, project: str, containers: list[Container]) -> None:
     """Refuse a project whose containers were made from another home: two clusters must not share a name."""
     stranger = next((c for c in containers if c.directory and Path(c.directory) != home.path), None)
     if stranger is not None:
-        raise RefusedError(f"a cluster called {project!r} runs from {stranger.directory} already", "set another PODS_PROJECT (and ports) in .env, or work from there")
+        raise RefusedError(
+            f"a cluster called {project!r} runs from {stranger.directory} already",
+            "set another PODS_PROJECT (and ports) in .env, or work from there",
+        )
 
 
-def check_data(home: Home, topology: Topology) -> dict[str, DataDirectory | None | ValueError]:
+def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
     """Read every node's data directory.
 
     Returns:
@@ -129,7 +141,7 @@ def check_data(home: Home, topology: Topology) -> dict[str, DataDirectory | None
     Raises:
         RefusedError: data that is not ours to touch: another owner's, another major version's, another cluster's.
     """
-    found: dict[str, DataDirectory | None | ValueError] = {}
+    found: dict[str, DataState] = {}
     for node in topology.names:
         _check_owner(home.node(node))
         found[node] = _read(home.node(node))
@@ -140,13 +152,15 @@ def check_data(home: Home, topology: Topology) -> dict[str, DataDirectory | None
     return found
 
 
-def _read(directory: Path) -> DataDirectory | None | ValueError:
+def _read(directory: Path) -> DataState:
     try:
         return read_data_directory(directory)
     except ValueError as error:
         return error
     except PermissionError as error:
-        raise RefusedError(f"{error.filename} cannot be read by this user", "run as the user who made the cluster") from None
+        raise RefusedError(
+            f"{error.filename} cannot be read by this user", "run as the user who made the cluster"
+        ) from None
 
 
 def _check_owner(directory: Path) -> None:
@@ -160,32 +174,55 @@ def _check_owner(directory: Path) -> None:
             raise RefusedError(f"{path} cannot be read by this user", "run as the user who made the cluster") from None
         if owner != uid and not (path == directory and not any(directory.iterdir())):
             raise RefusedError(
-                f"{path} belongs to uid {owner} and PostgreSQL runs as uid {uid}", f"if it is this cluster's: chown -R {uid} {directory}; else move it away"
+                f"{path} belongs to uid {owner} and PostgreSQL runs as uid {uid}",
+                f"if it is this cluster's: chown -R {uid} {directory}; else move it away",
             )
 
 
 def _check_identity(node: str, directory: Path, data: DataDirectory, topology: Topology) -> None:
     if data.major != MAJOR:
-        raise RefusedError(f"{directory} holds data of PostgreSQL {data.major}, and this is PostgreSQL {MAJOR}", "move it away, or upgrade it with pg_upgrade first")
+        raise RefusedError(
+            f"{directory} holds data of PostgreSQL {data.major}, and this is PostgreSQL {MAJOR}",
+            "move it away, or upgrade it with pg_upgrade first",
+        )
     if not topology.system_identifier:
         if node != topology.primary:
-            raise RefusedError(f"{directory} holds data already, but this cluster was never made", "move it away, or put back data/topology.json")
+            raise RefusedError(
+                f"{directory} holds data already, but this cluster was never made",
+                "move it away, or put back data/topology.json",
+            )
     elif data.system_identifier != topology.system_identifier:
-        raise RefusedError(f"{directory} holds another cluster's data (system identifier {data.system_identifier})", "move it away, then run inv up")
+        raise RefusedError(
+            f"{directory} holds another cluster's data (system identifier {data.system_identifier})",
+            "move it away, then run inv up",
+        )
 
 
-def _check_primary(home: Home, topology: Topology, data: DataDirectory | None | ValueError) -> None:
+def _check_primary(home: Home, topology: Topology, data: DataState) -> None:
     directory = home.node(topology.primary)
     if isinstance(data, ValueError):
-        raise RefusedError(f"the primary's data in {directory} is not whole: {data}", "nothing was touched; restore a backup, or mend it by hand")
+        raise RefusedError(
+            f"the primary's data in {directory} is not whole: {data}",
+            "nothing was touched; restore a backup, or mend it by hand",
+        )
     if data is None and topology.system_identifier:
-        raise RefusedError(f"the primary's data in {directory} is gone", "nothing was touched; put it back, or restore a backup (the replicas still hold a copy)")
+        raise RefusedError(
+            f"the primary's data in {directory} is gone",
+            "nothing was touched; put it back, or restore a backup (the replicas still hold a copy)",
+        )
     if data is not None and data.standby:
-        raise RefusedError(f"{directory} holds a replica's data, and this node is the primary", "nothing was touched; see docs/how-to/troubleshoot.md")
+        raise RefusedError(
+            f"{directory} holds a replica's data, and this node is the primary",
+            "nothing was touched; see docs/how-to/troubleshoot.md",
+        )
 
 
 def strangers(home: Home, topology: Topology) -> list[str]:
     """Directories below data/ that look like nodes and are in no topology."""
     if not home.data.is_dir():
         return []
-    return sorted(p.name for p in home.data.iterdir() if p.is_dir() and NODE_NAME.match(p.name) and p.name not in topology.names and (p / MAJOR).exists())
+    return sorted(
+        p.name
+        for p in home.data.iterdir()
+        if p.is_dir() and NODE_NAME.match(p.name) and p.name not in topology.names and (p / MAJOR).exists()
+    )

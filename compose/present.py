@@ -96,7 +96,17 @@ def print_status(report: dict[str, Any]) -> None:
     print_nodes(report["nodes"])
     _table(
         ["pool", "leads to", "clients", "waiting", "servers", "of"],
-        [[p["name"], ", ".join(p["target"]), p["clients"], p["waiting"], _sum(p["servers_active"], p["servers_idle"]), p["size"]] for p in report["pools"]],
+        [
+            [
+                p["name"],
+                ", ".join(p["target"]),
+                p["clients"],
+                p["waiting"],
+                _sum(p["servers_active"], p["servers_idle"]),
+                p["size"],
+            ]
+            for p in report["pools"]
+        ],
     )
     print(f"✓ {report['project']} is healthy" if report["healthy"] else f"✗ {report['project']} is degraded")
     for reason in report["reasons"]:
@@ -119,7 +129,8 @@ def print_nodes(nodes: list[dict[str, Any]]) -> None:
                 n["lsn"],
                 human_size(n["lag_bytes"]),
                 human_seconds(n["lag_seconds"]),
-                n["slot"] and n["slot"] + ("" if n["wal_status"] in ("reserved", "extended", None) else f" ({n['wal_status']})"),
+                n["slot"]
+                and n["slot"] + ("" if n["wal_status"] in ("reserved", "extended", None) else f" ({n['wal_status']})"),
                 human_size(n["retained_bytes"]),
                 n["io_method"],
                 human_seconds(n["uptime"]),
@@ -148,13 +159,21 @@ def connection_help(stack: Stack) -> str:
     """How to connect, without the password."""
     settings, topology = stack.settings, stack.topology
     lines = [f"{topology.project} is up. Connect as {settings.user}:"]
-    targets = [("writes", "pgbouncer", f"{settings.database}_write"), ("reads", "pgbouncer", f"{settings.database}_read")]
+    targets = [
+        ("writes", "pgbouncer", f"{settings.database}_write"),
+        ("reads", "pgbouncer", f"{settings.database}_read"),
+    ]
     targets += [(name, name, settings.database) for name in topology.names]
     for label, service, database in targets:
         host, port = host_endpoint(settings, topology, service)
-        lines.append(f"  {label:<10} postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={stack.home.ca}")
-    lines.append(f"The password is in {password_file(stack.home, APP)}; PGPASSFILE={stack.home.secrets / 'pgpass'} hands it to any libpq client.")
-    return "\n".join([*lines, "Or simply: inv psql"])
+        uri = f"postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={stack.home.ca}"
+        lines.append(f"  {label:<10} {uri}")
+    lines += [
+        f"The password is in {password_file(stack.home, APP)};",
+        f"any libpq client takes it from there with PGPASSFILE={stack.home.secrets / 'pgpass'}.",
+        "Or simply: inv psql",
+    ]
+    return "\n".join(lines)
 
 
 def log_lines_json(stack: Stack, services: list[str], lines: int) -> None:
@@ -171,4 +190,7 @@ def log_lines_json(stack: Stack, services: list[str], lines: int) -> None:
 def print_findings(findings: "list[Finding]", console: "Console") -> None:
     """One line per finding, and what to do."""
     for finding in findings:
-        console.line(f"{'!' if finding.hurts else '✓'} {finding.text}" + (f"\n  → {finding.hint}" if finding.hint and finding.hurts else ""))
+        console.line(
+            f"{'!' if finding.hurts else '✓'} {finding.text}"
+            + (f"\n  → {finding.hint}" if finding.hint and finding.hurts else "")
+        )

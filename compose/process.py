@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from compose.console import Step
 
 
@@ -20,7 +20,7 @@ def run(
     """Run ``argv`` and return its stdout. ``env`` is added to this process's own; ``timeout`` is in seconds.
 
     Raises:
-        EnvironmentFault: it is not there, failed, or took too long; carries the last lines it printed.
+        MachineError: it is not there, failed, or took too long; carries the last lines it printed.
     """
     try:
         done = subprocess.run(
@@ -35,11 +35,11 @@ def run(
             check=False,
         )
     except FileNotFoundError:
-        raise EnvironmentFault(f"{argv[0]} is not installed") from None
+        raise MachineError(f"{argv[0]} is not installed") from None
     except subprocess.TimeoutExpired:
-        raise EnvironmentFault(f"`{_shown(argv)}` did not end within {timeout:.0f} s") from None
+        raise MachineError(f"`{_shown(argv)}` did not end within {timeout:.0f} s") from None
     if done.returncode != 0:
-        raise EnvironmentFault(f"`{_shown(argv)}` failed ({done.returncode}): {last_words(done.stderr or done.stdout)}")
+        raise MachineError(f"`{_shown(argv)}` failed ({done.returncode}): {last_words(done.stderr or done.stdout)}")
     return done.stdout
 
 
@@ -47,7 +47,7 @@ def follow(argv: Sequence[str], step: Step, *, env: Mapping[str, str] | None = N
     """Run ``argv``, showing its last line in ``step`` while it runs; return all it printed.
 
     Raises:
-        EnvironmentFault: it is not there or failed; carries the last lines it printed.
+        MachineError: it is not there or failed; carries the last lines it printed.
     """
     try:
         process = subprocess.Popen(
@@ -60,7 +60,7 @@ def follow(argv: Sequence[str], step: Step, *, env: Mapping[str, str] | None = N
             errors="replace",
         )
     except FileNotFoundError:
-        raise EnvironmentFault(f"{argv[0]} is not installed") from None
+        raise MachineError(f"{argv[0]} is not installed") from None
     lines: list[str] = []
     with process:
         if stdin is not None and process.stdin is not None:
@@ -72,7 +72,7 @@ def follow(argv: Sequence[str], step: Step, *, env: Mapping[str, str] | None = N
             if line.strip():
                 step.update(line.strip()[:100])
     if process.returncode != 0:
-        raise EnvironmentFault(f"`{_shown(argv)}` failed ({process.returncode}): {last_words(''.join(lines))}")
+        raise MachineError(f"`{_shown(argv)}` failed ({process.returncode}): {last_words(''.join(lines))}")
     return "".join(lines)
 
 

@@ -1,14 +1,12 @@
 """Restarts and reloads of a running cluster."""
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from cluster.pgbouncer import reload as reload_pooler
-from cluster.postgres import connect, fetch_all
-from compose import engine, secrets
+from cluster.postgres import connect, execute, fetch_all, fetch_one
+from compose import certs, secrets
 from compose.console import Console
 from compose.lock import exclusive
 from compose.stack import Stack
-from compose.up import reload_node
-from compose.up import renew_certificates as make_certificates
 
 
 def restart(stack: Stack, console: Console, only: str | None) -> None:
@@ -17,7 +15,6 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
     A primary whose limits get lower goes first: a replica does not start with less than its primary has.
     """
     with exclusive(stack.home.lock, "restart"):
-        engine.connect()
         services = [stack.check_service(only)] if only else list(stack.services)
         if not only and _lowers_limits(stack):
             services.insert(0, services.pop(services.index(stack.topology.primary)))
@@ -25,15 +22,20 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
             with console.step(f"Restarting {service}") as step:
                 stack.compose.follow(step, "restart", service)
                 timeout = str(stack.settings.start_timeout)
-                stack.compose.follow(step, "up", "--detach", "--no-deps", "--no-recreate", "--wait", "--wait-timeout", timeout, service)
+                stack.compose.follow(
+                    step, "up", "--detach", "--no-deps", "--no-recreate", "--wait", "--wait-timeout", timeout, service
+                )
 
 
 def _lowers_limits(stack: Stack) -> bool:
     """Whether the primary's rendered max_connections is lower than what it runs with."""
     try:
         with connect(stack.superuser(stack.topology.primary)) as connection:
-            running = {name: setting for name, setting, _ in fetch_all(connection, "recovery_parameters", lambda **row: tuple(row.values()))}
-    except EnvironmentFault:
+            running = {
+                name: setting
+                for name, setting, _ in fetch_all(connection, "recovery_parameters", lambda **row: tuple(row.values()))
+            }
+    except MachineError:
         return False
     return stack.settings.max_connections < int(running["max_connections"])
 
@@ -43,12 +45,27 @@ def renew_certificates(stack: Stack, console: Console) -> None:
     with exclusive(stack.home.lock, "certs.renew"):
         running = stack.containers()
         with console.step("Making certificates") as step:
-            made = make_certificates(stack.home, stack.settings, stack.topology, force=True)
+            made = certs.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
             step.result = ", ".join(made)
         for node in stack.topology.names:
             if node in running and running[node].status == "running":
                 with console.step(f"Reloading {node}"):
                     reload_node(stack, node, force=True)
         if "pgbouncer" in running and running["pgbouncer"].status == "running":
-            with console.step("Reloading pgbouncer"), connect(stack.access("pgbouncer", secrets.ADMIN, "pgbouncer"), console=True) as pooler:
+            with (
+                console.step("Reloading pgbouncer"),
+                connect(stack.access("pgbouncer", secrets.ADMIN, "pgbouncer"), console=True) as pooler,
+            ):
                 reload_pooler(pooler)
+
+
+def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
+    """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was."""
+    paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
+    newest = max(path.stat().st_mtime for path in paths)
+    with connect(stack.superuser(node)) as connection:
+        loaded = fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
+        stale = force or loaded < newest
+        if stale:
+            execute(connection, "reload")
+    return stale

@@ -38,7 +38,11 @@ class _Version:
 def converge(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> list[str]:
     """Make what is missing; return what was made, in words."""
     with connect(superuser) as connection:
-        made = [*_roles(connection, settings, passwords), *_database(connection, settings), *_slots(connection, replicas)]
+        made = [
+            *_roles(connection, settings, passwords),
+            *_database(connection, settings),
+            *_slots(connection, replicas),
+        ]
     with connect(replace(superuser, database=settings.database)) as connection:
         return made + _user_lookup(connection)
 
@@ -72,14 +76,18 @@ def _roles(connection: "psycopg.Connection[Any]", settings: Settings, passwords:
         if role in known and password_matches(passwords[secret], known[role]):
             continue
         # The server, its log and its statistics see only the verifier.
-        verifier = connection.pgconn.encrypt_password(passwords[secret].encode(), role.encode(), b"scram-sha-256").decode()
+        verifier = connection.pgconn.encrypt_password(
+            passwords[secret].encode(), role.encode(), b"scram-sha-256"
+        ).decode()
         execute(connection, "set_password" if role in known else create, role=role, verifier=literal(verifier))
         made.append(f"password of {role}" if role in known else f"role {role}")
     return made
 
 
 def _database(connection: "psycopg.Connection[Any]", settings: Settings) -> list[str]:
-    if settings.database in {row.name for row in fetch_all(connection, "databases", lambda name, owner: _Named(name=name))}:
+    if settings.database in {
+        row.name for row in fetch_all(connection, "databases", lambda name, **_: _Named(name=name))
+    }:
         return []
     execute(connection, "create_database", database=settings.database, owner=settings.user)
     return [f"database {settings.database}"]

@@ -46,7 +46,7 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
     if first:
         for name in ALL:
             if not password_file(home, name).exists():
-                _write(home, password_file(home, name), secrets.token_urlsafe(32))
+                _write(password_file(home, name), secrets.token_urlsafe(32))
     passwords = read(home)
     pgpass = home.secrets / "pgpass"
     text = pgpass_text(passwords, settings)
@@ -76,18 +76,27 @@ def _read(path: Path) -> str:
         text = path.read_text().strip()
     except FileNotFoundError:
         raise RefusedError(
-            f"the secret {path} is missing", "put it back from your copy, or write a new password into it and run inv up"
+            f"the secret {path} is missing",
+            "put it back from your copy, or write a new password into it and run inv up",
         ) from None
     except PermissionError:
-        raise RefusedError(f"the secret {path} cannot be read by this user", "run as the user who made the cluster") from None
+        raise RefusedError(
+            f"the secret {path} cannot be read by this user", "run as the user who made the cluster"
+        ) from None
     if mode & 0o077:
-        raise RefusedError(f"the secret {path} is open to other users (mode {mode:04o})", f"chmod 600 {path}, and change the password if others may have read it")
+        raise RefusedError(
+            f"the secret {path} is open to other users (mode {mode:04o})",
+            f"chmod 600 {path}, and change the password if others may have read it",
+        )
     if len(text) < _MINIMUM or not all("!" <= c <= "~" and c not in "\"'\\:" for c in text):
-        raise RefusedError(f"the secret {path} cannot be used", f"write at least {_MINIMUM} printable characters without spaces, quotes, \\ or :")
+        raise RefusedError(
+            f"the secret {path} cannot be used",
+            f"write at least {_MINIMUM} printable characters without spaces, quotes, \\ or :",
+        )
     return text
 
 
-def _write(home: Home, path: Path, password: str) -> None:
+def _write(path: Path, password: str) -> None:
     name = path.name.removesuffix("_password")
     write_atomically(path, password + "\n", 0o600, None if name in _HOST_ONLY else _owner())
 

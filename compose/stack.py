@@ -55,7 +55,9 @@ class Stack:
         """How to reach a node or ``pgbouncer`` from this host as the role of ``secret``."""
         host, port = host_endpoint(self.settings, self.topology, service)
         user = secrets.ROLE_OF.get(secret, self.settings.user)
-        return Access(host=host, port=port, user=user, password=self.passwords[secret], ca=self.home.ca, database=database)
+        return Access(
+            host=host, port=port, user=user, password=self.passwords[secret], ca=self.home.ca, database=database
+        )
 
     def superuser(self, node: str) -> Access:
         """How to reach ``node`` as its superuser; for PODS itself, never for a service."""
@@ -63,8 +65,13 @@ class Stack:
 
     def snapshot(self, deadline: float = READ_SECONDS) -> Snapshot:
         """Look at every node and at PgBouncer, now."""
-        nodes = {name: replace(self.access(name, secrets.MONITOR), connect_timeout=3, statement_timeout=3.0) for name in self.topology.names}
-        return read_snapshot(nodes, replace(self.access("pgbouncer", secrets.MONITOR, "pgbouncer"), connect_timeout=3), deadline=deadline)
+        nodes = {
+            name: replace(self.access(name, secrets.MONITOR), connect_timeout=3, statement_timeout=3.0)
+            for name in self.topology.names
+        }
+        return read_snapshot(
+            nodes, replace(self.access("pgbouncer", secrets.MONITOR, "pgbouncer"), connect_timeout=3), deadline=deadline
+        )
 
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""

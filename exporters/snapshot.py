@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from cluster.lsn import bytes_behind
@@ -62,8 +63,8 @@ class Snapshot:
 def read_snapshot(nodes: Mapping[str, Access], pooler: Access, *, deadline: float) -> Snapshot:
     """Read every node and PgBouncer at once; one that does not answer within ``deadline`` seconds costs no other."""
     work: dict[str, Callable[[], NodeReading | PoolsReading]] = {
-        **{f"node {name}": lambda name=name, access=access: read_node(name, access) for name, access in nodes.items()},  # type: ignore[misc]
-        "pooler": lambda: read_pooler(pooler),
+        **{f"node {name}": partial(read_node, name, access) for name, access in nodes.items()},
+        "pooler": partial(read_pooler, pooler),
     }
     done = _together(work, deadline)
     late = f"no answer within {deadline:.0f} s"
@@ -72,11 +73,13 @@ def read_snapshot(nodes: Mapping[str, Access], pooler: Access, *, deadline: floa
         reading = done.get(f"node {name}")
         readings[name] = reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late)
     pools = done.get("pooler")
-    return Snapshot(nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time())
+    return Snapshot(
+        nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time()
+    )
 
 
 def _together(work: Mapping[str, Callable[[], Result]], deadline: float) -> dict[str, Result]:
-    """Run each function in a thread of its own; return what came back in time. Late threads are left to end by themselves."""
+    """Run each function in a thread of its own; return what came back in time. Late threads end by themselves."""
     results: dict[str, Result] = {}
 
     def call(key: str, function: Callable[[], Result]) -> None:

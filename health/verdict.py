@@ -1,6 +1,6 @@
 """Is the cluster as it should be? A pure function of what is wanted, what is seen, and thresholds; answers in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cluster.naming import node_of_slot, slot_of
@@ -31,7 +31,12 @@ class Verdict:
         return not self.reasons
 
 
-def judge(topology: Topology, snapshot: Snapshot, expected_pools: dict[str, tuple[str, ...]], thresholds: Thresholds | None = None) -> Verdict:
+def judge(
+    topology: Topology,
+    snapshot: Snapshot,
+    expected_pools: Mapping[str, tuple[str, ...]],
+    thresholds: Thresholds | None = None,
+) -> Verdict:
     """Compare desired and observed."""
     limits = thresholds or Thresholds()
     reasons = [
@@ -83,7 +88,7 @@ def _stream(snapshot: Snapshot, name: str, limits: Thresholds) -> Iterator[str]:
         yield f"{name} is {human_size(lag)} behind"
 
 
-def _pools(snapshot: Snapshot, expected: dict[str, tuple[str, ...]], limits: Thresholds) -> Iterator[str]:
+def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: Thresholds) -> Iterator[str]:
     if snapshot.pooler.error:
         yield f"PgBouncer does not answer: {snapshot.pooler.error}"
         return
@@ -112,4 +117,5 @@ def _strays(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
 def _notes(snapshot: Snapshot) -> Iterator[str]:
     for reading in snapshot.nodes.values():
         if reading.facts and reading.facts.pending_restart:
-            yield f"{reading.name} needs a restart for {', '.join(reading.facts.pending_restart)}; run: inv restart --node {reading.name}"
+            names = ", ".join(reading.facts.pending_restart)
+            yield f"{reading.name} needs a restart for {names}; run: inv restart --node {reading.name}"

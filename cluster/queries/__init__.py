@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _HERE = Path(__file__).parent
 
@@ -10,4 +10,4 @@ _HERE = Path(__file__).parent
 @cache
 def get(name: str) -> LiteralString:
     """The SQL in ``name``.sql. It is part of the program, hence literal."""
-    return cast(LiteralString, (_HERE / f"{name}.sql").read_text(encoding="utf-8"))
+    return (_HERE / f"{name}.sql").read_text(encoding="utf-8")

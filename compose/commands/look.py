@@ -21,7 +21,12 @@ def status(c: Context, json: bool = False) -> None:
 
 
 @task(
-    help={"service": "only this node, or pgbouncer", "follow": "go on as lines come", "lines": "how many from the end", "json": "a JSON object per line"},
+    help={
+        "service": "only this node, or pgbouncer",
+        "follow": "go on as lines come",
+        "lines": "how many from the end",
+        "json": "a JSON object per line",
+    },
     positional=[],
     auto_shortflags=False,
 )
@@ -48,7 +53,14 @@ def logs(c: Context, service: str | None = None, follow: bool = False, lines: in
     },
     auto_shortflags=False,
 )
-def psql(c: Context, node: str | None = None, pool: str | None = None, user: str | None = None, superuser: bool = False, command: str | None = None) -> None:
+def psql(
+    c: Context,
+    node: str | None = None,
+    pool: str | None = None,
+    user: str | None = None,
+    superuser: bool = False,
+    command: str | None = None,
+) -> None:
     """Open psql, through a pool or on one node."""
     from compose.client import Target, run_psql
     from compose.stack import open_stack

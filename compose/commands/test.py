@@ -10,7 +10,10 @@ from invoke.tasks import task
 from compose.console import Console
 
 
-@task(help={"install_engine": "install and start a Docker engine where there is none (Debian, Ubuntu; root)"}, auto_shortflags=False)
+@task(
+    help={"install_engine": "install and start a Docker engine where there is none (Debian, Ubuntu; root)"},
+    auto_shortflags=False,
+)
 def test(c: Context, install_engine: bool = False) -> None:
     """Run every quality gate, the integration tests included."""
     from cluster.settings import PROJECT_ROOT
@@ -19,6 +22,10 @@ def test(c: Context, install_engine: bool = False) -> None:
 
     _, settings = open_home()
     engine.ensure(settings, Console(), install=install_engine)
-    done = subprocess.run([sys.executable, "-m", "nox", "--non-interactive", "-s", "lint", "types", "unit", "docs", "integration"], cwd=PROJECT_ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "nox", "--non-interactive", "-s", "lint", "types", "unit", "docs", "integration"],
+        cwd=PROJECT_ROOT,
+        check=False,
+    )
     if done.returncode:
         raise Exit(code=1)

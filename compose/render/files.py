@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cluster.settings import Settings
 from cluster.sizing import derive
-from cluster.topology import Topology, dump, write_atomically
+from cluster.topology import Topology, write_atomically
 from compose.home import Home
 from compose.render.pgbouncer import pgbouncer_ini
 from compose.render.postgres import USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
@@ -32,7 +32,6 @@ def render(settings: Settings, topology: Topology, concrete: Concrete, user: Use
     files = {
         "compose.yaml": compose_text(compose_stack(settings, topology, derived, concrete)),
         "rendered/passwd": passwd_text(concrete.user),
-        "rendered/topology.json": dump(topology),
         "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
     }
     for node in topology.names:

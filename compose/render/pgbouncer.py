@@ -10,7 +10,7 @@ def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
     """Every pool and the nodes it leads to. With no replica, reads go to the primary."""
     readers = tuple(node.name for node in topology.replicas)
     return {
-        **{pool: (topology.primary,) for pool in write_pools(settings.database)},
+        **dict.fromkeys(write_pools(settings.database), (topology.primary,)),
         shared_read_pool(settings.database): readers or (topology.primary,),
         **{read_pool_of(name, settings.database): (name,) for name in readers},
     }
@@ -19,7 +19,8 @@ def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
 def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> str:
     """The text of pgbouncer.ini."""
     databases = [
-        f"{pool} = host={','.join(hosts)} port=5432 dbname={settings.database}" + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
+        f"{pool} = host={','.join(hosts)} port=5432 dbname={settings.database}"
+        + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
         for pool, hosts in pools(settings, topology).items()
     ]
     values = {
@@ -54,5 +55,11 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
         "log_disconnections": "0",
         "log_stats": "0",
     }
-    lines = ["; Made by PODS from .env and data/topology.json; changes here are lost.", "[databases]", *databases, "", "[pgbouncer]"]
+    lines = [
+        "; Made by PODS from .env and data/topology.json; changes here are lost.",
+        "[databases]",
+        *databases,
+        "",
+        "[pgbouncer]",
+    ]
     return "\n".join([*lines, *(f"{name} = {value}" for name, value in values.items())]) + "\n"

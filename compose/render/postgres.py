@@ -19,7 +19,10 @@ SENDERS = 40
 
 def postgresql_conf(settings: Settings, topology: Topology, derived: Derived, node: str) -> str:
     """The text of ``node``'s postgresql.conf."""
-    lines = ["# Made by PODS from .env and data/topology.json; changes here are lost.", "# Your own parameters go into config/postgresql.conf."]
+    lines = [
+        "# Made by PODS from .env and data/topology.json; changes here are lost.",
+        "# Your own parameters go into config/postgresql.conf.",
+    ]
     for title, values in (
         ("Derived from the host, or set in .env", _tunable(settings, derived)),
         ("Defaults of PODS", _defaults()),
@@ -115,5 +118,7 @@ def pg_hba_conf(settings: Settings) -> str:
         *(("hostssl", database, "all", network, "scram-sha-256", "the application") for network in networks),
     ]
     lines = ["# Made by PODS; changes here are lost. Lines of your own go into config/pg_hba.conf.", ""]
-    lines += [f"{kind:<8} {db:<16} {user:<36} {net:<18} {method:<14} # {why}" for kind, db, user, net, method, why in rows]
+    lines += [
+        f"{kind:<8} {db:<16} {user:<36} {net:<18} {method:<14} # {why}" for kind, db, user, net, method, why in rows
+    ]
     return "\n".join([*lines, f"include_if_exists {USER_HBA}"]) + "\n"

@@ -1,4 +1,4 @@
-"""The Compose file of one cluster: compose/compose.yaml, made concrete by settings and topology. Pure but for reading it."""
+"""The Compose file of one cluster: compose/compose.yaml, made concrete by settings and topology."""
 
 import copy
 import hashlib
@@ -40,7 +40,8 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
     ports = host_ports(settings, topology)
     templates = base["services"]
     services = {
-        node.name: _node(templates["node"], node, ports[node.name], settings, derived, concrete) for node in topology.nodes
+        node.name: _node(templates["node"], node, ports[node.name], settings, derived, concrete)
+        for node in topology.nodes
     }
     services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, concrete)
     services["psql"] = _psql(templates["psql"], concrete)
@@ -49,12 +50,21 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
     return {"name": topology.project, "services": services, "networks": base["networks"], "secrets": base["secrets"]}
 
 
+def definitions(settings: Settings, topology: Topology, derived: Derived, concrete: Concrete) -> dict[str, str]:
+    """Hash of every service's definition."""
+    services = compose_stack(settings, topology, derived, concrete)["services"]
+    return {name: service["labels"][DEFINITION_LABEL] for name, service in services.items()}
+
+
 def compose_text(stack: dict[str, Any]) -> str:
     """The stack as YAML, every `$` kept from Compose's interpolation."""
     import yaml
 
     body = yaml.safe_dump(stack, sort_keys=False, width=120)
-    return "# Made by `inv up` from compose/compose.yaml, .env and data/topology.json; changes here are lost.\n" + body.replace("$", "$$")
+    return (
+        "# Made by `inv up` from compose/compose.yaml, .env and data/topology.json; changes here are lost.\n"
+        + body.replace("$", "$$")
+    )
 
 
 def definition_hash(service: dict[str, Any]) -> str:
@@ -71,7 +81,7 @@ def _seccomp_text() -> str:
 def _base() -> dict[str, Any]:
     import yaml
 
-    loaded: dict[str, Any] = yaml.load(BASE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    loaded: dict[str, Any] = yaml.safe_load(BASE.read_text())
     return loaded
 
 
@@ -81,13 +91,17 @@ def _service(template: dict[str, Any], image: str, concrete: Concrete) -> dict[s
     service["image"] = image
     service["pull_policy"] = "never"
     service["user"] = f"{uid}:{gid}"
-    service["tmpfs"] = [f"{path}:uid={uid},gid={gid},mode=0700" for path in ("/run/pods", "/var/run/postgresql")] + ["/tmp:mode=1777"]
+    service["tmpfs"] = [f"{path}:uid={uid},gid={gid},mode=0700" for path in ("/run/pods", "/var/run/postgresql")] + [
+        "/tmp:mode=1777"
+    ]
     service["volumes"] = [_mount("./rendered/passwd", "/etc/passwd")]
     service["security_opt"] = ["no-new-privileges:true"]
     return service
 
 
-def _node(template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: Concrete) -> dict[str, Any]:
+def _node(
+    template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: Concrete
+) -> dict[str, Any]:
     service = _service(template, concrete.images.postgres, concrete)
     service["security_opt"].append(f"seccomp={SECCOMP}")
     service["shm_size"] = derived.shm_size
@@ -121,7 +135,13 @@ def _mount(source: str, target: str, *, read_only: bool = True) -> dict[str, Any
 
 
 def _port(settings: Settings, published: int, target: int) -> dict[str, Any]:
-    return {"mode": "ingress", "host_ip": settings.bind, "published": str(published), "target": target, "protocol": "tcp"}
+    return {
+        "mode": "ingress",
+        "host_ip": settings.bind,
+        "published": str(published),
+        "target": target,
+        "protocol": "tcp",
+    }
 
 
 def passwd_text(user: tuple[int, int]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from cluster.lsn import Lsn
 from cluster.postgres import Access, connect, fetch_all, fetch_one, one_line
 
@@ -72,8 +72,8 @@ def read_node(name: str, access: Access) -> NodeReading:
             assert facts is not None
             standbys = fetch_all(connection, "standbys", Standby) if not facts.in_recovery else []
             slots = fetch_all(connection, "slots", Slot)
-    except (EnvironmentFault, psycopg.Error) as error:
-        return NodeReading(name=name, error=error.message if isinstance(error, EnvironmentFault) else one_line(error))
+    except (MachineError, psycopg.Error) as error:
+        return NodeReading(name=name, error=error.message if isinstance(error, MachineError) else one_line(error))
     return NodeReading(name=name, facts=facts, standbys=tuple(standbys), slots=tuple(slots))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cluster.errors import EnvironmentFault
+from cluster.errors import MachineError
 from cluster.pgbouncer import Pool, read_pools
 from cluster.postgres import Access, connect, one_line
 
@@ -22,7 +22,7 @@ def read_pooler(access: Access) -> PoolsReading:
     try:
         with connect(access, console=True) as console:
             return PoolsReading(pools=read_pools(console))
-    except EnvironmentFault as error:
+    except MachineError as error:
         return PoolsReading(error=error.message)
     except psycopg.Error as error:
         return PoolsReading(error=one_line(error))

@@ -1,0 +1,215 @@
+"""The steps from prepared files to a verified cluster: make what has no data, start, reload, mend, verify."""
+
+import os
+import time
+from dataclasses import replace
+
+from cluster import control
+from cluster.control import DataDirectory
+from cluster.errors import MachineError, RefusedError, TimedOutError
+from cluster.naming import slot_of
+from cluster.pgbouncer import reload as reload_pooler
+from cluster.postgres import connect, wait_until
+from cluster.sizing import derive
+from cluster.topology import save
+from compose import build, containers, roles, secrets
+from compose.clone import clone, renew_slot
+from compose.console import Console, Step
+from compose.home import service_user
+from compose.preflight import DataState
+from compose.render.stack import Concrete, definitions
+from compose.restart import reload_node
+from compose.stack import Stack
+
+_RESTARTS_TELL = 2
+"""A container restarted more often than this does not start at all."""
+
+
+class Convergence:
+    """One run of `up` after its preparations. ``data`` is what each node's directory held before."""
+
+    def __init__(self, stack: Stack, console: Console, data: dict[str, DataState]) -> None:
+        self.stack = stack
+        self.console = console
+        self.data = data
+        self.before = stack.containers()
+        concrete = Concrete(images=build.expected(stack.topology.image_base), user=service_user())
+        derived = derive(stack.settings, stack.topology.sizing)
+        self.definitions = definitions(stack.settings, stack.topology, derived, concrete)
+
+    def run(self) -> Stack:
+        """Every step looks first and does only what is missing."""
+        self._directories()
+        self._initialise()
+        self._clone_missing()
+        self._replace_changed()
+        self._start_all()
+        self._converge_inside()
+        self._reload()
+        self._mend_replicas()
+        self._verify()
+        return self.stack
+
+    @property
+    def primary(self) -> str:
+        """Name of the node that shall be the primary."""
+        return self.stack.topology.primary
+
+    def _directories(self) -> None:
+        owner = service_user()
+        for name in self.stack.topology.names:
+            directory = self.stack.home.node(name)
+            directory.mkdir(mode=0o700, exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(directory, *owner)
+
+    def _initialise(self) -> None:
+        """Only a cluster that never had data is initialised; preflight refused every other empty primary."""
+        directory = self.stack.home.node(self.primary)
+        if self.data[self.primary] is None:
+            with self.console.step(f"Making the first data directory in {directory}") as step:
+                self.stack.compose.job(self.primary, ["init"], step, stdin=self.stack.passwords[secrets.SUPERUSER])
+        if not self.stack.topology.system_identifier:
+            made = control.read_data_directory(directory)
+            assert made is not None
+            topology = replace(self.stack.topology, system_identifier=made.system_identifier)
+            save(self.stack.home.topology, self.stack.home.topology_copy, topology)
+            self.stack = self.stack.with_topology(topology)
+
+    def _clone_missing(self) -> None:
+        """Replicas without data, or with data that must not be started."""
+        reasons = {node.name: self._unfit(node.name) for node in self.stack.topology.replicas}
+        wanted = {name: reason for name, reason in reasons.items() if reason is not None}
+        if wanted:
+            self._start_primary()
+        for name, reason in wanted.items():
+            clone(self.stack, self.console, name, reason)
+
+    def _unfit(self, name: str) -> str | None:
+        """Why ``name`` must be cloned before it starts: "" where it has no data, None where its data will do."""
+        state = self.data[name]
+        if isinstance(state, ValueError):
+            return f"its data is not whole: {state}"
+        if isinstance(state, DataDirectory):
+            return None if state.standby else "its data would start as a second primary"
+        return ""
+
+    def _start_primary(self) -> None:
+        with self.console.step(f"Starting {self.primary}") as step:
+            self.stack.compose.follow(step, "up", "--detach", "--no-deps", self.primary)
+            wait_until(
+                lambda: self._missing_primary(step),
+                timeout=self.stack.settings.start_timeout,
+                what=f"{self.primary} did not accept connections",
+                hint=f"see inv logs --service {self.primary}; a long recovery wants a larger PODS_START_TIMEOUT",
+            )
+        self._converge_inside()
+
+    def _missing_primary(self, step: Step) -> str:
+        try:
+            with connect(self.stack.superuser(self.primary)):
+                return ""
+        except MachineError as fault:
+            if "password authentication failed" in fault.message:
+                raise RefusedError(
+                    f"{self.primary} refuses the superuser's password",
+                    "put secrets/superuser_password back as it was when the data was made",
+                ) from None
+            container = self.stack.containers().get(self.primary)
+            if container is None or container.status in ("exited", "dead") or container.restarts > _RESTARTS_TELL:
+                raise self._does_not_run(self.primary) from None
+            step.update(fault.message)
+            return fault.message
+
+    def _does_not_run(self, service: str) -> MachineError:
+        container = self.stack.containers().get(service)
+        reason = containers.last_log_line(self.stack.client, container) if container else "it has no container"
+        return MachineError(f"{service} does not run: {reason}", f"see inv logs --service {service}")
+
+    def _as_wanted(self, service: str, now: dict[str, containers.Container]) -> bool:
+        return service in now and now[service].well and now[service].definition == self.definitions[service]
+
+    def _replace_changed(self) -> None:
+        """Running services whose definition changed are replaced one after the other, what others need last."""
+        for service in self.stack.services:
+            running = self.before.get(service)
+            changed = running is not None and running.definition != self.definitions[service]
+            if running is not None and running.status == "running" and changed:
+                with self.console.step(f"Replacing {service}, whose definition changed") as step:
+                    self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", service)
+
+    def _start_all(self) -> None:
+        now = self.stack.containers()
+        missing = [service for service in self.stack.services if not self._as_wanted(service, now)]
+        strays = now.keys() - set(self.stack.services)
+        if not missing and not strays:
+            return
+        for service in missing:
+            if service in now and now[service].status == "paused":
+                self.stack.compose.run("unpause", service)
+        with self.console.step("Starting " + ", ".join(missing)) as step:
+            timeout = str(self.stack.settings.start_timeout)
+            arguments = ("up", "--detach", "--wait", "--wait-timeout", timeout, "--remove-orphans")
+            try:
+                self.stack.compose.follow(step, *arguments)
+            except MachineError as fault:
+                self._explain_start(fault)
+
+    def _explain_start(self, fault: MachineError) -> None:
+        """Compose gave up: without primary or PgBouncer so do we; a replica may need a new clone, later."""
+        now = self.stack.containers()
+        if any(service not in now for service in self.stack.services):
+            raise fault
+        for service in (self.primary, "pgbouncer"):
+            if not now[service].well:
+                raise self._does_not_run(service)
+        for node in self.stack.topology.replicas:
+            if not now[node.name].well:
+                told = containers.last_log_line(self.stack.client, now[node.name])
+                self.console.warn(f"{node.name} does not run: {told}")
+
+    def _converge_inside(self) -> None:
+        stack, replicas = self.stack, [node.name for node in self.stack.topology.replicas]
+        made = roles.converge(stack.superuser(self.primary), stack.settings, stack.passwords, replicas)
+        if made:
+            self.console.note("made in the primary: " + ", ".join(made))
+
+    def _reload(self) -> None:
+        """Servers that were running take changed files and certificates up without a restart."""
+        for node in self.stack.topology.names:
+            if node in self.before and self.before[node].well:
+                reload_node(self.stack, node)
+        if "pgbouncer" in self.before and self.before["pgbouncer"].well:
+            with connect(self.stack.access("pgbouncer", secrets.ADMIN, "pgbouncer"), console=True) as console:
+                reload_pooler(console)
+
+    def _mend_replicas(self) -> None:
+        """A replica that lost its place in the WAL, or whose data does not start, is cloned anew."""
+        now, snapshot = self.stack.containers(), self.stack.snapshot()
+        for name in (node.name for node in self.stack.topology.replicas):
+            slot = snapshot.slot(slot_of(name))
+            lost = slot is not None and slot.wal_status == "lost"
+            broken = name in now and not now[name].well and snapshot.nodes[name].facts is None
+            if snapshot.primary is None or not (lost or broken):
+                continue
+            if lost:
+                renew_slot(self.stack, name)
+            clone(self.stack, self.console, name, "it lost its place in the WAL" if lost else "it does not start")
+            with self.console.step(f"Starting {name}") as step:
+                self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", name)
+
+    def _verify(self) -> None:
+        """Wait until every node and pool is as it should be."""
+        deadline = time.monotonic() + self.stack.settings.start_timeout
+        with self.console.step("Verifying that every node streams and every pool leads where it should") as step:
+            while not (verdict := self.stack.judge(self.stack.snapshot())).healthy:
+                reasons = "; ".join(verdict.reasons)
+                step.update(reasons)
+                if time.monotonic() > deadline:
+                    raise TimedOutError(
+                        f"the cluster runs, but is not healthy: {reasons}",
+                        "see inv status and inv logs, then run inv up again",
+                    )
+                time.sleep(0.3)
+        for note in verdict.notes:
+            self.console.note(note)
