@@ -35,15 +35,12 @@ require_python() {
     exit 4
 }
 
+# A venv is good when it was finished, from these very requirements.
 requirements=$here/requirements/run.txt
-[ "${1:-}" != test ] || requirements=$here/requirements/dev.txt
-wanted=$(cat "$here/requirements/run.txt" "$requirements" | cksum)
-
-# A venv is good when it was finished from these very requirements, or from dev.txt, which contains run.txt.
-if [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$wanted" ] &&
-    [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$(cat "$here/requirements/run.txt" "$here/requirements/dev.txt" | cksum)" ]; then
+wanted=$(cksum < "$requirements")
+if [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$wanted" ]; then
     require_python "$@"
-    say "→ Making .venv with the packages of $(basename "$requirements") (once; about ten seconds)"
+    say "→ Making .venv from requirements/run.txt (once; about ten seconds)"
     rm -f "$venv/.made-from"
     "$python" -m venv --clear "$venv"
     "$venv/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r "$requirements" >&2

@@ -21,7 +21,11 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to reach one server as one role. ``ca`` is the certificate its own is checked with."""
+    """How to reach one server as one role.
+
+    ``ca`` is the certificate its own is checked with. Timeouts in seconds; ``statement_timeout`` 0 asks for none, which
+    is what PgBouncer wants: it takes no options at login.
+    """
 
     host: str
     port: int
@@ -61,7 +65,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
     import psycopg
     from psycopg.rows import dict_row
 
-    options = "" if console else f"-c statement_timeout={int(access.statement_timeout * 1000)}"
+    limit = int(access.statement_timeout * 1000)
     try:
         connection = psycopg.connect(
             host=access.host,
@@ -73,7 +77,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
             sslrootcert=str(access.ca),
             connect_timeout=access.connect_timeout,
             application_name=access.application,
-            options=options or None,
+            options=f"-c statement_timeout={limit}" if limit else None,
             autocommit=True,
             prepare_threshold=None,
             row_factory=dict_row,

@@ -43,7 +43,8 @@ class Topology:
 
     ``system_identifier`` is PostgreSQL's own, empty until the primary's data was made: from then on data that does
     not carry it is never started and an empty directory is never initialised again.
-    ``image_base`` is the base image, empty until chosen at the first `up`.
+    ``image_base`` is the base image, empty until chosen at the first `up`; ``lift_memlock`` is whether this engine may
+    lift the limit on locked memory, which io_uring counts against.
     """
 
     project: str
@@ -53,6 +54,7 @@ class Topology:
     image_source: str = ""
     image_base: str = ""
     system_identifier: str = ""
+    lift_memlock: bool = False
 
     @classmethod
     def first(cls, settings: Settings, sizing: Sizing) -> Self:

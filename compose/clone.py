@@ -35,9 +35,9 @@ def clone(stack: Stack, console: Console, node: str, reason: str = "") -> None:
         stack.compose.job(node, ["clone", primary, slot_of(node)], step)
 
 
-def renew_slot(stack: Stack, node: str) -> None:
+def renew_slot(stack: Stack, console: Console, node: str) -> None:
     """Give a replica that lost its place in the WAL a new one; its next clone begins there."""
-    stop(stack, Console(), node)
+    stop(stack, console, node)
     with connect(stack.superuser(stack.topology.primary)) as connection:
         execute(connection, "drop_slot", slot=literal(slot_of(node)))
         execute(connection, "create_slot", slot=literal(slot_of(node)))

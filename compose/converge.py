@@ -9,7 +9,7 @@ from cluster.control import DataDirectory
 from cluster.errors import MachineError, RefusedError, TimedOutError
 from cluster.naming import slot_of
 from cluster.pgbouncer import reload as reload_pooler
-from cluster.postgres import connect, wait_until
+from cluster.postgres import connect, fetch_all, wait_until
 from cluster.sizing import derive
 from cluster.topology import save
 from compose import build, containers, roles, secrets
@@ -20,6 +20,7 @@ from compose.preflight import DataState
 from compose.render.stack import Concrete, definitions
 from compose.restart import reload_node
 from compose.stack import Stack
+from exporters.collectors.nodes import Slot
 
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
@@ -77,13 +78,27 @@ class Convergence:
             self.stack = self.stack.with_topology(topology)
 
     def _clone_missing(self) -> None:
-        """Replicas without data, or with data that must not be started."""
+        """Replicas without data, with data that must not be started, or without their place in the WAL."""
         reasons = {node.name: self._unfit(node.name) for node in self.stack.topology.replicas}
         wanted = {name: reason for name, reason in reasons.items() if reason is not None}
         if wanted:
             self._start_primary()
         for name, reason in wanted.items():
             clone(self.stack, self.console, name, reason)
+        if self.primary in self.before and self.before[self.primary].well:
+            self._clone_lost()
+
+    def _clone_lost(self) -> None:
+        for name in self._lost():
+            renew_slot(self.stack, self.console, name)
+            clone(self.stack, self.console, name, "it lost its place in the WAL")
+
+    def _lost(self) -> list[str]:
+        """Replicas whose slot outgrew the WAL budget; what they need next is gone."""
+        with connect(self.stack.superuser(self.primary)) as connection:
+            slots = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
+        names = (node.name for node in self.stack.topology.replicas)
+        return [name for name in names if slot_of(name) in slots and slots[slot_of(name)].wal_status == "lost"]
 
     def _unfit(self, name: str) -> str | None:
         """Why ``name`` must be cloned before it starts: "" where it has no data, None where its data will do."""
@@ -184,17 +199,18 @@ class Convergence:
                 reload_pooler(console)
 
     def _mend_replicas(self) -> None:
-        """A replica that lost its place in the WAL, or whose data does not start, is cloned anew."""
+        """A replica whose data does not start, or that was found without its place in the WAL, is cloned anew."""
         now, snapshot = self.stack.containers(), self.stack.snapshot()
-        for name in (node.name for node in self.stack.topology.replicas):
-            slot = snapshot.slot(slot_of(name))
-            lost = slot is not None and slot.wal_status == "lost"
-            broken = name in now and not now[name].well and snapshot.nodes[name].facts is None
-            if snapshot.primary is None or not (lost or broken):
+        names = [node.name for node in self.stack.topology.replicas if not now[node.name].well]
+        lost = self._lost() if names else []
+        for name in names:
+            if name in lost:
+                renew_slot(self.stack, self.console, name)
+            elif snapshot.nodes[name].facts is not None:
                 continue
-            if lost:
-                renew_slot(self.stack, name)
-            clone(self.stack, self.console, name, "it lost its place in the WAL" if lost else "it does not start")
+            clone(
+                self.stack, self.console, name, "it lost its place in the WAL" if name in lost else "it does not start"
+            )
             with self.console.step(f"Starting {name}") as step:
                 self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", name)
 

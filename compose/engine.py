@@ -228,6 +228,19 @@ def compose_version() -> str | None:
     return str(json.loads(told)["version"]).removeprefix("v")
 
 
+def may_lift_memlock(client: "DockerClient", image: str) -> bool:
+    """Whether containers of this engine may have unlimited locked memory; some hosts deny their engine that right."""
+    from docker.errors import APIError, ContainerError
+    from docker.types import Ulimit
+
+    limits = [Ulimit(name="memlock", soft=-1, hard=-1)]
+    try:
+        client.containers.run(image, ["true"], remove=True, network_mode="none", ulimits=limits)
+    except (APIError, ContainerError):
+        return False
+    return True
+
+
 def version_tuple(text: str) -> tuple[int, int]:
     """Major and minor of ``28.5.2+dfsg1``; (0, 0) where it says none."""
     parts = text.split(".")

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cluster.errors import RefusedError
+from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access, host_endpoint
 from cluster.settings import Settings, home_directory, load_settings
 from cluster.topology import Topology, load
@@ -19,6 +20,9 @@ from health.verdict import Verdict, judge
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+POOLER = "pgbouncer"
+"""The service that is no node."""
 
 READ_SECONDS = 6.0
 """Deadline for one look at every node; longer than a connection attempt."""
@@ -56,7 +60,13 @@ class Stack:
         host, port = host_endpoint(self.settings, self.topology, service)
         user = secrets.ROLE_OF.get(secret, self.settings.user)
         return Access(
-            host=host, port=port, user=user, password=self.passwords[secret], ca=self.home.ca, database=database
+            host=host,
+            port=port,
+            user=user,
+            password=self.passwords[secret],
+            ca=self.home.ca,
+            database=database,
+            statement_timeout=0.0 if service == POOLER else 30.0,
         )
 
     def superuser(self, node: str) -> Access:
@@ -70,7 +80,7 @@ class Stack:
             for name in self.topology.names
         }
         return read_snapshot(
-            nodes, replace(self.access("pgbouncer", secrets.MONITOR, "pgbouncer"), connect_timeout=3), deadline=deadline
+            nodes, replace(self.access(POOLER, secrets.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline
         )
 
     def judge(self, snapshot: Snapshot) -> Verdict:
@@ -85,7 +95,7 @@ class Stack:
     @property
     def services(self) -> tuple[str, ...]:
         """Every service that shall run, in the order in which they are touched: what others need last."""
-        return (*(node.name for node in self.topology.replicas), self.topology.primary, "pgbouncer")
+        return (*(node.name for node in self.topology.replicas), self.topology.primary, POOLER)
 
     def containers(self) -> dict[str, Container]:
         """This cluster's lasting containers by service."""

@@ -14,6 +14,8 @@ from compose.render.postgres import USER_HBA, USER_PARAMETERS
 from compose.render.stack import Concrete, passwd_text
 
 _SHOWN_AS = {f"/trial/{USER_PARAMETERS}": "config/postgresql.conf", f"/trial/{USER_HBA}": "config/pg_hba.conf"}
+_LEVELS = ("LOG: ", "CONTEXT: ", "FATAL: ")
+_GREETINGS = ("starting PostgreSQL", "listening on", "redirecting log", "could not load /trial")
 
 
 def try_configuration(home: Home, rendered: Mapping[str, str], concrete: Concrete) -> None:
@@ -55,9 +57,9 @@ def _argv(home: Home, concrete: Concrete) -> list[str]:
 
 
 def _complaint(output: str) -> str:
-    """The line that names the user's file, else the last words."""
-    named = [line for line in output.splitlines() if any(path in line for path in _SHOWN_AS)]
-    text = last_words(named[0] if named else output, 1)
+    """What the server said between its greeting and its end, in one line, with the user's own file names."""
+    said = [line.split(level, 1)[1].strip() for line in output.splitlines() for level in _LEVELS if level in line]
+    text = " / ".join(line for line in said if not line.startswith(_GREETINGS)) or last_words(output, 1)
     for inside, outside in _SHOWN_AS.items():
         text = text.replace(inside, outside)
-    return text.split("LOG:")[-1].strip()
+    return text

@@ -90,8 +90,11 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     certs.ensure_all(home, settings, topology)
     if not topology.image_base:
         source, base = build.choose(client, settings, console)
-        topology = replace(topology, image_source=source, image_base=base)
-    images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
+        images = build.ensure(client, settings, source, base, console)
+        lift = engine.may_lift_memlock(client, images.postgres)
+        topology = replace(topology, image_source=source, image_base=base, lift_memlock=lift)
+    else:
+        images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
     _write_files(home, settings, topology, Concrete(images=images, user=service_user()), console)
     save(home.topology, home.topology_copy, topology)
     return Stack(home, settings, topology)

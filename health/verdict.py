@@ -115,7 +115,10 @@ def _strays(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:
+    methods = {reading.facts.io_method for reading in snapshot.nodes.values() if reading.facts}
     for reading in snapshot.nodes.values():
+        if reading.facts and reading.facts.io_method == "worker" and "io_uring" in methods:
+            yield f"{reading.name} runs with io_method worker, since this host gave it no io_uring (see its log)"
         if reading.facts and reading.facts.pending_restart:
             names = ", ".join(reading.facts.pending_restart)
             yield f"{reading.name} needs a restart for {names}; run: inv restart --node {reading.name}"

@@ -43,6 +43,9 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
         node.name: _node(templates["node"], node, ports[node.name], settings, derived, concrete)
         for node in topology.nodes
     }
+    if topology.lift_memlock:
+        for service in services.values():
+            service["ulimits"] = {"memlock": -1}
     services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, concrete)
     services["psql"] = _psql(templates["psql"], concrete)
     for service in services.values():

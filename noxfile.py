@@ -1,0 +1,80 @@
+"""The quality gates. `nox` acts on the code, `inv` acts on the cluster.
+
+Sessions run in the environment nox itself runs in (the project's .venv, docs/decisions/0003); the first one installs
+the development tools there from their hashed lock when it changed.
+
+    nox                    lint, types, unit, docs: under a minute, no engine needed
+    nox -s integration     the real thing, on its own cluster and ports; -- --keep-stack, -k WORD
+    nox -s bench           measurements, side by side with a peer
+    nox -s lock            compile requirements/*.txt from pyproject.toml
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.4.10"
+nox.options.default_venv_backend = "none"
+nox.options.error_on_external_run = False
+
+HERE = Path(__file__).parent
+CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "tests"]
+
+
+def tools(session: nox.Session) -> None:
+    """Install the development tools, once per change of their lock."""
+    lock = HERE / "requirements" / "dev.txt"
+    stamp, wanted = Path(sys.prefix) / ".dev-from", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        session.run("python", "-m", "pip", "install", "-qq", "--require-hashes", "-r", str(lock))
+        stamp.write_text(wanted)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, spelling, and which way imports point."""
+    tools(session)
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("codespell", *CODE, "docs", "README.md", "CHANGELOG.md")
+    session.run("lint-imports", "--no-logo", silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict."""
+    tools(session)
+    session.run("mypy")
+    session.run("mypy", "tests")
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Everything that needs no engine."""
+    tools(session)
+    session.run("python", "-m", "pytest", "tests/unit", "-q", *session.posargs)
+
+
+@nox.session(default=False)
+def integration(session: nox.Session) -> None:
+    """The real engine, PostgreSQL and PgBouncer."""
+    tools(session)
+    session.run("python", "-m", "pytest", "tests/integration", "-v", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measurements; never part of a test."""
+    tools(session)
+    session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Compile the hashed requirements (needs uv on the PATH)."""
+    compile_ = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
+    compile_ += ["--no-annotate", "--custom-compile-command=nox -s lock", "pyproject.toml", *session.posargs]
+    session.run(*compile_, "--output-file=requirements/run.txt")
+    session.run(*compile_, "--group=dev", "--constraints=requirements/run.txt", "--output-file=requirements/dev.txt")

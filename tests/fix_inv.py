@@ -1,0 +1,72 @@
+"""Running the real `inv`, as a person would, in a home of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cluster.settings import PROJECT_ROOT
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of `inv` said."""
+
+    code: int
+    out: str
+    err: str
+
+    def __str__(self) -> str:
+        return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+@dataclass
+class Inv:
+    """`inv` acting on the cluster in ``home``."""
+
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """This process's environment without its PODS_* settings, with the home's."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PODS_")}
+        return {**inherited, **self.environment, "PODS_HOME": str(self.home)}
+
+    def argv(self, *arguments: str) -> list[str]:
+        """The command line."""
+        return [str(Path(sys.prefix) / "bin" / "inv"), "--search-root", str(PROJECT_ROOT), *arguments]
+
+    def __call__(
+        self, *arguments: str, stdin: str = "", extra: Mapping[str, str] | None = None, timeout: float = 300
+    ) -> Result:
+        """Run `inv` to its end; ``extra`` is added to its environment."""
+        done = subprocess.run(
+            self.argv(*arguments),
+            env={**self.environ, **(extra or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *arguments: str, stdin: str = "", timeout: float = 300) -> Result:
+        """Run `inv`, which must succeed."""
+        result = self(*arguments, stdin=stdin, timeout=timeout)
+        assert result.code == 0, f"inv {' '.join(arguments)}: {result}"
+        return result
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start `inv` in the background, in a process group of its own."""
+        return subprocess.Popen(
+            self.argv(*arguments),
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )

@@ -1,0 +1,56 @@
+"""Settings, a topology and a home for tests that need some: nothing of this machine, its environment or its `.env`."""
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.settings import Settings, load_settings, variable_of
+from cluster.topology import Sizing, Topology
+from compose.home import Home
+from compose.render.stack import Concrete, Images
+
+SIZING = Sizing(memory=16 << 30, disk=200 << 30, nodes=3)
+"""A host with 16 GB of memory and 200 GB of free disk."""
+
+CONCRETE = Concrete(images=Images(postgres="pods/postgres:0123", pgbouncer="pods/pgbouncer:0123"), user=(999, 999))
+
+SYSTEM = "7400000000000000001"
+"""A system identifier."""
+
+
+def settings_of(**texts: str) -> Settings:
+    """The defaults, changed as ``.env`` would: ``settings_of(primary_port="15440")``."""
+    return load_settings(Path("/nonexistent"), {variable_of(name): text for name, text in texts.items()})
+
+
+def topology_of(settings: Settings, sizing: Sizing = SIZING) -> Topology:
+    """The topology of a cluster that has data."""
+    return replace(
+        Topology.first(settings, sizing), system_identifier=SYSTEM, image_source="registry", image_base="postgres:18"
+    )
+
+
+@pytest.fixture
+def bare_home(tmp_path: Path) -> Home:
+    """An empty home."""
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def narrow_umask() -> Iterator[None]:
+    """A careful user's umask."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

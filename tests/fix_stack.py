@@ -1,0 +1,256 @@
+"""One real cluster for the integration tests: its own home, project and ports, through pytest-docker.
+
+`inv up` makes it (pytest-docker's setup command then is plain `docker compose up --wait` on the rendered file, which
+must find nothing left to do), pytest-docker takes it down. Without an engine the tests are skipped; under CI they fail.
+"""
+
+import json
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cluster.postgres import Access, connect
+from cluster.settings import load_settings
+from cluster.topology import load
+from compose import secrets
+from compose.home import Home
+from compose.stack import Stack
+from tests.fix_inv import Inv
+
+if TYPE_CHECKING:
+    from pytest_docker.plugin import Services
+
+SMALL = {
+    "PODS_SHARED_BUFFERS": "64MB",
+    "PODS_MAX_WAL_SIZE": "256MB",
+    "PODS_WAL_BUDGET": "1GB",
+    "PODS_START_TIMEOUT": "60",
+    "PODS_STOP_GRACE": "20",
+}
+
+
+def free_ports(count: int) -> list[int]:
+    """``count`` neighbouring ports that are free on loopback."""
+    for first in range(21000 + os.getpid() % 500 * 16, 32000, 16):
+        candidates = list(range(first, first + count))
+        if all(_is_free(port) for port in candidates):
+            return candidates
+    raise AssertionError("no free ports")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def write_env(home: Path, project: str, **settings: str) -> None:
+    """A .env with its own project and ports."""
+    ports = free_ports(12)
+    chosen = {
+        "PODS_PROJECT": project,
+        "PODS_PGBOUNCER_PORT": str(ports[0]),
+        "PODS_PRIMARY_PORT": str(ports[1]),
+        "PODS_REPLICA_PORT": str(ports[2]),
+        **SMALL,
+        **settings,
+    }
+    (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in chosen.items()))
+
+
+@dataclass
+class Cluster:
+    """A running cluster and the ways into it."""
+
+    inv: Inv
+
+    @property
+    def home(self) -> Home:
+        """Its home."""
+        return Home(self.inv.home)
+
+    @property
+    def stack(self) -> Stack:
+        """The cluster as PODS sees it now."""
+        topology = load(self.home.topology)
+        assert topology is not None
+        return Stack(self.home, load_settings(self.home.path, {}), topology)
+
+    def access(self, service: str = "pgbouncer", secret: str = secrets.APP, database: str = "appdb_write") -> Access:
+        """How to log in from this host."""
+        return self.stack.access(service, secret, database)
+
+    def query(
+        self, sql: str, service: str = "primary", secret: str = secrets.SUPERUSER, database: str = "appdb"
+    ) -> list[dict[str, Any]]:
+        """Rows of ``sql`` on one server; an empty list for a statement without rows."""
+        with connect(self.access(service, secret, database)) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def status(self) -> dict[str, Any]:
+        """`inv status --json`."""
+        report: dict[str, Any] = json.loads(self.inv("status", "--json").out)
+        return report
+
+    def node(self, name: str) -> dict[str, Any]:
+        """One node of the status."""
+        return next(node for node in self.status()["nodes"] if node["name"] == name)
+
+    def compose(self, *arguments: str) -> str:
+        """Plain `docker compose` in the cluster's home, as a user would type it."""
+        done = subprocess.run(
+            ["docker", "compose", *arguments], cwd=self.home.path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def client(self, program: str, *arguments: str) -> str:
+        """Run a PostgreSQL program (pgbench, psql) in the client container."""
+        run = ["--profile", "tools", "run", "--rm", "--no-deps", "-T", "--entrypoint", program, "psql"]
+        return self.compose(*run, *arguments)
+
+    def container(self, service: str) -> str:
+        """Id of a service's container."""
+        return self.stack.containers()[service].id
+
+    def docker(self, *arguments: str) -> str:
+        """Plain docker."""
+        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def main_pid(self, service: str) -> int:
+        """The host's pid of the postmaster (or PgBouncer) itself, a child of the container's init."""
+        init = int(self.docker("inspect", "--format", "{{.State.Pid}}", self.container(service)))
+        children = Path(f"/proc/{init}/task/{init}/children").read_text().split()
+        return int(children[0])
+
+    def hashes(self, node: str) -> dict[str, tuple[int, str]]:
+        """Content of every table of the application on ``node``: rows, and a sum over row hashes."""
+        tables = self.query(
+            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables "
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'pods') ORDER BY 1",
+            node,
+        )
+        found = {}
+        for table in (row["name"] for row in tables):
+            sql = f"SELECT count(*) AS n, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM {table} t"
+            row = self.query(sql, node)[0]
+            found[table] = (row["n"], row["hash"])
+        return found
+
+    def wait_replayed(self) -> None:
+        """Until every replica has replayed what the primary has now."""
+        from cluster.postgres import wait_until
+
+        target = self.query("SELECT pg_current_wal_lsn()::text AS lsn")[0]["lsn"]
+        for node in self.stack.topology.replicas:
+            wait_until(
+                lambda name=node.name: self._not_replayed(name, target),  # type: ignore[misc]
+                timeout=60,
+                what=f"{node.name} did not replay {target}",
+                hint="see its log",
+            )
+
+    def _not_replayed(self, node: str, target: str) -> str:
+        sql = f"SELECT pg_last_wal_replay_lsn() >= '{target}'::pg_lsn AS done, pg_last_wal_replay_lsn()::text AS lsn"
+        row = self.query(sql, node)[0]
+        return "" if row["done"] else str(row["lsn"])
+
+    def same_everywhere(self) -> dict[str, tuple[int, str]]:
+        """Hashes of all tables, which must be equal on all nodes."""
+        self.wait_replayed()
+        expected = self.hashes(self.stack.topology.primary)
+        for node in self.stack.topology.replicas:
+            assert self.hashes(node.name) == expected, node.name
+        return expected
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--keep-stack` leaves the cluster running for a look."""
+    parser.addoption("--keep-stack", action="store_true", help="leave the integration cluster running")
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    """Without an engine: skipped at home, failed under CI."""
+    done = subprocess.run(["docker", "info"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = f"no Docker engine: {done.stderr.strip()}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Path:
+    """The shared cluster's home."""
+    path = tmp_path_factory.mktemp("cluster")
+    write_env(path, f"pods-test-{os.getpid()}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def docker_compose_project_name(home: Path) -> str:
+    """The project of the shared cluster."""
+    return load_settings(home, {}).project
+
+
+@pytest.fixture(scope="session")
+def docker_compose_file(home: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The rendered Compose file; `inv up` makes it, and the cluster."""
+    inv = Inv(home)
+    try:
+        inv.ok("up", timeout=900)
+        yield str(home / "compose.yaml")
+    finally:
+        if not request.config.getoption("--keep-stack"):
+            inv("down", "--purge", "--yes")
+
+
+@pytest.fixture(scope="session")
+def docker_setup() -> list[str]:
+    """Plain Compose must find the stack complete."""
+    return ["up --detach --wait"]
+
+
+@pytest.fixture(scope="session")
+def docker_cleanup(request: pytest.FixtureRequest) -> list[str]:
+    """Leave nothing behind."""
+    return [] if request.config.getoption("--keep-stack") else ["down --volumes --remove-orphans"]
+
+
+@pytest.fixture(scope="session")
+def shared(home: Path, docker_services: "Services") -> Cluster:
+    """The cluster that tests share; each leaves it healthy."""
+    return Cluster(Inv(home))
+
+
+@pytest.fixture
+def cluster(shared: Cluster) -> Iterator[Cluster]:
+    """The shared cluster, checked healthy after the test so that a fault is found where it was made."""
+    yield shared
+    result = shared.inv("status")
+    assert result.code == 0, f"the test left the cluster unhealthy: {result}"
+
+
+@pytest.fixture
+def lone(tmp_path: Path, engine: None) -> Iterator[Cluster]:
+    """A cluster of the test's own, not yet up, with one replica."""
+    write_env(tmp_path, f"pods-lone-{os.getpid()}", PODS_REPLICAS="1")
+    inv = Inv(tmp_path)
+    yield Cluster(inv)
+    inv("down", "--purge", "--yes")
+    project = load_settings(tmp_path, {}).project
+    left = subprocess.run(
+        ["docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={project}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    for container in left:
+        subprocess.run(["docker", "rm", "-f", container], check=False, capture_output=True)

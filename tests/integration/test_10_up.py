@@ -1,0 +1,107 @@
+"""From nothing to a verified cluster, and `up` again, which changes nothing."""
+
+import json
+from pathlib import Path
+
+from tests.fix_stack import Cluster
+
+
+def _mtimes(home: Path) -> dict[str, float]:
+    watched = [
+        home / "compose.yaml",
+        home / "data" / "topology.json",
+        *(home / "rendered").rglob("*"),
+        *(home / "secrets").rglob("*"),
+    ]
+    return {str(path): path.stat().st_mtime_ns for path in watched}
+
+
+def test_status_shows_every_node_and_pool(cluster: Cluster) -> None:
+    report = cluster.status()
+    assert report["healthy"]
+    assert [(n["name"], n["role"], n["state"]) for n in report["nodes"]] == [
+        ("primary", "primary", "running"),
+        ("replica1", "replica", "streaming"),
+        ("replica2", "replica", "streaming"),
+    ]
+    assert {p["name"]: p["target"] for p in report["pools"]} == {
+        "appdb": ["primary"],
+        "appdb_write": ["primary"],
+        "appdb_read": ["replica1", "replica2"],
+        "appdb_read1": ["replica1"],
+        "appdb_read2": ["replica2"],
+    }
+    for node in report["nodes"]:
+        assert node["timeline"] == 1
+        assert node["lsn"]
+        assert node["uptime"] > 0
+        assert node["io_method"] in ("io_uring", "worker")
+    for node in report["nodes"][1:]:
+        assert node["slot"] == f"{node['name']}_slot"
+        assert node["wal_status"] == "reserved"
+        assert node["lag_bytes"] is not None
+
+
+def test_the_table_says_the_same(cluster: Cluster) -> None:
+    text = cluster.inv.ok().out  # status is the default task
+    assert "replica2_slot" in text
+    assert "is healthy" in text
+
+
+def test_up_again_changes_nothing(cluster: Cluster) -> None:
+    before = {s: (c.id, c.started) for s, c in cluster.stack.containers().items()}
+    files = _mtimes(cluster.home.path)
+    cluster.inv.ok("up")
+    assert {s: (c.id, c.started) for s, c in cluster.stack.containers().items()} == before
+    assert _mtimes(cluster.home.path) == files
+
+
+def test_up_says_how_to_connect_and_no_password(cluster: Cluster) -> None:
+    result = cluster.inv.ok("up")
+    assert f"{cluster.stack.settings.pgbouncer_port}/appdb_write" in result.out
+    assert "secrets/app_password" in result.out
+    assert all(password not in result.out + result.err for password in cluster.stack.passwords.by_name.values())
+
+
+def test_plain_compose_works_from_the_home(cluster: Cluster) -> None:
+    rows = [json.loads(line) for line in cluster.compose("ps", "--format", "json").splitlines()]
+    assert {row["Service"] for row in rows} == {"primary", "replica1", "replica2", "pgbouncer"}
+    assert {row["Health"] for row in rows} == {"healthy"}
+    assert "postgres" in cluster.compose("exec", "-T", "primary", "id", "-un")
+    assert "ready to accept" in cluster.compose("logs", "primary")
+
+
+def test_logs_as_text_and_as_json(cluster: Cluster) -> None:
+    assert "database system is ready" in cluster.inv.ok("logs", "--service", "primary", "--lines", "500").out
+    lines = cluster.inv.ok("logs", "--service", "replica1", "--json").out.splitlines()
+    assert {json.loads(line)["service"] for line in lines} == {"replica1"}
+
+
+def test_psql_through_pools_and_on_nodes(cluster: Cluster) -> None:
+    who = "SELECT current_user || ' ' || pg_is_in_recovery()"
+    assert "app false" in cluster.inv.ok("psql", "--command", who).out
+    assert "app true" in cluster.inv.ok("psql", "--pool", "appdb_read", "--command", who).out
+    assert "app true" in cluster.inv.ok("psql", "--node", "replica2", "--command", who).out
+    assert "postgres false" in cluster.inv.ok("psql", "--superuser", "--node", "primary", "--command", who).out
+    assert "from stdin" in cluster.inv.ok("psql", stdin="SELECT 'from stdin'").out
+    failed = cluster.inv("psql", "--command", "SELECT nonsense")
+    assert failed.code != 0
+    assert "nonsense" in failed.err
+
+
+def test_replica_list_shows_replicas_only(cluster: Cluster) -> None:
+    rows = json.loads(cluster.inv.ok("replica.list", "--json").out)
+    assert [row["name"] for row in rows] == ["replica1", "replica2"]
+
+
+def test_doctor_finds_nothing_wrong(cluster: Cluster) -> None:
+    findings = json.loads(cluster.inv("doctor", "--json").out)
+    subjects = {finding["subject"] for finding in findings}
+    assert {"engine", "clock", "ports", "disk", "memory", "io_uring"} <= subjects
+    assert [f for f in findings if f["hurts"] and f["subject"] not in ("disk", "io_uring")] == []
+
+
+def test_configuration_is_as_rendered(cluster: Cluster) -> None:
+    assert "generated files: as they should be" in cluster.inv.ok("config.check").err
+    assert cluster.inv.ok("config.render", "--diff").out == ""
+    assert "primary_slot_name = 'replica1_slot'" in cluster.inv.ok("config.render").out

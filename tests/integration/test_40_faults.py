@@ -1,0 +1,186 @@
+"""Bad luck: things killed, paused, deleted, lost. `up` is always the repair, and no acknowledged commit is lost."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from cluster.control import PGDATA
+from cluster.postgres import Access, connect, wait_until
+from tests.fix_ledger import Ledger
+from tests.fix_stack import Cluster
+
+MakeLedger = Callable[[Access], Ledger]
+
+
+def _wait_healthy(cluster: Cluster, timeout: float = 60) -> None:
+    wait_until(
+        lambda: "; ".join(cluster.status()["reasons"]),
+        timeout=timeout,
+        what="the cluster did not heal",
+        hint="",
+        pause=0.5,
+    )
+
+
+def test_kill_9_of_the_primary_under_load_loses_no_acknowledged_commit(
+    cluster: Cluster, make_ledger: MakeLedger
+) -> None:
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(200)
+        for _ in range(2):
+            os.kill(cluster.main_pid("primary"), signal.SIGKILL)
+            ledger.wait_for(200)  # Docker restarts it, PgBouncer reconnects, nobody lends a hand
+    assert ledger.errors  # the kills were felt
+    ledger.check(cluster.query)
+    cluster.same_everywhere()
+    _wait_healthy(cluster)
+
+
+@pytest.mark.parametrize("service", ["primary", "replica1", "pgbouncer"])
+def test_up_brings_back_a_killed_container(cluster: Cluster, service: str) -> None:
+    cluster.docker("kill", cluster.container(service))
+    result = cluster.inv("status")
+    assert result.code == 2
+    assert ("PgBouncer" if service == "pgbouncer" else service) in result.out
+    cluster.inv.ok("up")
+
+
+def test_up_brings_back_a_removed_and_a_paused_container(cluster: Cluster) -> None:
+    cluster.docker("rm", "--force", cluster.container("replica2"))
+    cluster.docker("pause", cluster.container("replica1"))
+    report = cluster.inv("status")
+    assert report.code == 2
+    assert "replica1 (replica) does not answer" in report.out
+    cluster.inv.ok("up")
+
+
+def test_reads_go_on_while_a_replica_is_down(cluster: Cluster) -> None:
+    cluster.docker("stop", cluster.container("replica1"))
+    for _ in range(10):
+        with connect(cluster.access(database="appdb_read")) as connection:
+            row = connection.execute("SELECT current_setting('cluster_name') AS node").fetchone()
+            assert row == {"node": "replica2"}
+    cluster.inv.ok("up")
+
+
+def test_a_replica_whose_link_was_cut_catches_up_by_itself(cluster: Cluster) -> None:
+    network = f"{cluster.stack.topology.project}_cluster"
+    cluster.docker("network", "disconnect", network, cluster.container("replica1"))
+    cluster.query("CREATE TABLE IF NOT EXISTS while_cut AS SELECT generate_series(1, 1000) AS n")
+    cluster.docker("network", "connect", "--alias", "replica1", network, cluster.container("replica1"))
+    _wait_healthy(cluster)
+    cluster.same_everywhere()
+
+
+def test_a_replica_with_damaged_data_is_cloned_anew_and_the_old_data_is_kept(cluster: Cluster) -> None:
+    cluster.docker("stop", cluster.container("replica2"))
+    (cluster.home.node("replica2") / PGDATA / "global" / "pg_control").unlink()
+    result = cluster.inv.ok("up")
+    assert "replica2 is cloned anew, because its data is not whole" in result.err
+    kept = list(cluster.home.aside.glob("replica2-*"))
+    assert len(kept) == 1
+    assert (kept[0] / "PG_VERSION").exists()
+    cluster.same_everywhere()
+    shutil.rmtree(cluster.home.aside)
+
+
+def test_a_replica_that_does_not_start_is_cloned_anew(cluster: Cluster) -> None:
+    cluster.docker("stop", cluster.container("replica2"))
+    shutil.rmtree(cluster.home.node("replica2") / PGDATA / "pg_wal")
+    shutil.rmtree(cluster.home.node("replica2") / PGDATA / "pg_xact")
+    result = cluster.inv.ok("up")
+    assert "replica2 is cloned anew, because it does not start" in result.err
+    cluster.same_everywhere()
+    shutil.rmtree(cluster.home.aside)
+
+
+def test_a_replica_that_would_be_a_second_primary_is_not_started(cluster: Cluster) -> None:
+    cluster.docker("stop", cluster.container("replica1"))
+    (cluster.home.node("replica1") / PGDATA / "standby.signal").unlink()
+    cluster.docker("start", cluster.container("replica1"))
+    wait_until(
+        lambda: "" if "second primary" in cluster.compose("logs", "--tail=5", "replica1") else "no refusal in its log",
+        timeout=20,
+        what="replica1 started",
+        hint="",
+    )
+    result = cluster.inv.ok("up")
+    assert "would start as a second primary" in result.err
+    cluster.same_everywhere()
+    shutil.rmtree(cluster.home.aside)
+
+
+def test_a_replica_that_lost_its_slot_is_named_and_cloned_anew(cluster: Cluster) -> None:
+    cluster.docker("stop", cluster.container("replica1"))
+    cluster.query("ALTER SYSTEM SET max_wal_size = '32MB'")
+    cluster.query("SELECT pg_reload_conf()")
+    try:
+        _outgrow_the_budget(cluster, "replica1_slot")
+        report = cluster.inv("status")
+        assert report.code == 2
+        assert "replica1 has lost its place in the WAL" in report.out
+        assert "run: inv up" in report.out
+        result = cluster.inv.ok("up")
+        assert "it lost its place in the WAL" in result.err
+    finally:
+        cluster.query("ALTER SYSTEM RESET max_wal_size")
+        cluster.query("SELECT pg_reload_conf()")
+    cluster.query("DROP TABLE bulk")
+    cluster.same_everywhere()
+    shutil.rmtree(cluster.home.aside)
+
+
+def _outgrow_the_budget(cluster: Cluster, slot: str) -> None:
+    """Write more WAL than the budget keeps, until the slot is lost."""
+    cluster.query("ALTER SYSTEM SET max_slot_wal_keep_size = '48MB'")
+    cluster.query("SELECT pg_reload_conf()")
+    cluster.query("CREATE TABLE bulk (t text)")
+    try:
+        for _ in range(40):
+            cluster.query("INSERT INTO bulk SELECT repeat(md5(n::text), 20) FROM generate_series(1, 20000) n")
+            cluster.query("SELECT pg_switch_wal()")
+            cluster.query("CHECKPOINT")
+            if cluster.query(f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{slot}'") == [
+                {"wal_status": "lost"}
+            ]:
+                return
+        raise AssertionError("the slot was not lost")
+    finally:
+        cluster.query("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        cluster.query("SELECT pg_reload_conf()")
+
+
+def test_a_second_operation_is_refused_with_who_holds_the_lock(cluster: Cluster) -> None:
+    cluster.docker("pause", cluster.container("replica2"))  # keeps the first one busy verifying
+    cluster.docker("stop", cluster.container("replica1"))
+    first = cluster.inv.start("up")
+    try:
+        time.sleep(1.0)
+        second = cluster.inv("restart")
+        assert second.code == 3
+        assert f"inv up (pid {first.pid}" in second.err
+    finally:
+        first.wait(120)
+    assert first.returncode == 0
+
+
+@pytest.mark.parametrize("moment", [0.15, 0.5, 1.0, 1.6, 2.3, 3.2])
+def test_up_killed_at_any_moment_is_repaired_by_the_next(lone: Cluster, moment: float) -> None:
+    process = lone.inv.start("up")
+    time.sleep(moment)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    lone.inv.ok("up")
+    assert lone.status()["healthy"]
+    lone.query("CREATE TABLE t AS SELECT generate_series(1, 100) AS n")
+    assert lone.same_everywhere()["public.t"][0] == 100
+    leftovers = [
+        c for c in lone.docker("ps", "-a", "--format", "{{.Names}}").split() if lone.stack.topology.project in c
+    ]
+    assert len(leftovers) == 3  # primary, replica1, pgbouncer
+    assert not list(lone.home.data.glob("*/18/.new"))

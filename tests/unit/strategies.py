@@ -1,0 +1,43 @@
+"""Where properties draw their examples from."""
+
+from hypothesis import strategies as st
+
+from cluster.naming import RESERVED
+from cluster.topology import Node, Sizing, Topology
+
+_numbered = st.integers(0, 10**6).map(lambda n: f"replica{n}")
+_padded = st.tuples(st.integers(1, 3), st.integers(0, 999)).map(lambda t: f"replica{'0' * t[0]}{t[1]}")
+_tricky = st.sampled_from(
+    ["read", "write", "read1", "read_1", "r_", "replica", "replica_1", "a_slot", "slot", "appdb_read", "x" * 31]
+)
+
+node_names = st.one_of(st.from_regex(r"[a-z][a-z0-9_]{0,30}", fullmatch=True), _numbered, _padded, _tricky).filter(
+    lambda name: name not in RESERVED
+)
+"""Every name a replica may have, the misleading ones often."""
+
+databases = st.one_of(st.just("appdb"), st.from_regex(r"[a-z_][a-z0-9_]{0,30}", fullmatch=True))
+
+sizings = st.builds(
+    Sizing,
+    memory=st.integers(0, 1 << 44),
+    disk=st.integers(0, 1 << 50),
+    nodes=st.integers(1, 31),
+)
+
+
+@st.composite
+def topologies(draw: st.DrawFn, *, min_nodes: int = 1) -> Topology:
+    """Any topology that can come about: nodes of any names, any of them the primary, ordinals with gaps."""
+    names = draw(st.lists(node_names, min_size=min_nodes, max_size=6, unique=True))
+    ordinals = sorted(draw(st.sets(st.integers(0, 60), min_size=len(names), max_size=len(names))))
+    return Topology(
+        project=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,30}", fullmatch=True)),
+        nodes=tuple(Node(name=name, ordinal=ordinal) for name, ordinal in zip(names, ordinals, strict=True)),
+        primary=draw(st.sampled_from(names)),
+        sizing=draw(sizings),
+        image_source=draw(st.sampled_from(["", "registry", "debian"])),
+        image_base=draw(st.sampled_from(["", "postgres:18", "pods/base:forky"])),
+        system_identifier=draw(st.sampled_from(["", "7400000000000000001"])),
+        lift_memlock=draw(st.booleans()),
+    )

@@ -1,0 +1,93 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import MachineError, TimedOutError
+from cluster.postgres import Access, connect, host_address, host_endpoint, one_line, wait_until
+from compose import certs
+from compose.home import Home
+from tests.fix_settings import settings_of, topology_of
+
+
+def _access(port: int = 1) -> Access:
+    return Access(
+        host="127.0.0.1", port=port, user="monitor", password="hunter2-hunter2", ca=Path("/none"), connect_timeout=2
+    )
+
+
+def test_an_access_never_shows_its_password() -> None:
+    assert "hunter2" not in repr(_access())
+    assert "hunter2" not in f"{_access()}"
+    assert "monitor@127.0.0.1" in repr(_access())
+
+
+@pytest.mark.parametrize(("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")])
+def test_this_host_reaches_the_ports_where_they_listen(bind: str, host: str) -> None:
+    assert host_address(settings_of(bind=bind)) == host
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "127.0.0.7", "192.0.2.7", "::1", "::", "2001:db8::7"])
+def test_the_address_this_host_uses_is_one_the_certificates_are_good_for(bare_home: Home, bind: str) -> None:
+    settings = settings_of(bind=bind, replicas="0")
+    certs.ensure_all(bare_home, settings, topology_of(settings))
+    assert host_address(settings) in certs._held(_certificate(bare_home.tls / "primary" / "server.crt"))
+
+
+def _certificate(path: Path) -> "certs.Certificate":
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(path.read_bytes())
+
+
+def test_every_service_has_its_endpoint() -> None:
+    settings = settings_of(primary_port="15440", pgbouncer_port="16432")
+    topology = topology_of(settings)
+    assert host_endpoint(settings, topology, "primary") == ("127.0.0.1", 15440)
+    assert host_endpoint(settings, topology, "replica2") == ("127.0.0.1", 5434)
+    assert host_endpoint(settings, topology, "pgbouncer") == ("127.0.0.1", 16432)
+
+
+def test_a_server_that_is_not_there_is_one_clear_line(free_port: int) -> None:
+    with pytest.raises(MachineError) as refusal, connect(_access(free_port)):
+        raise AssertionError("connected to nothing")
+    assert f"127.0.0.1:{free_port} does not let monitor in" in refusal.value.message
+    assert "\n" not in refusal.value.message
+    assert "hunter2" not in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Exception("refused"), "refused"),
+        (Exception("connection failed\n\tIs the server running?\n"), "Is the server running?"),
+        (ValueError(), "ValueError"),
+        (ValueError("  \n "), "ValueError"),
+    ],
+)
+def test_a_driver_s_error_is_told_in_one_line(error: Exception, line: str) -> None:
+    assert one_line(error) == line
+
+
+def _answers(*answers: str) -> Iterator[str]:
+    yield from answers
+    raise AssertionError("asked again after the answer was good")
+
+
+def test_waiting_ends_with_the_first_good_answer() -> None:
+    answers = _answers("no", "not yet", "")
+    wait_until(lambda: next(answers), timeout=5, what="it did not come", hint="wait longer", pause=0)
+
+
+def test_waiting_in_vain_tells_what_is_still_missing() -> None:
+    began = time.monotonic()
+    with pytest.raises(TimedOutError) as timeout:
+        wait_until(lambda: "one node is asleep", timeout=0.02, what="it did not come", hint="wait longer", pause=0.001)
+    assert timeout.value.message == "it did not come within 0 s: one node is asleep"
+    assert timeout.value.hint == "wait longer"
+    assert time.monotonic() - began < 2
+
+
+def test_what_is_so_already_is_not_waited_for_even_without_time() -> None:
+    wait_until(lambda: "", timeout=-1, what="", hint="")

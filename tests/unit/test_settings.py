@@ -1,0 +1,323 @@
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.errors import PodsError, UsageError
+from cluster.settings import (
+    PROJECT_ROOT,
+    VARIABLES,
+    Settings,
+    example_env,
+    home_directory,
+    load_settings,
+    settings_reference,
+    shown,
+    variable_of,
+)
+from tests.fix_settings import settings_of
+
+
+def _from_env(home: Path, text: str | bytes, **environ: str) -> Settings:
+    (home / ".env").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_settings(home, environ)
+
+
+def _refusal(home: Path, text: str | bytes, **environ: str) -> UsageError:
+    with pytest.raises(UsageError) as refusal:
+        _from_env(home, text, **environ)
+    return refusal.value
+
+
+def test_without_env_and_environment_the_defaults_hold(tmp_path: Path) -> None:
+    settings = load_settings(tmp_path, {})
+    assert (settings.project, settings.database, settings.user, settings.replicas) == ("pods", "appdb", "app", 2)
+    assert (settings.primary_port, settings.replica_port, settings.pgbouncer_port) == (5440, 5433, 6432)
+    assert settings.bind == "127.0.0.1"
+    assert settings.clients == ("samenet",)
+    assert settings.tls_names == ()
+    assert settings.shared_buffers is None
+
+
+def test_an_empty_env_changes_nothing(tmp_path: Path) -> None:
+    assert _from_env(tmp_path, "") == load_settings(tmp_path / "elsewhere", {})
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("PODS_REPLICAS=0", "replicas", 0),
+        ("PODS_REPLICAS = 3", "replicas", 3),
+        ("export PODS_REPLICAS=3", "replicas", 3),
+        ("PODS_REPLICAS=3 # three", "replicas", 3),
+        ("  PODS_REPLICAS=3", "replicas", 3),
+        ("PODS_REPLICAS='3'", "replicas", 3),
+        ('PODS_REPLICAS="3"', "replicas", 3),
+        ('PODS_DATABASE="shop" # the shop', "database", "shop"),
+        ("PODS_PROXY=http://proxy.example:3128/#part", "proxy", "http://proxy.example:3128/#part"),
+        ("PODS_PROXY=", "proxy", ""),
+        ("PODS_PROXY= # none", "proxy", ""),
+        ("PODS_SHARED_BUFFERS=512MB", "shared_buffers", 512 << 20),
+        ("PODS_SHARED_BUFFERS='1 GB'", "shared_buffers", 1 << 30),
+        ("PODS_SHARED_BUFFERS=auto", "shared_buffers", None),
+        ("PODS_POOL_SIZE=7", "pool_size", 7),
+        ("PODS_POOL_SIZE=auto", "pool_size", None),
+        ("PODS_BIND=0.0.0.0", "bind", "0.0.0.0"),
+        ("PODS_BIND=::1", "bind", "::1"),
+        ("PODS_CLIENTS=10.0.0.0/8, 2001:db8::/32,samenet", "clients", ("10.0.0.0/8", "2001:db8::/32", "samenet")),
+        ("PODS_CLIENTS=192.0.2.7", "clients", ("192.0.2.7/32",)),
+        ("PODS_CLIENTS=all", "clients", ("all",)),
+        ("PODS_TLS_NAMES=db.example.org, 192.0.2.7", "tls_names", ("db.example.org", "192.0.2.7")),
+        ("PODS_TLS_NAMES=2001:db8::7", "tls_names", ("2001:db8::7",)),
+    ],
+)
+def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value: object) -> None:
+    assert getattr(_from_env(tmp_path, line + "\n"), name) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("PODS_PROJECT=../evil", "at most 31"),
+        ("PODS_PROJECT=Pods", "at most 31"),
+        (f"PODS_PROJECT={'p' * 32}", "at most 31"),
+        ("PODS_DATABASE=app-db", "a-z, 0-9 and _"),
+        ("PODS_DATABASE='x; DROP TABLE y'", "a-z, 0-9 and _"),
+        ("PODS_DATABASE=", "a-z, 0-9 and _"),
+        ('PODS_DATABASE="a\\nb"', "a-z, 0-9 and _"),
+        ("PODS_USER=1app", "a-z, 0-9 and _"),
+        ("PODS_USER=Ärger", "a-z, 0-9 and _"),
+        ("PODS_REPLICAS=-1", "from 0 to 30"),
+        ("PODS_REPLICAS=31", "from 0 to 30"),
+        ("PODS_REPLICAS=two", "from 0 to 30"),
+        ("PODS_REPLICAS=1.5", "from 0 to 30"),
+        ("PODS_REPLICAS=1e1", "from 0 to 30"),
+        ("PODS_REPLICAS=", "from 0 to 30"),
+        ("PODS_BIND=localhost", "IP address"),
+        ("PODS_BIND=256.0.0.1", "IP address"),
+        ("PODS_PRIMARY_PORT=0", "from 1 to 65535"),
+        ("PODS_REPLICA_PORT=65536", "from 1 to 65535"),
+        ("PODS_PGBOUNCER_PORT=http", "from 1 to 65535"),
+        ("PODS_CLIENTS=10.0.0.0/33", "10.0.0.0/8"),
+        ("PODS_CLIENTS=everyone", "10.0.0.0/8"),
+        ("PODS_CLIENTS=samenet trust", "10.0.0.0/8"),
+        ("PODS_TLS_NAMES=db example", "host names or addresses"),
+        ("PODS_TLS_NAMES=a/b", "host names or addresses"),
+        ("PODS_MAX_CONNECTIONS=24", "from 25 to 10000"),
+        ("PODS_MAX_CONNECTIONS=10001", "from 25 to 10000"),
+        ("PODS_SHARED_BUFFERS=1MB", "at least 16MB"),
+        ("PODS_SHARED_BUFFERS=big", "512MB"),
+        ("PODS_WORK_MEM=1kB", "at least 1MB"),
+        ("PODS_MAINTENANCE_WORK_MEM=-1", "512MB"),
+        ("PODS_MAX_WAL_SIZE=32MB", "at least 64MB"),
+        ("PODS_WAL_BUDGET=1MB", "at least 128MB"),
+        ("PODS_IO_METHOD=uring", "io_uring, worker, sync"),
+        ("PODS_MAX_CLIENTS=9", "from 10 to 100000"),
+        ("PODS_POOL_SIZE=0", "from 1 to 10000"),
+        ("PODS_IMAGES=alpine", "registry, debian"),
+        ("PODS_REGISTRY='a b'", "without spaces"),
+        ("PODS_DEBIAN_SUITE=12", "suite"),
+        ("PODS_DEBIAN_SUITE=sid/../x", "suite"),
+        ("PODS_DEBIAN_MIRROR='http://a b'", "without spaces"),
+        ("PODS_STALE_MIRROR=yes", "auto, true, false"),
+        ("PODS_BUILD_CA=/no/such/file", "no such file"),
+        ("PODS_PROXY='http://a b'", "without spaces"),
+        ("PODS_START_TIMEOUT=1", "from 5 to 86400"),
+        ("PODS_STOP_GRACE=3601", "from 5 to 3600"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_name_its_place_and_the_rule(tmp_path: Path, line: str, rule: str) -> None:
+    refusal = _refusal(tmp_path, f"# one\n\n{line}\n")
+    assert line.split("=")[0] in refusal.message
+    assert ".env line 3" in refusal.message
+    assert rule in refusal.hint
+
+
+def test_every_setting_has_a_bad_value_in_the_table_above() -> None:
+    table = test_a_bad_value_is_refused_with_its_name_its_place_and_the_rule.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    assert {line.split("=")[0] for line, _ in table} == set(VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("before", "line"),
+    [
+        ("", 1),
+        ("\n", 2),
+        ("\n\n\n", 4),
+        ("# a comment\n", 2),
+        ("# a comment\n\n   \n\t\n# another\n", 6),
+        ("PODS_USER=me\n", 2),
+        ("PODS_USER=me # with a comment\n\n", 3),
+        ("PODS_USER=me\r\n\r\n# Windows\r\n", 4),
+        ("PODS_PROXY='\n\n'\n", 4),
+    ],
+)
+def test_the_line_number_is_right_after_whatever_comes_before(tmp_path: Path, before: str, line: int) -> None:
+    refusal = _refusal(tmp_path, before + "PODS_REPLICAS=many\n")
+    assert f"(.env line {line})" in refusal.message
+
+
+@given(st.lists(st.sampled_from(["", "# comment", "  ", "PODS_USER=me", "export PODS_DATABASE=shop"]), max_size=12))
+def test_the_line_number_is_right_always(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
+    refusal = _refusal(tmp_path_factory.getbasetemp(), "\n".join([*lines, "PODS_REPLICAS=many"]))
+    assert f"(.env line {len(lines) + 1})" in refusal.message
+
+
+def test_an_unknown_setting_is_refused_with_the_one_that_was_meant(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, "PODS_REPLICA=3\n")
+    assert refusal.message == "unknown setting PODS_REPLICA (.env line 1)"
+    assert refusal.hint == "did you mean PODS_REPLICAS?"
+
+
+def test_an_unknown_setting_that_resembles_none_leads_to_the_reference(tmp_path: Path) -> None:
+    assert "docs/reference/settings.md" in _refusal(tmp_path, "COLOUR=blue\n").hint
+
+
+def test_the_environment_wins_over_env(tmp_path: Path) -> None:
+    settings = _from_env(tmp_path, "PODS_REPLICAS=1\nPODS_USER=me\n", PODS_REPLICAS="4")
+    assert (settings.replicas, settings.user) == (4, "me")
+
+
+def test_a_bad_value_in_the_environment_is_placed_there(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, "PODS_REPLICAS=1\n", PODS_REPLICAS="many")
+    assert "PODS_REPLICAS='many'" in refusal.message
+    assert "(environment)" in refusal.message
+
+
+def test_an_unknown_setting_in_the_environment_is_refused(tmp_path: Path) -> None:
+    assert _refusal(tmp_path, "", PODS_X="1").message == "unknown setting PODS_X (environment)"
+
+
+def test_other_variables_of_the_environment_are_not_ours(tmp_path: Path) -> None:
+    assert _from_env(tmp_path, "", PATH="/bin", PGPASSWORD="x", PODS_HOME="/elsewhere") == load_settings(tmp_path, {})
+
+
+def test_compose_s_own_variables_in_env_are_left_to_compose(tmp_path: Path) -> None:
+    assert _from_env(tmp_path, "COMPOSE_PROJECT_NAME=x\nPODS_REPLICAS=1\n").replicas == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "this is no setting",
+        'PODS_DATABASE="shop',
+        "PODS_DATABASE='shop",
+        'PODS_DATABASE="shop"x',
+        "=3",
+        "PODS_PROXY",  # no value, not even an empty one
+    ],
+)
+def test_a_malformed_line_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    refusal = _refusal(tmp_path, f"# first\n\n{line}\n")
+    assert ".env line 3" in refusal.message
+
+
+def test_an_env_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, b"PODS_USER=J\xe9r\xf4me\n")
+    assert ".env" in refusal.message
+    assert "UTF-8" in refusal.hint
+
+
+def test_an_env_that_is_a_directory_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(UsageError, match=r"\.env cannot be read"):
+        load_settings(tmp_path, {})
+
+
+def test_the_last_of_two_lines_for_one_setting_wins(tmp_path: Path) -> None:
+    assert _from_env(tmp_path, "PODS_REPLICAS=1\nPODS_REPLICAS=4\n").replicas == 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("primary_port", "pgbouncer_port"),
+        ("primary_port", "replica_port"),
+        ("replica_port", "pgbouncer_port"),
+    ],
+)
+def test_two_equal_ports_are_refused_naming_both(one: str, other: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        settings_of(**{one: "7000", other: "7000"})
+    assert variable_of(one) in refusal.value.message
+    assert variable_of(other) in refusal.value.message
+    assert "7000" in refusal.value.message
+
+
+def test_without_replicas_their_port_is_in_nobody_s_way() -> None:
+    assert settings_of(replicas="0", replica_port="5440").replica_port == 5440
+
+
+@pytest.mark.parametrize(
+    "user", ["postgres", "replicator", "monitor", "pooler", "pods_admin", "pg_monitor", "pg_x", "public", "none"]
+)
+def test_a_role_of_the_cluster_or_of_postgresql_cannot_be_the_application_s(user: str) -> None:
+    with pytest.raises(UsageError, match="PODS_USER"):
+        settings_of(user=user)
+
+
+@pytest.mark.parametrize(
+    "database",
+    ["postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole", "samegroup"],
+)
+def test_a_database_name_that_means_something_else_is_refused(database: str) -> None:
+    with pytest.raises(UsageError, match="PODS_DATABASE"):
+        settings_of(database=database)
+
+
+def test_replica_ports_beyond_the_last_port_are_refused() -> None:
+    with pytest.raises(UsageError, match="PODS_REPLICA_PORT"):
+        settings_of(replica_port="65535", replicas="2")
+
+
+@given(
+    st.sampled_from(sorted(VARIABLES)),
+    st.one_of(st.text(max_size=30), st.from_regex(r"[0-9]{1,6}( ?[kMGT]B)?", fullmatch=True)),
+)
+def test_every_value_is_taken_or_refused_in_our_own_words(variable: str, text: str) -> None:
+    try:
+        load_settings(Path("/nonexistent"), {variable: text})
+    except PodsError as refusal:
+        assert isinstance(refusal, UsageError)
+        assert variable in refusal.message
+        assert refusal.hint
+
+
+def test_the_example_is_all_comments(tmp_path: Path) -> None:
+    assert all(line == "" or line.startswith("#") for line in example_env().splitlines())
+    assert _from_env(tmp_path, example_env()) == load_settings(tmp_path / "elsewhere", {})
+
+
+def test_the_example_uncommented_gives_the_defaults(tmp_path: Path) -> None:
+    uncommented = re.sub(r"^#(PODS_\w+=)", r"\1", example_env(), flags=re.MULTILINE)
+    assert uncommented.count("\nPODS_") == len(VARIABLES)
+    assert _from_env(tmp_path, uncommented) == load_settings(tmp_path / "elsewhere", {})
+
+
+def test_every_setting_is_in_the_reference_once_with_its_help() -> None:
+    rows = [line for line in settings_reference().splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == list(VARIABLES)
+    for declared, row in zip(fields(Settings), rows, strict=True):
+        assert declared.metadata["help"] in row
+
+
+def test_every_help_is_one_sentence_without_a_column_separator() -> None:
+    for declared in fields(Settings):
+        text = declared.metadata["help"]
+        assert text.endswith(".")
+        assert "|" not in text
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "auto"), (("a", "b"), "a,b"), ((), ""), (5440, "5440"), ("x", "x")])
+def test_a_value_is_shown_as_it_is_written_in_env(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_the_home_is_the_project_s_folder_unless_said_otherwise(tmp_path: Path) -> None:
+    assert home_directory({}) == PROJECT_ROOT
+    assert home_directory({"PODS_HOME": ""}) == PROJECT_ROOT
+    assert home_directory({"PODS_HOME": str(tmp_path)}) == tmp_path.resolve()

@@ -1,0 +1,295 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.errors import PodsError, RefusedError
+from cluster.topology import Node, Topology, dump, host_ports, load, parse, save, write_atomically
+from tests.fix_settings import SIZING, settings_of, topology_of
+from tests.unit.strategies import node_names, topologies
+
+FIRST = topology_of(settings_of())
+
+
+def test_the_first_cluster_is_a_primary_and_the_configured_replicas() -> None:
+    topology = Topology.first(settings_of(replicas="3", project="shop"), SIZING)
+    assert topology.names == ("primary", "replica1", "replica2", "replica3")
+    assert (topology.primary, topology.project) == ("primary", "shop")
+    assert [node.ordinal for node in topology.nodes] == [0, 1, 2, 3]
+
+
+def test_a_cluster_may_have_no_replica() -> None:
+    topology = Topology.first(settings_of(replicas="0"), SIZING)
+    assert topology.names == ("primary",)
+    assert topology.replicas == ()
+
+
+def test_roles_follow_the_primary_and_not_the_names() -> None:
+    switched = replace(FIRST, primary="replica2")
+    assert [node.name for node in switched.replicas] == ["primary", "replica1"]
+    assert (switched.role("replica2"), switched.role("primary")) == ("primary", "replica")
+
+
+def test_a_node_is_found_by_its_name() -> None:
+    assert FIRST.node("replica2") == Node(name="replica2", ordinal=2)
+
+
+def test_a_node_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(RefusedError) as refusal:
+        FIRST.node("replica7")
+    assert "replica7" in refusal.value.message
+    assert "primary, replica1, replica2" in refusal.value.hint
+
+
+def test_a_new_replica_takes_the_lowest_free_name_and_ordinal() -> None:
+    gap = replace(FIRST, nodes=(FIRST.nodes[0], FIRST.nodes[2]))
+    assert gap.add().nodes == FIRST.nodes
+
+
+def test_a_named_replica_takes_the_lowest_free_ordinal() -> None:
+    assert FIRST.add("blue").node("blue").ordinal == 3
+
+
+def test_a_replica_can_be_added_after_the_first_primary_is_gone() -> None:
+    gone = replace(FIRST, nodes=FIRST.nodes[1:], primary="replica1")
+    assert gone.add().node("replica3").ordinal == 3
+
+
+@pytest.mark.parametrize("name", ["replica1", "primary", "pgbouncer", "../x", "x;y"])
+def test_a_taken_reserved_or_malformed_name_is_refused(name: str) -> None:
+    with pytest.raises(RefusedError):
+        FIRST.add(name)
+
+
+@given(topologies(), st.one_of(st.none(), node_names))
+def test_adding_a_node_moves_no_other(topology: Topology, name: str | None) -> None:
+    try:
+        more = topology.add(name)
+    except RefusedError:
+        assert name in topology.names
+        return
+    added = [node for node in more.nodes if node not in topology.nodes]
+    assert len(added) == 1
+    assert name in (None, added[0].name)
+    assert tuple(node for node in more.nodes if node not in added) == topology.nodes
+    assert [node.ordinal for node in more.nodes] == sorted({node.ordinal for node in more.nodes})
+    assert added[0].ordinal > 0
+    assert (more.primary, more.sizing) == (topology.primary, topology.sizing)
+
+
+@given(topologies())
+def test_what_is_dumped_is_parsed_back(topology: Topology) -> None:
+    assert parse(dump(topology)) == topology
+
+
+def test_the_file_is_made_for_reading_and_says_its_format() -> None:
+    text = dump(FIRST)
+    assert text.endswith("}\n")
+    assert json.loads(text)["format"] == 1
+    assert len(text.splitlines()) > 10
+
+
+def _with(**changes: Any) -> str:
+    return json.dumps({**json.loads(dump(FIRST)), **changes})
+
+
+def _without(field: str) -> str:
+    return json.dumps({key: value for key, value in json.loads(dump(FIRST)).items() if key != field})
+
+
+CORRUPT: dict[str, str | bytes] = {
+    "empty": "",
+    "truncated": dump(FIRST)[:-40],
+    "zeroed by a crash": "\0" * 512,
+    "not JSON": "nodes: [primary]\n",
+    "a JSON list": "[]",
+    "a JSON string": '"primary"',
+    "JSON null": "null",
+    "two documents": dump(FIRST) * 2,
+    "not UTF-8": b'{"format": 1, "project": "\xff\xfe"}',
+    "no format": _without("format"),
+    "an unknown format": _with(format=2),
+    "an unknown field": _with(colour="blue"),
+    "no nodes field": _without("nodes"),
+    "no sizing": _without("sizing"),
+    "no primary": _without("primary"),
+    "no node at all": _with(nodes=[]),
+    "nodes that are no list": _with(nodes=7),
+    "a node that is no object": _with(nodes=["primary"]),
+    "a node with an unknown field": _with(nodes=[{"name": "primary", "ordinal": 0, "role": "primary"}]),
+    "a node without an ordinal": _with(nodes=[{"name": "primary"}]),
+    "two nodes of one name": _with(nodes=[{"name": "primary", "ordinal": 0}, {"name": "primary", "ordinal": 1}]),
+    "two nodes of one ordinal": _with(nodes=[{"name": "primary", "ordinal": 0}, {"name": "replica1", "ordinal": 0}]),
+    "a negative ordinal": _with(nodes=[{"name": "primary", "ordinal": -1}]),
+    "an ordinal that is text": _with(nodes=[{"name": "primary", "ordinal": "0"}]),
+    "an ordinal that is a boolean": _with(nodes=[{"name": "primary", "ordinal": False}]),
+    "an absurd ordinal": _with(nodes=[{"name": "primary", "ordinal": 10**9}]),
+    "a name that leaves the directory": _with(nodes=[{"name": "../x", "ordinal": 0}], primary="../x"),
+    "a name with a line break": _with(nodes=[{"name": "primary\n", "ordinal": 0}], primary="primary\n"),
+    "a name that is a number": _with(nodes=[{"name": 7, "ordinal": 0}], primary=7),
+    "a name that is another service's": _with(nodes=[{"name": "pgbouncer", "ordinal": 0}], primary="pgbouncer"),
+    "a primary that is no node": _with(primary="replica9"),
+    "a sizing that lacks something": _with(sizing={"memory": 1, "disk": 1}),
+    "a sizing that is text": _with(sizing={"memory": "16GB", "disk": 1, "nodes": 1}),
+    "a sizing that is no object": _with(sizing=None),
+    "a project that leaves the directory": _with(project="../x"),
+    "a project that is a number": _with(project=7),
+    "a system identifier that is a number": _with(system_identifier=7400000000000000001),
+}
+
+
+@pytest.mark.parametrize("content", CORRUPT.values(), ids=CORRUPT.keys())
+def test_a_corrupt_file_is_refused_left_alone_and_copied_aside(tmp_path: Path, content: str | bytes) -> None:
+    path, original = tmp_path / "topology.json", content if isinstance(content, bytes) else content.encode()
+    path.write_bytes(original)
+    with pytest.raises(RefusedError) as refusal:
+        load(path)
+    assert f"{path} is corrupt" in refusal.value.message
+    assert "nothing was changed" in refusal.value.hint
+    assert path.read_bytes() == original
+    copies = [p for p in tmp_path.iterdir() if p != path]
+    assert [copy.read_bytes() for copy in copies] == [original]
+    assert copies[0].name in refusal.value.hint
+
+
+def test_a_second_look_at_a_corrupt_file_refuses_again_and_makes_no_second_copy(tmp_path: Path) -> None:
+    path = tmp_path / "topology.json"
+    path.write_text("{")
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            load(path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@given(st.binary(max_size=60))
+def test_a_file_of_any_bytes_is_refused_in_our_own_words(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-topology.json"
+    path.write_bytes(content)
+    with pytest.raises(PodsError, match=r"any-topology\.json"):
+        load(path)
+    assert path.read_bytes() == content
+
+
+def test_no_file_is_no_topology(tmp_path: Path) -> None:
+    assert load(tmp_path / "topology.json") is None
+
+
+def test_what_is_saved_is_loaded_and_has_a_copy(tmp_path: Path) -> None:
+    path, copy = tmp_path / "data" / "topology.json", tmp_path / "rendered" / "topology.json"
+    save(path, copy, FIRST)
+    assert load(path) == load(copy) == FIRST
+
+
+def test_saving_what_is_saved_already_touches_neither_file(tmp_path: Path) -> None:
+    path, copy = tmp_path / "topology.json", tmp_path / "copy.json"
+    save(path, copy, FIRST)
+    before = [(p.stat().st_ino, p.stat().st_mtime_ns) for p in (path, copy)]
+    save(path, copy, FIRST)
+    assert [(p.stat().st_ino, p.stat().st_mtime_ns) for p in (path, copy)] == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe"])
+def test_saving_mends_a_damaged_copy(tmp_path: Path, damage: bytes) -> None:
+    path, copy = tmp_path / "topology.json", tmp_path / "copy.json"
+    save(path, copy, FIRST)
+    copy.write_bytes(damage)
+    save(path, copy, FIRST)
+    assert load(copy) == FIRST
+
+
+def test_ports_follow_the_ordinals() -> None:
+    assert host_ports(settings_of(), FIRST) == {"primary": 5440, "replica1": 5433, "replica2": 5434, "pgbouncer": 6432}
+
+
+def test_replica_ports_step_over_the_primary_s_and_pgbouncer_s() -> None:
+    settings = settings_of(replicas="9", replica_port="5438", pgbouncer_port="5442")
+    ports = host_ports(settings, Topology.first(settings, SIZING))
+    assert [ports[f"replica{n}"] for n in range(1, 10)] == [5438, 5439, 5441, 5443, 5444, 5445, 5446, 5447, 5448]
+
+
+@given(topologies())
+def test_every_service_has_a_port_of_its_own(topology: Topology) -> None:
+    ports = host_ports(settings_of(replica_port="5433", primary_port="5440", pgbouncer_port="5450"), topology)
+    assert set(ports) == {*topology.names, "pgbouncer"}
+    assert len(set(ports.values())) == len(ports)
+
+
+@given(topologies(), node_names)
+def test_ports_stay_when_a_node_comes(topology: Topology, name: str) -> None:
+    if name in topology.names or {node.ordinal for node in topology.nodes} >= set(range(1, len(topology.nodes) + 1)):
+        return
+    before, after = host_ports(settings_of(), topology), host_ports(settings_of(), topology.add(name))
+    assert {service: port for service, port in after.items() if service != name} == before
+
+
+@given(topologies(), st.data())
+def test_ports_stay_when_a_node_goes(topology: Topology, data: st.DataObject) -> None:
+    leaving = data.draw(st.sampled_from(topology.names))
+    if leaving == topology.primary:
+        return
+    fewer = replace(topology, nodes=tuple(node for node in topology.nodes if node.name != leaving))
+    before, after = host_ports(settings_of(), topology), host_ports(settings_of(), fewer)
+    assert {**after, leaving: before[leaving]} == before
+
+
+def test_a_replica_beyond_the_last_port_is_refused() -> None:
+    with pytest.raises(PodsError, match="port"):
+        host_ports(settings_of(replicas="0", replica_port="65535"), FIRST)
+
+
+def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "down" / "file"
+    write_atomically(path, "a long first text\n", 0o600)
+    first = path.stat().st_ino
+    write_atomically(path, "second\n", 0o644)
+    assert path.read_text() == "second\n"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_ino != first
+    assert [p.name for p in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o666])
+def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path, mode: int, narrow_umask: None) -> None:
+    write_atomically(tmp_path / "file", "x", mode)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+
+
+def test_a_reader_keeps_the_old_file_it_has_open(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    with path.open() as reader:
+        write_atomically(path, "new")
+        assert reader.read() == "old"
+
+
+UNWRITABLE = "half a text \udc80"
+"""Encoding fails at its end."""
+
+
+def test_the_old_content_survives_a_failure_while_writing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, UNWRITABLE)
+    assert path.read_text() == "old"
+
+
+def test_a_failure_while_writing_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(tmp_path / "file", UNWRITABLE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_in_nobody_s_way(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    (tmp_path / ".file.new").write_text("half a much longer text than the next one")
+    write_atomically(path, "whole", 0o600)
+    assert path.read_text() == "whole"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
