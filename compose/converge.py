@@ -1,6 +1,8 @@
 """The steps from prepared files to a verified cluster: make what has no data, start, reload, mend, verify."""
 
+import importlib
 import os
+import threading
 import time
 from dataclasses import replace
 
@@ -9,7 +11,7 @@ from cluster.control import DataDirectory
 from cluster.errors import MachineError, RefusedError, TimedOutError
 from cluster.naming import slot_of
 from cluster.pgbouncer import reload as reload_pooler
-from cluster.postgres import connect, fetch_all, wait_until
+from cluster.postgres import connect, wait_until
 from cluster.sizing import derive
 from cluster.topology import save
 from compose import build, containers, roles, secrets
@@ -20,7 +22,6 @@ from compose.preflight import DataState
 from compose.render.stack import Concrete, definitions
 from compose.restart import reload_node
 from compose.stack import Stack
-from exporters.collectors.nodes import Slot
 
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
@@ -34,6 +35,8 @@ class Convergence:
         self.console = console
         self.data = data
         self.before = stack.containers()
+        self.inside: roles.Inside | None = None
+        self.unwell: list[str] = []
         concrete = Concrete(images=build.expected(stack.topology.image_base), user=service_user())
         derived = derive(stack.settings, stack.topology.sizing)
         self.definitions = definitions(stack.settings, stack.topology, derived, concrete)
@@ -45,7 +48,8 @@ class Convergence:
         self._clone_missing()
         self._replace_changed()
         self._start_all()
-        self._converge_inside()
+        if not self.inside:
+            self._converge_inside()
         self._reload()
         self._mend_replicas()
         self._verify()
@@ -83,22 +87,21 @@ class Convergence:
         wanted = {name: reason for name, reason in reasons.items() if reason is not None}
         if wanted:
             self._start_primary()
+        elif self.primary in self.before and self.before[self.primary].well:
+            self._converge_inside()
         for name, reason in wanted.items():
             clone(self.stack, self.console, name, reason)
-        if self.primary in self.before and self.before[self.primary].well:
-            self._clone_lost()
-
-    def _clone_lost(self) -> None:
         for name in self._lost():
-            renew_slot(self.stack, self.console, name)
-            clone(self.stack, self.console, name, "it lost its place in the WAL")
+            self._clone_lost(name)
+
+    def _clone_lost(self, name: str) -> None:
+        renew_slot(self.stack, self.console, name)
+        clone(self.stack, self.console, name, "it lost its place in the WAL")
 
     def _lost(self) -> list[str]:
         """Replicas whose slot outgrew the WAL budget; what they need next is gone."""
-        with connect(self.stack.superuser(self.primary)) as connection:
-            slots = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
-        names = (node.name for node in self.stack.topology.replicas)
-        return [name for name in names if slot_of(name) in slots and slots[slot_of(name)].wal_status == "lost"]
+        lost = self.inside.lost_slots if self.inside else frozenset()
+        return [node.name for node in self.stack.topology.replicas if slot_of(node.name) in lost]
 
     def _unfit(self, name: str) -> str | None:
         """Why ``name`` must be cloned before it starts: "" where it has no data, None where its data will do."""
@@ -165,6 +168,8 @@ class Convergence:
         with self.console.step("Starting " + ", ".join(missing)) as step:
             timeout = str(self.stack.settings.start_timeout)
             arguments = ("up", "--detach", "--wait", "--wait-timeout", timeout, "--remove-orphans")
+            # what comes next needs the driver, which takes a while to import; Compose takes longer
+            threading.Thread(target=importlib.import_module, args=("psycopg",), daemon=True).start()
             try:
                 self.stack.compose.follow(step, *arguments)
             except MachineError as fault:
@@ -180,14 +185,15 @@ class Convergence:
                 raise self._does_not_run(service)
         for node in self.stack.topology.replicas:
             if not now[node.name].well:
+                self.unwell.append(node.name)
                 told = containers.last_log_line(self.stack.client, now[node.name])
                 self.console.warn(f"{node.name} does not run: {told}")
 
     def _converge_inside(self) -> None:
         stack, replicas = self.stack, [node.name for node in self.stack.topology.replicas]
-        made = roles.converge(stack.superuser(self.primary), stack.settings, stack.passwords, replicas)
-        if made:
-            self.console.note("made in the primary: " + ", ".join(made))
+        self.inside = roles.converge(stack.superuser(self.primary), stack.settings, stack.passwords, replicas)
+        if self.inside.made:
+            self.console.note("made in the primary: " + ", ".join(self.inside.made))
 
     def _reload(self) -> None:
         """Servers that were running take changed files and certificates up without a restart."""
@@ -199,18 +205,12 @@ class Convergence:
                 reload_pooler(console)
 
     def _mend_replicas(self) -> None:
-        """A replica whose data does not start, or that was found without its place in the WAL, is cloned anew."""
-        now, snapshot = self.stack.containers(), self.stack.snapshot()
-        names = [node.name for node in self.stack.topology.replicas if not now[node.name].well]
-        lost = self._lost() if names else []
-        for name in names:
-            if name in lost:
-                renew_slot(self.stack, self.console, name)
-            elif snapshot.nodes[name].facts is not None:
-                continue
-            clone(
-                self.stack, self.console, name, "it lost its place in the WAL" if name in lost else "it does not start"
-            )
+        """A replica that could not be started is cloned anew, if the primary is well and its data is the reason."""
+        for name in self.unwell:
+            if name in self._lost():
+                self._clone_lost(name)
+            elif self.stack.snapshot().nodes[name].facts is None:
+                clone(self.stack, self.console, name, "it does not start")
             with self.console.step(f"Starting {name}") as step:
                 self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", name)
 

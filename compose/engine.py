@@ -103,8 +103,8 @@ def _why_not(text: str) -> MachineError:
     return MachineError(f"no Docker engine answers at {docker_host()}", _INSTALL_HINT)
 
 
-def ensure(settings: Settings, console: Console, *, install: bool) -> "DockerClient":
-    """The engine, installed and started if need be and ``install`` says so.
+def ensure(settings: Settings, console: Console, *, install: bool, check: bool = True) -> "DockerClient":
+    """The engine, installed and started if need be and ``install`` says so; ``check`` looks at versions too.
 
     Raises:
         MachineError: none answers and ``install`` is false, or it cannot be installed here.
@@ -120,7 +120,8 @@ def ensure(settings: Settings, console: Console, *, install: bool) -> "DockerCli
             console.note(f"the Docker engine is already there ({client.version()['Version']}); nothing to install")
     if install and compose_version() is None:
         install_packages(settings, console)
-    check_versions(client)
+    if check:
+        check_versions(client)
     return client
 
 

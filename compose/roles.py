@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cluster import queries
+from cluster.errors import MachineError
 from cluster.naming import slot_of
 from cluster.postgres import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.settings import Settings
 from compose.secrets import APP, MONITOR, POOLER, REPLICATION, SUPERUSER, Passwords
+from exporters.collectors.nodes import Slot
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,16 +37,32 @@ class _Version:
     version: str | None
 
 
-def converge(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> list[str]:
-    """Make what is missing; return what was made, in words."""
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What was made in the primary, in words, and the slots that outgrew the WAL budget."""
+
+    made: list[str]
+    lost_slots: frozenset[str]
+
+
+def converge(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> Inside:
+    """Make what is missing in the primary. Takes one connection where the database exists."""
+    try:
+        return _converge_database(superuser, settings, passwords, replicas)
+    except MachineError as error:
+        if "does not exist" not in error.message:
+            raise
     with connect(superuser) as connection:
-        made = [
-            *_roles(connection, settings, passwords),
-            *_database(connection, settings),
-            *_slots(connection, replicas),
-        ]
+        made = [*_roles(connection, settings, passwords), *_database(connection, settings)]
+    inside = _converge_database(superuser, settings, passwords, replicas)
+    return Inside(made + inside.made, inside.lost_slots)
+
+
+def _converge_database(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> Inside:
     with connect(replace(superuser, database=settings.database)) as connection:
-        return made + _user_lookup(connection)
+        made = [*_roles(connection, settings, passwords), *_slots(connection, replicas), *_user_lookup(connection)]
+        lost = frozenset(slot.name for slot in fetch_all(connection, "slots", Slot) if slot.wal_status == "lost")
+    return Inside(made, lost)
 
 
 def password_matches(password: str, verifier: str | None) -> bool:
@@ -94,7 +112,7 @@ def _database(connection: "psycopg.Connection[Any]", settings: Settings) -> list
 
 
 def _slots(connection: "psycopg.Connection[Any]", replicas: Iterable[str]) -> list[str]:
-    known = {row.name for row in fetch_all(connection, "slots", lambda name, **_: _Named(name=name))}
+    known = {slot.name for slot in fetch_all(connection, "slots", Slot)}
     missing = [slot for node in replicas if (slot := slot_of(node)) not in known]
     for slot in missing:
         execute(connection, "create_slot", slot=literal(slot))

@@ -35,6 +35,7 @@ class Stack:
     home: Home
     settings: Settings
     topology: Topology
+    engine: "DockerClient | None" = None
 
     @property
     def compose(self) -> Compose:
@@ -43,8 +44,8 @@ class Stack:
 
     @cached_property
     def client(self) -> "DockerClient":
-        """The engine."""
-        return engine.connect()
+        """The engine, asked for at its first use."""
+        return self.engine or engine.connect()
 
     @cached_property
     def passwords(self) -> secrets.Passwords:

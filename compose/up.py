@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 def up(home: Home, settings: Settings, console: Console, *, install_engine: bool) -> Stack:
     """Converge the cluster in ``home`` and return it, running and verified."""
     with exclusive(home.lock, "up"):
-        client = engine.ensure(settings, console, install=install_engine)
+        # a cluster that exists was started by this Compose before; asking for its version takes as long as a look
+        client = engine.ensure(settings, console, install=install_engine, check=not home.topology.exists())
         topology = _desired(home, settings)
         found = containers.of_project(client, topology.project)
         data = _check(home, settings, topology, found)
@@ -97,7 +98,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
         images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
     _write_files(home, settings, topology, Concrete(images=images, user=service_user()), console)
     save(home.topology, home.topology_copy, topology)
-    return Stack(home, settings, topology)
+    return Stack(home, settings, topology, client)
 
 
 def _write_files(home: Home, settings: Settings, topology: Topology, concrete: Concrete, console: Console) -> None:

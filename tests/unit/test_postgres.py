@@ -1,8 +1,10 @@
+import ipaddress
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from cluster.errors import MachineError, TimedOutError
 from cluster.postgres import Access, connect, host_address, host_endpoint, one_line, wait_until
@@ -23,7 +25,9 @@ def test_an_access_never_shows_its_password() -> None:
     assert "monitor@127.0.0.1" in repr(_access())
 
 
-@pytest.mark.parametrize(("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")])
+@pytest.mark.parametrize(
+    ("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")]
+)
 def test_this_host_reaches_the_ports_where_they_listen(bind: str, host: str) -> None:
     assert host_address(settings_of(bind=bind)) == host
 
@@ -32,13 +36,9 @@ def test_this_host_reaches_the_ports_where_they_listen(bind: str, host: str) -> 
 def test_the_address_this_host_uses_is_one_the_certificates_are_good_for(bare_home: Home, bind: str) -> None:
     settings = settings_of(bind=bind, replicas="0")
     certs.ensure_all(bare_home, settings, topology_of(settings))
-    assert host_address(settings) in certs._held(_certificate(bare_home.tls / "primary" / "server.crt"))
-
-
-def _certificate(path: Path) -> "certs.Certificate":
-    from cryptography import x509
-
-    return x509.load_pem_x509_certificate(path.read_bytes())
+    certificate = x509.load_pem_x509_certificate((bare_home.tls / "primary" / "server.crt").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert ipaddress.ip_address(host_address(settings)) in names.get_values_for_type(x509.IPAddress)
 
 
 def test_every_service_has_its_endpoint() -> None:

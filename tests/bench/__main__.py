@@ -1,0 +1,18 @@
+"""`nox -s bench`: each figure beside its peer's, in one run, as a ratio. Names on the command line choose."""
+
+import sys
+from collections.abc import Callable
+
+from tests.bench import launch
+
+BENCHES: dict[str, Callable[[], None]] = {"launch": launch.up_beside_compose, "list": launch.listing_cpu}
+
+
+def main() -> None:
+    """Run the chosen benchmarks, or all."""
+    for name in sys.argv[1:] or BENCHES:
+        print(f"\n## {name}", flush=True)
+        BENCHES[name]()
+
+
+main()

@@ -1,0 +1,62 @@
+"""What PODS adds to plain Compose when a cluster starts, and what `inv --list` costs."""
+
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.bench.measure import row, timed
+from tests.fix_inv import Inv
+from tests.fix_stack import write_env
+
+ROUNDS = 5
+
+
+def up_beside_compose() -> None:
+    """`inv up` against `docker compose up --wait` on the same rendered files: all built, cold and already up."""
+    with tempfile.TemporaryDirectory(prefix="pods-bench-") as directory:
+        home = Path(directory)
+        write_env(home, f"pods-bench-{os.getpid()}")
+        inv = Inv(home)
+        try:
+            inv.ok("up", timeout=900)
+            _compare(inv, home)
+        finally:
+            inv("down", "--purge", "--yes")
+
+
+def _compare(inv: Inv, home: Path) -> None:
+    cold: dict[str, list[float]] = {"inv": [], "compose": []}
+    warm: dict[str, list[float]] = {"inv": [], "compose": []}
+
+    def compose() -> None:
+        subprocess.run(["docker", "compose", "up", "--detach", "--wait"], cwd=home, check=True, capture_output=True)
+
+    for _ in range(ROUNDS):
+        for name, start in (("inv", lambda: inv.ok("up")), ("compose", compose)):
+            inv.ok("down")
+            cold[name].append(timed(start))
+            warm[name].append(timed(start))
+    print(row("docker compose up --wait, from down", cold["compose"]))
+    print(row("inv up, from down", cold["inv"], cold["compose"]))
+    print(row("docker compose up --wait, already up", warm["compose"]))
+    print(row("inv up, already up", warm["inv"], warm["compose"]))
+
+
+def listing_cpu() -> None:
+    """CPU seconds of `inv --list` (user and system), beside an interpreter that does nothing."""
+    inv = Inv(Path.cwd())
+    seconds = [_cpu([*inv.argv("--list")]) for _ in range(15)]
+    bare = [_cpu([inv.argv()[0].replace("/inv", "/python"), "-c", "pass"]) for _ in range(15)]
+    print(row("python -c pass, CPU", bare))
+    print(row("inv --list, CPU", seconds))
+    print(f"median {statistics.median(seconds) * 1000:.0f} ms; the promise is 150 ms")
+
+
+def _cpu(argv: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(argv, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -1,0 +1,93 @@
+import configparser
+from collections.abc import Callable
+from dataclasses import replace
+
+from hypothesis import given
+
+from cluster.naming import node_of_read_pool
+from cluster.settings import Settings
+from cluster.sizing import derive
+from cluster.topology import Topology
+from compose.render.pgbouncer import pgbouncer_ini, pools
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.strategies import topologies
+
+SETTINGS = settings_of()
+TOPOLOGY = topology_of(SETTINGS)
+
+
+def _ini(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=True)
+    parser.read_string(pgbouncer_ini(settings, topology, derive(settings, topology.sizing)))
+    return parser
+
+
+def test_the_configuration(golden: Callable[[str, str], None]) -> None:
+    golden("pgbouncer.ini", pgbouncer_ini(SETTINGS, TOPOLOGY, derive(SETTINGS, TOPOLOGY.sizing)))
+
+
+def test_writes_lead_to_the_primary_and_reads_to_the_replicas() -> None:
+    assert pools(SETTINGS, TOPOLOGY) == {
+        "appdb": ("primary",),
+        "appdb_write": ("primary",),
+        "appdb_read": ("replica1", "replica2"),
+        "appdb_read1": ("replica1",),
+        "appdb_read2": ("replica2",),
+    }
+
+
+def test_without_a_replica_reads_lead_to_the_primary() -> None:
+    alone = topology_of(settings_of(replicas="0"))
+    assert pools(SETTINGS, alone) == {"appdb": ("primary",), "appdb_write": ("primary",), "appdb_read": ("primary",)}
+
+
+def test_after_a_switchover_the_pools_follow_the_roles() -> None:
+    switched = pools(SETTINGS, replace(TOPOLOGY, primary="replica1"))
+    assert switched["appdb_write"] == ("replica1",)
+    assert switched["appdb_read"] == ("primary", "replica2")
+    assert switched["appdb_read_primary"] == ("primary",)
+    assert "appdb_read1" not in switched
+
+
+@given(topologies())
+def test_every_pool_leads_to_nodes_that_exist_and_every_node_is_led_to(topology: Topology) -> None:
+    found = pools(SETTINGS, topology)
+    assert all(hosts for hosts in found.values())
+    assert {host for hosts in found.values() for host in hosts} == set(topology.names)
+
+
+@given(topologies())
+def test_writes_never_lead_to_a_replica_nor_reads_to_the_primary_unless_it_is_alone(topology: Topology) -> None:
+    found = pools(SETTINGS, topology)
+    assert found["appdb"] == found["appdb_write"] == (topology.primary,)
+    assert (topology.primary in found["appdb_read"]) == (not topology.replicas)
+    for name, hosts in found.items():
+        node = node_of_read_pool(name, "appdb")
+        assert node is None or hosts == (node,)
+
+
+@given(topologies())
+def test_the_file_has_every_pool_with_its_hosts_and_the_one_database(topology: Topology) -> None:
+    databases = _ini(topology=topology)["databases"]
+    assert list(databases) == list(pools(SETTINGS, topology))
+    for name, hosts in pools(SETTINGS, topology).items():
+        target = dict(part.split("=") for part in databases[name].split())
+        assert target["host"] == ",".join(hosts)
+        assert (target["port"], target["dbname"]) == ("5432", "appdb")
+        assert ("load_balance_hosts" in target) == (len(hosts) > 1)
+
+
+def test_settings_become_its_limits() -> None:
+    pgbouncer = _ini(settings_of(max_clients="77", pool_size="7"))["pgbouncer"]
+    assert (pgbouncer["max_client_conn"], pgbouncer["default_pool_size"]) == ("77", "7")
+
+
+def test_clients_come_with_scram_over_tls_and_servers_are_verified() -> None:
+    pgbouncer = _ini()["pgbouncer"]
+    assert pgbouncer["auth_type"] == "scram-sha-256"
+    assert pgbouncer["client_tls_sslmode"] == "require"
+    assert pgbouncer["server_tls_sslmode"] == "verify-full"
+
+
+def test_no_password_is_in_the_file() -> None:
+    assert "password=" not in pgbouncer_ini(SETTINGS, TOPOLOGY, derive(SETTINGS, TOPOLOGY.sizing))

@@ -1,0 +1,167 @@
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.naming import slot_of
+from cluster.settings import Settings
+from cluster.sizing import derive
+from cluster.topology import Topology
+from cluster.units import postgres_size
+from compose.render.postgres import USER_HBA, USER_PARAMETERS, fixed_parameters, pg_hba_conf, postgresql_conf
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.strategies import topologies
+
+SETTINGS = settings_of(clients="10.0.0.0/8,2001:db8::/32", database="shopdb")
+TOPOLOGY = topology_of(SETTINGS)
+
+
+def _conf(node: str = "primary", settings: Settings = SETTINGS, topology: Topology = TOPOLOGY) -> str:
+    return postgresql_conf(settings, topology, derive(settings, topology.sizing), node)
+
+
+def _parameters(text: str) -> list[tuple[str, str]]:
+    pairs = [line.split(" = ", 1) for line in text.splitlines() if " = " in line and not line.startswith("#")]
+    return [(name, value) for name, value in pairs]
+
+
+def _sections(text: str) -> tuple[list[str], list[str]]:
+    """Names of the parameters before the user's file, and after it."""
+    before, after = text.split(f"include_if_exists = '{USER_PARAMETERS}'")
+    return [name for name, _ in _parameters(before)], [name for name, _ in _parameters(after)]
+
+
+def test_a_primary_s_configuration(golden: Callable[[str, str], None]) -> None:
+    golden("primary/postgresql.conf", _conf())
+
+
+def test_a_replica_s_configuration(golden: Callable[[str, str], None]) -> None:
+    golden("replica1/postgresql.conf", _conf("replica1"))
+
+
+def test_who_may_come_from_where(golden: Callable[[str, str], None]) -> None:
+    golden("pg_hba.conf", pg_hba_conf(SETTINGS))
+
+
+@pytest.mark.parametrize("node", ["primary", "replica1"])
+def test_derived_parameters_then_the_user_s_then_the_fixed_ones(node: str) -> None:
+    before, after = _sections(_conf(node))
+    assert "shared_buffers" in before
+    assert "checkpoint_timeout" in before
+    assert "ssl" in after
+    assert set(after) == fixed_parameters(TOPOLOGY, node) - {"config_file", "hba_file", "ident_file", "data_directory"}
+    assert not set(before) & set(after)
+
+
+@given(topologies(min_nodes=2))
+def test_no_parameter_is_set_twice(topology: Topology) -> None:
+    for node in topology.names:
+        names = [name for name, _ in _parameters(_conf(node, topology=topology))]
+        assert len(names) == len(set(names))
+
+
+@given(topologies(min_nodes=2))
+def test_every_line_is_one_postgresql_can_read(topology: Topology) -> None:
+    line = re.compile(r"(|#.*|[a-z_]+ = ([a-z0-9_.\-]+|[0-9]+(kB|MB|GB|TB|ms|s|min)|'[^'\\\n]*'))\Z", re.IGNORECASE)
+    for node in topology.names:
+        assert [text for text in _conf(node, topology=topology).splitlines() if not line.match(text)] == []
+
+
+def test_a_primary_follows_nobody() -> None:
+    names = [name for name, _ in _parameters(_conf("primary"))]
+    assert "primary_conninfo" not in names
+    assert "primary_slot_name" not in names
+
+
+@given(topologies(min_nodes=2))
+def test_a_replica_follows_the_primary_of_now_through_its_own_slot_over_verified_tls(topology: Topology) -> None:
+    for node in (node.name for node in topology.replicas):
+        parameters = dict(_parameters(_conf(node, topology=topology)))
+        assert parameters["primary_slot_name"] == f"'{slot_of(node)}'"
+        assert f"host={topology.primary} " in parameters["primary_conninfo"]
+        assert f"application_name={node} " in parameters["primary_conninfo"]
+        assert "sslmode=verify-full" in parameters["primary_conninfo"]
+        assert "password=" not in parameters["primary_conninfo"]
+
+
+def test_after_a_switchover_the_old_primary_follows_the_new_one() -> None:
+    switched = replace(TOPOLOGY, primary="replica1")
+    assert "host=replica1 " in dict(_parameters(_conf("primary", topology=switched)))["primary_conninfo"]
+    assert "primary_conninfo" not in dict(_parameters(_conf("replica1", topology=switched)))
+
+
+def test_what_protects_data_is_fixed() -> None:
+    parameters = dict(_parameters(_conf()))
+    assert (parameters["fsync"], parameters["full_page_writes"]) == ("on", "on")
+    assert parameters["password_encryption"] == "'scram-sha-256'"
+    assert parameters["ssl"] == "on"
+    assert {"fsync", "full_page_writes", "ssl", "config_file", "data_directory"} <= fixed_parameters(
+        TOPOLOGY, "primary"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "text", "parameter", "value"),
+    [
+        ("max_connections", "222", "max_connections", "222"),
+        ("shared_buffers", "777MB", "shared_buffers", "777MB"),
+        ("work_mem", "7MB", "work_mem", "7MB"),
+        ("maintenance_work_mem", "77MB", "maintenance_work_mem", "77MB"),
+        ("max_wal_size", "2GB", "max_wal_size", "2GB"),
+        ("wal_budget", "3GB", "max_slot_wal_keep_size", "3GB"),
+        ("io_method", "sync", "io_method", "sync"),
+        ("io_method", "auto", "io_method", "io_uring"),
+    ],
+)
+def test_a_setting_becomes_its_parameter(setting: str, text: str, parameter: str, value: str) -> None:
+    assert dict(_parameters(_conf(settings=settings_of(**{setting: text}))))[parameter] == value
+
+
+def test_derived_sizes_are_those_of_the_sizing() -> None:
+    derived = derive(SETTINGS, TOPOLOGY.sizing)
+    assert dict(_parameters(_conf()))["shared_buffers"] == postgres_size(derived.shared_buffers)
+
+
+def _rows(text: str) -> list[list[str]]:
+    """Fields of each rule; a local one has no address."""
+    lines = [line.split("#")[0].split() for line in text.splitlines()]
+    return [line for line in lines if line and not line[0].startswith("include")]
+
+
+_clients = st.lists(
+    st.sampled_from(["samenet", "all", "10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "0.0.0.0/0"]), max_size=4
+).map(",".join)
+
+
+@given(_clients, st.sampled_from(["appdb", "shop", "d" * 31]), st.sampled_from(["app", "u" * 31]))
+def test_nobody_is_trusted_whatever_the_settings(clients: str, database: str, user: str) -> None:
+    rows = _rows(pg_hba_conf(settings_of(clients=clients, database=database, user=user)))
+    assert {row[-1] for row in rows} == {"scram-sha-256", "reject"}
+    assert all(len(row) == (4 if row[0] == "local" else 5) for row in rows)
+    assert all(row[0] in ("local", "hostssl") for row in rows if row[-1] != "reject")
+
+
+@given(_clients)
+def test_the_cluster_s_own_roles_come_from_its_own_network_only(clients: str) -> None:
+    rows = _rows(pg_hba_conf(settings_of(clients=clients)))
+    reject = next(i for i, row in enumerate(rows) if row[-1] == "reject")
+    assert set(rows[reject][2].split(",")) == {"postgres", "replicator", "monitor", "pooler"}
+    assert rows[reject][3] == "all"
+    assert all(row[3] == "samenet" for row in rows[:reject] if row[0] != "local")
+    assert all(row[2] == "all" and row[1] == "appdb" for row in rows[reject + 1 :])
+
+
+def test_the_application_comes_from_the_networks_that_were_named_each_once() -> None:
+    rows = _rows(pg_hba_conf(settings_of(clients="10.0.0.0/8,samenet,10.0.0.0/8")))
+    assert [row[3] for row in rows if row[2] == "all"] == ["samenet", "10.0.0.0/8"]
+
+
+def test_the_user_s_own_rules_come_last() -> None:
+    assert pg_hba_conf(SETTINGS).splitlines()[-1] == f"include_if_exists {USER_HBA}"
+
+
+def test_replication_is_for_the_replicator_alone() -> None:
+    assert [row[2] for row in _rows(pg_hba_conf(SETTINGS)) if row[1] == "replication"] == ["replicator"]

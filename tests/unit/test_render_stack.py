@@ -1,0 +1,300 @@
+import copy
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.settings import Settings
+from cluster.sizing import derive
+from cluster.topology import Topology
+from compose.render.stack import (
+    BASE,
+    DEFINITION_LABEL,
+    SECCOMP,
+    Concrete,
+    Images,
+    compose_stack,
+    compose_text,
+    definition_hash,
+    definitions,
+    passwd_text,
+)
+from tests.fix_settings import CONCRETE, settings_of, topology_of
+
+SETTINGS = settings_of()
+TOPOLOGY = topology_of(SETTINGS)
+
+
+def _stack(
+    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: Concrete = CONCRETE
+) -> dict[str, Any]:
+    return compose_stack(settings, topology, derive(settings, topology.sizing), concrete)
+
+
+def _definitions(
+    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: Concrete = CONCRETE
+) -> dict[str, str]:
+    return definitions(settings, topology, derive(settings, topology.sizing), concrete)
+
+
+def _services(**texts: str) -> dict[str, dict[str, Any]]:
+    settings = settings_of(**texts)
+    services: dict[str, dict[str, Any]] = _stack(settings, topology_of(settings))["services"]
+    return services
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (str(key), *_strings(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    else:
+        yield str(value)
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {_mapped(key, change): _mapped(inner, change) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_mapped(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _as_compose_reads(text: str) -> Any:
+    """The file as Compose has it after interpolation, in which `$$` stands for `$`."""
+    return _mapped(yaml.safe_load(text), lambda string: string.replace("$$", "$"))
+
+
+def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
+    settings = settings_of(project="shop", database="shopdb", tls_names="db.example.org", bind="192.0.2.7")
+    stack = _stack(settings, replace(topology_of(settings), lift_memlock=True))
+    for service in stack["services"].values():
+        service["labels"][DEFINITION_LABEL] = "a hash of all this"
+    golden("compose.yaml", compose_text(_mapped(stack, lambda text: text.replace(str(SECCOMP), "/pods/seccomp.json"))))
+
+
+def test_every_node_and_pgbouncer_and_psql_is_a_service() -> None:
+    assert list(_services()) == ["primary", "replica1", "replica2", "pgbouncer", "psql"]
+
+
+def test_the_project_is_the_topology_s() -> None:
+    assert _stack(topology=replace(TOPOLOGY, project="shop"))["name"] == "shop"
+
+
+def test_every_service_is_locked_down() -> None:
+    for name, service in _services().items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["read_only"] is True, name
+        assert service["user"] == "999:999", name
+        assert not {"privileged", "cap_add", "devices", "pid", "ipc", "network_mode"} & service.keys(), name
+
+
+def test_services_run_as_the_user_who_was_asked_for() -> None:
+    stack = _stack(concrete=replace(CONCRETE, user=(1000, 1001)))
+    for name, service in stack["services"].items():
+        assert service["user"] == "1000:1001", name
+        private = [path for path in service["tmpfs"] if not path.startswith("/tmp:")]
+        assert all(":uid=1000,gid=1001,mode=0700" in path for path in private), name
+
+
+def test_nodes_run_under_the_project_s_seccomp_profile() -> None:
+    for name in TOPOLOGY.names:
+        assert f"seccomp={SECCOMP}" in _services()[name]["security_opt"]
+    assert json.loads(SECCOMP.read_text())["defaultAction"] == "SCMP_ACT_ERRNO"
+
+
+def test_no_service_takes_a_password_from_its_environment() -> None:
+    for name, service in _services().items():
+        for variable, value in service.get("environment", {}).items():
+            assert variable != "PGPASSWORD", name
+            assert "PASSWORD" not in variable or variable.endswith("_FILE"), name
+            assert variable != "PGPASSFILE" or value.startswith("/run/secrets/"), name
+
+
+def test_secrets_come_from_files_and_each_service_has_only_its_own() -> None:
+    stack = _stack()
+    assert all(list(secret) == ["file"] for secret in stack["secrets"].values())
+    given = {name: set(service["secrets"]) for name, service in stack["services"].items()}
+    assert given["primary"] == given["replica1"] == {"replication_password", "monitor_password"}
+    assert given["pgbouncer"] == {"pooler_password", "monitor_password", "admin_password"}
+    assert given["psql"] == {"pgpass"}
+    assert set.union(*given.values()) <= set(stack["secrets"])
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "192.0.2.7", "::1"])
+def test_ports_listen_on_the_address_that_was_asked_for_and_nowhere_else(bind: str) -> None:
+    published = [port for service in _services(bind=bind).values() for port in service.get("ports", [])]
+    assert len(published) == 4
+    assert {port["host_ip"] for port in published} == {bind}
+
+
+def test_every_service_listens_on_its_own_host_port() -> None:
+    services = _services(primary_port="15440", replica_port="15433", pgbouncer_port="16432")
+    published = {name: s["ports"][0]["published"] for name, s in services.items() if "ports" in s}
+    assert published == {"primary": "15440", "replica1": "15433", "replica2": "15434", "pgbouncer": "16432"}
+
+
+def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_one() -> None:
+    for name, service in _services().items():
+        for mount in service["volumes"]:
+            assert mount["type"] == "bind"
+            assert mount["bind"]["create_host_path"] is False
+            writable = not mount.get("read_only", False)
+            assert writable == (mount["target"] == "/var/lib/postgresql"), (name, mount)
+
+
+def test_a_node_sees_no_other_node_s_files() -> None:
+    for name in TOPOLOGY.names:
+        others = set(TOPOLOGY.names) - {name}
+        for mount in _services()[name]["volumes"]:
+            assert not others & set(mount["source"].split("/")), (name, mount)
+
+
+def test_images_are_never_pulled_behind_our_back() -> None:
+    for service in _services().values():
+        assert service["pull_policy"] == "never"
+    assert _services()["pgbouncer"]["image"] == CONCRETE.images.pgbouncer
+    assert _services()["replica1"]["image"] == CONCRETE.images.postgres
+
+
+def test_every_lasting_service_is_watched_restarted_and_bounded_in_its_logs() -> None:
+    for name, service in _services().items():
+        assert service["logging"]["options"]["max-size"], name
+        if name != "psql":
+            assert service["restart"] == "unless-stopped", name
+            assert service["healthcheck"]["test"], name
+
+
+def test_psql_starts_only_when_asked() -> None:
+    assert _services()["psql"]["profiles"] == ["tools"]
+
+
+def test_locked_memory_is_lifted_for_nodes_alone_and_only_where_the_engine_may() -> None:
+    assert all("ulimits" not in service for service in _stack()["services"].values())
+    lifted = _stack(topology=replace(TOPOLOGY, lift_memlock=True))["services"]
+    assert {name for name, service in lifted.items() if "ulimits" in service} == set(TOPOLOGY.names)
+
+
+@pytest.mark.parametrize("text", ["$", "$$", "${HOME}", "a$b", "$$$", "pa$$word", "$(id)"])
+def test_no_dollar_is_left_to_compose_s_interpolation(text: str) -> None:
+    images = Images(postgres=f"mirror/{text}/postgres:18", pgbouncer=f"mirror/{text}/pgbouncer:1")
+    stack = _stack(concrete=replace(CONCRETE, images=images))
+    rendered = compose_text(stack)
+    assert "$" not in rendered.replace("$$", "")
+    assert _as_compose_reads(rendered) == stack
+
+
+def test_the_text_is_the_stack_in_yaml() -> None:
+    stack = _stack()
+    text = compose_text(stack)
+    assert text.startswith("# Made by")
+    assert _as_compose_reads(text) == stack
+
+
+_values = st.recursive(
+    st.one_of(
+        st.text(max_size=12), st.integers(), st.booleans(), st.sampled_from(["yes", "007", "1e3", "~", "$x", "a: b"])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.text(max_size=8), _values, max_size=4))
+def test_any_value_comes_through_yaml_and_interpolation_unharmed(stack: dict[str, Any]) -> None:
+    assert _as_compose_reads(compose_text(stack)) == stack
+
+
+def test_the_same_inputs_give_the_same_definitions() -> None:
+    assert _definitions() == _definitions(settings_of(), topology_of(settings_of()))
+    assert set(_definitions()) == {*TOPOLOGY.names, "pgbouncer", "psql"}
+
+
+def test_the_order_of_a_definition_s_keys_is_no_change() -> None:
+    service = _services()["primary"]
+    assert definition_hash(dict(reversed(service.items()))) == definition_hash(service)
+
+
+@given(st.data())
+def test_any_change_to_a_service_changes_its_definition(data: st.DataObject) -> None:
+    service = _services()["primary"]
+    changed = copy.deepcopy(service)
+    key = data.draw(st.sampled_from(sorted(service)))
+    changed[key] = data.draw(_values.filter(lambda value: json.dumps(value) != json.dumps(service[key])))
+    assert definition_hash(changed) != definition_hash(service)
+
+
+NODES = {"primary", "replica1", "replica2"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "touched"),
+    [
+        ({"bind": "0.0.0.0"}, {*NODES, "pgbouncer"}),
+        ({"primary_port": "15440"}, {"primary"}),
+        ({"replica_port": "15433"}, {"replica1", "replica2"}),
+        ({"pgbouncer_port": "16432"}, {"pgbouncer"}),
+        ({"stop_grace": "60"}, NODES),
+        # files inside the containers: reloaded, not replaced
+        ({"clients": "10.0.0.0/8"}, set()),
+        ({"work_mem": "8MB"}, set()),
+        ({"max_connections": "200"}, set()),
+        ({"max_clients": "2000"}, set()),
+        ({"pool_size": "5"}, set()),
+        ({"tls_names": "db.example.org"}, set()),
+        ({"start_timeout": "60"}, set()),
+    ],
+)
+def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[str, str], touched: set[str]) -> None:
+    before, after = _definitions(), _definitions(settings_of(**texts))
+    assert {name for name in before if before[name] != after[name]} == touched
+
+
+@pytest.mark.parametrize(
+    ("concrete", "touched"),
+    [
+        (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "psql"}),
+        (replace(CONCRETE, images=replace(CONCRETE.images, postgres="pods/postgres:4567")), {*NODES, "psql"}),
+        (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer"}),
+    ],
+)
+def test_an_image_or_user_touches_the_containers_it_concerns(concrete: Concrete, touched: set[str]) -> None:
+    before, after = _definitions(), _definitions(concrete=concrete)
+    assert {name for name in before if before[name] != after[name]} == touched
+
+
+def test_more_memory_to_share_touches_the_nodes() -> None:
+    sizing = replace(TOPOLOGY.sizing, memory=TOPOLOGY.sizing.memory * 2)
+    before, after = _definitions(), _definitions(topology=replace(TOPOLOGY, sizing=sizing))
+    assert {name for name in before if before[name] != after[name]} == NODES
+
+
+def test_a_node_that_comes_or_a_switchover_touches_no_other_container() -> None:
+    before = _definitions()
+    more = _definitions(topology=TOPOLOGY.add())
+    assert {name: more[name] for name in before} == before
+    assert _definitions(topology=replace(TOPOLOGY, primary="replica1")) == before
+
+
+def test_the_template_s_service_names_cannot_be_a_node_s() -> None:
+    from cluster.naming import RESERVED
+
+    assert set(yaml.safe_load(BASE.read_text())["services"]) - {"node"} <= RESERVED
+
+
+def test_containers_have_a_name_for_the_user_they_run_as() -> None:
+    lines = [line.split(":") for line in passwd_text((1000, 1001)).splitlines()]
+    assert [line[:4] for line in lines] == [["root", "x", "0", "0"], ["postgres", "x", "1000", "1001"]]
+    assert all(len(line) == 7 for line in lines)
+
+
+def test_running_the_stack_s_strings_leak_no_unset_value() -> None:
+    assert not [text for text in _strings(_stack()) if "None" in text]
