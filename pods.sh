@@ -47,6 +47,8 @@ if [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$wanted" ]; then
     echo "$wanted" > "$venv/.made-from"
 fi
 
+# Compiled modules are kept (git ignores them); without them every command starts slower.
+unset PYTHONDONTWRITEBYTECODE
 PATH=$venv/bin:$PATH
 export PATH VIRTUAL_ENV="$venv"
 case ${1:-} in

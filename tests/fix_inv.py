@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ class Inv:
 
     def argv(self, *arguments: str) -> list[str]:
         """The command line."""
-        return [str(Path(sys.prefix) / "bin" / "inv"), "--search-root", str(PROJECT_ROOT), *arguments]
+        return [str(PROJECT_ROOT / "pods.sh"), *arguments]
 
     def __call__(
         self, *arguments: str, stdin: str = "", extra: Mapping[str, str] | None = None, timeout: float = 300

@@ -4,6 +4,7 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -48,10 +49,10 @@ def _compare(inv: Inv, home: Path) -> None:
 def listing_cpu() -> None:
     """CPU seconds of `inv --list` (user and system), beside an interpreter that does nothing."""
     inv = Inv(Path.cwd())
-    seconds = [_cpu([*inv.argv("--list")]) for _ in range(15)]
-    bare = [_cpu([inv.argv()[0].replace("/inv", "/python"), "-c", "pass"]) for _ in range(15)]
+    seconds = [_cpu(inv.argv("--list")) for _ in range(15)]
+    bare = [_cpu([sys.executable, "-c", "pass"]) for _ in range(15)]
     print(row("python -c pass, CPU", bare))
-    print(row("inv --list, CPU", seconds))
+    print(row("./pods.sh --list, CPU", seconds))
     print(f"median {statistics.median(seconds) * 1000:.0f} ms; the promise is 150 ms")
 
 

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from cluster.errors import RefusedError, UsageError
+from compose.client import Target, psql_arguments
+from compose.home import Home
+from compose.stack import Stack
+from tests.fix_settings import settings_of, topology_of
+
+SETTINGS = settings_of(database="shopdb", user="shop")
+NOTHING = Target(node=None, pool=None, user=None, superuser=False)
+
+
+@pytest.fixture
+def stack(bare_home: Home) -> Stack:
+    """A cluster with two replicas."""
+    return Stack(bare_home, SETTINGS, topology_of(SETTINGS))
+
+
+def _goes_to(stack: Stack, **asked: object) -> dict[str, object]:
+    (conninfo,) = psql_arguments(stack, replace(NOTHING, **asked))  # type: ignore[arg-type]
+    return dict(conninfo_to_dict(conninfo))
+
+
+def test_nothing_asked_for_is_the_write_pool_as_the_owner(stack: Stack) -> None:
+    assert _goes_to(stack) == {"host": "pgbouncer", "port": "6432", "user": "shop", "dbname": "shopdb_write"}
+
+
+@pytest.mark.parametrize("pool", ["shopdb", "shopdb_write", "shopdb_read", "shopdb_read2", "pgbouncer"])
+def test_a_pool_is_reached_through_pgbouncer(stack: Stack, pool: str) -> None:
+    assert _goes_to(stack, pool=pool) == {"host": "pgbouncer", "port": "6432", "user": "shop", "dbname": pool}
+
+
+def test_a_node_is_reached_directly(stack: Stack) -> None:
+    assert _goes_to(stack, node="replica1") == {"host": "replica1", "port": "5432", "user": "shop", "dbname": "shopdb"}
+
+
+def test_another_role_can_be_asked_for(stack: Stack) -> None:
+    assert _goes_to(stack, user="monitor")["user"] == "monitor"
+    assert _goes_to(stack, node="primary", user="monitor")["user"] == "monitor"
+
+
+@pytest.mark.parametrize("user", ["o'brien", "two words", "back\\slash", "x host=evil.example", "ünï"])
+def test_a_role_of_any_name_is_just_a_role(stack: Stack, user: str) -> None:
+    assert _goes_to(stack, user=user) == {**_goes_to(stack), "user": user}
+
+
+def test_the_superuser_goes_to_a_node(stack: Stack) -> None:
+    assert _goes_to(stack, node="primary", superuser=True)["user"] == "postgres"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"node": "primary", "pool": "shopdb"}, "--node and --pool"),
+        ({"superuser": True}, "superuser does not go through PgBouncer"),
+        ({"superuser": True, "pool": "shopdb"}, "superuser does not go through PgBouncer"),
+        ({"superuser": True, "user": "monitor", "node": "primary"}, "--superuser"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(stack: Stack, asked: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        _goes_to(stack, **asked)
+
+
+@pytest.mark.parametrize("pool", ["appdb", "shopdb_read9", "shopdb x=y"])
+def test_an_unknown_pool_is_refused_with_those_there_are(stack: Stack, pool: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        _goes_to(stack, pool=pool)
+    assert repr(pool) in refusal.value.message
+    assert "shopdb_read1" in refusal.value.hint
+
+
+@pytest.mark.parametrize("node", ["replica9", "pgbouncer", "primary host=evil.example"])
+def test_an_unknown_node_is_refused_with_those_there_are(stack: Stack, node: str) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        _goes_to(stack, node=node)
+    assert "primary, replica1, replica2" in refusal.value.hint
+
+
+def test_no_password_is_ever_among_the_arguments(stack: Stack) -> None:
+    for asked in ({}, {"node": "primary"}, {"node": "primary", "superuser": True}):
+        assert "password" not in _goes_to(stack, **asked)

@@ -1,0 +1,182 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import RefusedError
+from compose.home import Home, service_user
+from compose.secrets import (
+    ADMIN,
+    ALL,
+    APP,
+    MONITOR,
+    ROLE_OF,
+    SUPERUSER,
+    Passwords,
+    ensure,
+    password_file,
+    pgpass_text,
+    read,
+)
+from tests.fix_settings import settings_of
+
+SETTINGS = settings_of(user="shop")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _state(home: Home) -> dict[str, tuple[bytes, int, int]]:
+    return {p.name: (p.read_bytes(), p.stat().st_ino, p.stat().st_mtime_ns) for p in home.secrets.iterdir()}
+
+
+@pytest.fixture
+def made(bare_home: Home) -> Home:
+    """A home whose secrets were generated."""
+    ensure(bare_home, SETTINGS, first=True)
+    return bare_home
+
+
+def test_at_the_first_up_every_password_is_generated_long_and_different(bare_home: Home) -> None:
+    passwords = ensure(bare_home, SETTINGS, first=True)
+    values = [passwords[name] for name in ALL]
+    assert len(set(values)) == len(ALL)
+    assert all(len(value) >= 40 for value in values)
+
+
+def test_two_clusters_have_different_passwords(tmp_path: Path) -> None:
+    one, other = (ensure(Home(tmp_path / name), SETTINGS, first=True) for name in ("one", "other"))
+    assert not {one[name] for name in ALL} & {other[name] for name in ALL}
+
+
+def test_nobody_else_can_read_them_whatever_the_umask(bare_home: Home) -> None:
+    before = os.umask(0)
+    try:
+        ensure(bare_home, SETTINGS, first=True)
+    finally:
+        os.umask(before)
+    assert _mode(bare_home.secrets) == 0o700
+    assert {_mode(path) for path in bare_home.secrets.iterdir()} == {0o600}
+
+
+def test_what_containers_read_is_theirs_and_the_rest_is_not(made: Home) -> None:
+    owners = {name: password_file(made, name).stat().st_uid for name in ALL}
+    uid, _ = service_user()
+    assert {name for name, owner in owners.items() if owner == uid} >= set(ALL) - {SUPERUSER, APP}
+    assert owners[SUPERUSER] == owners[APP] == os.geteuid()
+
+
+def test_a_second_time_nothing_changes(made: Home) -> None:
+    before = _state(made)
+    for first in (True, False):
+        ensure(made, SETTINGS, first=first)
+    assert _state(made) == before
+
+
+def test_what_is_generated_is_what_is_read(bare_home: Home) -> None:
+    passwords = ensure(bare_home, SETTINGS, first=True)
+    assert read(bare_home).by_name == passwords.by_name
+
+
+def test_an_interrupted_first_up_generates_only_what_is_missing(made: Home) -> None:
+    before = read(made)
+    password_file(made, MONITOR).unlink()
+    after = ensure(made, SETTINGS, first=True)
+    assert {name for name in ALL if before[name] != after[name]} == {MONITOR}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_secret_missing_from_a_cluster_with_data_is_refused_and_not_replaced(made: Home, name: str) -> None:
+    password_file(made, name).unlink()
+    with pytest.raises(RefusedError, match=f"{name}_password is missing"):
+        ensure(made, SETTINGS, first=False)
+    assert not password_file(made, name).exists()
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])
+def test_a_secret_open_to_others_is_refused(made: Home, mode: int) -> None:
+    path = password_file(made, SUPERUSER)
+    path.chmod(mode)
+    with pytest.raises(RefusedError) as refusal:
+        read(made)
+    assert f"mode 0{mode:o}" in refusal.value.message
+    assert f"chmod 600 {path}" in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "\n",
+        "short",
+        "elevenchars",
+        "with a space in it",
+        "with'a'quote'in'it",
+        'with"double"quotes',
+        "with\\a\\backslash",
+        "with:a:colon:in:it",
+        "two\nlines\nof\npassword",
+        "with\ta\ttab\tin\tit",
+        "with\0a\0nul\0in\0it",
+        "mit-ümlauten-darin",
+    ],
+)
+def test_a_password_its_users_cannot_carry_is_refused_without_being_shown(made: Home, content: str) -> None:
+    password_file(made, MONITOR).write_text(content, encoding="utf-8")
+    with pytest.raises(RefusedError) as refusal:
+        read(made)
+    assert "monitor_password cannot be used" in refusal.value.message
+    assert not content.strip() or content.strip() not in str(refusal.value)
+
+
+def test_a_password_that_is_not_text_is_refused(made: Home) -> None:
+    password_file(made, MONITOR).write_bytes(b"\xff\xfe" * 20)
+    with pytest.raises(RefusedError, match="monitor_password cannot be used"):
+        read(made)
+
+
+def test_a_password_of_the_user_s_own_is_taken_and_reaches_pgpass(made: Home) -> None:
+    password_file(made, APP).write_text("correct-horse-$battery\n")
+    assert ensure(made, SETTINGS, first=False)[APP] == "correct-horse-$battery"
+    assert "*:*:*:shop:correct-horse-$battery\n" in (made.secrets / "pgpass").read_text()
+
+
+def test_pgpass_has_a_line_for_every_role_a_person_logs_in_as() -> None:
+    passwords = Passwords({name: f"password-of-{name}" for name in ALL})
+    assert pgpass_text(passwords, SETTINGS).splitlines() == [
+        "*:*:*:shop:password-of-app",
+        "*:*:*:postgres:password-of-superuser",
+        "*:*:*:monitor:password-of-monitor",
+        "*:*:*:pods_admin:password-of-admin",
+    ]
+
+
+def test_pgpass_follows_the_user_s_name(made: Home) -> None:
+    ensure(made, settings_of(user="other"), first=False)
+    assert (made.secrets / "pgpass").read_text().startswith("*:*:*:other:")
+
+
+def test_a_pgpass_that_was_opened_to_others_is_closed_again_since_libpq_would_ignore_it(made: Home) -> None:
+    (made.secrets / "pgpass").chmod(0o644)
+    ensure(made, SETTINGS, first=False)
+    assert _mode(made.secrets / "pgpass") == 0o600
+
+
+def test_passwords_show_themselves_nowhere(made: Home) -> None:
+    passwords = read(made)
+    for shown in (repr(passwords), str(passwords), f"{passwords}", repr([passwords])):
+        assert not any(passwords[name] in shown for name in ALL)
+
+
+def test_every_secret_but_the_application_s_has_its_role() -> None:
+    assert set(ROLE_OF) == set(ALL) - {APP}
+    assert ROLE_OF[ADMIN] == "pods_admin"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_secret_of_another_user_is_refused_not_taken_for_missing(made: Home) -> None:
+    password_file(made, APP).chmod(0)
+    with pytest.raises(RefusedError, match="cannot be read by this user"):
+        read(made)
