@@ -1,6 +1,6 @@
 #!/bin/sh
 # PODS: `./pods.sh ANYTHING` is `inv ANYTHING` in the project's own .venv, made here from hashed requirements on first
-# use and made again when they change. Also speaks the original's verbs: status, list.
+# use and made again when they change. Also speaks the original's verbs: status, list, add [NAME], remove NAME.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -52,6 +52,14 @@ unset PYTHONDONTWRITEBYTECODE
 PATH=$venv/bin:$PATH
 export PATH VIRTUAL_ENV="$venv"
 case ${1:-} in
-    list) shift; set -- replica.list "$@" ;;
+    list) shift && set -- replica.list "$@" ;;
+    add)
+        shift
+        case ${1:-} in "" | -*) set -- replica.add "$@" ;; *) name=$1 && shift && set -- replica.add --name "$name" "$@" ;; esac
+        ;;
+    remove)
+        shift
+        case ${1:-} in "" | -*) set -- replica.remove "$@" ;; *) name=$1 && shift && set -- replica.remove --name "$name" "$@" ;; esac
+        ;;
 esac
 exec "$venv/bin/inv" --search-root "$here" "$@"

@@ -21,7 +21,7 @@ ns = Collection(
     look.psql,
     look.doctor,
     test.test,
-    Collection("replica", replica.list_),
+    Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.sync),
     Collection("config", config.check, config.render),
     Collection("certs", certs.renew),
 )

@@ -23,6 +23,7 @@ _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
 _DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
 AUTO = "auto"
+MOST_REPLICAS = 30
 
 
 def _matching(pattern: re.Pattern[str], rule: str) -> Callable[[str], str]:
@@ -143,7 +144,7 @@ class Settings:
     user: str = _setting(
         "app", _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"), "The role that owns the database.", _CLUSTER
     )
-    replicas: int = _setting("2", _whole(0, 30), "How many replicas the first `up` makes.", _CLUSTER)
+    replicas: int = _setting("2", _whole(0, MOST_REPLICAS), "How many replicas the first `up` makes.", _CLUSTER)
     bind: str = _setting(
         "127.0.0.1",
         _address,
@@ -179,6 +180,12 @@ class Settings:
         AUTO,
         _size_or_auto("128MB"),
         "max_slot_wal_keep_size: WAL kept for a replica that is away, before it must be cloned anew; auto: from disk.",
+        _POSTGRES,
+    )
+    sync: str = _setting(
+        "off",
+        _matching(re.compile(r"(off|(any|first):[1-9]\d?)\Z"), "use off, any:N or first:N"),
+        "Synchronous replication: commits wait for N replicas, any or the first by ordinal; see `inv replica.sync`.",
         _POSTGRES,
     )
     io_method: str = _setting(

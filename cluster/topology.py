@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from cluster.errors import MachineError, RefusedError
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, check_node_name, next_replica_name, replica_ports
@@ -18,6 +18,9 @@ from cluster.settings import Settings
 
 FORMAT = 1
 Role = Literal["primary", "replica"]
+NodeState = Literal["joining", "catching_up", "member", "leaving"]
+"""A replica on its way: being made (no pool yet), streaming but behind (its own pool), a member, on its way out."""
+STATES: tuple[NodeState, ...] = get_args(NodeState)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class Node:
 
     name: str
     ordinal: int
+    state: NodeState = "member"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,26 @@ class Topology:
                 return node
         raise RefusedError(f"there is no node {name!r}", "the nodes are: " + ", ".join(self.names))
 
-    def add(self, name: str | None = None) -> Self:
+    def in_state(self, *states: NodeState) -> tuple[str, ...]:
+        """Names of the replicas that are in one of ``states``."""
+        return tuple(node.name for node in self.replicas if node.state in states)
+
+    def with_state(self, name: str, state: NodeState) -> Self:
+        """This topology with ``name`` in another state."""
+        changed = replace(self.node(name), state=state)
+        return replace(self, nodes=tuple(changed if node.name == name else node for node in self.nodes))
+
+    def remove(self, name: str) -> Self:
+        """This topology without the replica ``name``.
+
+        Raises:
+            RefusedError: there is none, or it is the primary.
+        """
+        if self.node(name).name == self.primary:
+            raise RefusedError(f"{name} is the primary and cannot be removed", "only replicas can")
+        return replace(self, nodes=tuple(node for node in self.nodes if node.name != name))
+
+    def add(self, name: str | None = None, state: NodeState = "member") -> Self:
         """This topology with one more replica: ``name``, or the lowest free ``replicaN``.
 
         Raises:
@@ -101,7 +124,7 @@ class Topology:
             raise RefusedError(f"there is a node {name!r} already", "choose another name")
         taken = {node.ordinal for node in self.nodes}
         ordinal = next(n for n in range(1, len(taken) + 1) if n not in taken)
-        nodes = sorted((*self.nodes, Node(name=name, ordinal=ordinal)), key=lambda node: node.ordinal)
+        nodes = sorted((*self.nodes, Node(name=name, ordinal=ordinal, state=state)), key=lambda node: node.ordinal)
         return replace(self, nodes=tuple(nodes))
 
 
@@ -110,6 +133,11 @@ def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
     reserved = {settings.primary_port, settings.pgbouncer_port}
     highest = max(node.ordinal for node in topology.nodes)
     ordered = list(islice(replica_ports(settings.replica_port, reserved), highest))
+    if len(ordered) < highest:
+        raise RefusedError(
+            f"the ports from PODS_REPLICA_PORT={settings.replica_port} up do not suffice for {highest} replicas",
+            "set PODS_REPLICA_PORT in .env to a lower port",
+        )
     ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in topology.nodes}
     return {**ports, "pgbouncer": settings.pgbouncer_port}
 
@@ -149,6 +177,8 @@ def _problems(topology: Topology) -> Iterator[str]:
         ordinals
     ):
         yield "two nodes have one ordinal, or one has none"
+    elif any(node.state not in STATES for node in topology.nodes):
+        yield "a node is in no known state"
     elif topology.primary not in names:
         yield "the primary is not among the nodes"
 

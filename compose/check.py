@@ -30,7 +30,7 @@ def check_configuration() -> list[str]:
         "secrets: present, closed to others",
         "data: this cluster's, PostgreSQL 18",
     ]
-    overridden = _overridden(home, topology)
+    overridden = _overridden(home, settings, topology)
     if overridden:
         told.append(
             "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
@@ -70,11 +70,11 @@ def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, s
     return files.render(settings, topology, concrete, files.read_user_files(home))
 
 
-def _overridden(home: Home, topology: Topology) -> list[str]:
+def _overridden(home: Home, settings: Settings, topology: Topology) -> list[str]:
     text = files.read_user_files(home).parameters
     named = {
         line.split("=")[0].split()[0].lower()
         for line in text.splitlines()
         if line.strip() and not line.strip().startswith("#")
     }
-    return sorted(named & fixed_parameters(topology, topology.primary))
+    return sorted(named & fixed_parameters(settings, topology, topology.primary))

@@ -2,79 +2,153 @@
 
 import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.control import PGDATA
-from cluster.errors import MachineError, PodsError
+from cluster.errors import MachineError, PodsError, RefusedError
+from cluster.lsn import Lsn
 from cluster.naming import slot_of
-from cluster.postgres import connect, execute, fetch_one, literal
+from cluster.postgres import connect, execute, fetch_all, fetch_one, literal
 from cluster.units import human_seconds, human_size
 from compose import preflight
 from compose.console import Console, Step
 from compose.stack import Stack
+from exporters.collectors.nodes import Slot
+from exporters.snapshot import Snapshot
 
 _LOOK_EVERY = 0.5
 """Seconds between two looks at a clone's progress."""
+SOURCE_LAG = 16 << 20
+"""Bytes: a replica further behind is not chosen as a source."""
+_SOURCE_SECONDS = 30.0
+"""How long a source may take to replay up to where the new slot holds WAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a clone is made: from which node, and at most how fast (``100M`` a second; empty: no limit)."""
+
+    source: str
+    rate: str = ""
+
+
+def healthiest_source(stack: Stack, snapshot: Snapshot, node: str) -> str:
+    """The replica that is least behind, to spare the primary; the primary where no replica is close enough."""
+    lags = {name: snapshot.lag_bytes(name) for name in stack.topology.in_state("member") if name != node}
+    near = {
+        name: lag for name, lag in lags.items() if lag is not None and lag <= SOURCE_LAG and _streams(snapshot, name)
+    }
+    return min(near, key=lambda name: near[name]) if near else stack.topology.primary
+
+
+def _streams(snapshot: Snapshot, name: str) -> bool:
+    facts = snapshot.nodes[name].facts
+    return facts is not None and facts.receiver_status == "streaming"
 
 
 def clone(stack: Stack, console: Console, node: str, reason: str = "") -> None:
-    """Clone ``node`` from the primary through its slot.
-
-    Args:
-        stack: the cluster.
-        console: told what happens.
-        node: the replica; its container must not run unless ``reason`` is given.
-        reason: why data that is there is replaced; the container is stopped and the data moved aside first.
-    """
-    _check_room(stack, node)
+    """Clone ``node`` from the primary, within a convergence; ``reason`` says why data that is there is replaced."""
+    check_room(stack, node)
     if reason:
-        _move_aside(stack, console, node, reason)
-    primary = stack.topology.primary
-    with console.step(f"Cloning {node} from {primary}") as step, CloneWatch(stack, node, step):
-        stack.compose.job(node, ["clone", primary, slot_of(node)], step)
+        kept = aside_path(stack, node)
+        console.warn(f"{node} is cloned anew, because {reason}; its old data is kept in {kept}")
+        with console.step(f"Stopping {node}") as step:
+            remove_container(stack, step, node)
+        move_data(stack, node, kept)
+    with console.step(f"Cloning {node} from {stack.topology.primary}") as step:
+        run_clone(stack, step, node, Way(stack.topology.primary))
 
 
-def renew_slot(stack: Stack, console: Console, node: str) -> None:
-    """Give a replica that lost its place in the WAL a new one; its next clone begins there."""
-    stop(stack, console, node)
+def run_clone(stack: Stack, step: Step, node: str, way: Way) -> None:
+    """Copy ``way.source``'s data for ``node``; the node's slot on the primary must exist already."""
+    from_primary = way.source == stack.topology.primary
+    if not from_primary:
+        _wait_for_source(stack, step, node, way.source)
+    slot = slot_of(node) if from_primary else "-"
+    with CloneWatch(stack, node, way.source, step):
+        stack.compose.job(node, ["clone", node, way.source, slot, way.rate or "-"], step)
+
+
+def _wait_for_source(stack: Stack, step: Step, node: str, source: str) -> None:
+    """A copy must not begin before the WAL that the slot holds, or the new replica could not go on from it."""
     with connect(stack.superuser(stack.topology.primary)) as connection:
-        execute(connection, "drop_slot", slot=literal(slot_of(node)))
-        execute(connection, "create_slot", slot=literal(slot_of(node)))
+        held = fetch_one(connection, "slot_start", lambda held_from: Lsn.parse(held_from), [slot_of(node)])
+    deadline = time.monotonic() + _SOURCE_SECONDS
+    with connect(stack.superuser(source)) as connection:
+        while (at := fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn))) is not None and held and at < held:
+            if time.monotonic() > deadline:
+                raise RefusedError(
+                    f"{source} is too far behind to be cloned from ({human_size(held - at)} to replay)",
+                    "give --source primary, or wait",
+                )
+            step.update(f"{source} has {human_size(held - at)} to replay first")
+            time.sleep(_LOOK_EVERY)
 
 
-def stop(stack: Stack, console: Console, service: str) -> None:
-    """Stop and remove a service's container."""
-    with console.step(f"Stopping {service}") as step:
+def has_slot(stack: Stack, node: str) -> bool:
+    """Whether ``node``'s slot exists on the primary and still holds its WAL."""
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        slots = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
+    return slot_of(node) in slots and slots[slot_of(node)].wal_status != "lost"
+
+
+def create_slot(stack: Stack, node: str) -> None:
+    """Hold WAL for ``node`` from now on; a lost slot of that name is replaced."""
+    if not has_slot(stack, node):
+        drop_slot(stack, node)
+        with connect(stack.superuser(stack.topology.primary)) as connection:
+            execute(connection, "create_slot", slot=literal(slot_of(node)))
+
+
+def drop_slot(stack: Stack, node: str) -> None:
+    """Hold WAL for ``node`` no longer; its walreceiver must be gone."""
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        known = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
+        deadline = time.monotonic() + _SOURCE_SECONDS
+        while slot_of(node) in known and known[slot_of(node)].active and time.monotonic() < deadline:
+            time.sleep(0.1)
+            known = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
+        if slot_of(node) in known:
+            execute(connection, "drop_slot", slot=literal(slot_of(node)))
+
+
+def remove_container(stack: Stack, step: Step, service: str) -> None:
+    """Stop and remove a service's container, if there is one."""
+    if service in stack.containers():
         stack.compose.follow(step, "rm", "--stop", "--force", service)
 
 
-def _move_aside(stack: Stack, console: Console, node: str, reason: str) -> Path:
-    kept = stack.home.aside / f"{node}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    console.warn(f"{node} is cloned anew, because {reason}; its old data is kept in {kept}")
-    stop(stack, console, node)
+def aside_path(stack: Stack, node: str) -> Path:
+    """Where data of ``node`` that is replaced now is kept."""
+    return stack.home.aside / f"{node}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+
+
+def move_data(stack: Stack, node: str, kept: Path) -> None:
+    """Move a stopped node's data to ``kept``."""
     stack.home.aside.mkdir(mode=0o700, exist_ok=True)
     (stack.home.node(node) / PGDATA).rename(kept)
-    return kept
 
 
-def _check_room(stack: Stack, node: str) -> None:
+def check_room(stack: Stack, node: str) -> None:
+    """Refuse a clone that does not fit on the disk."""
     with connect(stack.superuser(stack.topology.primary)) as connection:
         size = fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0
     free = preflight.free_disk(stack.home.data)
     if size + preflight.NEEDED_FREE > free:
         raise MachineError(
             f"the clone of {node} takes {human_size(size)}, and {human_size(free)} are free below {stack.home.data}",
-            "free some space (data/.aside holds replaced data), then run inv up",
+            "free some space (data/.aside holds replaced data), then run this again",
         )
 
 
 class CloneWatch:
-    """Shows a running clone's progress in its step, from the primary's own view of it."""
+    """Shows a running clone's progress in its step, from its source's own view of it."""
 
-    def __init__(self, stack: Stack, node: str, step: Step) -> None:
-        self._stack = stack
-        self._node = node
+    def __init__(self, stack: Stack, node: str, source: str, step: Step) -> None:
+        self._access = stack.superuser(source)
+        self._name = f"clone_{node}"
         self._step = step
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -90,8 +164,8 @@ class CloneWatch:
         began = time.monotonic()
         while not self._ended.wait(_LOOK_EVERY):
             try:
-                with connect(self._stack.superuser(self._stack.topology.primary)) as connection:
-                    progress = fetch_one(connection, "clone_progress", CloneProgress, [slot_of(self._node)])
+                with connect(self._access) as connection:
+                    progress = fetch_one(connection, "clone_progress", CloneProgress, [self._name])
             except PodsError:
                 continue
             if progress:

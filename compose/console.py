@@ -3,12 +3,14 @@
 On a terminal a step is one live line; elsewhere it is a line at its beginning, one every few seconds, one at its end.
 """
 
+import re
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from cluster.errors import UsageError
 from cluster.units import human_seconds
 
 _PLAIN_EVERY = 5.0
@@ -91,6 +93,13 @@ class Console:
         took = time.monotonic() - step.began
         result = f": {step.result}" if step.result and mark == "✓" else ""
         self.line(f"{mark} {step.title}{result} ({human_seconds(took)})")
+
+
+def whole_number(flag: str, text: str | None) -> int | None:
+    """The number given to a flag that has no default; Invoke hands such flags over as text."""
+    if text is None or re.fullmatch(r"\d{1,9}", text):
+        return None if text is None else int(text)
+    raise UsageError(f"{flag} {text!r} is not a whole number")
 
 
 def ask(question: str, *, yes: bool, expect: str = "yes") -> bool:

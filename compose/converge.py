@@ -1,7 +1,6 @@
 """The steps from prepared files to a verified cluster: make what has no data, start, reload, mend, verify."""
 
 import importlib
-import os
 import threading
 import time
 from dataclasses import replace
@@ -10,18 +9,19 @@ from cluster import control
 from cluster.control import DataDirectory
 from cluster.errors import MachineError, RefusedError, TimedOutError
 from cluster.naming import slot_of
-from cluster.pgbouncer import reload as reload_pooler
 from cluster.postgres import connect, wait_until
 from cluster.sizing import derive
 from cluster.topology import save
 from compose import build, containers, roles, secrets
-from compose.clone import clone, renew_slot
+from compose.clone import clone, create_slot
 from compose.console import Console, Step
-from compose.home import service_user
+from compose.home import make_node_directory, service_user
+from compose.membership import unfinished
 from compose.preflight import DataState
+from compose.reload import reload_node, reload_pooler
 from compose.render.stack import Concrete, definitions
-from compose.restart import reload_node
-from compose.stack import Stack
+from compose.stack import POOLER, Stack, reopened
+from compose.steps import perform
 
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
@@ -52,6 +52,7 @@ class Convergence:
             self._converge_inside()
         self._reload()
         self._mend_replicas()
+        self._finish()
         self._verify()
         return self.stack
 
@@ -60,13 +61,19 @@ class Convergence:
         """Name of the node that shall be the primary."""
         return self.stack.topology.primary
 
+    @property
+    def staying(self) -> list[str]:
+        """Replicas that are not on their way out."""
+        return [node.name for node in self.stack.topology.replicas if node.state != "leaving"]
+
+    @property
+    def services(self) -> list[str]:
+        """Every service that shall run, what others need last."""
+        return [*self.staying, self.primary, POOLER]
+
     def _directories(self) -> None:
-        owner = service_user()
         for name in self.stack.topology.names:
-            directory = self.stack.home.node(name)
-            directory.mkdir(mode=0o700, exist_ok=True)
-            if os.geteuid() == 0:
-                os.chown(directory, *owner)
+            make_node_directory(self.stack.home.node(name))
 
     def _initialise(self) -> None:
         """Only a cluster that never had data is initialised; preflight refused every other empty primary."""
@@ -83,7 +90,7 @@ class Convergence:
 
     def _clone_missing(self) -> None:
         """Replicas without data, with data that must not be started, or without their place in the WAL."""
-        reasons = {node.name: self._unfit(node.name) for node in self.stack.topology.replicas}
+        reasons = {name: self._unfit(name) for name in self.staying}
         wanted = {name: reason for name, reason in reasons.items() if reason is not None}
         if wanted:
             self._start_primary()
@@ -95,13 +102,13 @@ class Convergence:
             self._clone_lost(name)
 
     def _clone_lost(self, name: str) -> None:
-        renew_slot(self.stack, self.console, name)
+        create_slot(self.stack, name)
         clone(self.stack, self.console, name, "it lost its place in the WAL")
 
     def _lost(self) -> list[str]:
         """Replicas whose slot outgrew the WAL budget; what they need next is gone."""
         lost = self.inside.lost_slots if self.inside else frozenset()
-        return [node.name for node in self.stack.topology.replicas if slot_of(node.name) in lost]
+        return [name for name in self.staying if slot_of(name) in lost]
 
     def _unfit(self, name: str) -> str | None:
         """Why ``name`` must be cloned before it starts: "" where it has no data, None where its data will do."""
@@ -149,7 +156,7 @@ class Convergence:
 
     def _replace_changed(self) -> None:
         """Running services whose definition changed are replaced one after the other, what others need last."""
-        for service in self.stack.services:
+        for service in self.services:
             running = self.before.get(service)
             changed = running is not None and running.definition != self.definitions[service]
             if running is not None and running.status == "running" and changed:
@@ -158,7 +165,7 @@ class Convergence:
 
     def _start_all(self) -> None:
         now = self.stack.containers()
-        missing = [service for service in self.stack.services if not self._as_wanted(service, now)]
+        missing = [service for service in self.services if not self._as_wanted(service, now)]
         strays = now.keys() - set(self.stack.services)
         if not missing and not strays:
             return
@@ -167,7 +174,7 @@ class Convergence:
                 self.stack.compose.run("unpause", service)
         with self.console.step("Starting " + ", ".join(missing)) as step:
             timeout = str(self.stack.settings.start_timeout)
-            arguments = ("up", "--detach", "--wait", "--wait-timeout", timeout, "--remove-orphans")
+            arguments = ("up", "--detach", "--wait", "--wait-timeout", timeout, "--remove-orphans", *self.services)
             # what comes next needs the driver, which takes a while to import; Compose takes longer
             threading.Thread(target=importlib.import_module, args=("psycopg",), daemon=True).start()
             try:
@@ -178,20 +185,18 @@ class Convergence:
     def _explain_start(self, fault: MachineError) -> None:
         """Compose gave up: without primary or PgBouncer so do we; a replica may need a new clone, later."""
         now = self.stack.containers()
-        if any(service not in now for service in self.stack.services):
+        if any(service not in now for service in self.services):
             raise fault
-        for service in (self.primary, "pgbouncer"):
+        for service in (self.primary, POOLER):
             if not now[service].well:
                 raise self._does_not_run(service)
-        for node in self.stack.topology.replicas:
-            if not now[node.name].well:
-                self.unwell.append(node.name)
-                told = containers.last_log_line(self.stack.client, now[node.name])
-                self.console.warn(f"{node.name} does not run: {told}")
+        self.unwell = [name for name in self.staying if not now[name].well]
+        for name in self.unwell:
+            self.console.warn(f"{name} does not run: {containers.last_log_line(self.stack.client, now[name])}")
 
     def _converge_inside(self) -> None:
-        stack, replicas = self.stack, [node.name for node in self.stack.topology.replicas]
-        self.inside = roles.converge(stack.superuser(self.primary), stack.settings, stack.passwords, replicas)
+        stack = self.stack
+        self.inside = roles.converge(stack.superuser(self.primary), stack.settings, stack.passwords, self.staying)
         if self.inside.made:
             self.console.note("made in the primary: " + ", ".join(self.inside.made))
 
@@ -200,9 +205,8 @@ class Convergence:
         for node in self.stack.topology.names:
             if node in self.before and self.before[node].well:
                 reload_node(self.stack, node)
-        if "pgbouncer" in self.before and self.before["pgbouncer"].well:
-            with connect(self.stack.access("pgbouncer", secrets.ADMIN, "pgbouncer"), console=True) as console:
-                reload_pooler(console)
+        if POOLER in self.before and self.before[POOLER].well:
+            reload_pooler(self.stack)
 
     def _mend_replicas(self) -> None:
         """A replica that could not be started is cloned anew, if the primary is well and its data is the reason."""
@@ -213,6 +217,12 @@ class Convergence:
                 clone(self.stack, self.console, name, "it does not start")
             with self.console.step(f"Starting {name}") as step:
                 self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", name)
+
+    def _finish(self) -> None:
+        """Replicas that were coming or going when an operation was interrupted."""
+        while tasks := unfinished(self.stack):
+            perform(tasks, self.console)
+            self.stack = reopened(self.stack)
 
     def _verify(self) -> None:
         """Wait until every node and pool is as it should be."""

@@ -74,6 +74,13 @@ class Home:
         return self.data / name
 
 
+def make_node_directory(directory: Path) -> None:
+    """A node's directory, closed to all but the containers' user."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(directory, *service_user())
+
+
 def service_user() -> tuple[int, int]:
     """uid and gid the containers run as: the official image's under root, else whoever runs PODS."""
     return (SERVICE_UID, SERVICE_UID) if os.geteuid() == 0 else (os.geteuid(), os.getegid())

@@ -118,12 +118,13 @@ def print_status(report: dict[str, Any]) -> None:
 def print_nodes(nodes: list[dict[str, Any]]) -> None:
     """One line per node."""
     _table(
-        ["node", "role", "state", "port", "TL", "LSN", "lag", "behind", "slot", "WAL kept", "io", "up"],
+        ["node", "role", "state", "sync", "port", "TL", "LSN", "lag", "behind", "slot", "WAL kept", "io", "up"],
         [
             [
                 n["name"],
                 n["role"] + ("" if n["role"] == n["wanted_role"] else " (!)"),
                 n["state"],
+                n["sync"],
                 n["port"],
                 n["timeline"],
                 n["lsn"],

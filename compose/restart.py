@@ -1,12 +1,12 @@
 """Restarts and reloads of a running cluster."""
 
 from cluster.errors import MachineError
-from cluster.pgbouncer import reload as reload_pooler
-from cluster.postgres import connect, execute, fetch_all, fetch_one
-from compose import certs, secrets
+from cluster.postgres import connect, fetch_all
+from compose import certs
 from compose.console import Console
 from compose.lock import exclusive
-from compose.stack import Stack
+from compose.reload import reload_node, reload_pooler
+from compose.stack import POOLER, Stack
 
 
 def restart(stack: Stack, console: Console, only: str | None) -> None:
@@ -51,21 +51,6 @@ def renew_certificates(stack: Stack, console: Console) -> None:
             if node in running and running[node].status == "running":
                 with console.step(f"Reloading {node}"):
                     reload_node(stack, node, force=True)
-        if "pgbouncer" in running and running["pgbouncer"].status == "running":
-            with (
-                console.step("Reloading pgbouncer"),
-                connect(stack.access("pgbouncer", secrets.ADMIN, "pgbouncer"), console=True) as pooler,
-            ):
-                reload_pooler(pooler)
-
-
-def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
-    """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was."""
-    paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
-    newest = max(path.stat().st_mtime for path in paths)
-    with connect(stack.superuser(node)) as connection:
-        loaded = fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
-        stale = force or loaded < newest
-        if stale:
-            execute(connection, "reload")
-    return stale
+        if POOLER in running and running[POOLER].status == "running":
+            with console.step(f"Reloading {POOLER}"):
+                reload_pooler(stack)

@@ -15,6 +15,7 @@ from compose.containers import Container
 from compose.driver import Compose
 from compose.home import Home
 from compose.render.pgbouncer import pools
+from compose.render.postgres import synchronous_count
 from exporters.snapshot import Snapshot, read_snapshot
 from health.verdict import Verdict, judge
 
@@ -86,7 +87,7 @@ class Stack:
 
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""
-        return judge(self.topology, snapshot, self.pools)
+        return judge(self.topology, snapshot, self.pools, synchronous=synchronous_count(self.settings))
 
     @property
     def pools(self) -> Mapping[str, tuple[str, ...]]:
@@ -107,6 +108,13 @@ class Stack:
         if name not in self.services:
             raise RefusedError(f"there is no service {name!r}", "there are: " + ", ".join(self.services))
         return name
+
+
+def reopened(stack: Stack) -> Stack:
+    """The same cluster with the topology and settings that are on disk now."""
+    topology = load(stack.home.topology)
+    assert topology is not None
+    return replace(stack, topology=topology, settings=load_settings(stack.home.path))
 
 
 def open_home() -> tuple[Home, Settings]:

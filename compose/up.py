@@ -5,12 +5,12 @@ goes on. `up` after any interruption is the repair. It destroys nothing: a repli
 aside and cloned anew, only while the primary is healthy; the primary's data is never touched.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cluster import control
-from cluster.errors import RefusedError
-from cluster.settings import Settings
+from cluster.errors import RefusedError, UsageError
+from cluster.settings import MOST_REPLICAS, Settings
 from cluster.topology import Topology, load, save
 from compose import build, certs, containers, engine, preflight, secrets
 from compose.console import Console
@@ -21,6 +21,7 @@ from compose.preflight import DataState
 from compose.render import files
 from compose.render.postgres import USER_HBA, USER_PARAMETERS
 from compose.render.stack import Concrete
+from compose.scaling import scale_to
 from compose.stack import Stack
 from compose.trial import try_configuration
 
@@ -28,18 +29,37 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 
-def up(home: Home, settings: Settings, console: Console, *, install_engine: bool) -> Stack:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What `up` was asked for: an engine where there is none, a number of replicas (None: as it is), no questions."""
+
+    install_engine: bool = False
+    replicas: int | None = None
+    yes: bool = False
+
+
+def up(home: Home, settings: Settings, console: Console, wanted: Wanted) -> Stack:
     """Converge the cluster in ``home`` and return it, running and verified."""
+    if wanted.replicas is not None:
+        settings = _with_replicas(settings, wanted.replicas)
     with exclusive(home.lock, "up"):
         # a cluster that exists was started by this Compose before; asking for its version takes as long as a look
-        client = engine.ensure(settings, console, install=install_engine, check=not home.topology.exists())
+        client = engine.ensure(settings, console, install=wanted.install_engine, check=not home.topology.exists())
         topology = _desired(home, settings)
         found = containers.of_project(client, topology.project)
         data = _check(home, settings, topology, found)
         for name in containers.remove_leftovers(client, found):
             console.note(f"removed {name}, left by an interrupted operation")
         stack = _prepare(home, settings, topology, console, client)
-        return Convergence(stack, console, data).run()
+        stack = Convergence(stack, console, data).run()
+        return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
+
+
+def _with_replicas(settings: Settings, count: int) -> Settings:
+    """The first `up` makes as many replicas as it was asked for."""
+    if not 0 <= count <= MOST_REPLICAS:
+        raise UsageError(f"--replicas {count} is not possible", f"give a number from 0 to {MOST_REPLICAS}")
+    return replace(settings, replicas=count)
 
 
 def _desired(home: Home, settings: Settings) -> Topology:

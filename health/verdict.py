@@ -35,13 +35,17 @@ def judge(
     topology: Topology,
     snapshot: Snapshot,
     expected_pools: Mapping[str, tuple[str, ...]],
+    *,
+    synchronous: int = 0,
     thresholds: Thresholds | None = None,
 ) -> Verdict:
-    """Compare desired and observed."""
+    """Compare desired and observed; ``synchronous`` is how many replicas a commit shall wait for."""
     limits = thresholds or Thresholds()
     reasons = [
         *_primary(topology, snapshot),
         *(reason for node in topology.replicas for reason in _replica(topology, snapshot, node.name, limits)),
+        *_half_done(topology),
+        *_synchronous(snapshot, synchronous),
         *_pools(snapshot, expected_pools, limits),
         *_strays(topology, snapshot),
     ]
@@ -63,7 +67,8 @@ def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
 def _replica(topology: Topology, snapshot: Snapshot, name: str, limits: Thresholds) -> Iterator[str]:
     reading, slot = snapshot.nodes[name], snapshot.slot(slot_of(name))
     if slot is not None and slot.wal_status == "lost":
-        yield f"{name} has lost its place in the WAL (slot {slot.name}: {slot.invalidation_reason}); run: inv up"
+        why = f"slot {slot.name}: {slot.invalidation_reason}"
+        yield f"{name} has lost its place in the WAL ({why}); run: inv replica.reclone --name {name}"
     if snapshot.primary is not None and slot is None:
         yield f"{name} has no replication slot {slot_of(name)} on {topology.primary}; run: inv up"
     if reading.facts is None:
@@ -88,6 +93,17 @@ def _stream(snapshot: Snapshot, name: str, limits: Thresholds) -> Iterator[str]:
         yield f"{name} is {human_size(lag)} behind"
 
 
+def _synchronous(snapshot: Snapshot, needed: int) -> Iterator[str]:
+    """Commits wait for ever when fewer replicas than they wait for are there; better said than guessed."""
+    if snapshot.primary is None or not needed:
+        return
+    waiting_for = [
+        s for s in snapshot.primary.standbys if s.sync_state in ("sync", "quorum") and s.state == "streaming"
+    ]
+    if len(waiting_for) < needed:
+        yield f"commits wait: {needed} synchronous replicas are asked for and {len(waiting_for)} stream"
+
+
 def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: Thresholds) -> Iterator[str]:
     if snapshot.pooler.error:
         yield f"PgBouncer does not answer: {snapshot.pooler.error}"
@@ -105,6 +121,12 @@ def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: 
             yield f"pool {name} is {'paused' if pool.paused else 'disabled'}"
         if pool.clients_waiting and pool.max_wait > limits.pool_wait:
             yield f"{pool.clients_waiting} clients wait in pool {name}, the longest for {human_seconds(pool.max_wait)}"
+
+
+def _half_done(topology: Topology) -> Iterator[str]:
+    for node in topology.replicas:
+        if node.state != "member":
+            yield f"{node.name} is {node.state.replace('_', ' ')}, which an operation did not finish; run: inv up"
 
 
 def _strays(topology: Topology, snapshot: Snapshot) -> Iterator[str]:

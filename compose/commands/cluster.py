@@ -3,21 +3,27 @@
 from invoke.context import Context
 from invoke.tasks import task
 
-from compose.console import Console
+from compose.console import Console, whole_number
 
 
 @task(
-    help={"install_engine": "install and start a Docker engine where there is none (Debian, Ubuntu; root)"},
+    help={
+        "install_engine": "install and start a Docker engine where there is none (Debian, Ubuntu; root)",
+        "replicas": "add or remove replicas until there are so many",
+        "yes": "do not ask before removing replicas",
+    },
     auto_shortflags=False,
 )
-def up(c: Context, install_engine: bool = False) -> None:
+def up(c: Context, install_engine: bool = False, replicas: str | None = None, yes: bool = False) -> None:
     """Bring the cluster up, or back to what it should be."""
     from compose.present import connection_help
     from compose.stack import open_home
+    from compose.up import Wanted
     from compose.up import up as converge
 
     home, settings = open_home()
-    stack = converge(home, settings, Console(), install_engine=install_engine)
+    wanted = Wanted(install_engine, whole_number("--replicas", replicas), yes)
+    stack = converge(home, settings, Console(), wanted)
     print(connection_help(stack))
 
 

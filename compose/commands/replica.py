@@ -3,6 +3,8 @@
 from invoke.context import Context
 from invoke.tasks import task
 
+from compose.console import Console
+
 
 @task(name="list", default=True, help={"json": "print data instead of a table"}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
@@ -12,3 +14,65 @@ def list_(c: Context, json: bool = False) -> None:
 
     replicas = [node for node in status_report(open_stack())["nodes"] if node["role"] == "replica"]
     print_json(replicas) if json else print_nodes(replicas)
+
+
+@task(
+    help={
+        "name": "its name; without one the lowest free replicaN",
+        "source": "clone from primary or from this replica; without one the healthiest",
+        "max_rate": "clone no faster than this per second, such as 100M",
+    },
+    auto_shortflags=False,
+)
+def add(c: Context, name: str | None = None, source: str | None = None, max_rate: str | None = None) -> None:
+    """Add a replica; nothing else restarts."""
+    from compose.scaling import Wish, describe
+    from compose.scaling import add as add_replica
+    from compose.stack import open_stack, reopened
+
+    stack = open_stack()
+    added = add_replica(stack, Console(), Wish(name or "", source or "", max_rate or ""))
+    print(describe(reopened(stack), added))
+
+
+@task(
+    help={
+        "name": "the replica",
+        "purge": "delete its data instead of keeping it in data/.aside",
+        "yes": "do not ask",
+        "timeout": "seconds that clients of its pool are given to leave",
+    },
+    auto_shortflags=False,
+)
+def remove(c: Context, name: str, purge: bool = False, yes: bool = False, timeout: float = 30.0) -> None:
+    """Remove a replica; its data is kept aside."""
+    from compose.scaling import remove as remove_replica
+    from compose.stack import open_stack
+
+    remove_replica(open_stack(), Console(), name, purge=purge, yes=yes, patience=timeout)
+
+
+@task(
+    help={
+        "name": "the replica",
+        "source": "clone from primary or from this replica; without one the healthiest",
+        "max_rate": "clone no faster than this per second, such as 100M",
+    },
+    auto_shortflags=False,
+)
+def reclone(c: Context, name: str, source: str | None = None, max_rate: str | None = None) -> None:
+    """Rebuild a replica; its old data is kept aside."""
+    from compose.scaling import Wish
+    from compose.scaling import reclone as rebuild
+    from compose.stack import open_stack
+
+    rebuild(open_stack(), Console(), Wish(name, source or "", max_rate or ""))
+
+
+@task(help={"mode": "off, any:N or first:N"}, auto_shortflags=False)
+def sync(c: Context, mode: str) -> None:
+    """Let commits wait for replicas, or not; at once."""
+    from compose.stack import open_stack
+    from compose.synchronous import set_sync
+
+    set_sync(open_stack(), Console(), mode)

@@ -26,6 +26,12 @@ def read_user_files(home: Home) -> UserFiles:
     return UserFiles(*(_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf")))
 
 
+def accepted_user_files(home: Home, node: str) -> UserFiles:
+    """The user's files as the last `up` tried and accepted them."""
+    directory = home.rendered / "nodes" / node
+    return UserFiles(_text(directory / USER_PARAMETERS), _text(directory / USER_HBA))
+
+
 def render(settings: Settings, topology: Topology, concrete: Concrete, user: UserFiles) -> dict[str, str]:
     """All generated files, by path below the cluster's home. Pure."""
     derived = derive(settings, topology.sizing)

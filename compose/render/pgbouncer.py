@@ -7,12 +7,16 @@ from cluster.topology import Topology
 
 
 def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
-    """Every pool and the nodes it leads to. With no replica, reads go to the primary."""
-    readers = tuple(node.name for node in topology.replicas)
+    """Every pool and the nodes it leads to. With no replica to read from, reads go to the primary.
+
+    A replica that catches up or is on its way out has its own pool and no part in the shared one.
+    """
+    shared = topology.in_state("member")
+    own = topology.in_state("member", "catching_up", "leaving")
     return {
         **dict.fromkeys(write_pools(settings.database), (topology.primary,)),
-        shared_read_pool(settings.database): readers or (topology.primary,),
-        **{read_pool_of(name, settings.database): (name,) for name in readers},
+        shared_read_pool(settings.database): shared or (topology.primary,),
+        **{read_pool_of(name, settings.database): (name,) for name in own},
     }
 
 

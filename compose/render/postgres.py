@@ -30,13 +30,13 @@ def postgresql_conf(settings: Settings, topology: Topology, derived: Derived, no
         lines += ["", f"# --- {title} ---", *(f"{name} = {value}" for name, value in values.items())]
     lines += ["", "# --- Yours ---", f"include_if_exists = '{USER_PARAMETERS}'"]
     lines += ["", "# --- What the cluster stands on ---"]
-    lines += [f"{name} = {value}" for name, value in _fixed(topology, node).items()]
+    lines += [f"{name} = {value}" for name, value in _fixed(settings, topology, node).items()]
     return "\n".join(lines) + "\n"
 
 
-def fixed_parameters(topology: Topology, node: str) -> frozenset[str]:
+def fixed_parameters(settings: Settings, topology: Topology, node: str) -> frozenset[str]:
     """Parameters that the user's file cannot change."""
-    return frozenset(_fixed(topology, node)) | {"config_file", "hba_file", "ident_file", "data_directory"}
+    return frozenset(_fixed(settings, topology, node)) | {"config_file", "hba_file", "ident_file", "data_directory"}
 
 
 def _tunable(settings: Settings, derived: Derived) -> dict[str, str]:
@@ -77,7 +77,7 @@ def _defaults() -> dict[str, str]:
     }
 
 
-def _fixed(topology: Topology, node: str) -> dict[str, str]:
+def _fixed(settings: Settings, topology: Topology, node: str) -> dict[str, str]:
     replication = {}
     if topology.role(node) == "replica":
         conninfo = (
@@ -101,8 +101,23 @@ def _fixed(topology: Topology, node: str) -> dict[str, str]:
         "log_destination": "'stderr'",
         "full_page_writes": "on",
         "fsync": "on",
+        "synchronous_standby_names": f"'{synchronous_standby_names(settings, topology)}'",
         **replication,
     }
+
+
+def synchronous_count(settings: Settings) -> int:
+    """How many replicas a commit waits for."""
+    return 0 if settings.sync == "off" else int(settings.sync.split(":")[1])
+
+
+def synchronous_standby_names(settings: Settings, topology: Topology) -> str:
+    """PostgreSQL's list of the replicas that commits wait for; empty where they wait for none."""
+    if settings.sync == "off":
+        return ""
+    method = settings.sync.split(":")[0].upper()
+    names = ", ".join(f'"{name}"' for name in topology.in_state("member", "catching_up"))
+    return f"{method} {synchronous_count(settings)} ({names})" if names else ""
 
 
 def pg_hba_conf(settings: Settings) -> str:

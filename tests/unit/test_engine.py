@@ -135,9 +135,9 @@ def test_an_engine_or_compose_too_old_is_refused_by_its_version(
 
 
 @pytest.fixture
-def no_engine(monkeypatch: pytest.MonkeyPatch) -> str:
+def no_engine(monkeypatch: pytest.MonkeyPatch, free_port: int) -> str:
     """An address where no engine answers."""
-    address = "unix:///nonexistent/docker.sock"
+    address = f"tcp://127.0.0.1:{free_port}"
     monkeypatch.setenv("DOCKER_HOST", address)
     return address
 

@@ -52,7 +52,12 @@ def test_derived_parameters_then_the_user_s_then_the_fixed_ones(node: str) -> No
     assert "shared_buffers" in before
     assert "checkpoint_timeout" in before
     assert "ssl" in after
-    assert set(after) == fixed_parameters(TOPOLOGY, node) - {"config_file", "hba_file", "ident_file", "data_directory"}
+    assert set(after) == fixed_parameters(SETTINGS, TOPOLOGY, node) - {
+        "config_file",
+        "hba_file",
+        "ident_file",
+        "data_directory",
+    }
     assert not set(before) & set(after)
 
 
@@ -99,7 +104,7 @@ def test_what_protects_data_is_fixed() -> None:
     assert parameters["password_encryption"] == "'scram-sha-256'"
     assert parameters["ssl"] == "on"
     assert {"fsync", "full_page_writes", "ssl", "config_file", "data_directory"} <= fixed_parameters(
-        TOPOLOGY, "primary"
+        SETTINGS, TOPOLOGY, "primary"
     )
 
 
@@ -123,6 +128,28 @@ def test_a_setting_becomes_its_parameter(setting: str, text: str, parameter: str
 def test_derived_sizes_are_those_of_the_sizing() -> None:
     derived = derive(SETTINGS, TOPOLOGY.sizing)
     assert dict(_parameters(_conf()))["shared_buffers"] == postgres_size(derived.shared_buffers)
+
+
+def _names(sync: str, topology: Topology = TOPOLOGY) -> str:
+    return dict(_parameters(_conf(settings=settings_of(sync=sync), topology=topology)))["synchronous_standby_names"]
+
+
+def test_commits_wait_for_nobody_unless_asked_to() -> None:
+    assert _names("off") == "''"
+
+
+def test_commits_wait_for_as_many_replicas_as_asked_for() -> None:
+    assert _names("any:1") == """'ANY 1 ("replica1", "replica2")'"""
+    assert _names("first:2") == """'FIRST 2 ("replica1", "replica2")'"""
+
+
+def test_commits_never_wait_for_a_replica_that_comes_or_goes() -> None:
+    topology = TOPOLOGY.add(state="joining").with_state("replica1", "leaving")
+    assert _names("any:1", topology) == """'ANY 1 ("replica2")'"""
+
+
+def test_commits_do_not_wait_where_there_is_no_replica() -> None:
+    assert _names("any:1", topology_of(settings_of(replicas="0"))) == "''"
 
 
 def _rows(text: str) -> list[list[str]]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import PodsError, RefusedError
-from cluster.topology import Node, Topology, dump, host_ports, load, parse, save, write_atomically
+from cluster.topology import STATES, Node, NodeState, Topology, dump, host_ports, load, parse, save, write_atomically
 from tests.fix_settings import SIZING, settings_of, topology_of
 from tests.unit.strategies import node_names, topologies
 
@@ -55,8 +55,48 @@ def test_a_named_replica_takes_the_lowest_free_ordinal() -> None:
 
 
 def test_a_replica_can_be_added_after_the_first_primary_is_gone() -> None:
-    gone = replace(FIRST, nodes=FIRST.nodes[1:], primary="replica1")
+    gone = replace(FIRST, primary="replica1").remove("primary")
     assert gone.add().node("replica3").ordinal == 3
+
+
+def test_a_removed_replica_is_gone_and_the_others_stay_as_they_are() -> None:
+    assert FIRST.remove("replica1").nodes == (FIRST.nodes[0], FIRST.nodes[2])
+
+
+def test_the_primary_is_not_removed() -> None:
+    with pytest.raises(RefusedError, match="primary is the primary"):
+        FIRST.remove("primary")
+
+
+def test_what_does_not_exist_is_not_removed() -> None:
+    with pytest.raises(RefusedError, match="replica9"):
+        FIRST.remove("replica9")
+
+
+@given(topologies(min_nodes=2), st.data())
+def test_what_is_added_and_removed_again_leaves_no_trace(topology: Topology, data: st.DataObject) -> None:
+    state = data.draw(st.sampled_from(STATES))
+    ordinals = {node.ordinal for node in topology.nodes}
+    if ordinals >= set(range(1, len(ordinals) + 1)):
+        return
+    more = topology.add("newcomer", state)
+    assert more.node("newcomer").state == state
+    assert more.remove("newcomer") == topology
+
+
+@given(topologies(min_nodes=2), st.sampled_from(STATES))
+def test_a_node_s_state_changes_alone(topology: Topology, state: NodeState) -> None:
+    name = topology.replicas[0].name
+    changed = topology.with_state(name, state)
+    assert name in changed.in_state(state)
+    assert [node for node in changed.nodes if node.name != name] == [n for n in topology.nodes if n.name != name]
+
+
+@given(topologies())
+def test_every_replica_is_in_one_state_and_the_primary_in_none(topology: Topology) -> None:
+    by_state = [name for state in STATES for name in topology.in_state(state)]
+    assert sorted(by_state) == sorted(node.name for node in topology.replicas)
+    assert topology.in_state(*STATES) == tuple(node.name for node in topology.replicas)
 
 
 @pytest.mark.parametrize("name", ["replica1", "primary", "pgbouncer", "../x", "x;y"])
@@ -93,6 +133,13 @@ def test_the_file_is_made_for_reading_and_says_its_format() -> None:
     assert len(text.splitlines()) > 10
 
 
+def test_a_file_from_before_nodes_had_states_is_read_as_members() -> None:
+    old = json.loads(dump(FIRST))
+    for node in old["nodes"]:
+        del node["state"]
+    assert parse(json.dumps(old)) == FIRST
+
+
 def _with(**changes: Any) -> str:
     return json.dumps({**json.loads(dump(FIRST)), **changes})
 
@@ -114,6 +161,8 @@ CORRUPT: dict[str, str | bytes] = {
     "no format": _without("format"),
     "an unknown format": _with(format=2),
     "an unknown field": _with(colour="blue"),
+    "a node in no known state": _with(nodes=[{"name": "primary", "ordinal": 0, "state": "asleep"}]),
+    "a node in a state of another kind": _with(nodes=[{"name": "primary", "ordinal": 0, "state": ["member"]}]),
     "no nodes field": _without("nodes"),
     "no sizing": _without("sizing"),
     "no primary": _without("primary"),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.lsn import Lsn
-from cluster.topology import Topology
+from cluster.topology import STATES, NodeState, Topology
 from compose.render.pgbouncer import pools
 from exporters.collectors.pools import PoolsReading
 from exporters.snapshot import Snapshot
@@ -32,7 +32,7 @@ WELL = as_wanted(TOPOLOGY, POOLS)
 
 
 def _judge(snapshot: Snapshot, thresholds: Thresholds | None = None) -> Verdict:
-    return judge(TOPOLOGY, snapshot, POOLS, thresholds)
+    return judge(TOPOLOGY, snapshot, POOLS, thresholds=thresholds)
 
 
 def _only_reason(snapshot: Snapshot) -> str:
@@ -47,7 +47,7 @@ def test_a_cluster_as_it_should_be_is_healthy() -> None:
     assert _judge(WELL).healthy
 
 
-@given(topologies(), st.floats(0, 30), st.integers(0, 64 << 20))
+@given(topologies(states=["member"]), st.floats(0, 30), st.integers(0, 64 << 20))
 def test_with_everything_as_wanted_there_is_never_a_reason(topology: Topology, silence: float, lag: int) -> None:
     expected = pools(SETTINGS, topology)
     snapshot = as_wanted(topology, expected)
@@ -108,6 +108,31 @@ def test_a_silent_replica() -> None:
     )
 
 
+@pytest.mark.parametrize("state", [state for state in STATES if state != "member"])
+def test_a_replica_an_operation_left_on_its_way(state: NodeState) -> None:
+    topology = TOPOLOGY.with_state("replica1", state)
+    expected = pools(SETTINGS, topology)
+    (reason,) = judge(topology, as_wanted(topology, expected), expected).reasons
+    assert reason.startswith(f"replica1 is {state.replace('_', ' ')}")
+    assert "inv up" in reason
+
+
+def _synchronous(needed: int, *states: str) -> tuple[str, ...]:
+    seen = tuple(standby(f"replica{n}", sync_state=state) for n, state in enumerate(states, start=1))
+    return judge(TOPOLOGY, with_node(WELL, "primary", standbys=seen), POOLS, synchronous=needed).reasons
+
+
+def test_commits_that_wait_for_too_few_replicas() -> None:
+    assert _synchronous(2, "quorum", "async") == ("commits wait: 2 synchronous replicas are asked for and 1 stream",)
+
+
+@pytest.mark.parametrize(
+    ("needed", "states"), [(0, ("async", "async")), (1, ("sync", "potential")), (2, ("quorum", "quorum"))]
+)
+def test_commits_that_find_the_replicas_they_wait_for(needed: int, states: tuple[str, ...]) -> None:
+    assert _synchronous(needed, *states) == ()
+
+
 def _slots(*slots: object) -> Snapshot:
     return with_node(WELL, "primary", slots=slots)
 
@@ -116,7 +141,7 @@ def test_a_lost_slot_and_how_to_mend_it() -> None:
     lost = slot("replica1_slot", wal_status="lost", invalidation_reason="wal_removed", active=False)
     reason = _only_reason(_slots(lost, slot("replica2_slot")))
     assert "replica1 has lost its place in the WAL (slot replica1_slot: wal_removed)" in reason
-    assert "inv up" in reason
+    assert "; run: inv " in reason
 
 
 def test_a_missing_slot_and_how_to_mend_it() -> None:

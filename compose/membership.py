@@ -1,0 +1,210 @@
+"""How a replica comes in and goes out, as steps with undo; `up` finishes what was interrupted."""
+
+import contextlib
+import shutil
+import time
+from pathlib import Path
+
+from cluster.control import MAJOR, PGDATA, read_data_directory
+from cluster.naming import read_pool_of, shared_read_pool, slot_of
+from cluster.pgbouncer import CONSOLE, read_pools
+from cluster.postgres import connect, wait_until
+from cluster.topology import Topology
+from cluster.units import human_size
+from compose import secrets
+from compose.clone import Way, aside_path, create_slot, drop_slot, move_data, remove_container, run_clone
+from compose.console import Console, Step
+from compose.home import make_node_directory
+from compose.publish import publish
+from compose.stack import POOLER, Stack
+from compose.steps import Task
+
+ADMITTED_LAG = 16 << 20
+"""Bytes: a replica takes part in the shared read pool once it is closer than this."""
+
+
+class Coming:
+    """The steps that make ``node``, which ``joining`` has in state joining, a member. ``stack`` is as before."""
+
+    def __init__(self, stack: Stack, joining: Topology, node: str, way: Way) -> None:
+        self.before = stack
+        self.stack = stack
+        self.joining = joining
+        self.node = node
+        self.way = way
+
+    def tasks(self) -> list[Task]:
+        """From nothing to a member of the shared read pool."""
+        node, database = self.node, self.stack.settings.database
+        own, shared = read_pool_of(node, database), shared_read_pool(database)
+        return [
+            Task(f"Entering {node} in the topology", self._enter, self._forget),
+            Task(f"Reserving WAL in slot {slot_of(node)}", self._reserve, self._release),
+            Task(f"Cloning {node} from {self.way.source}", self._clone, self._delete_clone),
+            Task(f"Starting {node} and waiting until it streams", self._start, self._stop),
+            Task(f"Opening pool {own}", self._open),
+            Task(f"Waiting until {node} is close enough to join {shared}", self._admit),
+        ]
+
+    def _enter(self, _: Step) -> None:
+        make_node_directory(self.stack.home.node(self.node))
+        self.stack = publish(self.stack, self.joining)
+
+    def _forget(self) -> None:
+        publish(self.before, self.before.topology)
+        if self.node not in self.before.topology.names:
+            _remove_empty(self.stack.home.node(self.node))
+
+    def _reserve(self, _: Step) -> None:
+        create_slot(self.stack, self.node)
+
+    def _release(self) -> None:
+        drop_slot(self.stack, self.node)
+
+    def _clone(self, step: Step) -> None:
+        if self._has_data():
+            step.result = "its data is there already"
+        else:
+            run_clone(self.stack, step, self.node, self.way)
+
+    def _has_data(self) -> bool:
+        try:
+            data = read_data_directory(self.stack.home.node(self.node))
+        except ValueError:
+            return False
+        return data is not None and data.standby and data.system_identifier == self.joining.system_identifier
+
+    def _delete_clone(self) -> None:
+        shutil.rmtree(self.stack.home.node(self.node) / PGDATA.parent, ignore_errors=True)
+
+    def _start(self, step: Step) -> None:
+        timeout = str(self.stack.settings.start_timeout)
+        self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", "--wait-timeout", timeout, self.node)
+
+    def _stop(self) -> None:
+        remove_container(self.stack, Step(Console(), ""), self.node)
+
+    def _open(self, _: Step) -> None:
+        self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "catching_up"))
+
+    def _admit(self, step: Step) -> None:
+        wait_until(
+            lambda: self._missing(step),
+            timeout=self.stack.settings.start_timeout,
+            what=f"{self.node} did not come close enough",
+            hint="it streams and has its own pool; run inv up later to let it join",
+        )
+        self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "member"))
+
+    def _missing(self, step: Step) -> str:
+        lag = self.stack.snapshot().lag_bytes(self.node)
+        if lag is not None and lag <= ADMITTED_LAG:
+            return ""
+        text = f"it is {human_size(lag)} behind"
+        step.update(text)
+        return text
+
+
+class Going:
+    """The steps that take ``node`` out. ``purge`` deletes its data instead of moving it aside."""
+
+    def __init__(self, stack: Stack, node: str, *, purge: bool, patience: float) -> None:
+        self.before = stack
+        self.stack = stack
+        self.node = node
+        self.purge = purge
+        self.patience = patience
+        self.kept: Path | None = None
+
+    def tasks(self) -> list[Task]:
+        """From a member to nothing."""
+        node, database = self.node, self.stack.settings.database
+        own, shared = read_pool_of(node, database), shared_read_pool(database)
+        disposal = Task(f"Deleting the data of {node}", self._delete)
+        if not self.purge:
+            disposal = Task(f"Moving the data of {node} aside", self._move_aside, self._move_back)
+        return [
+            Task(f"Draining {node}: out of {shared}, no new clients in {own}", self._drain, self._undrain),
+            Task(f"Waiting up to {self.patience:.0f} s for clients of {own}", self._wait_for_clients),
+            Task(f"Stopping {node}", self._stop, self._start_again),
+            Task(f"Dropping slot {slot_of(node)}", self._drop, self._reserve_again),
+            disposal,
+            Task(f"Removing {node} from the topology", self._forget),
+        ]
+
+    def _drain(self, _: Step) -> None:
+        self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "leaving"))
+        self._console_command("DISABLE")
+
+    def _undrain(self) -> None:
+        publish(self.before, self.before.topology)
+        self._console_command("ENABLE")
+
+    def _console_command(self, verb: str) -> None:
+        pool = read_pool_of(self.node, self.stack.settings.database)
+        with connect(self.stack.access(POOLER, secrets.ADMIN, CONSOLE), console=True) as console:
+            if pool in {known.name for known in read_pools(console)}:
+                console.execute(f"{verb} {pool}".encode())
+
+    def _wait_for_clients(self, step: Step) -> None:
+        deadline = time.monotonic() + self.patience
+        while (left := self._clients()) and time.monotonic() < deadline:
+            step.update(f"{left} clients")
+            time.sleep(0.2)
+        step.result = f"{left} clients are cut off" if left else "none left"
+
+    def _clients(self) -> int:
+        pool = read_pool_of(self.node, self.stack.settings.database)
+        with connect(self.stack.access(POOLER, secrets.MONITOR, CONSOLE), console=True) as console:
+            return sum(p.clients_active + p.clients_waiting for p in read_pools(console) if p.name == pool)
+
+    def _stop(self, step: Step) -> None:
+        remove_container(self.stack, step, self.node)
+
+    def _start_again(self) -> None:
+        self.stack.compose.run("up", "--detach", "--no-deps", self.node)
+
+    def _drop(self, _: Step) -> None:
+        drop_slot(self.stack, self.node)
+
+    def _reserve_again(self) -> None:
+        create_slot(self.stack, self.node)
+
+    def _move_aside(self, step: Step) -> None:
+        if (self.stack.home.node(self.node) / PGDATA).exists():
+            self.kept = aside_path(self.stack, self.node)
+            move_data(self.stack, self.node, self.kept)
+            step.result = f"kept in {self.kept}"
+
+    def _move_back(self) -> None:
+        if self.kept is not None:
+            self.kept.rename(self.stack.home.node(self.node) / PGDATA)
+
+    def _delete(self, _: Step) -> None:
+        shutil.rmtree(self.stack.home.node(self.node), ignore_errors=True)
+
+    def _forget(self, _: Step) -> None:
+        self.stack = publish(self.stack, self.stack.topology.remove(self.node))
+        _remove_empty(self.stack.home.node(self.node))
+
+
+def _remove_empty(directory: Path) -> None:
+    """Remove a node's directory and what a broken clone left in it; what somebody else put there stays."""
+    shutil.rmtree(directory / MAJOR / ".new", ignore_errors=True)
+    for path in (directory / MAJOR, directory):
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
+def unfinished(stack: Stack) -> list[Task]:
+    """The next steps of a replica that was coming or going when an operation was interrupted; empty when there is none.
+
+    They look first and do only what is missing. A replica on its way in is not taken back: it was asked for.
+    """
+    topology = stack.topology
+    for node in topology.in_state("leaving"):
+        return Going(stack, node, purge=False, patience=0).tasks()[2:]
+    for node in topology.in_state("joining", "catching_up"):
+        coming = Coming(stack, topology, node, Way(topology.primary)).tasks()[1:]
+        return [Task(task.title, task.do) for task in coming]
+    return []

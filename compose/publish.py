@@ -1,0 +1,38 @@
+"""Making a topology the wanted one: saved, rendered, certified; what belonged to nodes that are gone is removed."""
+
+import shutil
+
+from cluster.topology import Topology, save
+from compose import build, certs
+from compose.home import service_user
+from compose.reload import reload_node, reload_pooler
+from compose.render import files
+from compose.render.stack import Concrete
+from compose.stack import POOLER, Stack
+
+
+def publish(stack: Stack, topology: Topology) -> Stack:
+    """Save ``topology``, render it, and let PgBouncer and the primary take it up. No container is touched.
+
+    The topology is saved first: whatever is interrupted after that, `inv up` renders again.
+    """
+    home = stack.home
+    save(home.topology, home.topology_copy, topology)
+    certs.ensure_all(home, stack.settings, topology)
+    concrete = Concrete(images=build.expected(topology.image_base), user=service_user())
+    accepted = files.accepted_user_files(home, topology.primary)
+    files.write(home, files.changes(home, files.render(stack.settings, topology, concrete, accepted)))
+    _forget_strangers(stack, topology)
+    published = stack.with_topology(topology)
+    reload_node(published, topology.primary)
+    reload_pooler(published)
+    return published
+
+
+def _forget_strangers(stack: Stack, topology: Topology) -> None:
+    """Rendered files and certificates of nodes that are no more."""
+    kept = {*topology.names, POOLER}
+    for directory in (stack.home.rendered / "nodes", stack.home.tls):
+        for path in directory.iterdir():
+            if path.is_dir() and path.name not in kept:
+                shutil.rmtree(path)

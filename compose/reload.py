@@ -1,0 +1,24 @@
+"""Letting running servers take up changed files and certificates, without a restart and without a client noticing."""
+
+from cluster import pgbouncer
+from cluster.postgres import connect, execute, fetch_one
+from compose import secrets
+from compose.stack import POOLER, Stack
+
+
+def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
+    """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was."""
+    paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
+    newest = max(path.stat().st_mtime for path in paths)
+    with connect(stack.superuser(node)) as connection:
+        loaded = fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
+        stale = force or loaded < newest
+        if stale:
+            execute(connection, "reload")
+    return stale
+
+
+def reload_pooler(stack: Stack) -> None:
+    """Let PgBouncer take up its configuration and certificates."""
+    with connect(stack.access(POOLER, secrets.ADMIN, pgbouncer.CONSOLE), console=True) as console:
+        pgbouncer.reload(console)

@@ -1,0 +1,136 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.collection import Collection
+from invoke.config import Config
+from invoke.exceptions import Exit, ParseError
+from invoke.tasks import Task
+
+from cluster import errors
+from cluster.errors import PodsError
+from cluster.settings import PROJECT_ROOT
+from compose.executor import PodsExecutor
+
+
+def _run(body: Any) -> Any:
+    def work(c: object) -> Any:
+        return body()
+
+    return PodsExecutor(Collection(work=Task(work)), config=Config()).execute("work")
+
+
+def _exit_of(error: BaseException) -> Exit:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(Exit) as ended:
+        _run(fail)
+    assert ended.value.__suppress_context__, "a traceback would be shown"
+    return ended.value
+
+
+def test_a_task_that_ends_well_ends_well() -> None:
+    done: list[str] = []
+    _run(lambda: done.append("it"))
+    assert done == ["it"]
+
+
+@pytest.mark.parametrize(
+    "kind", [errors.UsageError, errors.RefusedError, errors.MachineError, errors.TimedOutError, PodsError]
+)
+def test_an_error_of_ours_is_a_line_a_hint_and_its_own_exit_code(kind: type[PodsError]) -> None:
+    ended = _exit_of(kind("the port is taken", "free it"))
+    assert ended.message == "✗ the port is taken\n  → free it"
+    assert ended.code == kind.exit_code
+
+
+def test_an_error_without_a_hint_is_a_line() -> None:
+    assert _exit_of(errors.RefusedError("no")).message == "✗ no"
+
+
+def test_an_interruption_says_how_to_repair() -> None:
+    ended = _exit_of(KeyboardInterrupt())
+    assert ended.code == 130
+    assert ended.message is not None
+    assert "inv up" in ended.message
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_takes_nothing_is_the_machine_s_fault(number: int) -> None:
+    ended = _exit_of(OSError(number, os.strerror(number), "/srv/pods/data/topology.json"))
+    assert ended.code == 4
+    assert ended.message is not None
+    assert ended.message.startswith(f"✗ {os.strerror(number)}: /srv/pods/data/topology.json")
+    assert "→ free some space" in ended.message
+
+
+def test_a_full_disk_without_a_file_name_is_told_too() -> None:
+    assert "while writing" in (_exit_of(OSError(errno.ENOSPC, "No space left on device")).message or "")
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("oops"), KeyError("x"), OSError(errno.EIO, "I/O error"), TypeError()]
+)
+def test_what_nobody_foresaw_is_a_bug_and_shows_where(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
+    ended = _exit_of(error)
+    assert ended.code == 70
+    assert "error of PODS itself" in (ended.message or "")
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert type(error).__name__ in err
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 7])
+def test_an_exit_a_task_asks_for_is_its_own(code: int) -> None:
+    with pytest.raises(Exit) as ended:
+        _run(lambda: (_ for _ in ()).throw(Exit(code=code)))
+    assert ended.value.code == code
+    assert ended.value.message is None
+
+
+def test_a_mistyped_command_line_stays_invoke_s_to_explain() -> None:
+    with pytest.raises(ParseError):
+        _run(lambda: (_ for _ in ()).throw(ParseError("what?")))
+
+
+INV = [sys.executable, "-c", "from invoke.main import program; program.run()", "--search-root", str(PROJECT_ROOT)]
+
+
+def _inv(tmp_path: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PODS_")}
+    return subprocess.run(
+        [*INV, *arguments],
+        env={**inherited, "PODS_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT), **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_inv_itself_uses_this_executor(tmp_path: Path) -> None:
+    done = _inv(tmp_path, "config.check", PODS_REPLICAS="many")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "✗ PODS_REPLICAS='many' is not valid (environment)"
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_reader_that_went_away_is_no_error(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*INV, "config.render"],
+        env={**os.environ, "PODS_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as inv:
+        assert inv.stdout is not None
+        assert inv.stderr is not None
+        inv.stdout.close()
+        complaint = inv.stderr.read()
+    assert (inv.returncode, complaint) == (0, "")

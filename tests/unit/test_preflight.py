@@ -1,0 +1,239 @@
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cluster.control import DataDirectory
+from cluster.errors import MachineError, RefusedError
+from cluster.topology import Topology
+from compose import preflight
+from compose.containers import Container
+from compose.home import Home, service_user
+from compose.preflight import (
+    check_data,
+    check_disk,
+    check_home,
+    check_ports,
+    free_disk,
+    measure_host,
+    port_clashes,
+    strangers,
+)
+from tests.fix_settings import SYSTEM, settings_of, topology_of
+
+TOPOLOGY = topology_of(settings_of())
+NEW = replace(TOPOLOGY, system_identifier="")
+
+
+def _data(home: Home, node: str, *, system: str = SYSTEM, standby: bool | None = None, major: str = "18") -> Path:
+    """A node's data directory, owned by whoever runs PostgreSQL."""
+    pgdata = home.node(node) / major / "docker"
+    (pgdata / "global").mkdir(parents=True)
+    (pgdata / "PG_VERSION").write_text(major + "\n")
+    head = struct.pack("@QIIIqQQI", int(system), 1800, 202506291, 1, 1_700_000_000, 0x3000060, 0x3000028, 1)
+    (pgdata / "global" / "pg_control").write_bytes(head.ljust(8192, b"\0"))
+    if standby if standby is not None else node != "primary":
+        (pgdata / "standby.signal").touch()
+    for path in (home.node(node), *home.node(node).rglob("*")):
+        os.chown(path, *service_user())
+    return pgdata
+
+
+@pytest.fixture
+def whole(bare_home: Home) -> Home:
+    """A home in which every node has its data."""
+    for node in TOPOLOGY.names:
+        _data(bare_home, node)
+    return bare_home
+
+
+def test_a_host_is_measured_in_bytes(bare_home: Home) -> None:
+    sizing = measure_host(bare_home, 3)
+    assert sizing.memory > 64 << 20
+    assert 0 < sizing.disk == pytest.approx(free_disk(bare_home.path), rel=0.05)
+    assert sizing.nodes == 3
+
+
+def test_free_disk_is_known_before_the_directory_exists(tmp_path: Path) -> None:
+    assert free_disk(tmp_path / "not" / "yet") == pytest.approx(free_disk(tmp_path), rel=0.05)
+
+
+@pytest.mark.parametrize(("free", "new", "enough"), [(512, 0, True), (511, 0, False), (512, 1, False), (640, 1, True)])
+def test_a_disk_that_is_nearly_full_is_refused(
+    bare_home: Home, monkeypatch: pytest.MonkeyPatch, free: int, new: int, enough: bool
+) -> None:
+    monkeypatch.setattr(preflight, "free_disk", lambda path: free << 20)
+    if enough:
+        check_disk(bare_home, new)
+    else:
+        with pytest.raises(MachineError, match=f"{free}.0 MB free"):
+            check_disk(bare_home, new)
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """A port of loopback that this process listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield int(taken.getsockname()[1])
+
+
+def test_a_port_somebody_listens_on_is_refused_naming_them_and_the_setting(listener: int) -> None:
+    settings = settings_of(pgbouncer_port=str(listener), replicas="0")
+    with pytest.raises(MachineError) as refusal:
+        check_ports(settings, topology_of(settings), ours=["primary"])
+    assert f"port {listener}, wanted for pgbouncer, is in use by " in refusal.value.message
+    assert f"(pid {os.getpid()})" in refusal.value.message
+    assert "PODS_PGBOUNCER_PORT" in refusal.value.hint
+
+
+def test_our_own_running_service_is_no_clash(listener: int, free_port: int) -> None:
+    settings = settings_of(pgbouncer_port=str(listener), primary_port=str(free_port), replicas="0")
+    assert port_clashes(settings, topology_of(settings), ours=["pgbouncer"]) == []
+
+
+def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "_free", lambda address, port: False)
+    clashes = port_clashes(settings_of(), TOPOLOGY, ours=[])
+    assert {clash.service: clash.variable for clash in clashes} == {
+        "primary": "PODS_PRIMARY_PORT",
+        "replica1": "PODS_REPLICA_PORT",
+        "replica2": "PODS_REPLICA_PORT",
+        "pgbouncer": "PODS_PGBOUNCER_PORT",
+    }
+
+
+def test_an_address_that_is_not_this_host_s_is_refused_by_its_setting() -> None:
+    settings = settings_of(bind="203.0.113.7")
+    with pytest.raises(MachineError, match=r"PODS_BIND=203\.0\.113\.7 is not an address of this host"):
+        port_clashes(settings, topology_of(settings), ours=[])
+
+
+def _container(directory: Path | str) -> Container:
+    return Container(
+        service="primary",
+        name="pods-primary-1",
+        id="0123",
+        status="running",
+        health="healthy",
+        exit_code=0,
+        restarts=0,
+        oom_killed=False,
+        started=datetime.now(UTC),
+        definition="",
+        one_off=False,
+        directory=str(directory),
+    )
+
+
+def test_a_cluster_of_the_same_name_from_elsewhere_is_refused(bare_home: Home) -> None:
+    with pytest.raises(RefusedError) as refusal:
+        check_home(bare_home, "pods", [_container(bare_home.path), _container("/elsewhere")])
+    assert "'pods' runs from /elsewhere" in refusal.value.message
+    assert "PODS_PROJECT" in refusal.value.hint
+
+
+def test_our_own_containers_and_those_of_unknown_origin_are_no_other_cluster(bare_home: Home) -> None:
+    check_home(bare_home, "pods", [_container(bare_home.path), _container("")])
+
+
+def test_a_whole_cluster_is_recognised(whole: Home) -> None:
+    found = check_data(whole, TOPOLOGY)
+    assert {node: data.standby for node, data in found.items() if isinstance(data, DataDirectory)} == {
+        "primary": False,
+        "replica1": True,
+        "replica2": True,
+    }
+
+
+def test_a_new_cluster_has_nothing_yet(bare_home: Home) -> None:
+    assert check_data(bare_home, NEW) == {"primary": None, "replica1": None, "replica2": None}
+
+
+def test_an_interrupted_first_up_goes_on_with_the_primary_s_data(bare_home: Home) -> None:
+    _data(bare_home, "primary")
+    assert isinstance(check_data(bare_home, NEW)["primary"], DataDirectory)
+
+
+def test_replicas_that_lost_or_damaged_their_data_can_be_mended(whole: Home) -> None:
+    (whole.node("replica1") / "18").rename(whole.path / "lost")
+    (whole.node("replica2") / "18/docker/global/pg_control").write_bytes(b"")
+    found = check_data(whole, TOPOLOGY)
+    assert found["replica1"] is None
+    assert isinstance(found["replica2"], ValueError)
+
+
+def _refused(home: Home, topology: Topology = TOPOLOGY) -> str:
+    before = sorted(home.data.rglob("*"))
+    with pytest.raises(RefusedError) as refusal:
+        check_data(home, topology)
+    assert refusal.value.hint
+    assert sorted(home.data.rglob("*")) == before
+    return refusal.value.message
+
+
+def test_a_primary_whose_data_is_gone_is_never_made_anew(whole: Home) -> None:
+    (whole.node("primary") / "18").rename(whole.path / "lost")
+    assert "the primary's data" in _refused(whole)
+
+
+def test_a_primary_whose_data_is_damaged_is_never_made_anew(whole: Home) -> None:
+    (whole.node("primary") / "18/docker/PG_VERSION").unlink()
+    assert "is not whole" in _refused(whole)
+
+
+def test_a_primary_with_a_replica_s_data_is_refused(whole: Home) -> None:
+    (whole.node("primary") / "18/docker/standby.signal").touch()
+    assert "holds a replica's data" in _refused(whole)
+
+
+@pytest.mark.parametrize("node", ["primary", "replica2"])
+def test_another_cluster_s_data_is_refused(whole: Home, node: str) -> None:
+    (whole.node(node) / "18").rename(whole.path / "lost")
+    _data(whole, node, system="666")
+    assert "another cluster's data (system identifier 666)" in _refused(whole)
+
+
+def test_another_major_version_s_data_is_refused(whole: Home) -> None:
+    (whole.node("replica1") / "18").rename(whole.path / "lost")
+    _data(whole, "replica1", major="17")
+    assert "PostgreSQL 17, and this is PostgreSQL 18" in _refused(whole)
+
+
+def test_a_replica_s_data_from_before_the_first_up_is_refused(bare_home: Home) -> None:
+    _data(bare_home, "replica1")
+    assert "this cluster was never made" in _refused(bare_home, NEW)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_data_of_another_owner_is_refused_with_how_to_take_it(whole: Home) -> None:
+    os.chown(whole.node("replica1") / "18/docker", 12345, 12345)
+    with pytest.raises(RefusedError) as refusal:
+        check_data(whole, TOPOLOGY)
+    assert "belongs to uid 12345" in refusal.value.message
+    assert f"chown -R {service_user()[0]}" in refusal.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_an_empty_directory_of_another_owner_is_nobody_s_data(bare_home: Home) -> None:
+    bare_home.node("primary").mkdir(parents=True)
+    os.chown(bare_home.node("primary"), 12345, 12345)
+    assert check_data(bare_home, NEW)["primary"] is None
+
+
+def test_strangers_are_data_that_no_topology_knows(whole: Home) -> None:
+    _data(whole, "old_replica")
+    (whole.data / "notes").mkdir()
+    (whole.data / ".aside").mkdir()
+    (whole.data / "topology.json").touch()
+    assert strangers(whole, TOPOLOGY) == ["old_replica"]
+
+
+def test_before_the_first_up_there_are_no_strangers(bare_home: Home) -> None:
+    assert strangers(bare_home, NEW) == []

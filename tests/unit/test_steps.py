@@ -1,0 +1,71 @@
+import io
+
+import psycopg
+import pytest
+
+from cluster.errors import RefusedError
+from compose.console import Console, Step
+from compose.steps import Task, perform
+
+
+class _Diary:
+    """Tasks that write down what happens to them."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.stream = io.StringIO()
+
+    def task(self, title: str, *, fails: BaseException | None = None, undo_fails: Exception | None = None) -> Task:
+        def do(step: Step) -> None:
+            self.lines.append(f"do {title}")
+            if fails:
+                raise fails
+
+        def undo() -> None:
+            self.lines.append(f"undo {title}")
+            if undo_fails:
+                raise undo_fails
+
+        return Task(title, do, undo)
+
+    def perform(self, *tasks: Task) -> None:
+        perform(tasks, Console(self.stream))
+
+
+@pytest.fixture
+def diary() -> _Diary:
+    """A new one."""
+    return _Diary()
+
+
+def test_steps_are_done_in_order_and_their_titles_shown(diary: _Diary) -> None:
+    diary.perform(diary.task("one"), diary.task("two"))
+    assert diary.lines == ["do one", "do two"]
+    shown = diary.stream.getvalue().splitlines()
+    assert [line.split(" (")[0] for line in shown] == ["→ one", "✓ one", "→ two", "✓ two"]
+
+
+@pytest.mark.parametrize("fault", [RefusedError("no"), KeyboardInterrupt(), ZeroDivisionError()])
+def test_what_stops_a_step_walks_back_all_that_were_begun_last_first(diary: _Diary, fault: BaseException) -> None:
+    with pytest.raises(type(fault)):
+        diary.perform(diary.task("one"), diary.task("two", fails=fault), diary.task("three"))
+    assert diary.lines == ["do one", "do two", "undo two", "undo one"]
+
+
+def test_a_step_that_leaves_nothing_behind_is_not_taken_back(diary: _Diary) -> None:
+    with pytest.raises(RefusedError):
+        diary.perform(Task("looking", lambda step: None), diary.task("two", fails=RefusedError("no")))
+    assert "taken back: looking" not in diary.stream.getvalue()
+    assert "taken back: two" in diary.stream.getvalue()
+
+
+@pytest.mark.parametrize("fault", [RefusedError("stuck"), OSError("stuck"), psycopg.OperationalError("stuck")])
+def test_an_undo_that_fails_keeps_no_other_from_being_done_and_hides_no_reason(diary: _Diary, fault: Exception) -> None:
+    with pytest.raises(RefusedError, match="the reason"):
+        diary.perform(
+            diary.task("one"),
+            diary.task("two", undo_fails=fault),
+            diary.task("three", fails=RefusedError("the reason")),
+        )
+    assert diary.lines[-3:] == ["undo three", "undo two", "undo one"]
+    assert "stuck" in diary.stream.getvalue()
