@@ -25,7 +25,7 @@ class Ledger:
     """Runs workers against ``access`` and keeps the books."""
 
     access: Access
-    workers: int = 4
+    workers: int = 2
     acknowledged: set[tuple[int, int]] = field(default_factory=set)
     unknown: set[tuple[int, int]] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)

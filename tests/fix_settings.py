@@ -1,5 +1,6 @@
 """Settings, a topology and a home for tests that need some: nothing of this machine, its environment or its `.env`."""
 
+import io
 import os
 import socket
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from cluster.settings import Settings, load_settings, variable_of
 from cluster.topology import Sizing, Topology
+from compose.console import Console
 from compose.home import Home
 from compose.render.stack import Concrete, Images
 
@@ -54,3 +56,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console nobody looks at."""
+    return Console(io.StringIO())

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from invoke.parser.context import ParserContext
 
-import tasks
 from cluster.errors import EXIT_CODES
 from cluster.settings import HOME_VARIABLE, PROJECT_ROOT, VARIABLES, example_env, settings_reference
+from tests.unit.commands import CONTEXTS
 
 REFERENCE = PROJECT_ROOT / "docs" / "reference"
-CONTEXTS: dict[str, ParserContext] = {str(context.name): context for context in tasks.ns.to_contexts()}
 COMMANDS = {**CONTEXTS, **{str(alias): context for context in CONTEXTS.values() for alias in context.aliases}}
 INVOKE_S_OWN = {"--list", "--help", "--version", "--print-completion-script", "--search-root", "--echo", "--dry"}
 

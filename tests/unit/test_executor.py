@@ -101,20 +101,20 @@ def test_a_mistyped_command_line_stays_invoke_s_to_explain() -> None:
 INV = [sys.executable, "-c", "from invoke.main import program; program.run()", "--search-root", str(PROJECT_ROOT)]
 
 
-def _inv(tmp_path: Path, *arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+def _environ(home: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PODS_")}
-    return subprocess.run(
-        [*INV, *arguments],
-        env={**inherited, "PODS_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT), **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    return {**inherited, "PODS_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def test_inv_itself_uses_this_executor(tmp_path: Path) -> None:
-    done = _inv(tmp_path, "config.check", PODS_REPLICAS="many")
+    done = subprocess.run(
+        [*INV, "config.check"],
+        cwd=PROJECT_ROOT,
+        env={**_environ(tmp_path), "PODS_REPLICAS": "many"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == "✗ PODS_REPLICAS='many' is not valid (environment)"
     assert "Traceback" not in done.stderr
@@ -124,7 +124,8 @@ def test_inv_itself_uses_this_executor(tmp_path: Path) -> None:
 def test_a_reader_that_went_away_is_no_error(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*INV, "config.render"],
-        env={**os.environ, "PODS_HOME": str(tmp_path), "PYTHONPATH": str(PROJECT_ROOT), "PYTHONUNBUFFERED": "1"},
+        cwd=PROJECT_ROOT,
+        env=_environ(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -75,11 +75,20 @@ def test_a_program_that_fails_in_silence_on_stderr_is_told_by_its_stdout() -> No
         run(_shell("echo so it goes; exit 1"))
 
 
-def test_a_program_that_is_not_there_is_said_to_be_not_installed(step: _Step) -> None:
+def test_a_program_that_is_not_there_is_said_to_be_not_installed(step: _Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     with pytest.raises(MachineError, match="no-such-program is not installed"):
         run(["no-such-program"])
     with pytest.raises(MachineError, match="no-such-program is not installed"):
         follow(["no-such-program"], step)
+
+
+def test_a_program_that_may_not_be_run_is_the_machine_s_fault(tmp_path: Path, step: _Step) -> None:
+    (tmp_path / "program").touch(mode=0o644)
+    with pytest.raises(MachineError, match="program"):
+        run([str(tmp_path / "program")])
+    with pytest.raises(MachineError, match="program"):
+        follow([str(tmp_path / "program")], step)
 
 
 def test_a_program_that_takes_too_long_is_ended() -> None:

@@ -273,11 +273,6 @@ def test_a_database_name_that_means_something_else_is_refused(database: str) -> 
         settings_of(database=database)
 
 
-def test_replica_ports_beyond_the_last_port_are_refused() -> None:
-    with pytest.raises(UsageError, match="PODS_REPLICA_PORT"):
-        settings_of(replica_port="65535", replicas="2")
-
-
 @given(
     st.sampled_from(sorted(VARIABLES)),
     st.one_of(st.text(max_size=30), st.from_regex(r"[0-9]{1,6}( ?[kMGT]B)?", fullmatch=True)),

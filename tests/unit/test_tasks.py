@@ -7,15 +7,16 @@ from invoke.parser.context import ParserContext
 
 import tasks
 from cluster.settings import PROJECT_ROOT
+from tests.unit.commands import CONTEXTS as COMMANDS
 
-CONTEXTS: list[ParserContext] = tasks.ns.to_contexts()
+CONTEXTS = list(COMMANDS.values())
 NAMES = sorted(tasks.ns.task_names)
 
 
 def test_there_are_tasks_and_each_has_a_context() -> None:
     """A mistake in `help=` shows only when the context is made."""
     assert {"up", "down", "status", "psql", "replica.list", "config.check"} <= set(NAMES)
-    assert sorted(str(context.name) for context in CONTEXTS) == NAMES
+    assert sorted(COMMANDS) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,12 +45,11 @@ def test_only_what_a_task_cannot_do_without_may_be_given_without_its_flag(contex
 
 @pytest.mark.parametrize("name", ["status", "doctor", "logs", "replica.list", "config.check"])
 def test_tasks_that_read_can_give_data(name: str) -> None:
-    (context,) = [context for context in CONTEXTS if context.name == name]
-    assert context.args["json"].kind is bool
+    assert COMMANDS[name].args["json"].kind is bool
 
 
 def test_a_task_that_destroys_asks_unless_told_not_to() -> None:
-    (down,) = [context for context in CONTEXTS if context.name == "down"]
+    down = COMMANDS["down"]
     assert {"purge", "yes"} <= set(down.args)
     assert down.args["purge"].default is False
     assert down.args["yes"].default is False

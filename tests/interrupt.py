@@ -1,0 +1,34 @@
+"""`inv` that kills itself with SIGKILL at the boundary of a step: `python -m tests.interrupt N TASK…`."""
+
+import os
+import signal
+import sys
+
+from invoke.main import program
+
+from compose import scaling, steps
+from compose.console import Step
+
+
+def arm(boundary: int) -> None:
+    """Let this process die after ``boundary`` steps of an operation."""
+    real = steps.perform
+
+    def deadly(number: int, task: steps.Task) -> steps.Task:
+        def do(step: Step) -> None:
+            if number == boundary:
+                os.kill(os.getpid(), signal.SIGKILL)
+            task.do(step)
+            if number + 1 == boundary:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return steps.Task(task.title, do, task.undo)
+
+    def perform(tasks, console):  # type: ignore[no-untyped-def]
+        return real([deadly(number, task) for number, task in enumerate(tasks)], console)
+
+    scaling.perform = perform  # type: ignore[attr-defined]
+
+
+arm(int(sys.argv[1]))
+program.run(["inv", *sys.argv[2:]])
