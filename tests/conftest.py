@@ -4,6 +4,6 @@ from hypothesis import settings
 
 pytest_plugins = ["tests.fix_golden", "tests.fix_settings", "tests.fix_ledger", "tests.fix_stack"]
 
-# A loaded machine must not fail a property; sixty examples are enough at this size.
-settings.register_profile("pods", deadline=None, max_examples=60)
+# A loaded machine must not fail a property; forty examples are enough at this size.
+settings.register_profile("pods", deadline=None, max_examples=40)
 settings.load_profile("pods")

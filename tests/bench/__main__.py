@@ -3,9 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import launch
+from tests.bench import launch, replicas
 
-BENCHES: dict[str, Callable[[], None]] = {"launch": launch.up_beside_compose, "list": launch.listing_cpu}
+BENCHES: dict[str, Callable[[], None]] = {
+    "launch": launch.up_beside_compose,
+    "list": launch.listing_cpu,
+    "add": replicas.add_beside_basebackup,
+    "growing": replicas.growing,
+}
 
 
 def main() -> None:
