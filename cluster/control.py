@@ -15,6 +15,8 @@ MAJOR = "18"
 PGDATA = Path(MAJOR) / "docker"
 """Where the data is below a node's directory: the official image's layout."""
 _LAYOUT = struct.Struct("=QIII4xqQQI")
+_CONTROL_VERSION = 1800
+"""PG_CONTROL_VERSION of PostgreSQL 18."""
 _STATES = (
     "starting up",
     "shut down",
@@ -51,7 +53,9 @@ def read_data_directory(node_directory: Path) -> DataDirectory | None:
     try:
         major = (pgdata / "PG_VERSION").read_text().strip()
         control = (pgdata / "global" / "pg_control").read_bytes()
-        system, _, _, state, _, checkpoint, _, timeline = _LAYOUT.unpack_from(control)
+        system, version, _, state, _, checkpoint, _, timeline = _LAYOUT.unpack_from(control)
+        if major == MAJOR and version != _CONTROL_VERSION:
+            raise ValueError(f"{pgdata}/global/pg_control is damaged")
         known = _STATES[state]
     except FileNotFoundError as error:
         raise ValueError(f"{error.filename} is missing") from None

@@ -77,7 +77,8 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
             sslrootcert=str(access.ca),
             connect_timeout=access.connect_timeout,
             application_name=access.application,
-            options=f"-c statement_timeout={limit}" if limit else None,
+            # What PODS itself does must not wait for a replica that `up` is about to start.
+            options=f"-c statement_timeout={limit} -c synchronous_commit=local" if limit else None,
             autocommit=True,
             prepare_threshold=None,
             row_factory=dict_row,

@@ -5,7 +5,6 @@ docs/reference/settings.md are made from the same declarations, and tests hold t
 """
 
 import difflib
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -14,107 +13,39 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import UsageError
-from cluster.units import parse_size, postgres_size
+from cluster.values import (
+    AUTO,
+    address,
+    existing_file,
+    matching,
+    names,
+    networks,
+    no_space,
+    one_of,
+    pool_size,
+    size_or_auto,
+    whole,
+)
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 HOME_VARIABLE = "PODS_HOME"
 _OURS = ("PODS_",)
-_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
-_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
-_DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
-AUTO = "auto"
+_DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,25}\Z")
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
+PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
 MOST_REPLICAS = 30
-
-
-def _matching(pattern: re.Pattern[str], rule: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if not pattern.match(text):
-            raise ValueError(rule)
-        return text
-
-    return check
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def check(text: str) -> int:
-        if not re.fullmatch(r"\d{1,12}", text) or not low <= int(text) <= high:
-            raise ValueError(f"use a whole number from {low} to {high}")
-        return int(text)
-
-    return check
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if text not in choices:
-            raise ValueError("use one of " + ", ".join(choices))
-        return text
-
-    return check
-
-
-def _size_or_auto(low: str) -> Callable[[str], int | None]:
-    def check(text: str) -> int | None:
-        if text == AUTO:
-            return None
-        size = parse_size(text)
-        if size < parse_size(low):
-            raise ValueError(f"use {AUTO} or at least {low}")
-        return size
-
-    return check
-
-
-def _pool_size(text: str) -> int | None:
-    return None if text == AUTO else _whole(1, 10_000)(text)
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("use an IP address of this host, such as 127.0.0.1") from None
-
-
-def _networks(text: str) -> tuple[str, ...]:
-    return tuple(_network(part) for part in text.split(",") if part.strip())
-
-
-def _network(part: str) -> str:
-    part = part.strip()
-    if part in ("samenet", "all"):
-        return part
-    try:
-        return str(ipaddress.ip_network(part))
-    except ValueError:
-        raise ValueError("use samenet, all, or networks such as 10.0.0.0/8, with commas between") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(",") if part.strip())
-    for name in names:
-        if not _DNS_NAME.match(name):
-            raise ValueError("use host names or addresses with commas between")
-    return names
-
-
-def _existing_file(text: str) -> str:
-    if text and not Path(text).is_file():
-        raise ValueError("no such file")
-    return text
-
-
-def _no_space(text: str) -> str:
-    if re.search(r"\s", text):
-        raise ValueError("use a value without spaces")
-    return text
+_ROLES = frozenset({"postgres", "replicator", "monitor", "pooler", "pods_admin", "public", "none"})
+"""Roles of the cluster itself, and names that PostgreSQL keeps for itself."""
+_DATABASES = frozenset(
+    {"postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole", "samegroup"}
+)
+"""Databases of PostgreSQL and PgBouncer, and words that mean something else in pg_hba.conf."""
 
 
 def _setting(default: str, parse: Callable[[str], Any], text: str, room: str) -> Any:
     return field(metadata={"default": default, "parse": parse, "help": text, "room": room})
 
 
-_number = _matching(re.compile(r"\d+\Z"), "use a number")
 _CLUSTER, _PORTS, _POSTGRES, _POOL, _IMAGES, _TIME = (
     "The cluster",
     "Where it listens",
@@ -131,107 +62,107 @@ class Settings:
 
     project: str = _setting(
         "pods",
-        _matching(_PROJECT, "use at most 31 of a-z, 0-9, _ and -, beginning with a letter or digit"),
+        matching(PROJECT_NAME, "use at most 31 of a-z, 0-9, _ and -, beginning with a letter or digit"),
         "Name of the cluster and of its Compose project; another name makes another cluster.",
         _CLUSTER,
     )
     database: str = _setting(
         "appdb",
-        _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"),
+        matching(_DATABASE, "use at most 26 of a-z, 0-9 and _"),
         "The application's database; pools are named after it.",
         _CLUSTER,
     )
     user: str = _setting(
-        "app", _matching(_IDENTIFIER, "use at most 31 of a-z, 0-9 and _"), "The role that owns the database.", _CLUSTER
+        "app", matching(_ROLE, "use at most 31 of a-z, 0-9 and _"), "The role that owns the database.", _CLUSTER
     )
-    replicas: int = _setting("2", _whole(0, MOST_REPLICAS), "How many replicas the first `up` makes.", _CLUSTER)
+    replicas: int = _setting("2", whole(0, MOST_REPLICAS), "How many replicas the first `up` makes.", _CLUSTER)
     bind: str = _setting(
         "127.0.0.1",
-        _address,
+        address,
         "Address of this host on which the ports listen; 0.0.0.0 opens them to the network.",
         _PORTS,
     )
-    primary_port: int = _setting("5440", _whole(1, 65535), "Host port of the primary.", _PORTS)
+    primary_port: int = _setting("5440", whole(1, 65535), "Host port of the primary.", _PORTS)
     replica_port: int = _setting(
-        "5433", _whole(1, 65535), "Host port of the first replica; the others follow it.", _PORTS
+        "5433", whole(1, 65535), "Host port of the first replica; the others follow it.", _PORTS
     )
-    pgbouncer_port: int = _setting("6432", _whole(1, 65535), "Host port of PgBouncer.", _PORTS)
+    pgbouncer_port: int = _setting("6432", whole(1, 65535), "Host port of PgBouncer.", _PORTS)
     clients: tuple[str, ...] = _setting(
         "samenet",
-        _networks,
+        networks,
         "Networks the application may come from (pg_hba); samenet is this host and the cluster's own network.",
         _PORTS,
     )
     tls_names: tuple[str, ...] = _setting(
-        "", _names, "More host names or addresses that the certificates shall be good for.", _PORTS
+        "", names, "More host names or addresses that the certificates shall be good for.", _PORTS
     )
-    max_connections: int = _setting("100", _whole(25, 10_000), "max_connections of every node.", _POSTGRES)
+    max_connections: int = _setting("100", whole(25, 10_000), "max_connections of every node.", _POSTGRES)
     shared_buffers: int | None = _setting(
-        AUTO, _size_or_auto("16MB"), "shared_buffers of every node; auto: a share of the host's memory.", _POSTGRES
+        AUTO, size_or_auto("16MB"), "shared_buffers of every node; auto: a share of the host's memory.", _POSTGRES
     )
     work_mem: int | None = _setting(
-        AUTO, _size_or_auto("1MB"), "work_mem; auto: from memory and connections.", _POSTGRES
+        AUTO, size_or_auto("1MB"), "work_mem; auto: from memory and connections.", _POSTGRES
     )
     maintenance_work_mem: int | None = _setting(
-        AUTO, _size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", _POSTGRES
+        AUTO, size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", _POSTGRES
     )
-    max_wal_size: int | None = _setting(AUTO, _size_or_auto("64MB"), "max_wal_size; auto: from free disk.", _POSTGRES)
+    max_wal_size: int | None = _setting(AUTO, size_or_auto("64MB"), "max_wal_size; auto: from free disk.", _POSTGRES)
     wal_budget: int | None = _setting(
         AUTO,
-        _size_or_auto("128MB"),
+        size_or_auto("128MB"),
         "max_slot_wal_keep_size: WAL kept for a replica that is away, before it must be cloned anew; auto: from disk.",
         _POSTGRES,
     )
     sync: str = _setting(
         "off",
-        _matching(re.compile(r"(off|(any|first):[1-9]\d?)\Z"), "use off, any:N or first:N"),
+        matching(re.compile(r"(off|(any|first):[1-9][0-9]?)\Z"), "use off, any:N or first:N"),
         "Synchronous replication: commits wait for N replicas, any or the first by ordinal; see `inv replica.sync`.",
         _POSTGRES,
     )
     io_method: str = _setting(
         AUTO,
-        _one_of(AUTO, "io_uring", "worker", "sync"),
+        one_of(AUTO, "io_uring", "worker", "sync"),
         "io_method; auto: io_uring where the host allows it, else worker.",
         _POSTGRES,
     )
-    max_clients: int = _setting("1000", _whole(10, 100_000), "Client connections PgBouncer accepts.", _POOL)
+    max_clients: int = _setting("1000", whole(10, 100_000), "Client connections PgBouncer accepts.", _POOL)
     pool_size: int | None = _setting(
-        AUTO, _pool_size, "Server connections of each pool; auto: from max_connections.", _POOL
+        AUTO, pool_size, "Server connections of each pool; auto: from max_connections.", _POOL
     )
     images: str = _setting(
         AUTO,
-        _one_of(AUTO, "registry", "debian"),
+        one_of(AUTO, "registry", "debian"),
         "Base of the images: a registry's official ones, or the host's Debian archive; chosen once, at the first `up`.",
         _IMAGES,
     )
     registry: str = _setting(
         "",
-        _no_space,
+        no_space,
         "Prefix for official images when they come from a mirror, such as registry.example:5000/library/.",
         _IMAGES,
     )
     debian_suite: str = _setting(
         "forky",
-        _matching(re.compile(r"[a-z][a-z-]*\Z"), "use a Debian suite name"),
+        matching(re.compile(r"[a-z][a-z-]*\Z"), "use a Debian suite name"),
         "Debian suite the images are built from.",
         _IMAGES,
     )
     debian_mirror: str = _setting(
-        "", _no_space, "Debian archive the images are built from; empty: the one this host's apt uses.", _IMAGES
+        "", no_space, "Debian archive the images are built from; empty: the one this host's apt uses.", _IMAGES
     )
     stale_mirror: str = _setting(
         AUTO,
-        _one_of(AUTO, "true", "false"),
+        one_of(AUTO, "true", "false"),
         "Accept a Debian archive whose index is past its Valid-Until; auto: as this host's apt is told to.",
         _IMAGES,
     )
-    build_ca: str = _setting("", _existing_file, "CA bundle that builds trust, behind a TLS-inspecting proxy.", _IMAGES)
-    proxy: str = _setting("", _no_space, "HTTP proxy for builds.", _IMAGES)
+    build_ca: str = _setting("", existing_file, "CA bundle that builds trust, behind a TLS-inspecting proxy.", _IMAGES)
+    proxy: str = _setting("", no_space, "HTTP proxy for builds.", _IMAGES)
     start_timeout: int = _setting(
-        "300", _whole(5, 86_400), "Seconds a node may take to start, recover and stream.", _TIME
+        "300", whole(5, 86_400), "Seconds a node may take to start, recover and stream.", _TIME
     )
     stop_grace: int = _setting(
-        "120", _whole(5, 3_600), "Seconds PostgreSQL may take to stop before it is killed.", _TIME
+        "120", whole(5, 3_600), "Seconds PostgreSQL may take to stop before it is killed.", _TIME
     )
 
 
@@ -282,11 +213,9 @@ def _check_together(settings: Settings) -> None:
         twin = next((v for v, p in ports.items() if p == port and v != variable), None)
         if twin:
             raise UsageError(f"{variable} and {twin} are both {port}", "give each its own port in .env")
-    if settings.user in ("postgres", "replicator", "monitor", "pooler", "pods_admin") or settings.user.startswith(
-        "pg_"
-    ):
+    if settings.user in _ROLES or settings.user.startswith("pg_"):
         raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
-    if settings.database in ("postgres", "template0", "template1", "pgbouncer", "replication", "all"):
+    if settings.database in _DATABASES:
         raise UsageError(f"PODS_DATABASE={settings.database!r} is reserved", "choose another name")
 
 
@@ -302,7 +231,7 @@ def _from_file(path: Path) -> Iterable[tuple[str, str, str]]:
         raise UsageError(f"{path} cannot be read: {error}", "make it a UTF-8 text file that you may read") from None
     for binding in bindings:
         where = f"{path.name} line {_line_of(binding)}"
-        if binding.error:
+        if binding.error or (binding.key is not None and binding.value is None):
             raise UsageError(
                 f"{where} is not a setting: {binding.original.string.strip()!r}",
                 "write NAME=value, or # before a comment",
@@ -340,7 +269,7 @@ def example_env() -> str:
     """The text of .env.example."""
     lines = [
         "# Settings of PODS. Copy to .env and uncomment what you change; every default serves as it is.",
-        "# Passwords are not here: they are generated into secrets/. Made by `nox -s docs -- --write-changes`.",
+        "# Passwords are not here: they are generated into secrets/. Made by `nox -s unit -- --write-changes`.",
     ]
     room = ""
     for declared in fields(Settings):
@@ -362,17 +291,3 @@ def settings_reference() -> str:
         default = declared.metadata["default"] or "(empty)"
         lines.append(f"| `{variable_of(declared.name)}` | `{default}` | {declared.metadata['help']} |")
     return "\n".join(lines).strip() + "\n"
-
-
-__all__ = [
-    "PROJECT_ROOT",
-    "VARIABLES",
-    "Settings",
-    "example_env",
-    "home_directory",
-    "load_settings",
-    "postgres_size",
-    "settings_reference",
-    "shown",
-    "variable_of",
-]

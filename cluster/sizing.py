@@ -49,8 +49,8 @@ def derive(settings: Settings, sizing: Sizing) -> Derived:
 
 
 def pool_size(max_connections: int) -> int:
-    """Server connections of one pool: two pools lead to each node, and direct clients keep their share."""
-    return max(5, int((max_connections - _KEPT_FREE) * (1 - _DIRECT)) // 2)
+    """Server connections of one pool: at most three lead to one node, and direct clients keep their share."""
+    return max(4, int((max_connections - _KEPT_FREE) * (1 - _DIRECT)) // 3)
 
 
 def _clamp(value: int, low: int, high: int) -> int:

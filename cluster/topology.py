@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from cluster.errors import MachineError, RefusedError
-from cluster.naming import FIRST_PRIMARY, NODE_NAME, check_node_name, next_replica_name, replica_ports
-from cluster.settings import Settings
+from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED, check_node_name, next_replica_name, replica_ports
+from cluster.settings import PROJECT_NAME, Settings
 
 FORMAT = 1
 Role = Literal["primary", "replica"]
@@ -123,7 +123,7 @@ class Topology:
         if name in self.names:
             raise RefusedError(f"there is a node {name!r} already", "choose another name")
         taken = {node.ordinal for node in self.nodes}
-        ordinal = next(n for n in range(1, len(taken) + 1) if n not in taken)
+        ordinal = next(n for n in range(1, len(taken) + 2) if n not in taken)
         nodes = sorted((*self.nodes, Node(name=name, ordinal=ordinal, state=state)), key=lambda node: node.ordinal)
         return replace(self, nodes=tuple(nodes))
 
@@ -161,25 +161,39 @@ def parse(text: str) -> Topology:
         topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), **raw)
     except (KeyError, TypeError) as error:
         raise ValueError(f"a field is missing or unknown: {error}") from None
-    for problem in _problems(topology):
+    for problem in (*_wrong_fields(asdict(topology)), *_wrong_nodes(asdict(topology))):
         raise ValueError(problem)
     return topology
 
 
-def _problems(topology: Topology) -> Iterator[str]:
-    names: list[Any] = [node.name for node in topology.nodes]
-    ordinals: list[Any] = [node.ordinal for node in topology.nodes]
+def _wrong_fields(raw: dict[str, Any]) -> Iterator[str]:
+    """What JSON could hold and a topology cannot, beside its nodes."""
+    texts = [raw[name] for name in ("project", "system_identifier", "image_source", "image_base")]
+    if not all(isinstance(text, str) for text in texts):
+        yield "a name is not a text"
+    elif not PROJECT_NAME.match(raw["project"]):
+        yield "the project has a bad name"
+    elif not all(type(size) is int and size >= 0 for size in raw["sizing"].values()):
+        yield "a size is not a number"
+    elif type(raw["lift_memlock"]) is not bool:
+        yield "lift_memlock is neither true nor false"
+
+
+def _wrong_nodes(raw: dict[str, Any]) -> Iterator[str]:
+    names, ordinals = ([node[field] for node in raw["nodes"]] for field in ("name", "ordinal"))
     if not all(isinstance(name, str) and NODE_NAME.match(name) for name in names):
         yield "a node has a bad name"
+    elif set(names) & (RESERVED - {FIRST_PRIMARY}):
+        yield "a node has a reserved name"
     elif len(set(names)) != len(names):
         yield "two nodes have one name"
-    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals) or len(set(ordinals)) != len(
-        ordinals
-    ):
-        yield "two nodes have one ordinal, or one has none"
-    elif any(node.state not in STATES for node in topology.nodes):
+    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals):
+        yield "a node's ordinal is not a number"
+    elif len(set(ordinals)) != len(ordinals):
+        yield "two nodes have one ordinal"
+    elif any(node["state"] not in STATES for node in raw["nodes"]):
         yield "a node is in no known state"
-    elif topology.primary not in names:
+    elif raw["primary"] not in names:
         yield "the primary is not among the nodes"
 
 
@@ -190,17 +204,17 @@ def load(path: Path) -> Topology | None:
         RefusedError: it is corrupt; a copy is put beside it and it is left as it is.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise MachineError(f"{path} cannot be read: {error}") from None
     try:
-        return parse(text)
-    except ValueError as error:
+        return parse(raw.decode("utf-8"))
+    except ValueError as error:  # a UnicodeDecodeError is one
         aside = path.with_suffix(".corrupt.json")
         if not aside.exists():
-            aside.write_text(text, encoding="utf-8")
+            aside.write_bytes(raw)
         raise RefusedError(
             f"{path} is corrupt: {error}",
             f"nothing was changed; a copy is in {aside.name}: mend the file, or restore it from rendered/topology.json",
@@ -211,7 +225,7 @@ def save(path: Path, copy: Path, topology: Topology) -> None:
     """Write the topology whole, or not at all, where it differs; then its copy, for the day the first is damaged."""
     text = dump(topology)
     for target in (path, copy):
-        if not target.exists() or target.read_text(encoding="utf-8") != text:
+        if not target.exists() or target.read_bytes() != text.encode():
             write_atomically(target, text)
 
 
@@ -219,14 +233,18 @@ def write_atomically(path: Path, text: str, mode: int = 0o644, owner: tuple[int,
     """Replace ``path`` by ``text``: a reader sees the old file or the new one, and a power cut leaves one of them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
-        os.fchmod(stream.fileno(), mode)
-        if owner is not None:
-            os.fchown(stream.fileno(), *owner)
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)

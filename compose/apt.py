@@ -71,11 +71,17 @@ def expired_releases(lists: Path = Path("/var/lib/apt/lists")) -> list[tuple[str
     for path in lists.glob("*_InRelease"):
         head = path.read_text(errors="replace")[:2000].splitlines()
         fields = dict(line.split(": ", 1) for line in head if ": " in line)
-        if "Valid-Until" in fields:
-            until = parsedate_to_datetime(fields["Valid-Until"].replace("UTC", "+0000"))
-            if until < datetime.now(UTC):
-                found.append((fields.get("Codename", path.name), until))
+        until = _moment(fields.get("Valid-Until", ""))
+        if until is not None and until < datetime.now(UTC):
+            found.append((fields.get("Codename", path.name), until))
     return sorted(found)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text.replace("UTC", "+0000"))
+    except ValueError:
+        return None
 
 
 def _index_targets() -> str:

@@ -39,13 +39,15 @@ def ensure(
         project: names the CA.
     """
     home.tls.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _current(home.ca, ()) or not _ca_key(home).exists():
+    if not _whole_pair(home.ca, _ca_key(home)) or not _current(home.ca, ()):
         _make_ca(home, project)
         renew = True
     made = []
     for service in services:
         wanted = [service, "localhost", "127.0.0.1", *names]
-        if renew or not _current(home.tls / service / "server.crt", wanted) or not _same_ca(home, service):
+        directory = home.tls / service
+        whole = _whole_pair(directory / "server.crt", directory / "server.key") and _same_ca(home, service)
+        if renew or not whole or not _current(directory / "server.crt", wanted):
             _make_certificate(home, service, wanted)
             made.append(service)
     return made
@@ -53,7 +55,7 @@ def ensure(
 
 def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: bool = False) -> list[str]:
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
-    own = [] if settings.bind in ("127.0.0.1", "0.0.0.0", "::") else [settings.bind]  # noqa: S104 - compared, not bound
+    own = [] if settings.bind in ("127.0.0.1", "0.0.0.0") else [settings.bind]  # noqa: S104 - compared, not bound
     services = (*topology.names, "pgbouncer")
     return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
 
@@ -89,9 +91,34 @@ def _held(certificate: "Certificate") -> set[str]:
     return {str(name.value) for name in held}
 
 
+def _whole_pair(certificate: Path, key: Path) -> bool:
+    """Whether both can be read and belong together; a kill between their two renames parts them."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        shown = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+        held = serialization.load_pem_private_key(key.read_bytes(), password=None).public_key()
+    except (OSError, ValueError, TypeError):
+        return False
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return shown.public_bytes(*form) == held.public_bytes(*form)
+
+
 def _same_ca(home: Home, service: str) -> bool:
+    """Whether the service's certificate was signed by the CA there is now, whose copy it has."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+
     copy = home.tls / service / "ca.crt"
-    return copy.exists() and copy.read_bytes() == home.ca.read_bytes() and (home.tls / service / "server.key").exists()
+    if not copy.exists() or copy.read_bytes() != home.ca.read_bytes():
+        return False
+    ca = x509.load_pem_x509_certificate(home.ca.read_bytes())
+    try:
+        x509.load_pem_x509_certificate((home.tls / service / "server.crt").read_bytes()).verify_directly_issued_by(ca)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _make_ca(home: Home, project: str) -> None:

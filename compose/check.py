@@ -72,9 +72,6 @@ def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, s
 
 def _overridden(home: Home, settings: Settings, topology: Topology) -> list[str]:
     text = files.read_user_files(home).parameters
-    named = {
-        line.split("=")[0].split()[0].lower()
-        for line in text.splitlines()
-        if line.strip() and not line.strip().startswith("#")
-    }
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    named = {words[0].lower() for line in lines if (words := line.replace("=", " ").split())}
     return sorted(named & fixed_parameters(settings, topology, topology.primary))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cluster.errors import UsageError
 from cluster.naming import write_pools
-from compose.stack import Stack
+from compose.stack import POOLER, Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ def psql_arguments(stack: Stack, target: Target) -> list[str]:
     Raises:
         UsageError: it asks for what does not go together.
     """
+    from psycopg.conninfo import make_conninfo
+
     settings = stack.settings
     if target.node and target.pool:
         raise UsageError("--node and --pool cannot be given together", "choose one")
@@ -31,13 +33,17 @@ def psql_arguments(stack: Stack, target: Target) -> list[str]:
         raise UsageError(
             "the superuser does not go through PgBouncer", "name a node: inv psql --superuser --node primary"
         )
+    if target.superuser and target.user:
+        raise UsageError("--superuser and --user cannot be given together", "choose one")
     user = "postgres" if target.superuser else target.user or settings.user
     if target.node:
-        return [f"host={stack.topology.node(target.node).name} port=5432 user={user} dbname={settings.database}"]
+        return [
+            make_conninfo(host=stack.topology.node(target.node).name, port=5432, user=user, dbname=settings.database)
+        ]
     pool = target.pool or write_pools(settings.database)[1]
     if pool not in (*stack.pools, "pgbouncer"):
         raise UsageError(f"there is no pool {pool!r}", "the pools are: " + ", ".join(stack.pools))
-    return [f"host=pgbouncer port=6432 user={user} dbname={pool}"]
+    return [make_conninfo(host=POOLER, port=6432, user=user, dbname=pool)]
 
 
 def run_psql(stack: Stack, target: Target, command: str | None) -> int:

@@ -8,10 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from cluster.errors import UsageError
 from cluster.units import human_seconds
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 _PLAIN_EVERY = 5.0
 """Seconds between lines of progress where there is no terminal."""
@@ -41,7 +44,7 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
         self.terminal = self.stream.isatty()
-        self._status: object = None
+        self._status: Status | None = None
 
     def line(self, text: str) -> None:
         """Print one line."""
@@ -57,9 +60,7 @@ class Console:
 
     def live(self, text: str) -> None:
         """Replace the live line, where there is one."""
-        from rich.status import Status
-
-        if isinstance(self._status, Status):
+        if self._status is not None:
             self._status.update(text)
 
     @contextmanager

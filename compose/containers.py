@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compose.render.stack import DEFINITION_LABEL
@@ -98,8 +97,3 @@ def last_log_line(client: "DockerClient", container: Container) -> str:
         if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))
     ]
     return (telling or lines or ["it said nothing"])[-1]
-
-
-def foreign(containers: list[Container], home: Path) -> Container | None:
-    """A container of the project that was made from another home, if any."""
-    return next((c for c in containers if c.directory and Path(c.directory) != home), None)

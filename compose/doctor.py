@@ -129,7 +129,7 @@ def _leftovers(home: Home, topology: Topology, found: list[containers.Container]
                 "containers",
                 True,
                 f"{container.name} was restarted {container.restarts} times",
-                f"see inv logs {container.service}",
+                f"see inv logs --service {container.service}",
             )
     for name in preflight.strangers(home, topology):
         yield Finding("data", True, f"{home.node(name)} holds data that no topology knows", "move it away")

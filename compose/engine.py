@@ -6,6 +6,7 @@ Compose v2, so it takes the engine from testing, pinned to the engine's packages
 
 import json
 import os
+import re
 import subprocess
 import time
 from dataclasses import dataclass
@@ -244,6 +245,5 @@ def may_lift_memlock(client: "DockerClient", image: str) -> bool:
 
 def version_tuple(text: str) -> tuple[int, int]:
     """Major and minor of ``28.5.2+dfsg1``; (0, 0) where it says none."""
-    parts = text.split(".")
-    digits = ["".join(c for c in part if c.isdigit()) for part in parts[:2]]
-    return (int(digits[0]), int(digits[1])) if len(digits) == 2 and all(digits) else (0, 0)
+    match = re.match(r"([0-9]+)\.([0-9]+)", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)

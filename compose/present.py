@@ -3,6 +3,7 @@
 import json
 import sys
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from cluster.naming import slot_of
 from cluster.postgres import host_endpoint
@@ -167,7 +168,7 @@ def connection_help(stack: Stack) -> str:
     targets += [(name, name, settings.database) for name in topology.names]
     for label, service, database in targets:
         host, port = host_endpoint(settings, topology, service)
-        uri = f"postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={stack.home.ca}"
+        uri = f"postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={quote(str(stack.home.ca))}"
         lines.append(f"  {label:<10} {uri}")
     lines += [
         f"The password is in {password_file(stack.home, APP)};",

@@ -1,5 +1,6 @@
 """Running other programs: argument lists, captured output, errors in one line, a live last line while they run."""
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -34,8 +35,8 @@ def run(
             timeout=timeout,
             check=False,
         )
-    except FileNotFoundError:
-        raise MachineError(f"{argv[0]} is not installed") from None
+    except OSError as error:
+        raise _not_run(argv[0], error) from None
     except subprocess.TimeoutExpired:
         raise MachineError(f"`{_shown(argv)}` did not end within {timeout:.0f} s") from None
     if done.returncode != 0:
@@ -59,13 +60,14 @@ def follow(argv: Sequence[str], step: Step, *, env: Mapping[str, str] | None = N
             text=True,
             errors="replace",
         )
-    except FileNotFoundError:
-        raise MachineError(f"{argv[0]} is not installed") from None
+    except OSError as error:
+        raise _not_run(argv[0], error) from None
     lines: list[str] = []
     with process:
         if stdin is not None and process.stdin is not None:
-            process.stdin.write(stdin)
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it ended early; its exit code and last words say why
+                process.stdin.write(stdin)
+                process.stdin.close()
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
@@ -74,6 +76,12 @@ def follow(argv: Sequence[str], step: Step, *, env: Mapping[str, str] | None = N
     if process.returncode != 0:
         raise MachineError(f"`{_shown(argv)}` failed ({process.returncode}): {last_words(''.join(lines))}")
     return "".join(lines)
+
+
+def _not_run(program: str, error: OSError) -> MachineError:
+    if isinstance(error, FileNotFoundError):
+        return MachineError(f"{program} is not installed")
+    return MachineError(f"{program} cannot be run: {error.strerror}")
 
 
 def last_words(output: str, lines: int = 3) -> str:

@@ -75,7 +75,7 @@ def password_matches(password: str, verifier: str | None) -> bool:
         iterations, salt = iterations_salt.split(":")
         stored = base64.b64decode(keys.split(":")[0])
         salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     client_key = hmac.digest(salted, b"Client Key", "sha256")
     return mechanism == "SCRAM-SHA-256" and hmac.compare_digest(hashlib.sha256(client_key).digest(), stored)

@@ -50,7 +50,7 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
     passwords = read(home)
     pgpass = home.secrets / "pgpass"
     text = pgpass_text(passwords, settings)
-    if not pgpass.exists() or pgpass.read_text() != text:
+    if not pgpass.exists() or pgpass.read_text() != text or pgpass.stat().st_mode & 0o077:
         write_atomically(pgpass, text, 0o600, _owner())
     return passwords
 
@@ -73,7 +73,7 @@ def pgpass_text(passwords: Passwords, settings: Settings) -> str:
 def _read(path: Path) -> str:
     try:
         mode = path.stat().st_mode & 0o777
-        text = path.read_text().strip()
+        text = path.read_text(errors="replace").strip()
     except FileNotFoundError:
         raise RefusedError(
             f"the secret {path} is missing",

@@ -6,7 +6,6 @@ The titles are the progress shown; a failure or Ctrl-C walks back; what a crash 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cluster.errors import PodsError
 from compose.console import Console, Step
 
 
@@ -43,7 +42,7 @@ def _take_back(task: Task, console: Console) -> None:
         return
     try:
         task.undo()
-    except (PodsError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other steps must be taken back too
         console.warn(f"could not take back “{task.title}”: {error}; the next inv up repairs it")
     else:
         console.line(f"↩ taken back: {task.title}")

@@ -28,16 +28,26 @@ def set_sync(stack: Stack, console: Console, mode: str) -> None:
         if "PODS_SYNC" in os.environ:
             raise RefusedError("PODS_SYNC is set in the environment, which wins over .env", "unset it there first")
         with console.step(f"Setting synchronous replication to {mode}"):
-            write_atomically(env, with_setting(_text(env), "PODS_SYNC", mode))
+            _write_env(env, with_setting(_text(env), "PODS_SYNC", mode))
             publish(replace(stack, settings=settings), stack.topology)
 
 
 def with_setting(text: str, variable: str, value: str) -> str:
-    """The text of a .env with ``variable`` set, in its old place or at the end."""
-    line, pattern = f"{variable}={value}", re.compile(rf"^\s*{variable}\s*=.*$", re.MULTILINE)
+    """The text of a .env with ``variable`` set, in its old places or at the end."""
+    line = f"{variable}={value}"
+    pattern = re.compile(rf"^[ \t]*(?:export[ \t]+)?{variable}[ \t]*=.*$", re.MULTILINE)
     if pattern.search(text):
         return pattern.sub(line, text)
-    return f"{text}\n{line}\n".lstrip("\n") if text and not text.endswith("\n") else f"{text}{line}\n"
+    return text + ("" if not text or text.endswith("\n") else "\n") + line + "\n"
+
+
+def _write_env(path: Path, text: str) -> None:
+    """Replace .env, leaving it as open or closed as its owner made it."""
+    if path.exists():
+        known = path.stat()
+        write_atomically(path, text, known.st_mode & 0o777, (known.st_uid, known.st_gid))
+    else:
+        write_atomically(path, text)
 
 
 def _text(path: Path) -> str:

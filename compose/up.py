@@ -19,7 +19,7 @@ from compose.home import Home, service_user
 from compose.lock import exclusive
 from compose.preflight import DataState
 from compose.render import files
-from compose.render.postgres import USER_HBA, USER_PARAMETERS
+from compose.render.postgres import USER_HBA, USER_PARAMETERS, synchronous_count
 from compose.render.stack import Concrete
 from compose.scaling import scale_to
 from compose.stack import Stack
@@ -99,6 +99,11 @@ def _check(
         raise RefusedError(
             f"this cluster's images stand on {topology.image_base}, and PODS_IMAGES is {settings.images!r}",
             "set it back; data made on one base is not moved to another silently",
+        )
+    if len(topology.in_state("member", "catching_up", "joining")) < synchronous_count(settings):
+        raise RefusedError(
+            f"PODS_SYNC={settings.sync} asks for more replicas than the {len(topology.replicas)} there are",
+            "set PODS_SYNC=off in .env, add replicas, then set it again",
         )
     if topology.system_identifier:
         secrets.read(home)

@@ -109,7 +109,7 @@ def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: 
         yield f"PgBouncer does not answer: {snapshot.pooler.error}"
         return
     seen = {pool.name: pool for pool in snapshot.pooler.pools}
-    for name in expected.keys() - seen.keys():
+    for name in sorted(expected.keys() - seen.keys()):
         yield f"PgBouncer has no pool {name}; run: inv up"
     for name in sorted(seen.keys() - expected.keys()):
         yield f"PgBouncer has a pool {name} that nobody asked for; run: inv up"

@@ -8,7 +8,7 @@ from compose.console import Console
 
 @task(help={"json": "print data instead of lines"}, auto_shortflags=False)
 def check(c: Context, json: bool = False) -> None:
-    """Check .env, the topology, secrets and your own PostgreSQL file."""
+    """Check .env, topology, secrets and your own files."""
     from compose.check import check_configuration
     from compose.present import print_json
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.errors import UsageError
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology, write_atomically
@@ -23,7 +24,14 @@ class UserFiles:
 
 def read_user_files(home: Home) -> UserFiles:
     """Read ``config/postgresql.conf`` and ``config/pg_hba.conf``."""
-    return UserFiles(*(_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf")))
+    return UserFiles(*(_users_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf")))
+
+
+def _users_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not a text in UTF-8", "save it as UTF-8; nothing was changed") from None
 
 
 def accepted_user_files(home: Home, node: str) -> UserFiles:
@@ -75,7 +83,8 @@ def _readable_directories(root: Path, directory: Path) -> None:
 
 
 def _text(path: Path) -> str:
+    """What is in a file; a generated one that is not text is damaged and will be written anew."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""

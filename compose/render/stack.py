@@ -5,7 +5,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cluster.settings import PROJECT_ROOT, Settings
@@ -151,8 +150,3 @@ def passwd_text(user: tuple[int, int]) -> str:
     """/etc/passwd of the containers: initdb wants a name for the uid it runs as, whichever that is."""
     uid, gid = user
     return f"root:x:0:0:root:/root:/usr/sbin/nologin\npostgres:x:{uid}:{gid}:PostgreSQL:/var/lib/postgresql:/bin/sh\n"
-
-
-def seccomp_path() -> Path:
-    """The profile nodes run under: a part of Docker's default list, and the three io_uring calls."""
-    return SECCOMP

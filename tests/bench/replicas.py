@@ -45,8 +45,7 @@ def add_beside_basebackup() -> None:
         for _ in range(ROUNDS):
             copies.append(timed(lambda: _bare_copy(cluster)))
             starts.append(timed(lambda: _bare_start(cluster)))
-            add = ["replica.add", "--name", "replica2", "--source", "primary"]
-            ours.append(timed(lambda: cluster.inv.ok(*add, timeout=900)))
+            ours.append(timed(lambda: cluster.inv.ok("replica.add", "--source", "primary", timeout=900)))
             cluster.inv.ok("replica.remove", "--name", "replica2", "--purge", "--yes")
         print(row("pg_basebackup", copies))
         print(row("docker compose up --wait of one replica", starts))

@@ -49,7 +49,7 @@ def fresh(tmp_path: Path, engine: None) -> Inv:
         ("PODS_REPLICA=1", 1, ["did you mean PODS_REPLICA"]),
         ("PODS_MAX_CONNECTIONS=3", 1, ["PODS_MAX_CONNECTIONS='3'", "from 25"]),
         ("PODS_PRIMARY_PORT=70000", 1, ["PODS_PRIMARY_PORT", "65535"]),
-        ("PODS_BIND=localhost", 1, ["PODS_BIND", "IP address"]),
+        ("PODS_BIND=localhost", 1, ["PODS_BIND", "IPv4 address"]),
         ("PODS_PROJECT=../evil", 1, ["PODS_PROJECT"]),
         ("PODS_DATABASE=x; DROP TABLE y", 1, ["PODS_DATABASE"]),
         ("this is not a setting", 1, [".env line"]),

@@ -90,7 +90,7 @@ def test_a_slot_s_name_is_not_too_long_for_postgresql() -> None:
 
 
 def test_a_pool_s_name_is_not_too_long_for_pgbouncer() -> None:
-    database = settings_of(database="d" * 31).database
+    database = settings_of(database="d" * 26).database
     assert len(read_pool_of("x" * 31, database)) <= LONGEST
 
 

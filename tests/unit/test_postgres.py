@@ -32,7 +32,7 @@ def test_this_host_reaches_the_ports_where_they_listen(bind: str, host: str) -> 
     assert host_address(settings_of(bind=bind)) == host
 
 
-@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "127.0.0.7", "192.0.2.7", "::1", "::", "2001:db8::7"])
+@pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "127.0.0.7", "192.0.2.7"])
 def test_the_address_this_host_uses_is_one_the_certificates_are_good_for(bare_home: Home, bind: str) -> None:
     settings = settings_of(bind=bind, replicas="0")
     certs.ensure_all(bare_home, settings, topology_of(settings))

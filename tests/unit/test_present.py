@@ -99,7 +99,7 @@ def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.7", "192.0.2.7"), ("::1", "::1")]
+    ("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")]
 )
 def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, bind: str, host: str) -> None:
     found = _addresses(bare_home, bind)

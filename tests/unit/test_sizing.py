@@ -65,7 +65,7 @@ def test_a_host_of_16_gb_shared_by_three_nodes() -> None:
         max_wal_size=5 * GB,
         wal_budget=40 * GB,
         shm_size=1 * GB,
-        pool_size=34,
+        pool_size=23,
     )
 
 
@@ -104,5 +104,5 @@ def test_the_full_pools_of_a_primary_without_replicas_fit_into_it(limit: int) ->
 
 
 @given(connection_limits)
-def test_a_pool_serves_at_least_five(limit: int) -> None:
-    assert pool_size(limit) >= 5
+def test_a_pool_serves_at_least_four(limit: int) -> None:
+    assert pool_size(limit) >= 4
