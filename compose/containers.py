@@ -1,9 +1,11 @@
 """What Docker says of a cluster's containers, by Compose's labels. Reads, and removal of what an interruption left."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cluster.errors import MachineError
 from compose.render.stack import DEFINITION_LABEL
 
 if TYPE_CHECKING:
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
+_GONE_SECONDS = 30.0
 _DIRECTORY = "com.docker.compose.project.working_dir"
 
 
@@ -74,17 +77,28 @@ def _moment(text: str) -> datetime:
 
 def remove_leftovers(client: "DockerClient", containers: list[Container]) -> list[str]:
     """Remove one-off containers that an interrupted operation left (clones, inits); return their names."""
-    from docker.errors import NotFound
+    leftovers = [c for c in containers if c.one_off and c.service != "psql"]
+    return [container.name for container in leftovers if _remove(client, container.id)]
 
-    removed = []
-    for container in containers:
-        if container.one_off and container.service != "psql":
-            try:
-                client.api.remove_container(container.id, force=True)
-            except NotFound:
-                continue
-            removed.append(container.name)
-    return removed
+
+def _remove(client: "DockerClient", container_id: str) -> bool:
+    """Remove a container and wait until it is gone; False if somebody else did. Its own --rm may be at it already."""
+    from docker.errors import APIError, NotFound
+
+    deadline = time.monotonic() + _GONE_SECONDS
+    while True:
+        try:
+            client.api.remove_container(container_id, force=True)
+        except NotFound:
+            return False
+        except APIError as error:
+            if error.status_code != 409 or time.monotonic() > deadline:
+                raise MachineError(
+                    f"the container {container_id[:12]} cannot be removed: {error.explanation}"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return True
 
 
 def last_log_line(client: "DockerClient", container: Container) -> str:

@@ -3,6 +3,7 @@
 import importlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from cluster import control
@@ -22,6 +23,7 @@ from compose.reload import reload_node, reload_pooler
 from compose.render.stack import Concrete, definitions
 from compose.stack import POOLER, Stack, reopened
 from compose.steps import perform
+from compose.waiting import start_and_wait, why_not
 
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
@@ -147,9 +149,9 @@ class Convergence:
             return fault.message
 
     def _does_not_run(self, service: str) -> MachineError:
-        container = self.stack.containers().get(service)
-        reason = containers.last_log_line(self.stack.client, container) if container else "it has no container"
-        return MachineError(f"{service} does not run: {reason}", f"see inv logs --service {service}")
+        return MachineError(
+            f"{service} does not run: {why_not(self.stack, service)}", f"see inv logs --service {service}"
+        )
 
     def _as_wanted(self, service: str, now: dict[str, containers.Container]) -> bool:
         return service in now and now[service].well and now[service].definition == self.definitions[service]
@@ -161,38 +163,40 @@ class Convergence:
             changed = running is not None and running.definition != self.definitions[service]
             if running is not None and running.status == "running" and changed:
                 with self.console.step(f"Replacing {service}, whose definition changed") as step:
-                    self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", service)
+                    unwell = start_and_wait(self.stack, step, [service])
+                self._explain(unwell)
 
     def _start_all(self) -> None:
         now = self.stack.containers()
         missing = [service for service in self.services if not self._as_wanted(service, now)]
-        strays = now.keys() - set(self.stack.services)
-        if not missing and not strays:
+        if not missing:
             return
         for service in missing:
             if service in now and now[service].status == "paused":
                 self.stack.compose.run("unpause", service)
         with self.console.step("Starting " + ", ".join(missing)) as step:
-            timeout = str(self.stack.settings.start_timeout)
-            arguments = ("up", "--detach", "--wait", "--wait-timeout", timeout, "--remove-orphans", *self.services)
-            # what comes next needs the driver, which takes a while to import; Compose takes longer
+            # what comes next needs the driver, which takes a while to import; containers take longer
             threading.Thread(target=importlib.import_module, args=("psycopg",), daemon=True).start()
-            try:
-                self.stack.compose.follow(step, *arguments)
-            except MachineError as fault:
-                self._explain_start(fault)
+            unwell = start_and_wait(self.stack, step, missing, self._lost_among(missing))
+        self._explain(unwell)
 
-    def _explain_start(self, fault: MachineError) -> None:
-        """Compose gave up: without primary or PgBouncer so do we; a replica may need a new clone, later."""
-        now = self.stack.containers()
-        if any(service not in now for service in self.services):
-            raise fault
-        for service in (self.primary, POOLER):
-            if not now[service].well:
+    def _lost_among(self, services: list[str]) -> Callable[[], bool]:
+        """Whether one of ``services`` waits in vain, since the primary no longer has what it needs."""
+
+        def lost() -> bool:
+            if self.inside is None and self._as_wanted(self.primary, self.stack.containers()):
+                self._converge_inside()
+            return bool(set(self._lost()) & set(services))
+
+        return lost
+
+    def _explain(self, unwell: list[str]) -> None:
+        """Without primary or PgBouncer there is nothing to go on with; a replica may need a new clone, later."""
+        for service in unwell:
+            if service in (self.primary, POOLER):
                 raise self._does_not_run(service)
-        self.unwell = [name for name in self.staying if not now[name].well]
-        for name in self.unwell:
-            self.console.warn(f"{name} does not run: {containers.last_log_line(self.stack.client, now[name])}")
+            self.unwell.append(service)
+            self.console.warn(f"{service} does not run: {why_not(self.stack, service)}")
 
     def _converge_inside(self) -> None:
         stack = self.stack
@@ -216,7 +220,8 @@ class Convergence:
             elif self.stack.snapshot().nodes[name].facts is None:
                 clone(self.stack, self.console, name, "it does not start")
             with self.console.step(f"Starting {name}") as step:
-                self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", name)
+                if start_and_wait(self.stack, step, [name]):
+                    raise self._does_not_run(name)
 
     def _finish(self) -> None:
         """Replicas that were coming or going when an operation was interrupted."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from cluster.control import MAJOR, PGDATA, read_data_directory
+from cluster.errors import TimedOutError
 from cluster.naming import read_pool_of, shared_read_pool, slot_of
 from cluster.pgbouncer import CONSOLE, read_pools
 from cluster.postgres import connect, wait_until
@@ -18,6 +19,7 @@ from compose.home import make_node_directory
 from compose.publish import publish
 from compose.stack import POOLER, Stack
 from compose.steps import Task
+from compose.waiting import start_and_wait, why_not
 
 ADMITTED_LAG = 16 << 20
 """Bytes: a replica takes part in the shared read pool once it is closer than this."""
@@ -78,8 +80,10 @@ class Coming:
         shutil.rmtree(self.stack.home.node(self.node) / PGDATA.parent, ignore_errors=True)
 
     def _start(self, step: Step) -> None:
-        timeout = str(self.stack.settings.start_timeout)
-        self.stack.compose.follow(step, "up", "--detach", "--no-deps", "--wait", "--wait-timeout", timeout, self.node)
+        if start_and_wait(self.stack, step, [self.node]):
+            raise TimedOutError(
+                f"{self.node} does not stream: {why_not(self.stack, self.node)}", f"see inv logs --service {self.node}"
+            )
 
     def _stop(self) -> None:
         remove_container(self.stack, Step(Console(), ""), self.node)

@@ -1,12 +1,13 @@
 """Restarts and reloads of a running cluster."""
 
-from cluster.errors import MachineError
+from cluster.errors import MachineError, TimedOutError
 from cluster.postgres import connect, fetch_all
 from compose import certs
 from compose.console import Console
 from compose.lock import exclusive
 from compose.reload import reload_node, reload_pooler
 from compose.stack import POOLER, Stack
+from compose.waiting import start_and_wait, why_not
 
 
 def restart(stack: Stack, console: Console, only: str | None) -> None:
@@ -21,10 +22,11 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
         for service in services:
             with console.step(f"Restarting {service}") as step:
                 stack.compose.follow(step, "restart", service)
-                timeout = str(stack.settings.start_timeout)
-                stack.compose.follow(
-                    step, "up", "--detach", "--no-deps", "--no-recreate", "--wait", "--wait-timeout", timeout, service
-                )
+                if start_and_wait(stack, step, [service]):
+                    raise TimedOutError(
+                        f"{service} is not well after its restart: {why_not(stack, service)}",
+                        "mend that, then run inv up",
+                    )
 
 
 def _lowers_limits(stack: Stack) -> bool:

@@ -11,7 +11,9 @@ SELECT pg_is_in_recovery() AS in_recovery,
        extract(epoch FROM now() - receiver.last_msg_receipt_time)::float8 AS receiver_silence,
        current_setting('io_method') AS io_method,
        extract(epoch FROM now() - pg_postmaster_start_time())::float8 AS uptime,
-       (SELECT array_agg(name ORDER BY name) FROM pg_settings WHERE pending_restart) AS pending_restart,
+       -- what the entrypoint set on the command line (io_method, where io_uring is not to be had) no restart would change
+       (SELECT array_agg(name ORDER BY name) FROM pg_settings
+        WHERE pending_restart AND source <> 'command line') AS pending_restart,
        (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int4 AS connections
 FROM (SELECT) AS one
 LEFT JOIN pg_stat_wal_receiver AS receiver ON true

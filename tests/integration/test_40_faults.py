@@ -124,7 +124,7 @@ def test_a_replica_that_lost_its_slot_is_named_and_cloned_anew(cluster: Cluster)
         report = cluster.inv("status")
         assert report.code == 2
         assert "replica1 has lost its place in the WAL" in report.out
-        assert "run: inv up" in report.out
+        assert "run: inv replica.reclone --name replica1" in report.out
         result = cluster.inv.ok("up")
         assert "it lost its place in the WAL" in result.err
     finally:
