@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cluster.control import PGDATA
-from cluster.errors import MachineError, PodsError, RefusedError
+from cluster.errors import PodsError, RefusedError
 from cluster.lsn import Lsn
 from cluster.naming import slot_of
 from cluster.postgres import connect, execute, fetch_all, fetch_one, literal
@@ -22,7 +22,7 @@ _LOOK_EVERY = 0.5
 """Seconds between two looks at a clone's progress."""
 SOURCE_LAG = 16 << 20
 """Bytes: a replica further behind is not chosen as a source."""
-_SOURCE_SECONDS = 30.0
+_SOURCE_SECONDS = 15.0
 """How long a source may take to replay up to where the new slot holds WAL."""
 
 
@@ -137,7 +137,7 @@ def check_room(stack: Stack, node: str) -> None:
         size = fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0
     free = preflight.free_disk(stack.home.data)
     if size + preflight.NEEDED_FREE > free:
-        raise MachineError(
+        raise RefusedError(
             f"the clone of {node} takes {human_size(size)}, and {human_size(free)} are free below {stack.home.data}",
             "free some space (data/.aside holds replaced data), then run this again",
         )

@@ -1,4 +1,4 @@
-"""`inv` that kills itself with SIGKILL at the boundary of a step: `python -m tests.interrupt N TASK…`."""
+"""`inv` that interrupts itself at the boundary of a step: `python -m tests.interrupt KILL|INT N TASK…`."""
 
 import os
 import signal
@@ -10,17 +10,17 @@ from compose import scaling, steps
 from compose.console import Step
 
 
-def arm(boundary: int) -> None:
-    """Let this process die after ``boundary`` steps of an operation."""
+def arm(how: signal.Signals, boundary: int) -> None:
+    """Let this process get a signal after ``boundary`` steps of an operation."""
     real = steps.perform
 
     def deadly(number: int, task: steps.Task) -> steps.Task:
         def do(step: Step) -> None:
             if number == boundary:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), how)
             task.do(step)
             if number + 1 == boundary:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), how)
 
         return steps.Task(task.title, do, task.undo)
 
@@ -30,5 +30,5 @@ def arm(boundary: int) -> None:
     scaling.perform = perform  # type: ignore[attr-defined]
 
 
-arm(int(sys.argv[1]))
-program.run(["inv", *sys.argv[2:]])
+arm(signal.Signals[f"SIG{sys.argv[1]}"], int(sys.argv[2]))
+program.run(["inv", *sys.argv[3:]])

@@ -271,6 +271,38 @@ def test_used_up_slots_and_walsenders_name_their_setting(cluster: Cluster) -> No
     _clean(cluster, {"replica1", "replica2"})
 
 
+def test_ports_that_are_used_up_are_said(cluster: Cluster) -> None:
+    result = cluster.inv("replica.add", extra={"PODS_REPLICA_PORT": "65534"})
+    _refused(result, 3, "the ports from PODS_REPLICA_PORT=65534 up do not suffice for 3 replicas")
+    _clean(cluster, {"replica1", "replica2"})
+
+
+def test_a_clone_that_does_not_fit_is_refused(cluster: Cluster) -> None:
+    code = (
+        "import compose.preflight as p; p.NEEDED_FREE = 1 << 60\n"
+        "from invoke.main import program; program.run(['inv', 'replica.add'])"
+    )
+    environment = cluster.inv.environ
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    _refused(Result(done.returncode, done.stdout, done.stderr), 3, "the clone of replica3 takes", "are free below")
+    _clean(cluster, {"replica1", "replica2"})
+
+
+def test_a_source_that_is_too_far_behind_is_refused_and_everything_taken_back(cluster: Cluster) -> None:
+    cluster.query("SELECT pg_wal_replay_pause()", "replica1")
+    try:
+        cluster.query("CREATE TABLE IF NOT EXISTS further AS SELECT generate_series(1, 1000) AS n")
+        cluster.query("CHECKPOINT")
+        cluster.query("SELECT pg_switch_wal()")
+        cluster.query("CHECKPOINT")
+        _refused(cluster.inv("replica.add", "--source", "replica1"), 3, "replica1 is too far behind to be cloned from")
+    finally:
+        cluster.query("SELECT pg_wal_replay_resume()", "replica1")
+    _clean(cluster, {"replica1", "replica2"})
+
+
 def test_a_port_in_use_is_refused_before_anything_changes(cluster: Cluster) -> None:
     import socket
 
@@ -296,22 +328,24 @@ def test_ctrl_c_during_the_clone_takes_everything_back(cluster: Cluster) -> None
     _clean(cluster, {"replica1", "replica2"})
 
 
-def _interrupt(cluster: Cluster, boundary: int, *task: str) -> None:
-    argv = [sys.executable, "-m", "tests.interrupt", str(boundary), *task]
-    done = subprocess.run(argv, cwd=PROJECT_ROOT, env=cluster.inv.environ, capture_output=True, text=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+def _interrupt(cluster: Cluster, how: str, boundary: int, *task: str) -> int:
+    """Run `inv` that sends itself SIGKILL or SIGINT after ``boundary`` steps; returns its exit code."""
+    argv = [sys.executable, "-m", "tests.interrupt", how, str(boundary), *task]
+    environment = {**cluster.inv.environ}
+    done = subprocess.run(argv, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (-signal.SIGKILL, 130), done.stderr
+    return done.returncode
 
 
 @pytest.mark.parametrize("boundary", range(7))
 def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
-    _interrupt(cluster, boundary, "replica.add")
-    if boundary % 2:
-        cluster.inv.ok("up")
-    cluster.inv.ok("replica.add") if "replica3" not in cluster.stack.topology.names or not boundary % 2 else None
-    names = {n.name for n in cluster.stack.topology.replicas}
-    # killed after its last step the first one had succeeded, and the same command again adds another
-    assert names in ({"replica1", "replica2", "replica3"}, {"replica1", "replica2", "replica3", "replica4"})
-    _clean(cluster, names)
+    _interrupt(cluster, "KILL", boundary, "replica.add")
+    cluster.inv.ok(*(["up"] if boundary % 2 else ["replica.add"]))
+    names = {n.name for n in cluster.stack.topology.replicas} - {"replica1", "replica2"}
+    # before its first step nothing was asked for yet; after its last it had succeeded, and the same again adds another
+    expected = {0: {"replica3"}, 6: {"replica3", "replica4"}}
+    assert names == expected.get(boundary, {"replica3"})
+    _clean(cluster, {"replica1", "replica2"} | names)
     cluster.inv.ok("up", "--replicas", "2", "--yes")
     _clean(cluster, {"replica1", "replica2"})
 
@@ -319,12 +353,28 @@ def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster
 @pytest.mark.parametrize("boundary", range(7))
 def test_remove_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add")
-    _interrupt(cluster, boundary, "replica.remove", "--name", "replica3", "--yes")
+    _interrupt(cluster, "KILL", boundary, "replica.remove", "--name", "replica3", "--yes")
     if boundary % 2:
         cluster.inv.ok("up")
     if "replica3" in cluster.stack.topology.names:
         cluster.inv.ok("replica.remove", "--name", "replica3", "--yes")
     _clean(cluster, {"replica1", "replica2"})
+
+
+@pytest.mark.parametrize("boundary", range(1, 6))
+def test_add_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
+    assert _interrupt(cluster, "INT", boundary, "replica.add") == 130
+    _clean(cluster, {"replica1", "replica2"})
+
+
+@pytest.mark.parametrize("boundary", range(1, 6))
+def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
+    cluster.inv.ok("replica.add") if "replica3" not in cluster.stack.topology.names else None
+    assert _interrupt(cluster, "INT", boundary, "replica.remove", "--name", "replica3", "--yes") == 130
+    wait_until(lambda: "; ".join(cluster.status()["reasons"]), timeout=30, what="replica3 is not back", hint="")
+    _clean(cluster, {"replica1", "replica2", "replica3"})
+    if boundary == 5:
+        cluster.inv.ok("replica.remove", "--name", "replica3", "--yes")
 
 
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -79,7 +79,7 @@ def test_on_a_terminal_the_end_stays() -> None:
     terminal = _Terminal()
     with Console(terminal).step("Cloning") as step:
         step.update("50 %")
-    assert "✓ Cloning (0.0 s)" in terminal.getvalue()
+    assert "✓ Cloning (" in terminal.getvalue()
     assert "→ Cloning" not in terminal.getvalue()
 
 
