@@ -94,12 +94,14 @@ def has_slot(stack: Stack, node: str) -> bool:
     return slot_of(node) in slots and slots[slot_of(node)].wal_status != "lost"
 
 
-def create_slot(stack: Stack, node: str) -> None:
-    """Hold WAL for ``node`` from now on; a lost slot of that name is replaced."""
-    if not has_slot(stack, node):
-        drop_slot(stack, node)
-        with connect(stack.superuser(stack.topology.primary)) as connection:
-            execute(connection, "create_slot", slot=literal(slot_of(node)))
+def create_slot(stack: Stack, node: str) -> bool:
+    """Hold WAL for ``node`` from now on; a lost slot of that name is replaced. False if it was held already."""
+    if has_slot(stack, node):
+        return False
+    drop_slot(stack, node)
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        execute(connection, "create_slot", slot=literal(slot_of(node)))
+    return True
 
 
 def drop_slot(stack: Stack, node: str) -> None:

@@ -34,6 +34,7 @@ class Coming:
         self.joining = joining
         self.node = node
         self.way = way
+        self.made_slot = False
 
     def tasks(self) -> list[Task]:
         """From nothing to a member of the shared read pool."""
@@ -58,10 +59,11 @@ class Coming:
             _remove_empty(self.stack.home.node(self.node))
 
     def _reserve(self, _: Step) -> None:
-        create_slot(self.stack, self.node)
+        self.made_slot = create_slot(self.stack, self.node)
 
     def _release(self) -> None:
-        drop_slot(self.stack, self.node)
+        if self.made_slot:
+            drop_slot(self.stack, self.node)
 
     def _clone(self, step: Step) -> None:
         if self._has_data():

@@ -6,7 +6,7 @@ from compose import certs
 from compose.console import Console
 from compose.lock import exclusive
 from compose.reload import reload_node, reload_pooler
-from compose.stack import POOLER, Stack
+from compose.stack import POOLER, Stack, reopened
 from compose.waiting import start_and_wait, why_not
 
 
@@ -16,6 +16,7 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
     A primary whose limits get lower goes first: a replica does not start with less than its primary has.
     """
     with exclusive(stack.home.lock, "restart"):
+        stack = reopened(stack)
         services = [stack.check_service(only)] if only else list(stack.services)
         if not only and _lowers_limits(stack):
             services.insert(0, services.pop(services.index(stack.topology.primary)))
@@ -45,6 +46,7 @@ def _lowers_limits(stack: Stack) -> bool:
 def renew_certificates(stack: Stack, console: Console) -> None:
     """Make every certificate anew and let the servers take them up without a restart."""
     with exclusive(stack.home.lock, "certs.renew"):
+        stack = reopened(stack)
         running = stack.containers()
         with console.step("Making certificates") as step:
             made = certs.ensure_all(stack.home, stack.settings, stack.topology, renew=True)

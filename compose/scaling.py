@@ -1,10 +1,9 @@
 """`inv replica.*`: what is checked before a replica comes or goes, then the steps of compose/membership.py."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from cluster.control import MAJOR
+from cluster.control import MAJOR, PGDATA
 from cluster.errors import RefusedError, UsageError
 from cluster.naming import read_pool_of, slot_of
 from cluster.postgres import connect, fetch_one, host_endpoint
@@ -36,7 +35,7 @@ class Wish:
 def add(stack: Stack, console: Console, wish: Wish) -> str:
     """Add a replica, or go on with one that an interrupted add left; returns its name."""
     with exclusive(stack.home.lock, "replica.add"):
-        return add_locked(stack, console, wish)
+        return add_locked(reopened(stack), console, wish)
 
 
 def add_locked(stack: Stack, console: Console, wish: Wish) -> str:
@@ -67,6 +66,7 @@ def _joining(topology: Topology, wanted: str) -> tuple[Topology, str]:
 def remove(stack: Stack, console: Console, name: str, *, purge: bool, yes: bool, patience: float) -> None:
     """Take a replica out, having asked."""
     with exclusive(stack.home.lock, "replica.remove"):
+        stack = reopened(stack)  # as it is now that nobody else changes it
         if patience < 0:
             raise UsageError("--timeout cannot be negative", "give seconds, such as 30")
         _check_going(stack, name)
@@ -87,27 +87,34 @@ def remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pat
 def reclone(stack: Stack, console: Console, wish: Wish) -> None:
     """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
     with exclusive(stack.home.lock, "replica.reclone"):
+        stack = reopened(stack)
         name = _check_replica(stack, wish.name)
         _clear(stack, console)
         way = _way(stack, _healthy_primary(stack), name, wish)
         _check_replication_room(stack, way)
         check_room(stack, name)
         joining = stack.topology.with_state(name, "joining")
-        coming = Coming(stack, joining, name, way).tasks()
-        perform(
-            [coming[0], Task(f"Stopping {name}, its old data aside", _set_aside(stack, name)), *coming[1:]], console
-        )
+        enter, *others = Coming(stack, joining, name, way).tasks()
+        perform([enter, _set_aside(stack, name), *others], console)
 
 
-def _set_aside(stack: Stack, name: str) -> Callable[[Step], None]:
+def _set_aside(stack: Stack, name: str) -> Task:
+    """Stop a replica and move its data aside; undone, it runs again on its old data."""
+    kept, data = aside_path(stack, name), stack.home.node(name) / PGDATA
+
     def do(step: Step) -> None:
         remove_container(stack, step, name)
-        if (stack.home.node(name) / MAJOR / "docker").exists():
-            kept = aside_path(stack, name)
+        if data.exists():
             move_data(stack, name, kept)
             step.result = f"kept in {kept}"
 
-    return do
+    def undo() -> None:
+        if kept.exists() and not data.exists():
+            data.parent.mkdir(exist_ok=True)
+            kept.rename(data)
+        stack.compose.run("up", "--detach", "--no-deps", name)
+
+    return Task(f"Stopping {name} and moving its old data aside", do, undo)
 
 
 def scale_to(stack: Stack, console: Console, count: int, *, yes: bool) -> Stack:

@@ -113,7 +113,8 @@ class Stack:
 def reopened(stack: Stack) -> Stack:
     """The same cluster with the topology and settings that are on disk now."""
     topology = load(stack.home.topology)
-    assert topology is not None
+    if topology is None:
+        raise RefusedError(f"the cluster in {stack.home.path} was taken away meanwhile", "run: inv up")
     return replace(stack, topology=topology, settings=load_settings(stack.home.path))
 
 

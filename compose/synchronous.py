@@ -12,12 +12,13 @@ from compose.console import Console
 from compose.lock import exclusive
 from compose.publish import publish
 from compose.render.postgres import synchronous_count
-from compose.stack import Stack
+from compose.stack import Stack, reopened
 
 
 def set_sync(stack: Stack, console: Console, mode: str) -> None:
     """Write PODS_SYNC into .env and let the primary take it up; no server restarts, no client notices."""
     with exclusive(stack.home.lock, "replica.sync"):
+        stack = reopened(stack)
         env = stack.home.path / ".env"
         settings = load_settings(stack.home.path, {**os.environ, "PODS_SYNC": mode})
         members, needed = len(stack.topology.in_state("member")), synchronous_count(settings)

@@ -377,6 +377,15 @@ def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cl
         cluster.inv.ok("replica.remove", "--name", "replica3", "--yes")
 
 
+@pytest.mark.parametrize("boundary", [1, 2, 3, 4, 6])
+def test_reclone_stopped_by_ctrl_c_leaves_the_old_replica_running(cluster: Cluster, boundary: int) -> None:
+    shutil.rmtree(cluster.home.aside, ignore_errors=True)
+    assert _interrupt(cluster, "INT", boundary, "replica.reclone", "--name", "replica1") == 130
+    wait_until(lambda: "; ".join(cluster.status()["reasons"]), timeout=30, what="replica1 is not back", hint="")
+    _clean(cluster, {"replica1", "replica2"})
+    assert not list(cluster.home.aside.glob("*"))
+
+
 @settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     plan=st.lists(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cluster.errors import RefusedError, UsageError
 from cluster.settings import load_settings
-from cluster.topology import Topology
+from cluster.topology import Topology, save
 from compose import synchronous
 from compose.console import Console
 from compose.home import Home
@@ -67,7 +67,9 @@ def stack(bare_home: Home, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
     monkeypatch.setattr(synchronous, "publish", publish)
     monkeypatch.delenv("PODS_SYNC", raising=False)
-    return Stack(bare_home, settings_of(), topology_of(settings_of()))
+    made = Stack(bare_home, settings_of(), topology_of(settings_of()))
+    save(bare_home.topology, bare_home.topology_copy, made.topology)
+    return made
 
 
 def _env(stack: Stack) -> Path:
