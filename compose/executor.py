@@ -1,5 +1,6 @@
 """The one place where a task's errors become a clean line and a documented exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -8,7 +9,15 @@ from typing import Any
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
 from invoke.executor import Executor
 
-from cluster.errors import EXIT_BUG, EXIT_ENVIRONMENT, EXIT_INTERRUPTED, PodsError
+from cluster.errors import EXIT_BUG, EXIT_INTERRUPTED, MachineError, PodsError
+
+_FILE_SYSTEM = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+"""What the disk, its mount or its owners can say to a write."""
+
+
+def one_line(error: Exception) -> str:
+    """The first line of a message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 class PodsExecutor(Executor):
@@ -18,27 +27,36 @@ class PodsExecutor(Executor):
         """Run the tasks; a PodsError ends with its own exit code and without a traceback."""
         try:
             return super().execute(*tasks)
-        except PodsError as error:
-            hint = f"\n  → {error.hint}" if error.hint else ""
-            raise Exit(f"✗ {error.message}{hint}", error.exit_code) from None
-        except KeyboardInterrupt:
-            raise Exit("✗ interrupted; the next `inv up` repairs what is half done", EXIT_INTERRUPTED) from None
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit("", 0) from None
-        except OSError as error:
-            if error.errno in (28, 30, 122):  # ENOSPC, EROFS, EDQUOT: the disk's fault
-                what = f"✗ {error.strerror}: {error.filename or 'while writing'}"
-                hint = "free some space or mend the file system, then run this again"
-                raise Exit(f"{what}\n  → {hint}", EXIT_ENVIRONMENT) from None
-            self._bug()
         except (Exit, ParseError, UnexpectedExit):
             raise
-        except Exception:  # noqa: BLE001 - the boundary: what nobody foresaw is a bug, and says so
-            self._bug()
-        return {}
+        except BrokenPipeError:  # whoever read the output has gone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit("", 0) from None
+        except KeyboardInterrupt:
+            raise Exit("✗ interrupted; the next `inv up` repairs what is half done", EXIT_INTERRUPTED) from None
+        except Exception as error:  # noqa: BLE001 - the boundary: what nobody foresaw is a bug, and says so
+            known = foreseen(error)
+            if known is None:
+                traceback.print_exc()
+                raise Exit(
+                    "✗ this is an error of PODS itself; please report it with the lines above", EXIT_BUG
+                ) from None
+            hint = f"\n  → {known.hint}" if known.hint else ""
+            raise Exit(f"✗ {known.message}{hint}", known.exit_code) from None
 
-    @staticmethod
-    def _bug() -> None:
-        traceback.print_exc()
-        raise Exit("✗ this is an error of PODS itself; please report it with the lines above", EXIT_BUG) from None
+
+def foreseen(error: Exception) -> PodsError | None:
+    """What an error means to the user; None for one that only a mistake of ours explains."""
+    if isinstance(error, PodsError):
+        return error
+    if type(error).__module__.split(".")[0] in ("docker", "requests", "urllib3"):
+        return MachineError(
+            f"the Docker engine did not do it: {one_line(error)}", "see inv doctor, then run this again"
+        )
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and isinstance(error, psycopg.OperationalError):
+        return MachineError(f"a server ended the conversation: {one_line(error)}", "see inv status, then run inv up")
+    if isinstance(error, OSError) and error.errno in _FILE_SYSTEM:
+        what = f"{error.strerror}: {error.filename or 'while writing'}"
+        return MachineError(what, "free some space, or mend owner, mode or mount, then run this again")
+    return None

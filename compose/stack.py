@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cluster.errors import RefusedError
+from cluster.errors import RefusedError, UsageError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access, host_endpoint
 from cluster.settings import Settings, home_directory, load_settings
@@ -121,6 +121,8 @@ def reopened(stack: Stack) -> Stack:
 def open_home() -> tuple[Home, Settings]:
     """The cluster's home and settings, whether or not it exists yet."""
     path = home_directory()
+    if not path.is_dir():
+        raise UsageError(f"the cluster's home {path} does not exist", "make that directory, or mend PODS_HOME")
     return Home(path), load_settings(path)
 
 

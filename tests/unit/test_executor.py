@@ -14,7 +14,7 @@ from invoke.tasks import Task
 from cluster import errors
 from cluster.errors import PodsError
 from cluster.settings import PROJECT_ROOT
-from compose.executor import PodsExecutor
+from compose.executor import PodsExecutor, foreseen
 
 
 def _run(body: Any) -> Any:
@@ -135,3 +135,26 @@ def test_a_reader_that_went_away_is_no_error(tmp_path: Path) -> None:
         inv.stdout.close()
         complaint = inv.stderr.read()
     assert (inv.returncode, complaint) == (0, "")
+
+
+def test_an_engine_or_a_server_that_goes_away_is_the_machine_s_fault() -> None:
+    import docker.errors
+    import psycopg
+    import requests
+
+    for error in (
+        requests.ConnectionError("gone"),
+        docker.errors.APIError("no space left"),
+        psycopg.OperationalError("closed"),
+    ):
+        known = foreseen(error)
+        assert known is not None
+        assert known.exit_code == 4
+    assert foreseen(psycopg.errors.SyntaxError("ours")) is None
+    assert foreseen(ValueError("ours")) is None
+
+
+def test_a_file_that_may_not_be_written_is_the_machine_s_fault() -> None:
+    known = foreseen(PermissionError(13, "Permission denied", "/srv/x"))
+    assert known is not None
+    assert known.message == "Permission denied: /srv/x"

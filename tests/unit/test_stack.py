@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.errors import RefusedError
+from cluster.errors import RefusedError, UsageError
 from cluster.topology import save
 from compose import secrets, stack
 from compose.home import Home
@@ -84,3 +84,9 @@ def test_a_cluster_that_was_made_is_opened(made: Stack, monkeypatch: pytest.Monk
         open_stack()
     made.home.compose_file.touch()
     assert open_stack() == made
+
+
+def test_a_home_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PODS_HOME", str(tmp_path / "typo"))
+    with pytest.raises(UsageError, match="typo does not exist"):
+        open_home()
