@@ -29,6 +29,8 @@ MINIMUM_COMPOSE = (2, 20)
 """``start_interval`` needs Compose 2.20.2 (Compose release notes)."""
 _LOG = Path("/var/log/dockerd.log")
 _START_SECONDS = 60.0
+_PID_FILE = Path("/var/run/docker.pid")
+_CONTAINERD_PID_FILE = Path("/var/run/docker/containerd/containerd.pid")
 _INSTALL_HINT = (
     "run ./pods.sh up --install-engine (Debian 12, 13 or Ubuntu, as root), or install Docker and Compose v2 yourself"
 )
@@ -200,8 +202,20 @@ def _start_daemon() -> "subprocess.Popen[bytes] | None":
     if Path("/run/systemd/system").is_dir():
         run(["systemctl", "enable", "--now", "docker"])
         return None
+    for pid_file, program in ((_PID_FILE, "dockerd"), (_CONTAINERD_PID_FILE, "containerd")):
+        forget_stale_pid(pid_file, program)
     with _LOG.open("ab") as log:
         return subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+
+
+def forget_stale_pid(path: Path, program: str) -> None:
+    """Remove a pid file whose process is gone, or is another program by now: the daemon would not start over it."""
+    try:
+        running = Path("/proc") / path.read_text().strip() / "comm"
+        if not running.exists() or running.read_text().strip() != program:
+            path.unlink()
+    except FileNotFoundError:
+        return
 
 
 def _last_line(path: Path) -> str:

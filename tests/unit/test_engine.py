@@ -1,5 +1,7 @@
+import os
 from dataclasses import dataclass
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,3 +183,18 @@ def test_why_an_engine_cannot_be_used(
 def test_docker_host_names_the_engine(monkeypatch: pytest.MonkeyPatch, host: str, address: str) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
     assert engine.docker_host() == address
+
+
+def test_a_pid_file_of_another_program_is_forgotten_and_one_of_a_living_daemon_kept(tmp_path: Path) -> None:
+    mine = Path("/proc/self/comm").read_text().strip()
+    for text, program, kept in (
+        (str(os.getpid()), mine, True),
+        (str(os.getpid()), "dockerd", False),
+        ("999999999", mine, False),
+    ):
+        file = tmp_path / "daemon.pid"
+        file.write_text(text)
+        engine.forget_stale_pid(file, program)
+        assert file.exists() == kept
+        file.unlink(missing_ok=True)
+    engine.forget_stale_pid(tmp_path / "none.pid", "dockerd")
