@@ -79,7 +79,8 @@ class Coming:
         return data is not None and data.standby and data.system_identifier == self.joining.system_identifier
 
     def _delete_clone(self) -> None:
-        shutil.rmtree(self.stack.home.node(self.node) / PGDATA.parent, ignore_errors=True)
+        for path in (PGDATA, PGDATA.parent / ".new"):
+            shutil.rmtree(self.stack.home.node(self.node) / path, ignore_errors=True)
 
     def _start(self, step: Step) -> None:
         if start_and_wait(self.stack, step, [self.node]):

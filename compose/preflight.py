@@ -165,7 +165,7 @@ def _read(directory: Path) -> DataState:
 
 def _check_owner(directory: Path) -> None:
     uid, _ = service_user()
-    for path in (directory, directory / PGDATA):
+    for path in (directory, directory / MAJOR, directory / PGDATA):
         try:
             owner = path.stat().st_uid
         except FileNotFoundError:

@@ -110,7 +110,6 @@ def _set_aside(stack: Stack, name: str) -> Task:
 
     def undo() -> None:
         if kept.exists() and not data.exists():
-            data.parent.mkdir(exist_ok=True)
             kept.rename(data)
         stack.compose.run("up", "--detach", "--no-deps", name)
 
