@@ -85,15 +85,23 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
             cursor_factory=psycopg.ClientCursor if console else psycopg.Cursor,
         )
     except psycopg.OperationalError as error:
-        raise MachineError(f"{access.host}:{access.port} does not let {access.user} in: {one_line(error)}") from None
+        reason = one_line(error)
+        told = f"{access.host}:{access.port} does not let {access.user} in: {reason}"
+        raise MachineError(told, _hint(reason)) from None
     with connection:
         yield connection
 
 
 def one_line(error: Exception) -> str:
-    """A driver's message without its line breaks and repetitions."""
+    """A driver's message without its line breaks, repetitions and preambles: what failed, first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__
+
+
+def _hint(reason: str) -> str:
+    if "certificate verify failed" in reason:
+        return "it still shows a certificate of another CA: run inv down, then inv up"
+    return ""
 
 
 def fetch_all(

@@ -154,8 +154,10 @@ def parse(text: str) -> Topology:
         ValueError: it is not that; says what is wrong.
     """
     raw = json.loads(text)
-    if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
-        raise ValueError(f"not a topology of format {FORMAT}")
+    found = raw.pop("format", None) if isinstance(raw, dict) else None
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
+        raise ValueError(f"made by a newer PODS (format {found})" if newer else f"not a topology of format {FORMAT}")
     try:
         nodes = tuple(Node(**node) for node in raw.pop("nodes"))
         topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), **raw)

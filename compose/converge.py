@@ -25,6 +25,19 @@ from compose.stack import POOLER, Stack, reopened
 from compose.steps import perform
 from compose.waiting import start_and_wait, why_not
 
+_DAMAGE = (
+    "PANIC",
+    "No such file or directory",
+    "does not exist",
+    "could not locate",
+    "invalid",
+    "corrupt",
+    "checksum",
+    "already been removed",
+    "server's history",
+    "system identifier",
+)
+"""What a server says when its data is the reason it does not start: only then is a replica cloned anew."""
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
 
@@ -137,11 +150,7 @@ class Convergence:
             with connect(self.stack.superuser(self.primary)):
                 return ""
         except MachineError as fault:
-            if "password authentication failed" in fault.message:
-                raise RefusedError(
-                    f"{self.primary} refuses the superuser's password",
-                    "put secrets/superuser_password back as it was when the data was made",
-                ) from None
+            self._refuse_wrong_password(fault)
             container = self.stack.containers().get(self.primary)
             if container is None or container.status in ("exited", "dead") or container.restarts > _RESTARTS_TELL:
                 raise self._does_not_run(self.primary) from None
@@ -184,11 +193,25 @@ class Convergence:
         """Whether one of ``services`` waits in vain, since the primary no longer has what it needs."""
 
         def lost() -> bool:
-            if self.inside is None and self._as_wanted(self.primary, self.stack.containers()):
-                self._converge_inside()
+            self._try_inside()
             return bool(set(self._lost()) & set(services))
 
         return lost
+
+    def _try_inside(self) -> None:
+        """Go inside as soon as the superuser gets in: the health checks need a role that may still be missing there."""
+        if self.inside is None:
+            try:
+                self._converge_inside()
+            except MachineError as fault:
+                self._refuse_wrong_password(fault)
+
+    def _refuse_wrong_password(self, fault: MachineError) -> None:
+        if "password authentication failed" in fault.message:
+            raise RefusedError(
+                f"{self.primary} refuses the superuser's password",
+                "put secrets/superuser_password back as it was when the data was made",
+            ) from None
 
     def _explain(self, unwell: list[str]) -> None:
         """Without primary or PgBouncer there is nothing to go on with; a replica may need a new clone, later."""
@@ -217,8 +240,10 @@ class Convergence:
         for name in self.unwell:
             if name in self._lost():
                 self._clone_lost(name)
-            elif self.stack.snapshot().nodes[name].facts is None:
+            elif any(sign in why_not(self.stack, name) for sign in _DAMAGE):
                 clone(self.stack, self.console, name, "it does not start")
+            else:
+                raise self._does_not_run(name)
             with self.console.step(f"Starting {name}") as step:
                 if start_and_wait(self.stack, step, [name]):
                     raise self._does_not_run(name)

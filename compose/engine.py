@@ -53,7 +53,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         borrowed=("docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "tini-static"),
     ),
     ("debian", "13"): Recipe(("docker.io", "docker-cli", "docker-compose", "docker-buildx", *_TOOLS)),
-    ("ubuntu", ""): Recipe(("docker.io", "docker-compose-v2", "docker-buildx", *_TOOLS)),
+    ("ubuntu", ""): Recipe(("docker.io", "docker-compose-v2", "docker-buildx", "debian-archive-keyring", *_TOOLS)),
 }
 
 
@@ -246,14 +246,17 @@ def compose_version() -> str | None:
 
 def may_lift_memlock(client: "DockerClient", image: str) -> bool:
     """Whether containers of this engine may have unlimited locked memory; some hosts deny their engine that right."""
-    from docker.errors import APIError, ContainerError
+    from docker.errors import APIError
     from docker.types import Ulimit
 
     limits = [Ulimit(name="memlock", soft=-1, hard=-1)]
+    trial = client.containers.create(image, entrypoint=["true"], network_mode="none", ulimits=limits)
     try:
-        client.containers.run(image, ["true"], remove=True, network_mode="none", ulimits=limits)
-    except (APIError, ContainerError):
+        trial.start()
+    except APIError:
         return False
+    finally:
+        trial.remove(force=True)
     return True
 
 

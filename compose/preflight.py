@@ -69,6 +69,7 @@ def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) ->
 
 def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> None:
     """Refuse to begin when a port is taken, saying by whom."""
+    _free(settings.bind, 0)  # the address must be this host's, also where every port is ours already
     for clash in port_clashes(settings, topology, ours):
         raise MachineError(
             f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}",
@@ -175,7 +176,7 @@ def _check_owner(directory: Path) -> None:
         if owner != uid and not (path == directory and not any(directory.iterdir())):
             raise RefusedError(
                 f"{path} belongs to uid {owner} and PostgreSQL runs as uid {uid}",
-                f"if it is this cluster's: chown -R {uid} {directory}; else move it away",
+                f"run as uid {owner}, if that is who made this cluster; if it is yours: chown -R {uid} {directory}",
             )
 
 

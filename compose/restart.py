@@ -31,16 +31,14 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
 
 
 def _lowers_limits(stack: Stack) -> bool:
-    """Whether the primary's rendered max_connections is lower than what it runs with."""
+    """Whether the primary will restart with less than it has, of what replicas must not undercut."""
     try:
         with connect(stack.superuser(stack.topology.primary)) as connection:
-            running = {
-                name: setting
-                for name, setting, _ in fetch_all(connection, "recovery_parameters", lambda **row: tuple(row.values()))
-            }
+            return any(
+                fetch_all(connection, "recovery_parameters", lambda running, wanted, **_: bool(wanted < running))
+            )
     except MachineError:
         return False
-    return stack.settings.max_connections < int(running["max_connections"])
 
 
 def renew_certificates(stack: Stack, console: Console) -> None:

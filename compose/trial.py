@@ -1,5 +1,6 @@
 """Trying the user's own PostgreSQL files in a throw-away server, so that a mistake stops before the cluster sees it."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from compose.render.postgres import USER_HBA, USER_PARAMETERS
 from compose.render.stack import Concrete, passwd_text
 
 _SHOWN_AS = {f"/trial/{USER_PARAMETERS}": "config/postgresql.conf", f"/trial/{USER_HBA}": "config/pg_hba.conf"}
+_NOISE = re.compile(r"^.*SSL is disabled.*\n(?:.*(?:HINT|CONTEXT): .*\n)*", re.MULTILINE)
+"""The throw-away server has no certificate, and says so of every hostssl line."""
 _LEVELS = ("LOG: ", "CONTEXT: ", "FATAL: ")
 _GREETINGS = ("starting PostgreSQL", "listening on", "redirecting log", "could not load /trial")
 
@@ -58,7 +61,8 @@ def _argv(home: Home, concrete: Concrete) -> list[str]:
 
 def _complaint(output: str) -> str:
     """What the server said between its greeting and its end, in one line, with the user's own file names."""
-    said = [line.split(level, 1)[1].strip() for line in output.splitlines() for level in _LEVELS if level in line]
+    lines = _NOISE.sub("", output).splitlines()
+    said = [line.split(level, 1)[1].strip() for line in lines for level in _LEVELS if level in line]
     text = " / ".join(line for line in said if not line.startswith(_GREETINGS)) or last_words(output, 1)
     for inside, outside in _SHOWN_AS.items():
         text = text.replace(inside, outside)

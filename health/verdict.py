@@ -143,4 +143,4 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
             yield f"{reading.name} runs with io_method worker, since this host gave it no io_uring (see its log)"
         if reading.facts and reading.facts.pending_restart:
             names = ", ".join(reading.facts.pending_restart)
-            yield f"{reading.name} needs a restart for {names}; run: inv restart --node {reading.name}"
+            yield f"{reading.name} needs a restart for {names}; run: inv restart"

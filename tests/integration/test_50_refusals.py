@@ -139,6 +139,9 @@ class TestAgainstARunningCluster:
     def test_another_project_name(self, cluster: Cluster) -> None:
         _refused(cluster.inv("up", extra={"PODS_PROJECT": "other"}), 3, "PODS_PROJECT is 'other'")
 
+    def test_an_address_of_another_host(self, cluster: Cluster) -> None:
+        _refused(cluster.inv("up", extra={"PODS_BIND": "203.0.113.7"}), 4, "not an address of this host")
+
     def test_another_image_source(self, cluster: Cluster) -> None:
         other = "registry" if cluster.stack.topology.image_source == "debian" else "debian"
         _refused(cluster.inv("up", extra={"PODS_IMAGES": other}), 3, "this cluster's images stand on")

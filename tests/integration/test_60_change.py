@@ -142,3 +142,23 @@ def test_two_clusters_side_by_side(cluster: Cluster, lone: Cluster) -> None:
     assert lone.stack.topology.system_identifier != cluster.stack.topology.system_identifier
     assert "only_here" not in str(cluster.hashes("primary"))
     lone.inv.ok("down", "--purge", "--yes")
+
+
+def test_passwords_of_services_changed_while_the_cluster_is_down_are_taken_up(cluster: Cluster) -> None:
+    cluster.inv.ok("down")
+    for name in ("monitor", "replication", "pooler"):
+        (cluster.home.secrets / f"{name}_password").write_text(f"another-password-of-{name}\n")
+    assert "password of monitor" in cluster.inv.ok("up").err
+    cluster.same_everywhere()
+
+
+def test_a_cluster_without_replicas_comes_up_and_reads_from_its_primary(lone: Cluster) -> None:
+    with (lone.home.path / ".env").open("a") as env:
+        env.write("PODS_REPLICAS=0\n")
+    lone.inv.ok("up")
+    report = lone.status()
+    assert report["healthy"]
+    assert [node["name"] for node in report["nodes"]] == ["primary"]
+    assert {pool["name"]: pool["target"] for pool in report["pools"]}["appdb_read"] == ["primary"]
+    lone.inv.ok("replica.add")
+    assert lone.status()["pools"][2]["target"] == ["replica1"]

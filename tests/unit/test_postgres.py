@@ -61,7 +61,7 @@ def test_a_server_that_is_not_there_is_one_clear_line(free_port: int) -> None:
     ("error", "line"),
     [
         (Exception("refused"), "refused"),
-        (Exception("connection failed\n\tIs the server running?\n"), "Is the server running?"),
+        (Exception("connection failed\n\tIs the server running?\n"), "connection failed"),
         (ValueError(), "ValueError"),
         (ValueError("  \n "), "ValueError"),
     ],

@@ -250,9 +250,7 @@ def test_several_faults_are_all_told() -> None:
 def test_a_pending_restart_is_a_note_and_no_alarm() -> None:
     verdict = _judge(with_facts(WELL, "replica1", pending_restart=("max_connections", "shared_buffers")))
     assert verdict.healthy
-    assert verdict.notes == (
-        "replica1 needs a restart for max_connections, shared_buffers; run: inv restart --node replica1",
-    )
+    assert verdict.notes == ("replica1 needs a restart for max_connections, shared_buffers; run: inv restart",)
 
 
 def test_a_node_without_io_uring_among_nodes_with_it_is_a_note() -> None:
