@@ -41,6 +41,11 @@ class Container:
         return self.status == "running" and self.health in ("", "healthy")
 
 
+def one_off_labels(project: str) -> dict[str, str]:
+    """Labels of a container that `up` may remove when it finds it left over."""
+    return {_PROJECT: project, _SERVICE: "trial", _ONE_OFF: "True"}
+
+
 def of_project(client: "DockerClient", project: str) -> list[Container]:
     """All containers of a Compose project, running or not."""
     found = client.api.containers(all=True, filters={"label": f"{_PROJECT}={project}"})

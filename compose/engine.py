@@ -244,13 +244,16 @@ def compose_version() -> str | None:
     return str(json.loads(told)["version"]).removeprefix("v")
 
 
-def may_lift_memlock(client: "DockerClient", image: str) -> bool:
-    """Whether containers of this engine may have unlimited locked memory; some hosts deny their engine that right."""
+def may_lift_memlock(client: "DockerClient", image: str, labels: dict[str, str]) -> bool:
+    """Whether containers of this engine may have unlimited locked memory; some hosts deny their engine that right.
+
+    ``labels`` let the next `up` find the trial's container if this one is killed meanwhile.
+    """
     from docker.errors import APIError
     from docker.types import Ulimit
 
     limits = [Ulimit(name="memlock", soft=-1, hard=-1)]
-    trial = client.containers.create(image, entrypoint=["true"], network_mode="none", ulimits=limits)
+    trial = client.containers.create(image, entrypoint=["true"], network_mode="none", ulimits=limits, labels=labels)
     try:
         trial.start()
     except APIError:

@@ -117,7 +117,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     if not topology.image_base:
         source, base = build.choose(client, settings, console)
         images = build.ensure(client, settings, source, base, console)
-        lift = engine.may_lift_memlock(client, images.postgres)
+        lift = engine.may_lift_memlock(client, images.postgres, containers.one_off_labels(topology.project))
         topology = replace(topology, image_source=source, image_base=base, lift_memlock=lift)
     else:
         images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
