@@ -27,7 +27,19 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
         + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
         for pool, hosts in pools(settings, topology).items()
     ]
-    values = {
+    lines = [
+        "; Made by PODS from .env and data/topology.json; changes here are lost.",
+        "[databases]",
+        *databases,
+        "",
+        "[pgbouncer]",
+    ]
+    return "\n".join([*lines, *(f"{name} = {value}" for name, value in _parameters(settings, derived).items())]) + "\n"
+
+
+def _parameters(settings: Settings, derived: Derived) -> dict[str, str]:
+    """The [pgbouncer] section; docs/explanation/pgbouncer.md says why each is as it is."""
+    return {
         "listen_addr": "*",
         "listen_port": "6432",
         "unix_socket_dir": "/run/pods",
@@ -59,11 +71,3 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
         "log_disconnections": "0",
         "log_stats": "0",
     }
-    lines = [
-        "; Made by PODS from .env and data/topology.json; changes here are lost.",
-        "[databases]",
-        *databases,
-        "",
-        "[pgbouncer]",
-    ]
-    return "\n".join([*lines, *(f"{name} = {value}" for name, value in values.items())]) + "\n"
