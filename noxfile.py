@@ -75,6 +75,8 @@ def bench(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Compile the hashed requirements (needs uv on the PATH)."""
     compile_ = ["uv", "pip", "compile", "--quiet", "--universal", "--python-version=3.11", "--generate-hashes"]
-    compile_ += ["--no-annotate", "--custom-compile-command=nox -s lock", "pyproject.toml", *session.posargs]
-    session.run(*compile_, "--output-file=requirements/run.txt")
-    session.run(*compile_, "--group=dev", "--constraints=requirements/run.txt", "--output-file=requirements/dev.txt")
+    compile_ += ["--no-annotate", "--custom-compile-command=nox -s lock", *session.posargs]
+    session.run(*compile_, "pyproject.toml", "--output-file=requirements/run.txt")
+    for group, project in (("dev", ["pyproject.toml"]), ("services", [])):
+        known = "--constraints=requirements/run.txt" if project else "--constraints=requirements/dev.txt"
+        session.run(*compile_, *project, f"--group={group}", known, f"--output-file=requirements/{group}.txt")

@@ -1,0 +1,85 @@
+"""A store: a flat space of objects with path-like names, on a disk or in a bucket. One protocol, several kinds.
+
+Everything the archive keeps is immutable, so a store has `create`, which never overwrites, and very few things use
+`replace`. An object is there whole or not at all.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cluster.errors import MachineError, RefusedError
+
+
+class StoreError(MachineError):
+    """The store cannot be asked or does not answer as it should; trying again later may help."""
+
+
+class MissingError(RefusedError):
+    """There is no such object: the store was asked and said so."""
+
+
+class ConflictError(RefusedError):
+    """Another object has that name and a different content; nothing was overwritten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One object: its name, its size in bytes as stored, Unix time of its making, small texts kept beside it."""
+
+    key: str
+    size: int
+    made: float
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Upload(Protocol):
+    """An object on its way in; it appears when its `with` block ends well and leaves nothing when it does not."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Take more of the body. May block: what is held in memory is bounded, whatever the object's size."""
+
+
+class Store(Protocol):
+    """One place. Safe to use from several threads at once."""
+
+    name: str
+    """`local` or `s3`; the label of metrics and of lists."""
+
+    def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        """Make an object. True: made; False: the identical one was there already.
+
+        Raises:
+            ConflictError: a different one is there.
+            StoreError: it cannot be known whether it was made; doing it again is safe.
+        """
+
+    def replace(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        """Make an object or put a new one in its place, atomically; for the few things that change."""
+
+    def upload(self, key: str, metadata: Mapping[str, str] | None = None) -> AbstractContextManager[Upload]:
+        """Stream an object of unknown size in; fails with ConflictError where the name is taken."""
+
+    def get(self, key: str) -> bytes:
+        """A whole object.
+
+        Raises:
+            MissingError: there is none.
+            StoreError: it could not be asked, or the answer was cut short.
+        """
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from ``start`` to before ``end`` in pieces of about 1 MiB; errors as `get`."""
+
+    def head(self, key: str) -> Stored | None:
+        """What is known of an object, or None where there is none."""
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """Every object whose name begins so, sorted by name (metadata left out), however many there are."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no error. Raises StoreError naming those that would not go."""
+
+    def sweep(self, older_than: float) -> int:
+        """Remove unfinished uploads under this store that began more than ``older_than`` seconds ago; their number."""
