@@ -23,6 +23,7 @@ from cluster.values import (
     no_space,
     one_of,
     pool_size,
+    size,
     size_or_auto,
     whole,
 )
@@ -46,11 +47,13 @@ def _setting(default: str, parse: Callable[[str], Any], text: str, room: str) ->
     return field(metadata={"default": default, "parse": parse, "help": text, "room": room})
 
 
-_CLUSTER, _PORTS, _POSTGRES, _POOL, _IMAGES, _TIME = (
+_CLUSTER, _PORTS, _POSTGRES, _POOL, _WATCH, _HEALTH, _IMAGES, _TIME = (
     "The cluster",
     "Where it listens",
     "PostgreSQL",
     "PgBouncer",
+    "Monitoring",
+    "Health",
     "Images",
     "Patience",
 )
@@ -129,6 +132,58 @@ class Settings:
     pool_size: int | None = _setting(
         AUTO, pool_size, "Server connections of each pool; auto: from max_connections.", _POOL
     )
+    monitoring: str = _setting(
+        "on",
+        one_of("on", "off"),
+        "Whether exporter, Prometheus, Alertmanager and, where its image can be had, Grafana run.",
+        _WATCH,
+    )
+    web_bind: str = _setting(
+        "127.0.0.1",
+        address,
+        "Address on which the web pages listen (health, Prometheus, Alertmanager, Grafana, exporter, cAdvisor).",
+        _WATCH,
+    )
+    exporter_port: int = _setting("9187", whole(1, 65535), "Host port of the exporter.", _WATCH)
+    prometheus_port: int = _setting("9090", whole(1, 65535), "Host port of Prometheus.", _WATCH)
+    alertmanager_port: int = _setting("9093", whole(1, 65535), "Host port of Alertmanager.", _WATCH)
+    grafana_port: int = _setting("3000", whole(1, 65535), "Host port of Grafana.", _WATCH)
+    cadvisor_port: int = _setting("8081", whole(1, 65535), "Host port of cAdvisor.", _WATCH)
+    grafana: str = _setting(
+        AUTO,
+        one_of(AUTO, "on", "off"),
+        "Whether Grafana runs; auto: where a registry gives its image, or the engine has it already.",
+        _WATCH,
+    )
+    cadvisor: str = _setting(
+        "off", one_of("on", "off"), "Whether cAdvisor runs beside our own container metrics.", _WATCH
+    )
+    scrape_interval: int = _setting("10", whole(2, 300), "Seconds between two looks of Prometheus.", _WATCH)
+    metrics_days: int = _setting("15", whole(1, 3650), "Days that Prometheus keeps metrics.", _WATCH)
+    metrics_size: int = _setting("5GB", size("64MB"), "Disk that Prometheus may use for metrics.", _WATCH)
+    health: str = _setting("on", one_of("on", "off"), "Whether the health service runs.", _HEALTH)
+    health_port: int = _setting("8080", whole(1, 65535), "Host port of the health service and its page.", _HEALTH)
+    health_auth: str = _setting(
+        "off",
+        one_of("on", "off"),
+        "Whether the health service asks for the secret in secrets/health_password, as bearer token or basic auth.",
+        _HEALTH,
+    )
+    health_tls: str = _setting(
+        "off",
+        one_of("on", "off"),
+        "Whether the health service speaks TLS, with a certificate of the project's CA.",
+        _HEALTH,
+    )
+    health_lag: int = _setting(
+        "64MB", size("1MB"), "A replica that is further behind than this is a reason to say degraded.", _HEALTH
+    )
+    health_silence: int = _setting(
+        "30", whole(20, 3600), "Seconds without a word from the primary after which a replica is degraded.", _HEALTH
+    )
+    health_wait: int = _setting(
+        "5", whole(1, 3600), "Seconds a client may wait for a connection before its pool is degraded.", _HEALTH
+    )
     images: str = _setting(
         AUTO,
         one_of(AUTO, "registry", "debian"),
@@ -206,7 +261,7 @@ def _parse(declared: Any, chosen: Mapping[str, tuple[str, str]]) -> Any:
 
 
 def _check_together(settings: Settings) -> None:
-    ports = {"PODS_PRIMARY_PORT": settings.primary_port, "PODS_PGBOUNCER_PORT": settings.pgbouncer_port}
+    ports = {variable_of(field): port for field, port in fixed_ports(settings).items()}
     if settings.replicas:
         ports["PODS_REPLICA_PORT"] = settings.replica_port
     for variable, port in ports.items():
@@ -256,6 +311,27 @@ def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
 def _did_you_mean(variable: str) -> str:
     close = difflib.get_close_matches(variable, VARIABLES, n=1)
     return f"did you mean {close[0]}?" if close else "see docs/reference/settings.md for those there are"
+
+
+def fixed_ports(settings: Settings) -> dict[str, int]:
+    """Host ports of all that is no replica and shall run, by setting."""
+    watching = ("exporter_port", "prometheus_port", "alertmanager_port")
+    wanted = [
+        ("primary_port", True),
+        ("pgbouncer_port", True),
+        *((name, settings.monitoring == "on") for name in watching),
+        ("grafana_port", settings.monitoring == "on" and settings.grafana != "off"),
+        ("cadvisor_port", settings.monitoring == "on" and settings.cadvisor == "on"),
+        ("health_port", settings.health == "on"),
+    ]
+    return {name: getattr(settings, name) for name, runs in wanted if runs}
+
+
+def services_env(settings: Settings) -> str:
+    """What a service in a container reads as its .env: every setting, but for those that only building needs."""
+    told = [f for f in fields(Settings) if f.metadata["room"] != _IMAGES]
+    lines = [f"{variable_of(f.name)}={shown(getattr(settings, f.name))}" for f in told]
+    return "\n".join(["# Made by PODS from .env for its services; changes here are lost.", *lines]) + "\n"
 
 
 def shown(value: Any) -> str:

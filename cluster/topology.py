@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, get_args
 
 from cluster.errors import MachineError, RefusedError
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED, check_node_name, next_replica_name, replica_ports
-from cluster.settings import PROJECT_NAME, Settings
+from cluster.settings import PROJECT_NAME, Settings, fixed_ports
 
 FORMAT = 1
 Role = Literal["primary", "replica"]
@@ -129,8 +129,9 @@ class Topology:
 
 
 def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
-    """Host port of every node and of ``pgbouncer``."""
-    reserved = {settings.primary_port, settings.pgbouncer_port}
+    """Host port of every node and of every other service that listens."""
+    fixed = {name.removesuffix("_port"): port for name, port in fixed_ports(settings).items()}
+    reserved = set(fixed.values())
     highest = max(node.ordinal for node in topology.nodes)
     ordered = list(islice(replica_ports(settings.replica_port, reserved), highest))
     if len(ordered) < highest:
@@ -139,7 +140,7 @@ def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
             "set PODS_REPLICA_PORT in .env to a lower port",
         )
     ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in topology.nodes}
-    return {**ports, "pgbouncer": settings.pgbouncer_port}
+    return ports | {service: port for service, port in fixed.items() if service != FIRST_PRIMARY}
 
 
 def dump(topology: Topology) -> str:

@@ -44,16 +44,28 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return check
 
 
+def size(low: str) -> Callable[[str], int]:
+    """A check for a size in bytes of at least ``low``."""
+
+    def check(text: str) -> int:
+        found = parse_size(text)
+        if found < parse_size(low):
+            raise ValueError(f"use at least {low}")
+        return found
+
+    return check
+
+
 def size_or_auto(low: str) -> Callable[[str], int | None]:
     """A check for a size in bytes of at least ``low``, or ``auto`` (None)."""
 
     def check(text: str) -> int | None:
         if text == AUTO:
             return None
-        size = parse_size(text)
-        if size < parse_size(low):
+        found = parse_size(text)
+        if found < parse_size(low):
             raise ValueError(f"use {AUTO} or at least {low}")
-        return size
+        return found
 
     return check
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.control import MAJOR, PGDATA, DataDirectory, read_data_directory
 from cluster.errors import MachineError, RefusedError
 from cluster.naming import NODE_NAME
-from cluster.settings import Settings
+from cluster.settings import Settings, variable_of
 from cluster.topology import Sizing, Topology, host_ports
 from cluster.units import human_size
 from compose.containers import Container
@@ -63,13 +63,14 @@ def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) ->
     return [
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
-        if service not in running and not _free(settings.bind, port)
+        if service not in running and not _free(_bind(settings, service, topology), port)
     ]
 
 
 def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> None:
     """Refuse to begin when a port is taken, saying by whom."""
-    _free(settings.bind, 0)  # the address must be this host's, also where every port is ours already
+    for setting in ("bind", "web_bind"):  # an address must be this host's, also where every port is ours already
+        _check_address(setting, getattr(settings, setting))
     for clash in port_clashes(settings, topology, ours):
         raise MachineError(
             f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}",
@@ -78,24 +79,33 @@ def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> 
 
 
 def _variable(service: str, topology: Topology) -> str:
-    if service == "pgbouncer":
-        return "PODS_PGBOUNCER_PORT"
+    if service not in topology.names:
+        return f"PODS_{service.upper()}_PORT"
     return "PODS_REPLICA_PORT" if topology.node(service).ordinal else "PODS_PRIMARY_PORT"
 
 
+def _bind(settings: Settings, service: str, topology: Topology) -> str:
+    return settings.bind if service in (*topology.names, "pgbouncer") else settings.web_bind
+
+
+def _check_address(setting: str, address: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            raise MachineError(
+                f"{variable_of(setting)}={address} is not an address of this host", "see `ip address` for those it has"
+            ) from None
+
+
 def _free(address: str, port: int) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except PermissionError:
             raise MachineError(f"port {port} needs root", "choose ports of 1024 and above in .env") from None
-        except OSError as error:
-            if error.errno == 99:  # EADDRNOTAVAIL
-                raise MachineError(
-                    f"PODS_BIND={address} is not an address of this host", "see `ip address` for those it has"
-                ) from None
+        except OSError:
             return False
     return True
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from cluster.control import MAJOR, PGDATA
+from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.naming import read_pool_of, slot_of
 from cluster.postgres import connect, fetch_one, host_endpoint
@@ -13,7 +14,6 @@ from compose.clone import Way, aside_path, check_room, healthiest_source, move_d
 from compose.console import Console, Step, ask
 from compose.lock import exclusive
 from compose.membership import Coming, Going
-from compose.render.postgres import synchronous_count
 from compose.stack import Stack, reopened
 from compose.steps import Task, perform
 from exporters.snapshot import Snapshot

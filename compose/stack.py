@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from cluster.desired import pools, synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access, host_endpoint
@@ -14,8 +15,6 @@ from compose import containers, engine, secrets
 from compose.containers import Container
 from compose.driver import Compose
 from compose.home import Home
-from compose.render.pgbouncer import pools
-from compose.render.postgres import synchronous_count
 from exporters.snapshot import Snapshot, read_snapshot
 from health.verdict import Verdict, judge
 

@@ -5,13 +5,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from cluster.desired import synchronous_count
 from cluster.errors import RefusedError
 from cluster.settings import load_settings
 from cluster.topology import write_atomically
 from compose.console import Console
 from compose.lock import exclusive
 from compose.publish import publish
-from compose.render.postgres import synchronous_count
 from compose.stack import Stack, reopened
 
 

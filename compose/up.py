@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cluster import control
+from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.settings import MOST_REPLICAS, Settings
 from cluster.topology import Topology, load, save
@@ -19,7 +20,7 @@ from compose.home import Home, service_user
 from compose.lock import exclusive
 from compose.preflight import DataState
 from compose.render import files
-from compose.render.postgres import USER_HBA, USER_PARAMETERS, synchronous_count
+from compose.render.postgres import USER_HBA, USER_PARAMETERS
 from compose.render.stack import Concrete
 from compose.scaling import scale_to
 from compose.stack import Stack

@@ -75,8 +75,13 @@ class Store(Protocol):
     def head(self, key: str) -> Stored | None:
         """What is known of an object, or None where there is none."""
 
-    def list(self, prefix: str = "") -> Iterator[Stored]:
-        """Every object whose name begins so, sorted by name (metadata left out), however many there are."""
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
+        """Every object whose name begins so, sorted by name (metadata left out), however many there are.
+
+        Args:
+            prefix: what the name begins with; need not end at a ``/``.
+            after: only names that sort after this one (which need not exist).
+        """
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; one that is not there is no error. Raises StoreError naming those that would not go."""

@@ -4,6 +4,7 @@ Order inside postgresql.conf: what is derived, then the user's own file (which m
 stands on (which nothing overrides).
 """
 
+from cluster.desired import synchronous_count
 from cluster.naming import slot_of
 from cluster.settings import Settings
 from cluster.sizing import RESERVED_CONNECTIONS, Derived
@@ -104,11 +105,6 @@ def _fixed(settings: Settings, topology: Topology, node: str) -> dict[str, str]:
         "synchronous_standby_names": f"'{synchronous_standby_names(settings, topology)}'",
         **replication,
     }
-
-
-def synchronous_count(settings: Settings) -> int:
-    """How many replicas a commit waits for."""
-    return 0 if settings.sync == "off" else int(settings.sync.split(":")[1])
 
 
 def synchronous_standby_names(settings: Settings, topology: Topology) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from cluster.desired import pools
 from cluster.lsn import Lsn
 from compose import present
 from compose.home import Home
-from compose.render.pgbouncer import pools
 from compose.stack import Stack
 from exporters.snapshot import Snapshot
 from tests.fix_settings import settings_of, topology_of

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from cluster.desired import pools
 from cluster.naming import node_of_read_pool
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import NodeState, Topology
-from compose.render.pgbouncer import pgbouncer_ini, pools
+from compose.render.pgbouncer import pgbouncer_ini
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
 

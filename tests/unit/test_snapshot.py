@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import exporters.snapshot
+from cluster.desired import pools
 from cluster.lsn import Lsn
 from cluster.postgres import Access
-from compose.render.pgbouncer import pools
 from exporters.collectors.nodes import NodeReading
 from exporters.collectors.pools import PoolsReading
 from exporters.snapshot import read_snapshot

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.desired import pools
 from cluster.lsn import Lsn
 from cluster.topology import STATES, NodeState, Topology
-from compose.render.pgbouncer import pools
 from exporters.collectors.pools import PoolsReading
 from exporters.snapshot import Snapshot
 from health.verdict import Thresholds, Verdict, judge

@@ -1,0 +1,255 @@
+"""The catalogue: what backups there are, which is what descriptions of backups (`backup.json`) are in the store.
+
+A description is written last and deleted first, so what is listed is whole. There is no database beside it.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
+from typing import Any, Literal, get_args
+
+from backup.layout import (
+    BACKUP_JSON,
+    Kind,
+    backup_key,
+    backups_prefix,
+    check_backup_name,
+    check_segment_size,
+    parse_backup_key,
+    segments_between,
+    system_prefix,
+)
+from backup.store import MissingError, Store
+from cluster.errors import RefusedError
+from cluster.lsn import Lsn
+
+FORMAT = 1
+Codec = Literal["zstd", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One object of a backup: its name below the backup, its bytes as stored and their SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """One finished backup.
+
+    ``parent`` names the backup that an incremental one builds on; ``node`` is where it was taken; LSNs are texts, times
+    Unix seconds; ``data_bytes`` is the sum of the sizes in its manifest, that is, unpacked; ``tablespaces`` are
+    (oid, location); ``checksums``: the cluster had data checksums.
+    """
+
+    name: str
+    kind: Kind
+    parent: str | None
+    system_identifier: str
+    server_version: str
+    node: str
+    timeline: int
+    start_lsn: str
+    stop_lsn: str
+    started: float
+    stopped: float
+    wal_segment_size: int
+    data_bytes: int
+    tablespaces: tuple[tuple[int, str], ...]
+    files: tuple[File, ...]
+    checksums: bool
+    codec: Codec = "zstd"
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes in the store."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The WAL segments without which it cannot become consistent."""
+        start, stop = Lsn.parse(self.start_lsn), Lsn.parse(self.stop_lsn)
+        return tuple(segments_between(self.timeline, start, stop, self.wal_segment_size))
+
+
+def dump(backup: Backup) -> str:
+    """The text of ``backup.json``."""
+    return json.dumps({"format": FORMAT, **asdict(backup)}, indent=2) + "\n"
+
+
+def parse(text: str) -> Backup:
+    """Read what ``dump`` wrote.
+
+    Raises:
+        ValueError: it is not that; says what is wrong.
+    """
+    raw = read_format(text, "a backup")
+    if missing := {field.name for field in fields(Backup)} ^ set(raw):
+        raise ValueError(f"a field is missing or unknown: {', '.join(sorted(missing))}")
+    try:
+        files = tuple(File(**file) for file in raw.pop("files"))
+        tablespaces = tuple((oid, location) for oid, location in raw.pop("tablespaces"))
+        backup = Backup(files=files, tablespaces=tablespaces, **raw)
+        _check(backup)
+    except TypeError as error:
+        raise ValueError(f"a field is not what it should be: {error}") from None
+    return backup
+
+
+def read_format(text: str, what: str) -> dict[str, Any]:
+    """The JSON object of ``text`` without its format number, which must be ours.
+
+    Raises:
+        ValueError: it is not.
+    """
+    raw = json.loads(text)
+    found = raw.pop("format", None) if isinstance(raw, dict) else None
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
+        raise ValueError(f"made by a newer PODS (format {found})" if newer else f"not {what} of format {FORMAT}")
+    return dict(raw)
+
+
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "system_identifier": str,
+    "server_version": str,
+    "node": str,
+    "timeline": int,
+    "started": (int, float),
+    "stopped": (int, float),
+    "wal_segment_size": int,
+    "data_bytes": int,
+    "checksums": bool,
+}
+
+
+def _check(backup: Backup) -> None:
+    """What JSON could hold and a backup cannot."""
+    for name, kind in _TYPES.items():
+        value = getattr(backup, name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"{name} is {value!r}")
+    check_backup_name(backup.name)
+    check_segment_size(backup.wal_segment_size)
+    system_prefix(backup.system_identifier)
+    if backup.kind not in get_args(Kind) or backup.codec not in get_args(Codec):
+        raise ValueError(f"of no known kind or codec: {backup.kind!r}, {backup.codec!r}")
+    if (backup.parent is None) != (backup.kind == "full"):
+        raise ValueError(f"{backup.kind} with parent {backup.parent!r}")
+    if backup.parent is not None:
+        check_backup_name(backup.parent)
+    if not Lsn.parse(backup.start_lsn) < Lsn.parse(backup.stop_lsn) or backup.timeline < 1:
+        raise ValueError(f"WAL from {backup.start_lsn} to {backup.stop_lsn} of timeline {backup.timeline}")
+    if not all(type(oid) is int and isinstance(location, str) for oid, location in backup.tablespaces):
+        raise ValueError("a tablespace is not a number and a location")
+    for file in backup.files:
+        _check_file(backup, file)
+
+
+def _check_file(backup: Backup, file: File) -> None:
+    backup_key(backup.system_identifier, backup.name, file.name)
+    if type(file.size) is not int or file.size < 0 or not isinstance(file.sha256, str) or len(file.sha256) != 64:
+        raise ValueError(f"{file.name} has size {file.size!r} and SHA-256 {file.sha256!r}")
+
+
+def systems(store: Store) -> tuple[str, ...]:
+    """System identifiers of the clusters that have something in the store, without reading all of its list."""
+    found: list[str] = []
+    after = ""
+    while stored := next(store.list(after=after), None):
+        system = stored.key.split("/")[0]
+        found.append(system)
+        after = f"{system}0"  # the character after "/": past all that is below it
+    return tuple(name for name in found if name.isdigit())
+
+
+def _refuse(key: str, why: str) -> None:
+    raise RefusedError(
+        f"{key} in the store cannot be read: {why}",
+        "it may be damaged or of a newer PODS; move it away if you are sure that the backup is worthless",
+    )
+
+
+def read_catalog(store: Store, system: str, on_damaged: Callable[[str, str], None] = _refuse) -> tuple[Backup, ...]:
+    """Every finished backup of one cluster, ordered by start.
+
+    Args:
+        store: where to look.
+        system: system identifier of the cluster.
+        on_damaged: told (key, why) of a description that cannot be read; when it returns, the backup is left out. By
+            default it raises, since whoever deletes must know all; who lists or restores can go on without.
+
+    Raises:
+        RefusedError: a description cannot be read.
+        StoreError: the store cannot.
+    """
+    found: list[Backup] = []
+    for key in _descriptions(store, system):
+        try:
+            found.append(_read(store, key))
+        except MissingError:
+            continue  # deleted since it was listed
+        except ValueError as error:
+            on_damaged(key, str(error))
+    return tuple(sorted(found, key=attrgetter("started", "name")))
+
+
+def _read(store: Store, key: str) -> Backup:
+    backup = parse(store.get(key).decode())
+    if key != backup_key(backup.system_identifier, backup.name):
+        raise ValueError(f"it describes {backup.name} of {backup.system_identifier}")
+    return backup
+
+
+def _descriptions(store: Store, system: str) -> list[str]:
+    keys = (stored.key for stored in store.list(backups_prefix(system)))
+    return [key for key in keys if (parsed := parse_backup_key(key)) and parsed[1] == BACKUP_JSON]
+
+
+def write(store: Store, backup: Backup) -> bool:
+    """Put the description in the store, which makes the backup one: everything else of it must be there before.
+
+    Raises:
+        ConflictError: there is another of that name.
+    """
+    _check(backup)
+    return store.create(backup_key(backup.system_identifier, backup.name), dump(backup).encode())
+
+
+def find(backups: Iterable[Backup], name: str) -> Backup:
+    """The backup of that name, or the newest for ``latest``.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    ordered = sorted(backups, key=attrgetter("started", "name"))
+    chosen = ordered[-1:] if name == "latest" else [backup for backup in ordered if backup.name == name]
+    if not chosen:
+        raise RefusedError(f"there is no backup {name!r}", "inv backup.list shows those there are")
+    return chosen[0]
+
+
+def chain(backups: Iterable[Backup], name: str) -> tuple[Backup, ...]:
+    """The full backup that ``name`` rests on, then every incremental one up to it.
+
+    Raises:
+        RefusedError: there is no such backup, or a parent is not there.
+    """
+    known = {backup.name: backup for backup in backups}
+    links = [find(known.values(), name)]
+    while (parent := links[-1].parent) is not None:
+        if parent not in known or known[parent] in links:
+            raise RefusedError(f"backup {links[-1].name} builds on {parent}, which is not there", "choose another")
+        links.append(known[parent])
+    return tuple(reversed(links))
+
+
+def dependants(backups: Iterable[Backup], name: str) -> tuple[Backup, ...]:
+    """The backups that cannot be restored without ``name``, each before the one it builds on."""
+    known = tuple(backups)
+    children = [backup for backup in known if backup.parent == name]
+    return tuple(each for child in children for each in (*dependants(known, child.name), child))

@@ -1,0 +1,24 @@
+"""What settings and topology together ask for, beyond the nodes themselves: pools, synchronous replicas."""
+
+from cluster.naming import read_pool_of, shared_read_pool, write_pools
+from cluster.settings import Settings
+from cluster.topology import Topology
+
+
+def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
+    """Every pool and the nodes it leads to. With no replica to read from, reads go to the primary.
+
+    A replica that catches up or is on its way out has its own pool and no part in the shared one.
+    """
+    shared = topology.in_state("member")
+    own = topology.in_state("member", "catching_up", "leaving")
+    return {
+        **dict.fromkeys(write_pools(settings.database), (topology.primary,)),
+        shared_read_pool(settings.database): shared or (topology.primary,),
+        **{read_pool_of(name, settings.database): (name,) for name in own},
+    }
+
+
+def synchronous_count(settings: Settings) -> int:
+    """How many replicas a commit waits for."""
+    return 0 if settings.sync == "off" else int(settings.sync.split(":")[1])
