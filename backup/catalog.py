@@ -4,6 +4,7 @@ A description is written last and deleted first, so what is listed is whole. The
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
@@ -114,6 +115,8 @@ def read_format(text: str, what: str) -> dict[str, Any]:
     return dict(raw)
 
 
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_WORDS: frozenset[str] = frozenset((*get_args(Kind), *get_args(Codec)))
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "system_identifier": str,
     "server_version": str,
@@ -136,7 +139,7 @@ def _check(backup: Backup) -> None:
     check_backup_name(backup.name)
     check_segment_size(backup.wal_segment_size)
     system_prefix(backup.system_identifier)
-    if backup.kind not in get_args(Kind) or backup.codec not in get_args(Codec):
+    if not {backup.kind, backup.codec} <= _WORDS:
         raise ValueError(f"of no known kind or codec: {backup.kind!r}, {backup.codec!r}")
     if (backup.parent is None) != (backup.kind == "full"):
         raise ValueError(f"{backup.kind} with parent {backup.parent!r}")
@@ -152,7 +155,7 @@ def _check(backup: Backup) -> None:
 
 def _check_file(backup: Backup, file: File) -> None:
     backup_key(backup.system_identifier, backup.name, file.name)
-    if type(file.size) is not int or file.size < 0 or not isinstance(file.sha256, str) or len(file.sha256) != 64:
+    if type(file.size) is not int or file.size < 0 or not _SHA256.match(file.sha256):
         raise ValueError(f"{file.name} has size {file.size!r} and SHA-256 {file.sha256!r}")
 
 

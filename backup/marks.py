@@ -1,4 +1,4 @@
-"""Marks on backups: a hold keeps one from retention and deletion; a verification says when its bytes were last right."""
+"""Marks on backups: a hold keeps one from retention and deletion, a verification tells whether its bytes are right."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping

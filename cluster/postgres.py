@@ -24,7 +24,8 @@ class Access:
     """How to reach one server as one role.
 
     ``ca`` is the certificate its own is checked with. Timeouts in seconds; ``statement_timeout`` 0 asks for none, which
-    is what PgBouncer wants: it takes no options at login.
+    is what PgBouncer wants: it takes no options at login. ``patience`` bounds the whole conversation from this side,
+    whatever the server's state (a paused one runs no timeouts); None: no bound.
     """
 
     host: str
@@ -36,6 +37,7 @@ class Access:
     application: str = "pods"
     connect_timeout: int = 5
     statement_timeout: float = 30.0
+    patience: float | None = None
 
     def __repr__(self) -> str:
         return f"Access({self.user}@{self.host}:{self.port}/{self.database})"
@@ -60,14 +62,17 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         console: the server is PgBouncer's console, which knows only the simple query protocol.
 
     Raises:
-        MachineError: no connection; says to what and why.
+        MachineError: no connection, or no answer within the access's patience; says to what and why.
     """
     import psycopg
     from psycopg.rows import dict_row
 
+    from cluster.patience import Patient
+
+    began = time.monotonic()
     limit = int(access.statement_timeout * 1000)
     try:
-        connection = psycopg.connect(
+        connection = Patient.connect(
             host=access.host,
             port=access.port,
             user=access.user,
@@ -88,6 +93,9 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         reason = one_line(error)
         told = f"{access.host}:{access.port} does not let {access.user} in: {reason}"
         raise MachineError(told, _hint(reason)) from None
+    if access.patience is not None:
+        told = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
+        connection.give_up(began + access.patience, told)
     with connection:
         yield connection
 

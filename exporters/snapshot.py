@@ -1,18 +1,18 @@
 """The whole cluster at one moment: the one truth behind `inv status`, the health verdict and the metrics."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from cluster.lsn import bytes_behind
 from cluster.postgres import Access
 from exporters.collectors.nodes import NodeReading, Slot, Standby, read_node
 from exporters.collectors.pools import PoolsReading, read_pooler
+from exporters.rounds import Rounds
 
-Result = TypeVar("Result")
+PATIENCE = 3.0
+"""A reading may go on for this many deadlines: who hangs is begun again, and waited for, only now and then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +60,18 @@ class Snapshot:
         return 0.0 if standby.lag_bytes == 0 else standby.replay_lag or 0.0
 
 
-def read_snapshot(nodes: Mapping[str, Access], pooler: Access, *, deadline: float) -> Snapshot:
-    """Read every node and PgBouncer at once; one that does not answer within ``deadline`` seconds costs no other."""
+def read_snapshot(
+    nodes: Mapping[str, Access], pooler: Access, *, deadline: float, rounds: Rounds | None = None
+) -> Snapshot:
+    """Read every node and PgBouncer at once; one that does not answer within ``deadline`` seconds costs no other.
+
+    Who reads again and again passes the same ``rounds`` each time: then no server is ever read twice at once.
+    """
     work: dict[str, Callable[[], NodeReading | PoolsReading]] = {
-        **{f"node {name}": partial(read_node, name, access) for name, access in nodes.items()},
-        "pooler": partial(read_pooler, pooler),
+        **{f"node {name}": partial(read_node, name, _patient(access, deadline)) for name, access in nodes.items()},
+        "pooler": partial(read_pooler, _patient(pooler, deadline)),
     }
-    done = _together(work, deadline)
+    done = (rounds or Rounds()).run(work, deadline)
     late = f"no answer within {deadline:.0f} s"
     readings: dict[str, NodeReading] = {}
     for name in nodes:
@@ -78,17 +83,5 @@ def read_snapshot(nodes: Mapping[str, Access], pooler: Access, *, deadline: floa
     )
 
 
-def _together(work: Mapping[str, Callable[[], Result]], deadline: float) -> dict[str, Result]:
-    """Run each function in a thread of its own; return what came back in time. Late threads end by themselves."""
-    results: dict[str, Result] = {}
-
-    def call(key: str, function: Callable[[], Result]) -> None:
-        results[key] = function()
-
-    threads = [threading.Thread(target=call, args=item, daemon=True) for item in work.items()]
-    until = time.monotonic() + deadline
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, until - time.monotonic()))
-    return dict(results)
+def _patient(access: Access, deadline: float) -> Access:
+    return replace(access, patience=PATIENCE * deadline)

@@ -24,6 +24,10 @@ class ConflictError(RefusedError):
     """Another object has that name and a different content; nothing was overwritten."""
 
 
+class DamagedError(StoreError):
+    """The object is there and is not what was stored: cut short, changed, or not readable with the keys at hand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """One object: its name, its size in bytes as stored, Unix time of its making, small texts kept beside it."""
@@ -50,6 +54,8 @@ class Store(Protocol):
     def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """Make an object. True: made; False: the identical one was there already.
 
+        The store adds `sha256` of the body to the metadata by itself, and checks it in `get`.
+
         Raises:
             ConflictError: a different one is there.
             StoreError: it cannot be known whether it was made; doing it again is safe.
@@ -65,12 +71,16 @@ class Store(Protocol):
         """A whole object.
 
         Raises:
-            MissingError: there is none.
+            MissingError: there is none; the store is sure of it.
+            DamagedError: its bytes are not those of its `sha256`.
             StoreError: it could not be asked, or the answer was cut short.
         """
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from ``start`` to before ``end`` in pieces of about 1 MiB; errors as `get`."""
+        """The bytes from ``start`` to before ``end`` in pieces of about 1 MiB; errors as `get`, while iterating.
+
+        A range that ends after the object does is a StoreError.
+        """
 
     def head(self, key: str) -> Stored | None:
         """What is known of an object, or None where there is none."""
@@ -88,3 +98,14 @@ class Store(Protocol):
 
     def sweep(self, older_than: float) -> int:
         """Remove unfinished uploads under this store that began more than ``older_than`` seconds ago; their number."""
+
+
+class Place(Store, Protocol):
+    """A store that can be asked, at the start, whether it will do."""
+
+    def probe(self) -> tuple[str, ...]:
+        """Try it out; what the user should know about it, one line each.
+
+        Raises:
+            StoreError: it cannot be used; says why.
+        """

@@ -1,0 +1,229 @@
+"""Taking a base backup: from the choice of a node to the description that makes it one."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from backup import catalog
+from backup.base import leftovers, stream
+from backup.base.attempt import Begun, attempts, begin_one
+from backup.base.kind import decide
+from backup.base.meter import Meter
+from backup.base.node import Node, choose, read_nodes
+from backup.base.spread import Spread
+from backup.base.turn import Turn, take_turn
+from backup.catalog import Backup, Codec
+from backup.layout import MANIFEST, Kind, backup_name
+from backup.manifest import parse
+from backup.store import Store
+from cluster.errors import MachineError, PodsError
+from cluster.lsn import Lsn
+from cluster.postgres import Access, wait_until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to take it.
+
+    ``level`` and ``workers`` are the server's zstd; ``rate`` limits it in kB/s (0: no limit); ``longest``: how many
+    incremental backups may stand on one full one; ``wal_timeout``: seconds its WAL may take to be archived.
+    """
+
+    kind: Kind = "full"
+    codec: Codec = "zstd"
+    level: int = 3
+    workers: int = 2
+    rate: int = 0
+    longest: int = 6
+    wal_timeout: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What is around: nodes and who leads them, stores, a directory of our own, the archive's state.
+
+    ``wal_archived(timeline, start, stop)``: whether that WAL is in the archive; ``switch_wal`` makes the primary begin
+    a new segment, so that the one a replica's backup ended in gets there; ``progress`` is told a line at a time.
+    """
+
+    nodes: Mapping[str, Access]
+    primary: Callable[[], str]
+    stores: Sequence[Store]
+    spool: Path
+    wal_archived: Callable[[int, Lsn, Lsn], bool]
+    switch_wal: Callable[[], None]
+    progress: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A finished backup: where it is, which stores failed and why, why it is of its kind, how many seconds it took."""
+
+    backup: Backup
+    stores: tuple[str, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+    why: str = ""
+    seconds: float = 0.0
+
+
+def take(site: Site, options: Options) -> Taken:
+    """Take a backup into every store; one that fails is given up, and named in the result.
+
+    Raises:
+        RefusedError: another backup is running, or no node can give one.
+        MachineError: the primary, or every store, does not answer; the connection broke; a file of the cluster is bad.
+        TimedOutError: its WAL did not get into the archive in time; then it is not listed either.
+    """
+    began = time.monotonic()
+    with take_turn(site.spool) as turn:
+        source, first = choose(read_nodes(site.nodes, site.progress), site.primary())
+        catalogs, failures = _catalogs(site, first.system_identifier)
+        stores = tuple(store for store in site.stores if store.name in catalogs)
+        leftovers.clear(stores, first.system_identifier, turn.left, site.progress)
+        basis = decide(options.kind, [catalogs[store.name] for store in stores], source, options.longest)
+        with begin_one(attempts(basis, source, first), site.nodes, stores, _request(options), site.progress) as begun:
+            backup, spread = _stream(site, options, turn, stores, begun)
+        turn.note("")
+    return Taken(
+        backup=backup,
+        stores=tuple(store.name for store in spread.stores),
+        failures={name: error.message for name, error in (failures | spread.failures).items()},
+        why=begun.why,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _catalogs(site: Site, system: str) -> tuple[dict[str, tuple[Backup, ...]], dict[str, PodsError]]:
+    """What each store holds; one that cannot say is given up at once."""
+    found: dict[str, tuple[Backup, ...]] = {}
+    failures: dict[str, PodsError] = {}
+    for store in site.stores:
+        try:
+            found[store.name] = catalog.read_catalog(store, system, on_damaged=lambda *_: None)
+        except PodsError as error:
+            failures[store.name] = error
+    if not found:
+        told = "; ".join(f"{name}: {error.message}" for name, error in failures.items()) or "none is set up"
+        raise MachineError(f"no store answers: {told}", "see the stores, then try again")
+    return found, failures
+
+
+def _request(options: Options) -> stream.Request:
+    return stream.Request(
+        label="pods", codec=options.codec, level=options.level, workers=options.workers, rate=options.rate
+    )
+
+
+def _stream(site: Site, options: Options, turn: Turn, stores: Sequence[Store], begun: Begun) -> tuple[Backup, Spread]:
+    """Everything between the first byte and the description."""
+    started = time.time()
+    name = backup_name(started, begun.kind, secrets.token_hex(3))
+    turn.note(name)
+    spread = Spread(stores, begun.node.system_identifier, name)
+    with _clean(spread, name, begun.node.system_identifier):
+        landing = _Landing(spread, begun, site.progress)
+        stop = stream.receive(begun.connection, landing)
+        backup = _described(begun, options, spread, name, (started, time.time()), landing.finish(), stop)
+        _await_wal(site, options, begun.node, backup)
+        spread.each(lambda store: catalog.write(store, backup))
+    return backup, spread
+
+
+@contextmanager
+def _clean(spread: Spread, name: str, system: str) -> Iterator[None]:
+    """Whatever goes wrong, nothing half done stays; where a store does not even delete, the next run tries again."""
+    try:
+        yield
+    except BaseException as error:
+        spread.abandon(error)
+        for store in spread.stores:
+            try:
+                leftovers.remove(store, system, name)
+            except PodsError:
+                continue
+        raise
+
+
+@dataclass(slots=True)
+class _Landing:
+    """Where the stream arrives: archives into the stores, the manifest into memory."""
+
+    spread: Spread
+    begun: Begun
+    told: Callable[[str], None]
+    _meter: Meter = field(init=False)
+    _manifest: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._meter = Meter(f"Reading {self.begun.node.name}", self.begun.opening.size, self.told)
+
+    def begin(self, archive: str) -> None:
+        self.spread.begin(archive)
+
+    def write(self, data: bytes) -> None:
+        self.spread.write(data)
+
+    def write_manifest(self, data: bytes) -> None:
+        self._manifest.append(data)
+
+    def progress(self, done: int) -> None:
+        self._meter.at(done)
+
+    def finish(self) -> int:
+        """Store the manifest last of all files; bytes of the backup unpacked."""
+        body = b"".join(self._manifest)
+        manifest = parse(body)
+        self.spread.put(MANIFEST, body)
+        return manifest.size
+
+
+def _described(
+    begun: Begun, options: Options, spread: Spread, name: str, times: tuple[float, float], size: int, stop: Lsn
+) -> Backup:
+    opening, node = begun.opening, begun.node
+    expected = {*stream.archive_names(opening.tablespaces, options.codec), MANIFEST}
+    if {file.name for file in spread.files} != expected:
+        raise MachineError(f"{node.name} sent other archives than it announced", "try again; see its log")
+    return Backup(
+        name=name,
+        kind=begun.kind,
+        parent=begun.parent.name if begun.parent else None,
+        system_identifier=node.system_identifier,
+        server_version=node.version,
+        node=node.name,
+        timeline=opening.timeline,
+        start_lsn=str(opening.start),
+        stop_lsn=str(stop),
+        started=times[0],
+        stopped=times[1],
+        wal_segment_size=node.wal_segment_size,
+        data_bytes=size,
+        tablespaces=opening.tablespaces,
+        files=tuple(spread.files),
+        checksums=node.checksums,
+        codec=options.codec,
+    )
+
+
+def _await_wal(site: Site, options: Options, node: Node, backup: Backup) -> None:
+    """A backup without its WAL is none. A primary switched segments by itself at the end; a replica cannot."""
+    start, stop = Lsn.parse(backup.start_lsn), Lsn.parse(backup.stop_lsn)
+
+    def missing() -> str:
+        return "" if site.wal_archived(backup.timeline, start, stop) else f"WAL {start} to {stop} is not all archived"
+
+    if missing() and node.in_recovery:
+        _switch(site)
+    site.progress(f"Waiting for WAL up to {stop} in the archive")
+    hint = "see whether the archive keeps up, then take it again"
+    wait_until(missing, timeout=options.wal_timeout, what=f"backup {backup.name} did not count", hint=hint)
+
+
+def _switch(site: Site) -> None:
+    try:
+        site.switch_wal()
+    except PodsError as error:
+        site.progress(f"the primary did not switch segments: {error.message}")

@@ -1,0 +1,75 @@
+"""Folders of a local store: made and removed as they are needed, durably; walked in the order of names."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def sync_folder(folder: Path) -> None:
+    """Make durable what was put into or taken out of ``folder``, which may be gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(root: Path, folder: Path) -> None:
+    """Make ``folder`` and those above it up to ``root``, which must exist, durably."""
+    missing = [each for each in (folder, *folder.parents) if each.is_relative_to(root) and not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(each.parent)
+
+
+def remove_empty(root: Path, folder: Path) -> None:
+    """Remove ``folder`` and those above it as long as they are empty; ``root`` stays."""
+    while folder != root and folder.is_relative_to(root):
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+                return
+            raise
+        folder = folder.parent
+
+
+def walk(root: Path, prefix: str, after: str, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """(key, status) of every file whose key begins with ``prefix`` and sorts after ``after``, in the order of keys.
+
+    A folder sorts as its name with a ``/``, so that this is the order of whole keys, not of their parts. Hidden entries
+    and links are not objects.
+    """
+    for name, entry in sorted(_entries(root / below, top=not below)):
+        key = below + name
+        if entry.is_dir(follow_symlinks=False):
+            if _may_hold(key, prefix, after):
+                yield from walk(root, prefix, after, key)
+        elif key.startswith(prefix) and key > after and entry.is_file(follow_symlinks=False):
+            try:
+                yield key, entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # deleted since the folder was read
+
+
+def _entries(folder: Path, *, top: bool) -> list[tuple[str, "os.DirEntry[str]"]]:
+    try:
+        with os.scandir(folder) as entries:
+            named = [(e.name + ("/" if e.is_dir(follow_symlinks=False) else ""), e) for e in entries]
+    except FileNotFoundError:
+        if top:
+            raise
+        return []
+    return [(name, entry) for name, entry in named if not name.startswith(".")]
+
+
+def _may_hold(folder: str, prefix: str, after: str) -> bool:
+    """Whether below ``folder`` (with its ``/``) there may be a key that is asked for."""
+    begins = folder.startswith(prefix) or prefix.startswith(folder)
+    return begins and (after < folder or after.startswith(folder))

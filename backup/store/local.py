@@ -1,0 +1,273 @@
+"""A store in a directory: objects are plain files, so that PostgreSQL's own tools can restore from a copy of it.
+
+Metadata is in the extended attribute ``user.pods`` of each file: one inode, so it comes and goes with the object and
+nothing stands beside it. Where a file system or a copy has none, `head` shows none and everything else works.
+Unfinished objects are in ``.incoming``, out of the tree that is listed.
+"""
+
+import errno
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
+from backup.store.folders import make_folders, remove_empty, sync_folder, walk
+from backup.store.keys import SHA256, check_key, sha256
+
+INCOMING = ".incoming"
+_ATTRIBUTE = "user.pods"
+_MOST_METADATA = 1024
+"""ext4 keeps the attributes of a file in one block of 4 KiB."""
+PIECE = 1 << 20
+_WRITE_BACK = 64 << 20
+"""Bytes after which what was written is pushed out of the page cache, which would look like our memory."""
+
+
+class LocalUpload:
+    """A file in ``.incoming`` that is being written."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / INCOMING / secrets.token_hex(16)
+        self._file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=PIECE)  # noqa: SIM115
+        self._size = self._pushed = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append ``data``."""
+        with told(self.path.name):
+            self._file.write(data)
+            self._size += len(data)
+            if self._size - self._pushed >= _WRITE_BACK:
+                self._push()
+
+    def _push(self) -> None:
+        """DONTNEED starts the writing of dirty pages and drops clean ones, those of the round before."""
+        start = max(0, self._pushed - _WRITE_BACK)
+        os.posix_fadvise(self._file.fileno(), start, self._size - start, os.POSIX_FADV_DONTNEED)
+        self._pushed = self._size
+
+    def finish(self, metadata: Mapping[str, str]) -> None:
+        """Everything on disk, under the temporary name."""
+        self._file.flush()
+        _set_metadata(self._file.fileno(), metadata)
+        os.fsync(self._file.fileno())
+        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        self._file.close()
+
+    def discard(self) -> None:
+        """Remove the temporary name, whether or not the object has its own by now."""
+        with suppress(OSError):
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class LocalStore:
+    """Objects in a directory that exists already, so that a disk that is not mounted is noticed."""
+
+    def __init__(self, root: Path, name: str = "local") -> None:
+        self.root = root
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"LocalStore({self.root})"
+
+    def probe(self) -> tuple[str, ...]:
+        """Make and remove an object; says when the file system keeps no metadata."""
+        key = f"probe-{secrets.token_hex(8)}"
+        self.create(key, b"probe")
+        try:
+            found = self.head(key)
+        finally:
+            self.delete([key])
+        if found and not found.metadata:
+            return (f"{self.root}: the file system has no extended attributes, so objects have no metadata",)
+        return ()
+
+    def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        """See `Store.create`. An existing object is compared byte by byte."""
+        try:
+            with self.upload(key, {**(metadata or {}), SHA256: sha256(body)}) as upload:
+                upload.write(body)
+        except ConflictError:
+            if self._read_whole(key) != body:
+                raise
+            return False
+        return True
+
+    def replace(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        """See `Store.replace`."""
+        with self._incoming(key) as upload:
+            upload.write(body)
+            upload.finish({**(metadata or {}), SHA256: sha256(body)})
+            self._place(upload.path, key, os.replace)
+
+    @contextmanager
+    def upload(self, key: str, metadata: Mapping[str, str] | None = None) -> Iterator[LocalUpload]:
+        """See `Store.upload`."""
+        if self._path(key).exists():
+            raise _conflict(key)
+        with self._incoming(key) as upload:
+            yield upload
+            upload.finish(metadata or {})
+            self._place(upload.path, key, os.link)
+
+    @contextmanager
+    def _incoming(self, key: str) -> Iterator[LocalUpload]:
+        with told(key, self.root):
+            self._path(key)
+            incoming = self.root / INCOMING
+            incoming.mkdir(mode=0o700, exist_ok=True)
+            upload = LocalUpload(self.root)
+            try:
+                yield upload
+            finally:
+                upload.discard()
+
+    def _place(self, temporary: Path, key: str, move: Callable[[Path, Path], None]) -> None:
+        """Give the file its name; its folder may be removed meanwhile by whoever deletes its last object."""
+        path = self._path(key)
+        for attempt in range(10):
+            make_folders(self.root, path.parent)
+            try:
+                move(temporary, path)
+            except FileNotFoundError:
+                if attempt == 9:
+                    raise
+            except FileExistsError:
+                raise _conflict(key) from None
+            else:
+                break
+        sync_folder(path.parent)
+
+    def get(self, key: str) -> bytes:
+        """See `Store.get`."""
+        body = self._read_whole(key)
+        expected = _get_metadata(self._path(key)).get(SHA256)
+        if expected and sha256(body) != expected:
+            raise DamagedError(f"{key} in {self.root} is damaged: its SHA-256 is not the one it was stored with")
+        return body
+
+    def _read_whole(self, key: str) -> bytes:
+        return b"".join(self.read(key))
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """See `Store.read`."""
+        with told(key, self.root), self._path(key).open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            stop = size if end is None else end
+            if stop > size or start > stop:
+                raise StoreError(f"{key} in {self.root} has {size} bytes, not those from {start} to {stop}")
+            for position in range(start, stop, PIECE):
+                yield _read_piece(file.fileno(), position, min(PIECE, stop - position), key)
+
+    def head(self, key: str) -> Stored | None:
+        """See `Store.head`."""
+        path = self._path(key)
+        try:
+            with told(key, self.root):
+                found = path.stat()
+                return Stored(key=key, size=found.st_size, made=found.st_mtime, metadata=_get_metadata(path))
+        except MissingError:
+            return None
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
+        """See `Store.list`."""
+        with told(prefix, self.root):
+            for key, found in walk(self.root, prefix, after):
+                yield Stored(key=key, size=found.st_size, made=found.st_mtime)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See `Store.delete`. Durable when it returns: a description never comes back without its data."""
+        paths = [self._path(key) for key in keys]
+        folders = sorted({path.parent for path in paths}, reverse=True)
+        with told(", ".join(path.name for path in paths[:3]), self.root):
+            self._check_root()
+            for path in paths:
+                path.unlink(missing_ok=True)
+            for folder in folders:
+                sync_folder(folder)
+                remove_empty(self.root, folder)
+
+    def sweep(self, older_than: float) -> int:
+        """See `Store.sweep`; the age is that of the last write."""
+        old = time.time() - older_than
+        with told(INCOMING, self.root):
+            self._check_root()
+            left = [path for path in (self.root / INCOMING).glob("*") if path.stat().st_mtime < old]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return len(left)
+
+    def _check_root(self) -> None:
+        if not self.root.is_dir():
+            raise StoreError(f"the backup directory {self.root} does not exist", "mount it, or make it, then try again")
+
+    def _path(self, key: str) -> Path:
+        return self.root / check_key(key)
+
+
+@contextmanager
+def told(what: str, root: Path | None = None) -> Iterator[None]:
+    """Say a failure of the file system as one of the store."""
+    where = f" in {root}" if root else ""
+    try:
+        yield
+    except FileNotFoundError:
+        if root is not None and not root.is_dir():
+            raise StoreError(f"the backup directory {root} does not exist", "mount it, or make it") from None
+        raise MissingError(f"there is no {what}{where}") from None
+    except (IsADirectoryError, NotADirectoryError):
+        raise MissingError(f"there is no {what}{where}") from None
+    except OSError as error:
+        raise StoreError(f"{what}{where}: {error.strerror or error}", _HINTS.get(error.errno or 0, "")) from None
+
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: free some space, or shorten retention; nothing was left behind",
+    errno.EDQUOT: "the quota is used up: free some space, or shorten retention; nothing was left behind",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the directory must belong to the user that the backup service runs as",
+    errno.EPERM: "the file system must know hard links",
+    errno.EOPNOTSUPP: "the file system must know hard links",
+}
+
+
+def _conflict(key: str) -> ConflictError:
+    return ConflictError(f"{key} is there already with another content", "nothing was overwritten")
+
+
+def _read_piece(fd: int, position: int, size: int, key: str) -> bytes:
+    """Exactly ``size`` bytes."""
+    pieces: list[bytes] = []
+    while size:
+        piece = os.pread(fd, size, position)
+        if not piece:
+            raise StoreError(f"{key} was cut short while it was read")
+        pieces.append(piece)
+        position, size = position + len(piece), size - len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _set_metadata(fd: int, metadata: Mapping[str, str]) -> None:
+    text = json.dumps(dict(metadata)).encode()
+    if len(text) > _MOST_METADATA:
+        raise ValueError(f"metadata of {len(text)} bytes; at most {_MOST_METADATA}")
+    try:
+        os.setxattr(fd, _ATTRIBUTE, text)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+
+
+def _get_metadata(path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(os.getxattr(path, _ATTRIBUTE)))
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+            return {}
+        raise
+    except ValueError:
+        return {}

@@ -1,0 +1,20 @@
+-- Who streams from this node. The lags PostgreSQL gives in time are NULL when nothing moved for a while: then 0, if
+-- there is nothing left to do. Programs that only copy WAL never replay and have no replay lag.
+SELECT r.application_name, r.application_name AS standby, r.state, coalesce(s.slot_name, '') AS slot_name, r.sync_state,
+       here.lsn - r.sent_lsn AS sent_lag_bytes,
+       here.lsn - r.write_lsn AS write_lag_bytes,
+       here.lsn - r.flush_lsn AS flush_lag_bytes,
+       here.lsn - r.replay_lsn AS replay_lag_bytes,
+       here.lsn - r.replay_lsn AS pg_wal_lsn_diff,
+       here.lsn - '0/0'::pg_lsn AS pg_current_wal_lsn_bytes,
+       extract(epoch FROM coalesce(r.write_lag, CASE WHEN here.lsn = r.write_lsn THEN interval '0' END))::float8
+           AS write_lag_seconds,
+       extract(epoch FROM coalesce(r.flush_lag, CASE WHEN here.lsn = r.flush_lsn THEN interval '0' END))::float8
+           AS flush_lag_seconds,
+       extract(epoch FROM CASE WHEN r.replay_lsn IS NULL THEN NULL
+           ELSE coalesce(r.replay_lag, CASE WHEN here.lsn = r.replay_lsn THEN interval '0' END) END)::float8
+           AS replay_lag_seconds
+FROM pg_stat_replication r
+LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
+CROSS JOIN LATERAL (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) here(lsn)
+WHERE r.state <> 'backup'

@@ -1,0 +1,42 @@
+"""What the gate tells of containers and disks, over its Unix socket."""
+
+import json
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from exporters.family import Row
+
+SOCKET = Path("/run/gate/gate.sock")
+_MOST = 8 << 20
+"""Bytes of a document; a hundred containers need a tenth of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReading:
+    """Rows by source, or why there are none."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    error: str = ""
+
+
+def read_gate(path: Path = SOCKET, *, deadline: float = 3.0) -> GateReading:
+    """Ask the gate, for at most ``deadline`` seconds; one that does not answer is a reading too."""
+    try:
+        found = json.loads(_receive(path, time.monotonic() + deadline))
+    except (OSError, ValueError) as error:
+        return GateReading(error=str(error) or type(error).__name__)
+    return GateReading(error=found["error"]) if "error" in found else GateReading(rows=found)
+
+
+def _receive(path: Path, until: float) -> bytes:
+    body = bytearray()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(max(0.01, until - time.monotonic()))
+        asking.connect(str(path))
+        while part := asking.recv(1 << 16):
+            body += part
+            if len(body) > _MOST or time.monotonic() > until:
+                raise TimeoutError("the gate's answer is too long")
+    return bytes(body)

@@ -1,0 +1,77 @@
+"""Everything PostgreSQL counts, one query after the other over one connection; one that fails hides no other."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cluster import queries
+from cluster.errors import MachineError
+from cluster.postgres import Access, connect, one_line
+from exporters.family import Row, Source
+
+if TYPE_CHECKING:
+    import psycopg
+
+Rows = tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """Rows by source, seconds and failures by collector, and why nothing could be asked, where that is so."""
+
+    rows: dict[str, Rows] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Remembered:
+    """Answers that serve for longer than one look, by source: the rows, and until when (monotonic seconds)."""
+
+    answers: dict[str, tuple[Rows, float]] = field(default_factory=dict)
+
+    def recall(self, source: Source) -> Rows | None:
+        """What was answered lately."""
+        rows, until = self.answers.get(source.name, ((), 0.0))
+        return rows if time.monotonic() < until else None
+
+    def keep(self, source: Source, rows: Rows) -> None:
+        """Remember an answer, if it is one that may be."""
+        if source.every:
+            self.answers[source.name] = (rows, time.monotonic() + source.every)
+
+
+def read_statistics(access: Access, sources: Iterable[Source], remembered: Remembered) -> Statistics:
+    """Read one node within the access's patience; an unreachable one is a reading too."""
+    import psycopg
+
+    found = Statistics()
+    try:
+        with connect(access) as connection:
+            for source in sources:
+                _read(connection, source, remembered, found)
+    except MachineError as error:
+        return Statistics(error=error.message)
+    except psycopg.Error as error:
+        return Statistics(error=one_line(error))
+    return found
+
+
+def _read(connection: "psycopg.Connection[Any]", source: Source, remembered: Remembered, found: Statistics) -> None:
+    import psycopg
+
+    began = time.perf_counter()
+    try:
+        rows = remembered.recall(source)
+        if rows is None:
+            rows = tuple(connection.execute(queries.get(source.name)).fetchall())
+            remembered.keep(source, rows)
+        found.rows[source.name] = rows
+    except psycopg.Error as error:
+        found.failures[source.collector] = one_line(error)
+        if connection.broken:
+            raise
+    seconds = time.perf_counter() - began
+    found.seconds[source.collector] = found.seconds.get(source.collector, 0.0) + seconds

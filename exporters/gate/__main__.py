@@ -1,0 +1,69 @@
+"""`python -m exporters.gate`: tells what the containers use, over a Unix socket, to whoever connects; takes no request.
+
+The only service with the engine's socket. It has no network, and reads nothing from its callers: a connection gets the
+document and is closed.
+"""
+
+import json
+import os
+import signal
+import socketserver
+import sys
+import threading
+import time
+from pathlib import Path
+
+from exporters.gate.engine import Engine
+from exporters.gate.reader import Reader
+
+SOCKET = Path("/run/gate/gate.sock")
+_FRESH = 1.0
+"""Seconds for which one look serves everybody who asks."""
+
+
+class Gate(socketserver.ThreadingUnixStreamServer):
+    """Answers every connection with what is known now."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path, reader: Reader) -> None:
+        path.unlink(missing_ok=True)
+        super().__init__(str(path), _Answer)
+        path.chmod(0o600)
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._body, self._until = b"", 0.0
+
+    def body(self) -> bytes:
+        """The document, or why there is none."""
+        with self._lock:
+            if time.monotonic() > self._until:
+                self._body, self._until = self._read(), time.monotonic() + _FRESH
+            return self._body
+
+    def _read(self) -> bytes:
+        try:
+            return json.dumps(self._reader.read()).encode()
+        except (OSError, KeyError, ValueError) as error:
+            return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
+
+
+class _Answer(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        server = self.server
+        assert isinstance(server, Gate)
+        self.request.settimeout(5)
+        self.request.sendall(server.body())
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    project, engine = os.environ["PODS_PROJECT"], os.environ["PODS_ENGINE_SOCKET"]
+    gate = Gate(SOCKET, Reader(Engine(engine, project), Path("/data")))
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=gate.shutdown).start())
+    print(f"the gate of {project} is open at {SOCKET}", file=sys.stderr)  # noqa: T201 - its log
+    gate.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The few questions that are asked of the Docker engine: GET requests over its socket, with paths from this file alone.
+
+Not the Docker SDK: whoever holds the socket holds the host, so what runs beside it is small enough to be read whole.
+"""
+
+import http.client
+import json
+import socket
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+ONE_SECOND = 1.0
+_TIMEOUT = 5.0
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("docker", timeout=_TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(_TIMEOUT)
+        self.sock.connect(self._path)
+
+
+class Engine:
+    """The containers of one Compose project, as the engine behind ``path`` sees them."""
+
+    def __init__(self, path: str, project: str) -> None:
+        self._path = path
+        self._label = f"com.docker.compose.project={project}"
+
+    def containers(self) -> list[dict[str, Any]]:
+        """Every container of the project, running or not."""
+        found: list[dict[str, Any]] = self._ask("/containers/json", all="1", filters={"label": [self._label]})
+        return found
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Everything known about one container."""
+        found: dict[str, Any] = self._ask(f"/containers/{container}/json")
+        return found
+
+    def stats(self, container: str) -> dict[str, Any]:
+        """One sample of what a container uses, at once: without ``one-shot`` the engine waits a second for a second."""
+        found: dict[str, Any] = self._ask(f"/containers/{container}/stats", stream="false", **{"one-shot": "true"})
+        return found
+
+    def ooms(self, since: float, until: float) -> Iterator[str]:
+        """Ids of the project's containers in which a process was killed for want of memory in [since, until)."""
+        wanted = {"event": ["oom"], "label": [self._label]}
+        text = self._get("/events", since=f"{since:.9f}", until=f"{until:.9f}", filters=wanted)
+        for line in text.splitlines():
+            yield json.loads(line)["Actor"]["ID"]
+
+    def info(self) -> dict[str, Any]:
+        """The host."""
+        found: dict[str, Any] = self._ask("/info")
+        return found
+
+    def _ask(self, path: str, **query: Any) -> Any:
+        return json.loads(self._get(path, **query))
+
+    def _get(self, path: str, **query: Any) -> bytes:
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in query.items()}
+        connection = _Connection(self._path)
+        try:
+            connection.request("GET", path + ("?" + urllib.parse.urlencode(texts) if texts else ""))
+            answer = connection.getresponse()
+            body = answer.read()
+        finally:
+            connection.close()
+        if answer.status != http.client.OK:
+            raise OSError(f"the engine answers {answer.status} to {path}")
+        return body

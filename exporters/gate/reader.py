@@ -1,0 +1,85 @@
+"""All that the gate tells, as one document: containers, their networks and states, the host, the data's disks."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from exporters.gate.engine import Engine
+from exporters.gate.rows import Row, container_row, network_rows, state_rows
+
+_AT_ONCE = 8
+Document = dict[str, list[Row]]
+
+
+class Reader:
+    """Reads everything anew each time; remembers only how many processes were killed for want of memory."""
+
+    def __init__(self, engine: Engine, data: Path) -> None:
+        self._engine = engine
+        self._data = data
+        self._ooms: Counter[str] = Counter()
+        self._counted_until = time.time()
+        self._machine: Row = {}
+        self._pool = ThreadPoolExecutor(_AT_ONCE)
+
+    def read(self) -> Document:
+        """The document: rows by source.
+
+        Raises:
+            OSError: the engine does not answer.
+        """
+        self._count_ooms()
+        listed = [row for row in self._engine.containers() if row["Labels"].get("com.docker.compose.oneoff") != "True"]
+        document: Document = {"machine": [self._host()], "containers": [], "networks": [], "states": []}
+        for inspected, stats in self._pool.map(self._look, (row["Id"] for row in listed)):
+            if inspected is not None:
+                self._add(document, inspected, stats)
+        return document | {"disks": list(disk_rows(self._data))}
+
+    def _look(self, container: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+        """One that went away since it was listed is left out."""
+        try:
+            inspected = self._engine.inspect(container)
+            return inspected, self._engine.stats(container) if inspected["State"]["Running"] else None
+        except OSError:
+            return None, None
+
+    def _add(self, document: Document, inspected: dict[str, Any], stats: dict[str, Any] | None) -> None:
+        row = container_row(inspected, stats) | {"oom_events_total": self._ooms[inspected["Id"]]}
+        document["containers"].append(row | {"start_time_seconds": _unix(row["start_time_seconds"])})
+        document["states"] += state_rows(inspected)
+        document["networks"] += network_rows(inspected, stats) if stats else []
+
+    def _count_ooms(self) -> None:
+        until = time.time()
+        self._ooms.update(self._engine.ooms(self._counted_until, until))
+        self._counted_until = until
+
+    def _host(self) -> Row:
+        if not self._machine:
+            info = self._engine.info()
+            self._machine = {"cpu_cores": info["NCPU"], "memory_bytes": info["MemTotal"]}
+        return self._machine
+
+
+def disk_rows(data: Path) -> Iterable[Row]:
+    """The file system below each directory of ``data``: bytes in all, and free for whoever is not root."""
+    for directory in sorted(path for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        found = os.statvfs(directory)
+        yield {
+            "mount": directory.name,
+            "size_bytes": found.f_blocks * found.f_frsize,
+            "avail_bytes": found.f_bavail * found.f_frsize,
+        }
+
+
+def _unix(text: str) -> float | None:
+    """Unix time of Docker's ``2026-11-23T03:48:00.123456789Z``; None for a container that never started."""
+    if not text or text.startswith("0001"):
+        return None
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC).timestamp()

@@ -1,0 +1,87 @@
+"""What /metrics answers: PgBouncer, containers, disks, and what the cluster is meant to be. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from cluster.desired import pools
+from cluster.inside import Inside
+from cluster.naming import write_pools
+from exporters.collectors.console import ConsoleReading
+from exporters.collectors.gate import GateReading
+from exporters.metrics import containers, pooler
+from exporters.family import Family, Row, gauge
+from exporters.metrics.render import expose, single
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric as Exposed
+
+DESIRED = (
+    Family(
+        source="desired_nodes",
+        prefix="pods_cluster_",
+        labels=("role",),
+        metrics=(gauge("nodes_expected", "Nodes that the topology asks for, by role."),),
+    ),
+    Family(
+        source="desired_replicas",
+        prefix="pods_cluster_",
+        labels=("node", "state"),
+        metrics=(gauge("replica_state", "1 for each replica, with the state it has in the topology."),),
+    ),
+    Family(
+        source="desired_pools",
+        prefix="pods_pool_",
+        labels=("pool", "access", "node"),
+        metrics=(
+            gauge("target", "1 if PgBouncer's pool leads to the node, as it should; 0 if it should and does not."),
+        ),
+    ),
+    Family(
+        source="build",
+        prefix="pods_build_",
+        labels=("version", "project"),
+        metrics=(gauge("info", "The version of PODS, and the cluster's name; 1."),),
+    ),
+)
+FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *DESIRED)
+
+
+def stack_metrics(inside: Inside, console: ConsoleReading, gate: GateReading, version: str) -> "list[Exposed]":
+    """Metrics of all that is no node."""
+    rows: dict[str, Sequence[Row]] = {**console.rows, **gate.rows, **desired_rows(inside, console, version)}
+    return [
+        single("pgbouncer_up", "1 if PgBouncer's console answered.", float(not console.error)),
+        single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error)),
+        *expose(FAMILIES, rows),
+    ]
+
+
+def desired_rows(inside: Inside, console: ConsoleReading, version: str) -> Mapping[str, Sequence[Row]]:
+    """What settings and topology ask for, and where PgBouncer's pools lead in fact."""
+    topology = inside.topology
+    return {
+        "desired_nodes": [
+            {"role": "primary", "nodes_expected": 1},
+            {"role": "replica", "nodes_expected": len(topology.replicas)},
+        ],
+        "desired_replicas": [
+            {"node": node.name, "state": node.state, "replica_state": 1} for node in topology.replicas
+        ],
+        "desired_pools": [] if console.error else _pool_rows(inside, console),
+        "build": [{"version": version, "project": topology.project, "info": 1}],
+    }
+
+
+def _pool_rows(inside: Inside, console: ConsoleReading) -> list[Row]:
+    writing = write_pools(inside.settings.database)
+    hosts = {row["name"]: str(row["host"]).split(",") for row in console.rows["databases"]}
+    return [
+        {
+            "pool": pool,
+            "access": "write" if pool in writing else "read",
+            "node": node,
+            "target": int(node in hosts.get(pool, ())),
+        }
+        for pool, nodes in pools(inside.settings, inside.topology).items()
+        for node in nodes
+    ]
