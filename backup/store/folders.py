@@ -19,9 +19,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folders(root: Path, folder: Path) -> None:
-    """Make ``folder`` and those above it up to ``root``, which must exist, durably."""
-    missing = [each for each in (folder, *folder.parents) if each.is_relative_to(root) and not each.exists()]
-    for each in reversed(missing):
+    """Make ``folder`` and those between it and ``root``, which must exist, durably."""
+    between = [each for each in (folder, *folder.parents) if root in each.parents]
+    for each in reversed([each for each in between if not each.exists()]):
         each.mkdir(mode=0o700, exist_ok=True)
         sync_folder(each.parent)
 

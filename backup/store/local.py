@@ -6,7 +6,6 @@ Unfinished objects are in ``.incoming``, out of the tree that is listed.
 """
 
 import errno
-import json
 import os
 import secrets
 import time
@@ -15,13 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
+from backup.store.attributes import get_metadata, set_metadata
 from backup.store.folders import make_folders, remove_empty, sync_folder, walk
 from backup.store.keys import SHA256, check_key, sha256
 
 INCOMING = ".incoming"
-_ATTRIBUTE = "user.pods"
-_MOST_METADATA = 1024
-"""ext4 keeps the attributes of a file in one block of 4 KiB."""
 PIECE = 1 << 20
 _WRITE_BACK = 64 << 20
 """Bytes after which what was written is pushed out of the page cache, which would look like our memory."""
@@ -30,14 +27,15 @@ _WRITE_BACK = 64 << 20
 class LocalUpload:
     """A file in ``.incoming`` that is being written."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, key: str) -> None:
+        self._key, self._root = key, root
         self.path = root / INCOMING / secrets.token_hex(16)
         self._file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=PIECE)  # noqa: SIM115
         self._size = self._pushed = 0
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
-        with told(self.path.name):
+        with told(self._key, self._root):
             self._file.write(data)
             self._size += len(data)
             if self._size - self._pushed >= _WRITE_BACK:
@@ -52,7 +50,7 @@ class LocalUpload:
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Everything on disk, under the temporary name."""
         self._file.flush()
-        _set_metadata(self._file.fileno(), metadata)
+        set_metadata(self._file.fileno(), metadata)
         os.fsync(self._file.fileno())
         os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         self._file.close()
@@ -101,30 +99,35 @@ class LocalStore:
         """See `Store.replace`."""
         with self._incoming(key) as upload:
             upload.write(body)
-            upload.finish({**(metadata or {}), SHA256: sha256(body)})
-            self._place(upload.path, key, os.replace)
+            self._finish(upload, key, {**(metadata or {}), SHA256: sha256(body)}, os.replace)
 
     @contextmanager
     def upload(self, key: str, metadata: Mapping[str, str] | None = None) -> Iterator[LocalUpload]:
         """See `Store.upload`."""
-        if self._path(key).exists():
+        if self.head(key) is not None:
             raise _conflict(key)
         with self._incoming(key) as upload:
             yield upload
-            upload.finish(metadata or {})
-            self._place(upload.path, key, os.link)
+            self._finish(upload, key, metadata or {}, os.link)
 
     @contextmanager
     def _incoming(self, key: str) -> Iterator[LocalUpload]:
+        """A temporary file, removed at the end; what fails within the block and is not ours is not said as ours."""
+        check_key(key)
         with told(key, self.root):
-            self._path(key)
-            incoming = self.root / INCOMING
-            incoming.mkdir(mode=0o700, exist_ok=True)
-            upload = LocalUpload(self.root)
-            try:
-                yield upload
-            finally:
-                upload.discard()
+            (self.root / INCOMING).mkdir(mode=0o700, exist_ok=True)
+            upload = LocalUpload(self.root, key)
+        try:
+            yield upload
+        finally:
+            upload.discard()
+
+    def _finish(
+        self, upload: LocalUpload, key: str, metadata: Mapping[str, str], move: Callable[[Path, Path], None]
+    ) -> None:
+        with told(key, self.root):
+            upload.finish(metadata)
+            self._place(upload.path, key, move)
 
     def _place(self, temporary: Path, key: str, move: Callable[[Path, Path], None]) -> None:
         """Give the file its name; its folder may be removed meanwhile by whoever deletes its last object."""
@@ -145,7 +148,7 @@ class LocalStore:
     def get(self, key: str) -> bytes:
         """See `Store.get`."""
         body = self._read_whole(key)
-        expected = _get_metadata(self._path(key)).get(SHA256)
+        expected = get_metadata(self._path(key)).get(SHA256)
         if expected and sha256(body) != expected:
             raise DamagedError(f"{key} in {self.root} is damaged: its SHA-256 is not the one it was stored with")
         return body
@@ -169,7 +172,7 @@ class LocalStore:
         try:
             with told(key, self.root):
                 found = path.stat()
-                return Stored(key=key, size=found.st_size, made=found.st_mtime, metadata=_get_metadata(path))
+                return Stored(key=key, size=found.st_size, made=found.st_mtime, metadata=get_metadata(path))
         except MissingError:
             return None
 
@@ -249,25 +252,3 @@ def _read_piece(fd: int, position: int, size: int, key: str) -> bytes:
         pieces.append(piece)
         position, size = position + len(piece), size - len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _set_metadata(fd: int, metadata: Mapping[str, str]) -> None:
-    text = json.dumps(dict(metadata)).encode()
-    if len(text) > _MOST_METADATA:
-        raise ValueError(f"metadata of {len(text)} bytes; at most {_MOST_METADATA}")
-    try:
-        os.setxattr(fd, _ATTRIBUTE, text)
-    except OSError as error:
-        if error.errno != errno.EOPNOTSUPP:
-            raise
-
-
-def _get_metadata(path: Path) -> dict[str, str]:
-    try:
-        return dict(json.loads(os.getxattr(path, _ATTRIBUTE)))
-    except OSError as error:
-        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
-            return {}
-        raise
-    except ValueError:
-        return {}

@@ -8,8 +8,8 @@ from cluster.inside import Inside
 from cluster.naming import write_pools
 from exporters.collectors.console import ConsoleReading
 from exporters.collectors.gate import GateReading
-from exporters.metrics import containers, pooler
 from exporters.family import Family, Row, gauge
+from exporters.metrics import containers, pooler
 from exporters.metrics.render import expose, single
 
 if TYPE_CHECKING:
