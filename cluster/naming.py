@@ -18,6 +18,7 @@ RESERVED = frozenset(
         "pgbouncer",
         "psql",
         "exporter",
+        "gate",
         "health",
         "prometheus",
         "alertmanager",

@@ -88,6 +88,7 @@ class Replication:
         self.send(sql)
         rows: list[Row] = []
         while (answer := self.answer(timeout=timeout)) is not None:
+            assert answer.kind == "rows", f"{sql} begins a COPY"
             rows.extend(answer.rows)
         return tuple(rows)
 

@@ -135,7 +135,7 @@ class Settings:
     monitoring: str = _setting(
         "on",
         one_of("on", "off"),
-        "Whether exporter, Prometheus, Alertmanager and, where its image can be had, Grafana run.",
+        "Whether exporter, Prometheus, Alertmanager and Grafana run.",
         _WATCH,
     )
     web_bind: str = _setting(
@@ -153,6 +153,12 @@ class Settings:
         AUTO,
         one_of(AUTO, "on", "off"),
         "Whether Grafana runs; auto: where a registry gives its image, or the engine has it already.",
+        _WATCH,
+    )
+    container_metrics: str = _setting(
+        "on",
+        one_of("on", "off"),
+        "Whether the gate runs, which reads containers through the engine's socket, and has no network.",
         _WATCH,
     )
     cadvisor: str = _setting(

@@ -1,29 +1,82 @@
 """The images: which base they stand on, and building them when an input changed.
 
-`registry`: the official postgres:18. `debian`: a base made from the host's own Debian archive with mmdebstrap, for
-hosts that reach a package archive and no registry. Chosen at the first `up`, written into the topology, never switched.
+`registry`: the official images. `debian`: a base made from the host's own Debian archive (compose/base.py), for hosts
+that reach a package archive and no registry. Chosen at the first `up`, written into the topology, never switched.
 """
 
 import hashlib
-import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.desired import optional_services
 from cluster.errors import MachineError
 from cluster.settings import PROJECT_ROOT, Settings
 from compose import apt
-from compose.console import Console, Step
+from compose.base import make_base
+from compose.console import Console
 from compose.engine import docker_host
-from compose.process import follow, last_words
-from compose.render.stack import Images
+from compose.process import follow
+from compose.render.concrete import Images
+from compose.site import code_files, staged
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
-CONTEXT = PROJECT_ROOT / "compose" / "images"
+ROOT = PROJECT_ROOT / "compose" / "images"
 OFFICIAL = "postgres:18"
-_INCLUDED = "ca-certificates"
+OFFICIAL_PROMETHEUS = "prom/prometheus:v3.5.0"
+OFFICIAL_ALERTMANAGER = "prom/alertmanager:v0.28.1"
+OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
+OFFICIAL_CADVISOR = "gcr.io/cadvisor/cadvisor:v0.52.1"
 _ASK_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One image of our own: the folder it is built from, what else goes into it, the image it stands on."""
+
+    role: str
+    folder: str
+    base: str
+    target: str = ""
+    needs_code: bool = False
+
+    @property
+    def reference(self) -> str:
+        """Name and tag; the tag is the hash of all inputs."""
+        context = ROOT / self.folder
+        return f"pods/{self.role}:{inputs_hash(self.base, context, code_files() if self.needs_code else ())}"
+
+
+def recipes(source: str, base: str) -> dict[str, Recipe]:
+    """The images that are built here, in the order in which they stand on each other."""
+    postgres = Recipe(role="postgres", folder="database", base=base, target="postgres")
+    made = [
+        postgres,
+        Recipe(role="pgbouncer", folder="database", base=base, target="pgbouncer"),
+        Recipe(role="services", folder="services", base=postgres.reference, target="services", needs_code=True),
+    ]
+    if source == "debian":
+        made.append(Recipe(role="prometheus", folder="monitoring", base=base))
+    return {recipe.role: recipe for recipe in made}
+
+
+def expected(settings: Settings, source: str, base: str) -> Images:
+    """References of the images that this version of PODS wants, on ``base``."""
+    made = {role: recipe.reference for role, recipe in recipes(source, base).items()}
+    prefix = settings.registry.removesuffix("library/")
+    prometheus = made.get("prometheus", prefix + OFFICIAL_PROMETHEUS)
+    return Images(
+        postgres=made["postgres"],
+        pgbouncer=made["pgbouncer"],
+        services=made["services"],
+        prometheus=prometheus,
+        alertmanager=made.get("prometheus", prefix + OFFICIAL_ALERTMANAGER),
+        grafana=prefix + OFFICIAL_GRAFANA,
+        cadvisor=OFFICIAL_CADVISOR,
+    )
 
 
 def choose(client: "DockerClient", settings: Settings, console: Console) -> tuple[str, str]:
@@ -66,38 +119,38 @@ def _registry_refusal(client: "DockerClient", reference: str) -> str:
 
 
 def ensure(client: "DockerClient", settings: Settings, source: str, base: str, console: Console) -> Images:
-    """The images, built where an input changed.
+    """The images, built or pulled where they are missing.
 
     Raises:
-        MachineError: the base cannot be had, or a build failed.
+        MachineError: one cannot be had, or a build failed.
     """
-    references = expected(base)
-    missing = [role for role in ("postgres", "pgbouncer") if not _has(client, getattr(references, role))]
-    if not missing:
-        return references
-    if not _has(client, base):
-        _make_base(settings, base, console) if source == "debian" else _pull(client, base, console)
-    for role in missing:
-        with console.step(f"Building the image of {role}") as step:
-            follow(
-                _build_argv(settings, base, role, getattr(references, role)),
-                step,
-                env={"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"},
-            )
-    return references
+    images = expected(settings, source, base)
+    made = {recipe.reference: recipe for recipe in recipes(source, base).values()}
+    wanted = dict.fromkeys(getattr(images, role) for role in wanted_roles(settings, source))
+    for reference in [reference for reference in wanted if not _has(client, reference)]:
+        recipe = made.get(reference)
+        if recipe is None:
+            _pull(client, reference, console)
+            continue
+        if recipe.base == base and not _has(client, base):
+            make_base(settings, base, console) if source == "debian" else _pull(client, base, console)
+        _build(client, settings, recipe, console)
+    return images
 
 
-def expected(base: str) -> Images:
-    """References that the images of this version of PODS have on ``base``: a tag is the hash of all inputs."""
-    tag = inputs_hash(base)
-    return Images(postgres=f"pods/postgres:{tag}", pgbouncer=f"pods/pgbouncer:{tag}")
+def wanted_roles(settings: Settings, source: str) -> list[str]:
+    """Images that a cluster with these settings uses, in the order in which they are made."""
+    services = optional_services(settings, source)
+    ours = ["services"] if {"exporter", "health", "gate"} & set(services) else []
+    return ["postgres", "pgbouncer", *ours, *(name for name in services if name in Images.__slots__)]
 
 
-def inputs_hash(base: str, context: Path = CONTEXT) -> str:
-    """Hash of the base's name and of every file of the build context."""
+def inputs_hash(base: str, context: Path, more: Iterable[Path] = ()) -> str:
+    """Hash of the base's name, of every file of the build context, and of further files of this checkout."""
     digest = hashlib.sha256(base.encode())
-    for path in sorted(context.iterdir()):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in [*sorted(context.iterdir()), *more]:
+        name = path.name if path.parent == context else str(path.relative_to(PROJECT_ROOT))
+        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
@@ -129,94 +182,27 @@ def _pull(client: "DockerClient", reference: str, console: Console) -> None:
             ) from None
 
 
-def _make_base(settings: Settings, base: str, console: Console) -> None:
-    if not apt.has("mmdebstrap"):
-        raise MachineError(
-            "mmdebstrap, which makes the base image, is not installed", "run: apt-get install mmdebstrap"
-        )
-    apt.require_root("making the base image")
-    with console.step(f"Making a Debian {settings.debian_suite} base image from this host's archive") as step:
-        archive = settings.debian_mirror or apt.debian_archive()
-        step.update("fetching and unpacking packages")
-        _import(_bootstrap_argv(settings, archive), base, step)
+def _build(client: "DockerClient", settings: Settings, recipe: Recipe, console: Console) -> None:
+    environment = {"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"}
+    with console.step(f"Building the image of {recipe.role}") as step:
+        if not recipe.needs_code:
+            follow(_build_argv(settings, recipe, recipe.reference), step, env=environment)
+            return
+        python = f"pods/python:{recipe.reference.rsplit(':', 1)[1]}"
+        follow(_build_argv(settings, recipe, python, target="python"), step, env=environment)
+        with staged(client, python, step) as (site, code):
+            contexts = [f"--build-context=site={site}", f"--build-context=code={code}"]
+            follow([*_build_argv(settings, recipe, recipe.reference), *contexts], step, env=environment)
+        client.api.remove_image(python)
 
 
-def _bootstrap_argv(settings: Settings, archive: str) -> list[str]:
-    options = ['--aptopt=Acquire::Check-Valid-Until "false"'] if apt.accepts_stale(settings.stale_mirror) else []
-    options += [f'--aptopt=Acquire::http::Proxy "{settings.proxy}"'] if settings.proxy else []
-    options += [f'--aptopt=Acquire::https::CAInfo "{settings.build_ca}"'] if settings.build_ca else []
-    return [
-        "mmdebstrap",
-        "--variant=minbase",
-        f"--include={_INCLUDED}",
-        "--format=tar",
-        *options,
-        settings.debian_suite,
-        "-",
-        archive,
-    ]
-
-
-def _import(bootstrap: list[str], base: str, step: Step) -> None:
-    """Stream mmdebstrap's tar into the engine; an image exists only if both ended well."""
-    with subprocess.Popen(
-        bootstrap, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False
-    ) as maker:
-        assert maker.stdout is not None
-        assert maker.stderr is not None
-        taker = subprocess.Popen(
-            ["docker", "--host", docker_host(), "import", "-", base + "-unfinished"],
-            stdin=maker.stdout,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        maker.stdout.close()
-        told = []
-        for line in maker.stderr:
-            told.append(line.decode(errors="replace"))
-            step.update(told[-1].strip()[:100])
-        _, complaint = taker.communicate()
-    if maker.returncode != 0:
-        _drop_unfinished(base)
-        raise MachineError(f"the base image cannot be made: {_telling(told)}", _mirror_hint("".join(told)))
-    if taker.returncode != 0:
-        raise MachineError(
-            f"the engine does not take the base image: {last_words(complaint.decode(errors='replace'))}",
-            "check the disk of the engine",
-        )
-    for command in (["tag", base + "-unfinished", base], ["rmi", base + "-unfinished"]):
-        follow(["docker", "--host", docker_host(), *command], step)
-
-
-def _drop_unfinished(base: str) -> None:
-    subprocess.run(["docker", "--host", docker_host(), "rmi", base + "-unfinished"], capture_output=True, check=False)
-
-
-def _telling(lines: list[str]) -> str:
-    errors = [line.strip() for line in lines if line.startswith("E: ")]
-    return errors[0] if errors else last_words("".join(lines))
-
-
-def _mirror_hint(text: str) -> str:
-    if "is expired" in text or "not valid" in text:
-        return "set PODS_STALE_MIRROR=true in .env if its index is only out of date"
-    return "check PODS_DEBIAN_MIRROR, PODS_DEBIAN_SUITE and PODS_PROXY in .env, and this host's apt"
-
-
-def _build_argv(settings: Settings, base: str, role: str, reference: str) -> list[str]:
+def _build_argv(settings: Settings, recipe: Recipe, tag: str, target: str = "") -> list[str]:
     apt_options = f"-o {apt.STALE}" if apt.accepts_stale(settings.stale_mirror) else ""
     proxy = [f"--build-arg={name}={settings.proxy}" for name in ("http_proxy", "https_proxy")] if settings.proxy else []
     # a secret of the build is in no layer of its image
     secrets = [f"--secret=id=ca,src={settings.build_ca}"] if settings.build_ca else []
-    arguments = [f"--build-arg=BASE={base}", f"--build-arg=APT_OPTIONS={apt_options}", *proxy, *secrets]
-    return [
-        "docker",
-        "buildx",
-        "build",
-        "--progress=plain",
-        "--load",
-        f"--target={role}",
-        f"--tag={reference}",
-        *arguments,
-        str(CONTEXT),
-    ]
+    arguments = [f"--build-arg=BASE={recipe.base}", f"--build-arg=APT_OPTIONS={apt_options}", *proxy, *secrets]
+    stage = target or recipe.target
+    aims = [f"--target={stage}"] if stage else []
+    build = ["docker", "buildx", "build", "--progress=plain", "--load", *aims, f"--tag={tag}", *arguments]
+    return [*build, str(ROOT / recipe.folder)]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
+PAGES = ("exporter", "health")
+"""Services of our own that check, or show, a certificate of the project's CA."""
 _BACKDATE = timedelta(hours=1)
 """Hosts and containers whose clocks differ a little still accept a certificate just made."""
 
@@ -56,7 +58,7 @@ def ensure(
 def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: bool = False) -> list[str]:
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
     own = [] if settings.bind in ("127.0.0.1", "0.0.0.0") else [settings.bind]  # noqa: S104 - compared, not bound
-    services = (*topology.names, "pgbouncer")
+    services = (*topology.names, "pgbouncer", *PAGES)
     return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
 
 

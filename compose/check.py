@@ -4,11 +4,11 @@ import difflib
 
 from cluster.settings import Settings
 from cluster.topology import Topology, load
-from compose import build, preflight, secrets
-from compose.home import Home, service_user
+from compose import preflight, secrets
+from compose.home import Home
+from compose.host import concrete_of
 from compose.render import files
 from compose.render.postgres import fixed_parameters
-from compose.render.stack import Concrete
 from compose.stack import open_home
 
 
@@ -65,9 +65,7 @@ def _diff(name: str, old: str, new: str) -> str:
 
 
 def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, str]:
-    base = topology.image_base or build.OFFICIAL
-    concrete = Concrete(images=build.expected(base), user=service_user())
-    return files.render(settings, topology, concrete, files.read_user_files(home))
+    return files.render(settings, topology, concrete_of(settings, topology), files.read_user_files(home))
 
 
 def _overridden(home: Home, settings: Settings, topology: Topology) -> list[str]:

@@ -13,14 +13,15 @@ from cluster.naming import slot_of
 from cluster.postgres import connect, wait_until
 from cluster.sizing import derive
 from cluster.topology import save
-from compose import build, containers, roles, secrets
+from compose import containers, roles, secrets
 from compose.clone import clone, create_slot
 from compose.console import Console, Step
-from compose.home import make_node_directory, service_user
+from compose.home import make_private_directory
+from compose.host import concrete_of
 from compose.membership import unfinished
 from compose.preflight import DataState
-from compose.reload import reload_node, reload_pooler
-from compose.render.stack import Concrete, definitions
+from compose.reload import reload_node, reload_pooler, reload_watcher
+from compose.render.stack import definitions
 from compose.stack import POOLER, Stack, reopened
 from compose.steps import perform
 from compose.waiting import start_and_wait, why_not
@@ -38,6 +39,9 @@ _DAMAGE = (
     "system identifier",
 )
 """What a server says when its data is the reason it does not start: only then is a replica cloned anew."""
+DATA_OF = {"gate": ".gate"}
+"""Services whose directory below data/ has another name than theirs."""
+NO_DATA = frozenset({"exporter", "health", "cadvisor"})
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
 
@@ -52,7 +56,8 @@ class Convergence:
         self.before = stack.containers()
         self.inside: roles.Inside | None = None
         self.unwell: list[str] = []
-        concrete = Concrete(images=build.expected(stack.topology.image_base), user=service_user())
+        self.blind: list[str] = []
+        concrete = concrete_of(stack.settings, stack.topology)
         derived = derive(stack.settings, stack.topology.sizing)
         self.definitions = definitions(stack.settings, stack.topology, derived, concrete)
 
@@ -69,6 +74,8 @@ class Convergence:
         self._mend_replicas()
         self._finish()
         self._verify()
+        for watcher in self.blind:  # the cluster serves without it, and somebody must know that nobody watches
+            raise self._does_not_run(watcher)
         return self.stack
 
     @property
@@ -84,11 +91,12 @@ class Convergence:
     @property
     def services(self) -> list[str]:
         """Every service that shall run, what others need last."""
-        return [*self.staying, self.primary, POOLER]
+        return [*self.staying, self.primary, POOLER, *self.stack.watchers]
 
     def _directories(self) -> None:
-        for name in self.stack.topology.names:
-            make_node_directory(self.stack.home.node(name))
+        for name in (*self.stack.topology.names, *self.stack.watchers):
+            if name not in NO_DATA:
+                make_private_directory(self.stack.home.data / DATA_OF.get(name, name))
 
     def _initialise(self) -> None:
         """Only a cluster that never had data is initialised; preflight refused every other empty primary."""
@@ -218,7 +226,7 @@ class Convergence:
         for service in unwell:
             if service in (self.primary, POOLER):
                 raise self._does_not_run(service)
-            self.unwell.append(service)
+            (self.blind if service in self.stack.watchers else self.unwell).append(service)
             self.console.warn(f"{service} does not run: {why_not(self.stack, service)}")
 
     def _converge_inside(self) -> None:
@@ -232,6 +240,9 @@ class Convergence:
         for node in self.stack.topology.names:
             if node in self.before and self.before[node].well:
                 reload_node(self.stack, node)
+        for watcher in self.stack.watchers:
+            if watcher in self.before and self.before[watcher].well:
+                reload_watcher(self.stack, watcher, self.before[watcher])
         if POOLER in self.before and self.before[POOLER].well:
             reload_pooler(self.stack)
 

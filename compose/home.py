@@ -74,8 +74,8 @@ class Home:
         return self.data / name
 
 
-def make_node_directory(directory: Path) -> None:
-    """A node's directory, closed to all but the containers' user."""
+def make_private_directory(directory: Path) -> None:
+    """The directory of a node or of another service with data, closed to all but the containers' user."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         os.chown(directory, *service_user())

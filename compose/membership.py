@@ -15,7 +15,7 @@ from cluster.units import human_size
 from compose import secrets
 from compose.clone import Way, aside_path, create_slot, drop_slot, move_data, remove_container, run_clone
 from compose.console import Console, Step
-from compose.home import make_node_directory
+from compose.home import make_private_directory
 from compose.publish import publish
 from compose.stack import POOLER, Stack
 from compose.steps import Task
@@ -50,7 +50,7 @@ class Coming:
         ]
 
     def _enter(self, _: Step) -> None:
-        make_node_directory(self.stack.home.node(self.node))
+        make_private_directory(self.stack.home.node(self.node))
         self.stack = publish(self.stack, self.joining)
 
     def _forget(self) -> None:

@@ -3,11 +3,10 @@
 import shutil
 
 from cluster.topology import Topology, save
-from compose import build, certs
-from compose.home import service_user
+from compose import certs
+from compose.host import concrete_of
 from compose.reload import reload_node, reload_pooler
 from compose.render import files
-from compose.render.stack import Concrete
 from compose.stack import POOLER, Stack
 
 
@@ -19,7 +18,7 @@ def publish(stack: Stack, topology: Topology) -> Stack:
     home = stack.home
     save(home.topology, home.topology_copy, topology)
     certs.ensure_all(home, stack.settings, topology)
-    concrete = Concrete(images=build.expected(topology.image_base), user=service_user())
+    concrete = concrete_of(stack.settings, topology)
     accepted = files.accepted_user_files(home, topology.primary)
     files.write(home, files.changes(home, files.render(stack.settings, topology, concrete, accepted)))
     _forget_strangers(stack, topology)
@@ -31,7 +30,7 @@ def publish(stack: Stack, topology: Topology) -> Stack:
 
 def _forget_strangers(stack: Stack, topology: Topology) -> None:
     """Rendered files and certificates of nodes that are no more."""
-    kept = {*topology.names, POOLER}
+    kept = {*topology.names, POOLER, *certs.PAGES}
     for directory in (stack.home.rendered / "nodes", stack.home.tls):
         for path in directory.iterdir():
             if path.is_dir() and path.name not in kept:

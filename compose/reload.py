@@ -3,6 +3,7 @@
 from cluster import pgbouncer
 from cluster.postgres import connect, execute, fetch_one
 from compose import secrets
+from compose.containers import Container
 from compose.stack import POOLER, Stack
 
 
@@ -15,6 +16,18 @@ def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
         stale = force or loaded < newest
         if stale:
             execute(connection, "reload")
+    return stale
+
+
+def reload_watcher(stack: Stack, service: str, container: Container) -> bool:
+    """Let Prometheus or Alertmanager read its files again if one is newer than the container; True if it was told."""
+    directory = stack.home.rendered / service
+    if service not in ("prometheus", "alertmanager") or container.started is None:
+        return False
+    newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())
+    stale = newest > container.started.timestamp()
+    if stale:
+        stack.client.api.kill(container.id, "HUP")
     return stale
 
 

@@ -15,6 +15,9 @@ from compose.home import Home, service_user
 
 SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"
 ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
+HEALTH, GRAFANA = "health", "grafana"
+PAGES = (HEALTH, GRAFANA)
+"""What people log in to pages with. Nothing in the database knows them, so a missing one is made at any time."""
 ROLE_OF = {SUPERUSER: "postgres", REPLICATION: "replicator", MONITOR: "monitor", POOLER: "pooler", ADMIN: "pods_admin"}
 _HOST_ONLY = frozenset({SUPERUSER, APP})
 """Never mounted into a container as a file of its own."""
@@ -47,6 +50,10 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
         for name in ALL:
             if not password_file(home, name).exists():
                 _write(password_file(home, name), secrets.token_urlsafe(32))
+    for name in PAGES:
+        if not password_file(home, name).exists():
+            _write(password_file(home, name), secrets.token_urlsafe(32))
+        _read(password_file(home, name))
     passwords = read(home)
     pgpass = home.secrets / "pgpass"
     text = pgpass_text(passwords, settings)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cluster.desired import pools, synchronous_count
+from cluster.desired import optional_services, pools, synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access, host_endpoint
@@ -96,7 +96,12 @@ class Stack:
     @property
     def services(self) -> tuple[str, ...]:
         """Every service that shall run, in the order in which they are touched: what others need last."""
-        return (*(node.name for node in self.topology.replicas), self.topology.primary, POOLER)
+        return (*(node.name for node in self.topology.replicas), self.topology.primary, POOLER, *self.watchers)
+
+    @property
+    def watchers(self) -> tuple[str, ...]:
+        """The services that watch the cluster, on which nothing in it depends."""
+        return optional_services(self.settings, self.topology.image_source)
 
     def containers(self) -> dict[str, Container]:
         """This cluster's lasting containers by service."""

@@ -11,8 +11,10 @@ from compose import engine
 from compose.home import Home
 from compose.process import last_words
 from compose.render import files
+from compose.render.concrete import Concrete
 from compose.render.postgres import USER_HBA, USER_PARAMETERS
-from compose.render.stack import Concrete, passwd_text
+from compose.render.stack import passwd_text
+from compose.render.watching import RECEIVERS
 
 _SHOWN_AS = {f"/trial/{USER_PARAMETERS}": "config/postgresql.conf", f"/trial/{USER_HBA}": "config/pg_hba.conf"}
 _NOISE = re.compile(r"^.*SSL is disabled.*\n(?:.*(?:HINT|CONTEXT): .*\n)*", re.MULTILINE)
@@ -27,20 +29,42 @@ def try_configuration(home: Home, rendered: Mapping[str, str], concrete: Concret
     Raises:
         UsageError: PostgreSQL does not start with them; carries what it says.
     """
+    texts = {Path(name).name: text for name, text in rendered.items()}
+    output = _tried(home, texts, concrete, [concrete.images.postgres, "try-config", "/trial"])
+    if output is not None:
+        raise UsageError(
+            f"PostgreSQL does not start with config/: {_complaint(output)}", "mend that line; nothing was changed"
+        )
+
+
+def try_receivers(home: Home, text: str, concrete: Concrete) -> None:
+    """Let Alertmanager's own tool check the user's alertmanager.yml.
+
+    Raises:
+        UsageError: it refuses; carries what it says.
+    """
+    command = ["--entrypoint=amtool", concrete.images.alertmanager, "check-config", f"/trial/{RECEIVERS}"]
+    output = _tried(home, {RECEIVERS: text}, concrete, command)
+    if output is not None:
+        told = [line.strip() for line in output.splitlines() if "error" in line.lower() or "line" in line]
+        raise UsageError(
+            f"Alertmanager refuses config/{RECEIVERS}: {last_words(chr(10).join(told) or output, 1)}",
+            "mend it; nothing was changed",
+        )
+
+
+def _tried(home: Home, texts: Mapping[str, str], concrete: Concrete, command: list[str]) -> str | None:
+    """Run ``command`` (options, image, arguments) with ``texts`` in /trial; its output if it fails, else None."""
     trial = home.rendered / ".trial"
     shutil.rmtree(trial, ignore_errors=True)
-    texts = {f"rendered/.trial/{Path(name).name}": text for name, text in rendered.items()}
-    texts["rendered/.trial/passwd"] = passwd_text(concrete.user)
-    files.write(home, {name: ("", text) for name, text in texts.items()})
+    texts = {**texts, "passwd": passwd_text(concrete.user)}
+    files.write(home, {f"rendered/.trial/{name}": ("", text) for name, text in texts.items()})
     try:
-        done = subprocess.run(_argv(home, concrete), capture_output=True, text=True, errors="replace", check=False)
+        argv = [*_argv(home, concrete), *command]
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     finally:
         shutil.rmtree(trial, ignore_errors=True)
-    if done.returncode != 0:
-        raise UsageError(
-            f"PostgreSQL does not start with config/: {_complaint(done.stdout + done.stderr)}",
-            "mend that line; nothing was changed",
-        )
+    return done.stdout + done.stderr if done.returncode else None
 
 
 def _argv(home: Home, concrete: Concrete) -> list[str]:
@@ -55,8 +79,7 @@ def _argv(home: Home, concrete: Concrete) -> list[str]:
         "--security-opt=no-new-privileges",
         f"--user={uid}:{gid}",
     ]
-    run = ["docker", "--host", engine.docker_host(), "run", "--rm", *walls, *mounts, *memory]
-    return [*run, concrete.images.postgres, "try-config", "/trial"]
+    return ["docker", "--host", engine.docker_host(), "run", "--rm", *walls, *mounts, *memory]
 
 
 def _complaint(output: str) -> str:

@@ -17,14 +17,16 @@ from compose import build, certs, containers, engine, preflight, secrets
 from compose.console import Console
 from compose.converge import Convergence
 from compose.home import Home, service_user
+from compose.host import engine_socket
 from compose.lock import exclusive
 from compose.preflight import DataState
 from compose.render import files
+from compose.render.concrete import Concrete
 from compose.render.postgres import USER_HBA, USER_PARAMETERS
-from compose.render.stack import Concrete
+from compose.render.watching import RECEIVERS_PATH
 from compose.scaling import scale_to
 from compose.stack import Stack
-from compose.trial import try_configuration
+from compose.trial import try_configuration, try_receivers
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -120,19 +122,26 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
         images = build.ensure(client, settings, source, base, console)
         lift = engine.may_lift_memlock(client, images.postgres, containers.one_off_labels(topology.project))
         topology = replace(topology, image_source=source, image_base=base, lift_memlock=lift)
+        if settings.monitoring == "on" and settings.grafana == "auto" and source != "registry":
+            console.note("Grafana is left out, as no registry gives its image (PODS_GRAFANA=on, once it is loaded)")
     else:
         images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
-    _write_files(home, settings, topology, Concrete(images=images, user=service_user()), console)
+    concrete = Concrete(images=images, user=service_user(), socket=engine_socket())
+    _write_files(home, settings, topology, concrete, console)
     save(home.topology, home.topology_copy, topology)
     return Stack(home, settings, topology, client)
 
 
 def _write_files(home: Home, settings: Settings, topology: Topology, concrete: Concrete, console: Console) -> None:
     """Write what differs; the user's own files only after a server started with them."""
-    rendered = files.render(settings, topology, concrete, files.read_user_files(home))
+    user = files.read_user_files(home)
+    rendered = files.render(settings, topology, concrete, user)
     changed = files.changes(home, rendered)
     directory = f"rendered/nodes/{topology.primary}"
     if any(changed.get(f"{directory}/{name}", ("", ""))[1] for name in (USER_PARAMETERS, USER_HBA)):
         with console.step("Trying your own configuration in a throw-away server"):
             try_configuration(home, {k: v for k, v in rendered.items() if k.startswith(directory)}, concrete)
+    if RECEIVERS_PATH in changed and user.receivers:
+        with console.step("Checking your own config/alertmanager.yml"):
+            try_receivers(home, user.receivers, concrete)
     files.write(home, changed)

@@ -1,9 +1,11 @@
 """Is the cluster as it should be? A pure function of what is wanted, what is seen, and thresholds; answers in words."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 from cluster.naming import node_of_slot, slot_of
+from cluster.settings import Settings
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
 from exporters.snapshot import Snapshot
@@ -17,13 +19,22 @@ class Thresholds:
     silence: float = 30.0
     pool_wait: float = 5.0
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        return cls(lag_bytes=settings.health_lag, silence=settings.health_silence, pool_wait=settings.health_wait)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Healthy when there is no reason to say otherwise. Notes are worth knowing and no reason for alarm."""
+    """Healthy when there is no reason to say otherwise. Notes are worth knowing and no reason for alarm.
+
+    ``about`` holds, by node, those of the reasons that are one node's own.
+    """
 
     reasons: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    about: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -41,15 +52,17 @@ def judge(
 ) -> Verdict:
     """Compare desired and observed; ``synchronous`` is how many replicas a commit shall wait for."""
     limits = thresholds or Thresholds()
+    own = {topology.primary: tuple(_primary(topology, snapshot))}
+    own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits)) for node in topology.replicas}
     reasons = [
-        *_primary(topology, snapshot),
-        *(reason for node in topology.replicas for reason in _replica(topology, snapshot, node.name, limits)),
+        *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
         *_synchronous(snapshot, synchronous),
         *_pools(snapshot, expected_pools, limits),
         *_strays(topology, snapshot),
     ]
-    return Verdict(tuple(reasons), tuple(_notes(snapshot)))
+    about = {name: reasons for name, reasons in own.items() if reasons}
+    return Verdict(tuple(reasons), tuple(_notes(snapshot)), about)
 
 
 def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:

@@ -20,6 +20,6 @@ def check_key(key: str) -> str:
     return key
 
 
-def sha256(body: bytes | memoryview) -> str:
+def sha256(body: bytes | bytearray | memoryview) -> str:
     """SHA-256 in hex, as it is kept in metadata."""
     return hashlib.sha256(body).hexdigest()

@@ -8,6 +8,7 @@ Unfinished objects are in ``.incoming``, out of the tree that is listed.
 import errno
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -172,9 +173,11 @@ class LocalStore:
         try:
             with told(key, self.root):
                 found = path.stat()
-                return Stored(key=key, size=found.st_size, made=found.st_mtime, metadata=get_metadata(path))
+                metadata = get_metadata(path)
         except MissingError:
             return None
+        whole = stat.S_ISREG(found.st_mode)
+        return Stored(key=key, size=found.st_size, made=found.st_mtime, metadata=metadata) if whole else None
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
         """See `Store.list`."""

@@ -1,30 +1,34 @@
 """Every generated file of a cluster, as text, and writing those that differ."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import UsageError
-from cluster.settings import Settings
+from cluster.settings import Settings, services_env
 from cluster.sizing import derive
-from cluster.topology import Topology, write_atomically
-from compose.home import Home
+from cluster.topology import Topology, dump, write_atomically
+from compose.home import Home, service_user
+from compose.render.concrete import Concrete
 from compose.render.pgbouncer import pgbouncer_ini
 from compose.render.postgres import USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
-from compose.render.stack import Concrete, compose_stack, compose_text, passwd_text
+from compose.render.stack import compose_stack, compose_text, passwd_text
+from compose.render.watching import RECEIVERS, RECEIVERS_PATH, watching
 
 
 @dataclass(frozen=True, slots=True)
 class UserFiles:
-    """What the user wrote into ``config/``: PostgreSQL parameters and pg_hba lines; empty where there is no file."""
+    """What the user wrote into ``config/``: PostgreSQL parameters, pg_hba lines, whom alerts go to; or nothing."""
 
     parameters: str = ""
     hba: str = ""
+    receivers: str = ""
 
 
 def read_user_files(home: Home) -> UserFiles:
-    """Read ``config/postgresql.conf`` and ``config/pg_hba.conf``."""
-    return UserFiles(*(_users_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf")))
+    """Read ``config/postgresql.conf``, ``config/pg_hba.conf`` and ``config/alertmanager.yml``."""
+    return UserFiles(*(_users_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf", RECEIVERS)))
 
 
 def _users_text(path: Path) -> str:
@@ -37,7 +41,8 @@ def _users_text(path: Path) -> str:
 def accepted_user_files(home: Home, node: str) -> UserFiles:
     """The user's files as the last `up` tried and accepted them."""
     directory = home.rendered / "nodes" / node
-    return UserFiles(_text(directory / USER_PARAMETERS), _text(directory / USER_HBA))
+    receivers = _text(home.rendered / "alertmanager" / RECEIVERS)
+    return UserFiles(_text(directory / USER_PARAMETERS), _text(directory / USER_HBA), receivers)
 
 
 def render(settings: Settings, topology: Topology, concrete: Concrete, user: UserFiles) -> dict[str, str]:
@@ -47,6 +52,9 @@ def render(settings: Settings, topology: Topology, concrete: Concrete, user: Use
         "compose.yaml": compose_text(compose_stack(settings, topology, derived, concrete)),
         "rendered/passwd": passwd_text(concrete.user),
         "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
+        "rendered/services/.env": services_env(settings),
+        "rendered/services/topology.json": dump(topology),
+        **watching(settings, topology, user.receivers),
     }
     for node in topology.names:
         directory = f"rendered/nodes/{node}"
@@ -73,7 +81,9 @@ def write(home: Home, changed: Mapping[str, tuple[str, str]]) -> None:
     for name, (_, text) in changed.items():
         path = home.path / name
         _readable_directories(home.path, path.parent)
-        write_atomically(path, text)
+        closed = name == RECEIVERS_PATH
+        owner = service_user() if closed and os.geteuid() == 0 else None
+        write_atomically(path, text, 0o600 if closed else 0o644, owner)
 
 
 def _readable_directories(root: Path, directory: Path) -> None:

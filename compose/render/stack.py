@@ -1,36 +1,23 @@
 """The Compose file of one cluster: compose/compose.yaml, made concrete by settings and topology."""
 
-import copy
 import hashlib
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from cluster.desired import optional_services
 from cluster.settings import PROJECT_ROOT, Settings
 from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports
+from compose.render.concrete import Concrete
+from compose.render.optional import optional_service
+from compose.render.service import hardened, mount
+from compose.render.service import port as published
 
 BASE = PROJECT_ROOT / "compose" / "compose.yaml"
 SECCOMP = PROJECT_ROOT / "compose" / "seccomp.json"
 DEFINITION_LABEL = "pods.definition"
 """Hash of what a container was made from; equal means it need not be touched."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
-    """Image references by role."""
-
-    postgres: str
-    pgbouncer: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Concrete:
-    """What one host adds: image references and the uid and gid that services run as."""
-
-    images: Images
-    user: tuple[int, int]
 
 
 def compose_stack(settings: Settings, topology: Topology, derived: Derived, concrete: Concrete) -> dict[str, Any]:
@@ -47,9 +34,13 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
             service["ulimits"] = {"memlock": -1}
     services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, concrete)
     services["psql"] = _psql(templates["psql"], concrete)
+    for name in optional_services(settings, topology.image_source):
+        services[name] = optional_service(name, templates[name], settings, topology, concrete)
     for service in services.values():
         service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
-    return {"name": topology.project, "services": services, "networks": base["networks"], "secrets": base["secrets"]}
+    used = {name for service in services.values() for name in service.get("secrets", ())}
+    secrets = {name: secret for name, secret in base["secrets"].items() if name in used}
+    return {"name": topology.project, "services": services, "networks": base["networks"], "secrets": secrets}
 
 
 def definitions(settings: Settings, topology: Topology, derived: Derived, concrete: Concrete) -> dict[str, str]:
@@ -87,63 +78,33 @@ def _base() -> dict[str, Any]:
     return loaded
 
 
-def _service(template: dict[str, Any], image: str, concrete: Concrete) -> dict[str, Any]:
-    uid, gid = concrete.user
-    service = copy.deepcopy(template)
-    service["image"] = image
-    service["pull_policy"] = "never"
-    service["user"] = f"{uid}:{gid}"
-    service["tmpfs"] = [f"{path}:uid={uid},gid={gid},mode=0700" for path in ("/run/pods", "/var/run/postgresql")] + [
-        "/tmp:mode=1777"
-    ]
-    service["volumes"] = [_mount("./rendered/passwd", "/etc/passwd")]
-    service["security_opt"] = ["no-new-privileges:true"]
-    return service
-
-
 def _node(
     template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: Concrete
 ) -> dict[str, Any]:
-    service = _service(template, concrete.images.postgres, concrete)
+    service = hardened(template, concrete.images.postgres, concrete.user)
     service["security_opt"].append(f"seccomp={SECCOMP}")
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
-    service["ports"] = [_port(settings, port, 5432)]
+    service["ports"] = [published(settings.bind, port, 5432)]
     service["volumes"] += [
-        _mount(f"./data/{node.name}", "/var/lib/postgresql", read_only=False),
-        _mount(f"./rendered/nodes/{node.name}", "/etc/pods"),
-        _mount(f"./secrets/tls/{node.name}", "/run/tls"),
+        mount(f"./data/{node.name}", "/var/lib/postgresql", read_only=False),
+        mount(f"./rendered/nodes/{node.name}", "/etc/pods"),
+        mount(f"./secrets/tls/{node.name}", "/run/tls"),
     ]
     return service
 
 
 def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, concrete: Concrete) -> dict[str, Any]:
-    service = _service(template, concrete.images.pgbouncer, concrete)
-    service["ports"] = [_port(settings, port, 6432)]
-    service["volumes"] += [_mount("./rendered/pgbouncer", "/etc/pods"), _mount("./secrets/tls/pgbouncer", "/run/tls")]
+    service = hardened(template, concrete.images.pgbouncer, concrete.user)
+    service["ports"] = [published(settings.bind, port, 6432)]
+    service["volumes"] += [mount("./rendered/pgbouncer", "/etc/pods"), mount("./secrets/tls/pgbouncer", "/run/tls")]
     return service
 
 
 def _psql(template: dict[str, Any], concrete: Concrete) -> dict[str, Any]:
-    service = _service(template, concrete.images.postgres, concrete)
-    service["volumes"].append(_mount("./secrets/tls/pgbouncer/ca.crt", "/run/tls/ca.crt"))
+    service = hardened(template, concrete.images.postgres, concrete.user)
+    service["volumes"].append(mount("./secrets/tls/pgbouncer/ca.crt", "/run/tls/ca.crt"))
     return service
-
-
-def _mount(source: str, target: str, *, read_only: bool = True) -> dict[str, Any]:
-    """A bind mount that fails where its source is missing, rather than making an empty one."""
-    mount: dict[str, Any] = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
-    return {**mount, "read_only": True} if read_only else mount
-
-
-def _port(settings: Settings, published: int, target: int) -> dict[str, Any]:
-    return {
-        "mode": "ingress",
-        "host_ip": settings.bind,
-        "published": str(published),
-        "target": target,
-        "protocol": "tcp",
-    }
 
 
 def passwd_text(user: tuple[int, int]) -> str:

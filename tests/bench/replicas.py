@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from compose.home import make_node_directory
+from compose.home import make_private_directory
 from tests.bench.measure import row, timed
 from tests.fix_inv import Inv
 from tests.fix_stack import Cluster, write_env
@@ -56,7 +56,7 @@ def add_beside_basebackup() -> None:
 def _bare_copy(cluster: Cluster) -> None:
     """pg_basebackup in a container of its own, into a directory beside the cluster's."""
     target = cluster.home.path / "copy"
-    make_node_directory(target)
+    make_private_directory(target)
     conninfo = "host=primary port=5432 user=replicator sslmode=verify-full sslrootcert=/run/tls/ca.crt"
     secret = "PGPASSWORD=$(cat /run/secrets/replication_password)"
     command = f'{secret} pg_basebackup -D /copy/data -X stream -c fast --no-password -d "{conninfo}"'

@@ -108,8 +108,8 @@ class Server:
 
     def start(self) -> None:
         """Start and wait."""
-        log = f"{self.data}.log"
-        self.box.run(f"{INSIDE}/pg_ctl", "-D", str(self.data), "-l", log, "-w", "-t", "60", "start")
+        start = f"{INSIDE}/pg_ctl -D {self.data} -l {self.data}.log -w -t 60 start || {{ tail -20 {self.data}.log; exit 1; }}"
+        self.box.run("sh", "-c", start)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop and wait."""

@@ -1,0 +1,181 @@
+"""What a restore would do, and every reason why it cannot, before anything is touched. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from backup.catalog import Backup, chain, find
+from backup.restore.archive import Archive, Reach, reach, way
+from backup.restore.target import Target
+from cluster.errors import PodsError, RefusedError
+from cluster.lsn import Lsn
+from cluster.units import human_size
+
+_WAL_ROOM = 64
+"""Segments that recovery may keep beside the data (PostgreSQL's default max_wal_size)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A restore that can be done.
+
+    ``chain``: the full backup, then the incremental ones on it; ``timeline``: the one recovery follows; ``reach``: how
+    far the archive leads; ``notes``: what could not be known beforehand.
+    """
+
+    target: Target
+    chain: tuple[Backup, ...]
+    timeline: int
+    reach: Reach
+    wal_bytes: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def backup(self) -> Backup:
+        """The backup that recovery begins with."""
+        return self.chain[-1]
+
+    @property
+    def fetched(self) -> int:
+        """Bytes of backups to fetch."""
+        return sum(backup.size for backup in self.chain)
+
+    @property
+    def space(self) -> int:
+        """Bytes that may be needed at once in the target: backups unpacked, put together, and WAL."""
+        unpacked = sum(backup.data_bytes for backup in self.chain)
+        together = self.chain[0].data_bytes if len(self.chain) > 1 else 0
+        return unpacked + together + _WAL_ROOM * self.backup.wal_segment_size
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        yield f"Restore to {self.target}, on timeline {self.timeline}"
+        for backup in self.chain:
+            yield f"  {backup.kind} backup {backup.name}, {human_size(backup.size)}, ended {_utc(backup.stopped)}"
+        yield f"  then WAL from {self.backup.start_lsn}, up to {human_size(self.wal_bytes)}"
+        yield f"  the archive leads to {_end(self.reach)}"
+        yield f"  needs up to {human_size(self.space)} of disk, fetches {human_size(self.fetched)} of backups"
+        yield from (f"  note: {note}" for note in self.notes)
+
+
+def plan(
+    catalog: Sequence[Backup], archive: Archive, target: Target, name: str = "", timeline: int | None = None
+) -> Plan:
+    """The best way to ``target``: from the newest backup before it, or from the one of that ``name``.
+
+    Args:
+        catalog: every backup of the cluster in the store.
+        archive: its WAL there.
+        target: where to stop.
+        name: the backup to begin with; "" or ``latest``: the newest that leads there.
+        timeline: the one to follow; None: the newest, and for ``immediate`` the backup's own.
+
+    Raises:
+        RefusedError: it cannot be reached; says why.
+    """
+    chosen = [find(catalog, name)] if name and name != "latest" else _newest_first(catalog)
+    refusals: list[RefusedError] = []
+    for backup in chosen:
+        try:
+            return _plan_from(catalog, archive, target, backup, _aim(archive, backup, target, timeline))
+        except RefusedError as error:
+            refusals.append(error)
+    raise _telling(refusals)
+
+
+def _telling(refusals: Sequence[RefusedError]) -> PodsError:
+    """Why the newest backup would not do; that of the oldest, where all came too late."""
+    if not refusals:
+        return RefusedError("there is no backup to restore from", "inv backup.now takes one")
+    late = [error for error in refusals if isinstance(error, TooLateError)]
+    return late[-1] if len(late) == len(refusals) else next(e for e in refusals if not isinstance(e, TooLateError))
+
+
+class TooLateError(RefusedError):
+    """The backup ended after the target; an older one may do."""
+
+
+def _newest_first(catalog: Sequence[Backup]) -> list[Backup]:
+    return sorted(catalog, key=lambda backup: (backup.started, backup.name), reverse=True)
+
+
+def _aim(archive: Archive, backup: Backup, target: Target, timeline: int | None) -> int:
+    if timeline is not None:
+        return timeline
+    return backup.timeline if target.kind == "immediate" else max(archive.timelines | {backup.timeline})
+
+
+def _plan_from(catalog: Sequence[Backup], archive: Archive, target: Target, backup: Backup, timeline: int) -> Plan:
+    _refuse_too_late(backup, target)
+    stop = Lsn.parse(backup.stop_lsn)
+    legs = way(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
+    left = legs[0].end if legs else None
+    if legs is None or (left is not None and left < stop):
+        raise RefusedError(
+            f"backup {backup.name} is on timeline {backup.timeline}, from which none leads to timeline {timeline}",
+            "choose an older backup, or give its own timeline",
+        )
+    found = reach(archive, legs)
+    if found.timeline == backup.timeline and found.lsn < stop:
+        raise RefusedError(f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}")
+    _refuse_beyond(target, found)
+    return Plan(
+        target=target,
+        chain=chain(catalog, backup.name),
+        timeline=timeline,
+        reach=found,
+        wal_bytes=_wal_bytes(backup, target, found),
+        notes=tuple(_notes(target, backup)),
+    )
+
+
+def _refuse_too_late(backup: Backup, target: Target) -> None:
+    """Recovery has to replay all that was written during the backup before it may stop."""
+    late_time = target.time is not None and target.time < backup.stopped
+    late_lsn = target.lsn is not None and target.lsn < Lsn.parse(backup.stop_lsn)
+    if late_time or late_lsn:
+        raise TooLateError(
+            f"{target} is before the end of backup {backup.name} ({_utc(backup.stopped)}, {backup.stop_lsn})",
+            "choose an older backup or a later moment; inv backup.windows shows what can be reached",
+        )
+
+
+def _refuse_beyond(target: Target, found: Reach) -> None:
+    wanted_more = target.kind == "latest" or _is_beyond(target, found)
+    if found.hole and wanted_more:
+        raise RefusedError(
+            f"{target} cannot be reached: {found.hole}",
+            f"the archive leads to {_end(found)}; choose a moment before, or a backup after it",
+        )
+    if _is_beyond(target, found):
+        told = f"{target} is beyond the archive, which ends at {_end(found)}"
+        raise RefusedError(told, "restore to latest, or to a moment before")
+
+
+def _is_beyond(target: Target, found: Reach) -> bool:
+    time, lsn = target.time, target.lsn
+    return (time is not None and time > found.made) or (lsn is not None and lsn > found.lsn)
+
+
+def _wal_bytes(backup: Backup, target: Target, found: Reach) -> int:
+    """Of WAL to replay, at most."""
+    end = {"immediate": Lsn.parse(backup.stop_lsn), "lsn": target.lsn or found.lsn}.get(target.kind, found.lsn)
+    return max(0, end - Lsn.parse(backup.start_lsn))
+
+
+def _notes(target: Target, backup: Backup) -> Iterator[str]:
+    if target.kind in ("xid", "name"):
+        yield (
+            f"whether {target} comes after {_utc(backup.stopped)} cannot be known beforehand; "
+            "if recovery ends before it is reached, begin with an older backup"
+        )
+    if target.kind == "time":
+        yield "if nothing was committed after that moment, recovery ends without reaching it: then restore to latest"
+
+
+def _end(found: Reach) -> str:
+    return f"{found.lsn} of timeline {found.timeline}, stored {_utc(found.made)}"
+
+
+def _utc(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,115 @@
+"""Doing what a plan says: fetch, unpack, put together, check, make it a cluster that will recover."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backup.base.meter import Meter
+from backup.restore.directory import Claim, claim
+from backup.restore.plan import Plan
+from backup.restore.programs import Programs
+from backup.restore.recovery import Recovery, rewrite, settings
+from backup.restore.unpack import TABLESPACE_MAP, unpack
+from backup.store import Store
+from cluster.errors import MachineError
+
+AUTO_CONF = "postgresql.auto.conf"
+_SIGNALS = ("standby.signal", "recovery.signal")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A data directory that recovers when it is started, with these parameters; what it took (seconds)."""
+
+    directory: Path
+    parameters: dict[str, str]
+    seconds: float
+
+
+def restore(
+    plan: Plan,
+    store: Store,
+    directory: Path,
+    recovery: Recovery,
+    progress: Callable[[str], None],
+    programs: Programs | None = None,
+    *,
+    check: bool = True,
+) -> Restored:
+    """Make ``directory`` a data directory that recovers to the plan's target when a server is started in it.
+
+    Args:
+        plan: what to restore.
+        store: where its backups are.
+        directory: empty, or not there; its parent must be. Tablespaces become folders inside it.
+        recovery: how the server shall recover.
+        progress: told a line at a time.
+        programs: PostgreSQL's own; None: the installed ones.
+        check: let pg_verifybackup look at the result (each file was checked on its way already).
+
+    Raises:
+        RefusedError: the directory is not empty, or a backup is damaged.
+        MachineError: no room, no store, or a program failed. What is then in the directory is no cluster; the next
+            restore into it clears that.
+    """
+    began = time.monotonic()
+    tools = programs or Programs()
+    with claim(directory, plan.space) as claimed:
+        made = _assemble(plan, store, claimed, tools, progress)
+        if check:
+            progress("Checking every file with pg_verifybackup")
+            _verify(made, tools)
+        parameters = _prepare(made, plan, recovery, tools)
+        progress("Moving it in place")
+        claimed.settle(made)
+    return Restored(directory=directory, parameters=parameters, seconds=time.monotonic() - began)
+
+
+def _assemble(plan: Plan, store: Store, claimed: Claim, tools: Programs, progress: Callable[[str], None]) -> Path:
+    """The newest backup of the chain as one data directory."""
+    parts: list[Path] = []
+    for number, backup in enumerate(plan.chain):
+        part = claimed.workshop / str(number)
+        meter = Meter(f"Fetching {backup.name}", backup.size, progress)
+        unpack(store, backup, part, _Sum(meter))
+        parts.append(part)
+    if len(parts) == 1:
+        return parts[0]
+    progress(f"Putting {len(parts)} backups together")
+    made = claimed.workshop / "made"
+    # links instead of copies: the parts are thrown away when this is done
+    options = ("--link", "--no-sync", "--manifest-checksums=SHA256", f"--output={made}")
+    tools.run("pg_combinebackup", *options, *map(str, parts))
+    return made
+
+
+class _Sum:
+    """Adds up what passes, from several threads at once: a line of progress may be a piece behind."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._done = 0
+
+    def __call__(self, size: int) -> None:
+        self._done += size
+        self._meter.at(self._done)
+
+
+def _verify(made: Path, tools: Programs) -> None:
+    """WAL comes from the archive later, hence not now; the tablespace map was left out on purpose."""
+    tools.run("pg_verifybackup", "--no-parse-wal", "--exit-on-error", f"--ignore={TABLESPACE_MAP}", str(made))
+
+
+def _prepare(made: Path, plan: Plan, recovery: Recovery, tools: Programs) -> dict[str, str]:
+    """From a copy of a running server to one that recovers; backup_label stays, it says from where."""
+    if not (made / "backup_label").exists():
+        raise MachineError("the backup has no backup_label and would be corrupt", "restore from another backup")
+    parameters = settings(plan, recovery, tools.run("pg_controldata", str(made)))
+    for signal in _SIGNALS:
+        (made / signal).unlink(missing_ok=True)
+    auto = made / AUTO_CONF
+    auto.write_text(rewrite(auto.read_text() if auto.exists() else "", parameters))
+    auto.chmod(0o600)
+    (made / "recovery.signal").touch(mode=0o600)
+    return parameters

@@ -1,0 +1,235 @@
+"""A store in a bucket: S3 itself, or what speaks its protocol."""
+
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
+from backup.store.bucket import AnswerError, Bucket, open_client, told
+from backup.store.keys import SHA256, check_key, sha256
+from backup.store.parts import S3Upload
+from backup.store.ranges import read_range
+
+_TAKEN = frozenset({412, 304})
+"""Answers to a conditional write where the name is taken: the standard's, and an old MinIO's."""
+_RACE = 409
+"""ConditionalRequestConflict: another request on the same name was under way; ask again."""
+_BATCH = 1000
+_NO_BATCHES = frozenset({"NotImplemented", "MissingContentMD5", "InvalidRequest", "InvalidDigest", "BadDigest"})
+"""Answers of stores that cannot delete many at once, or want an MD5 that boto3 no longer sends."""
+_UPLOAD = "upload"
+"""Metadata that tells our own multipart upload from another's, where an answer was lost and the request repeated."""
+
+
+class S3Store:
+    """Objects in a bucket, all below one prefix."""
+
+    def __init__(self, bucket: Bucket, name: str = "s3") -> None:
+        self.bucket = bucket
+        self.name = name
+        self.conditional = True
+        """Whether the store honours ``IfNoneMatch``; `probe` finds out. Where not, two writers at once may collide."""
+        self._client = open_client(bucket)
+        self._place = {"Bucket": bucket.name}
+
+    def __repr__(self) -> str:
+        return f"S3Store({self.bucket.where}, {self.bucket.folder!r})"
+
+    def probe(self) -> tuple[str, ...]:
+        """Write a small object twice: that shows whether conditional writes are refused, honoured or ignored."""
+        key = f"probe-{secrets.token_hex(8)}"
+        self.conditional = True
+        try:
+            first = self._put_new(key, b"probe", {})
+            self.conditional = first is None or self._put_new(key, b"probe", {}) is None
+        except AnswerError as error:
+            if error.code not in ("NotImplemented", "InvalidArgument"):
+                raise
+            self.conditional = False
+        self.delete([key])
+        if self.conditional:
+            return ()
+        return (f"{self.bucket.where} does not honour conditional writes: two archives must not write into it at once",)
+
+    def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        """See `Store.create`. Existing objects are compared by size and SHA-256, or whole where there is none."""
+        digest = sha256(body)
+        if self._put_new(check_key(key), body, {**(metadata or {}), SHA256: digest}) is not None:
+            return True
+        found = self.head(key)
+        if found is None:
+            raise StoreError(f"{key} in {self.bucket.where} is there and then is not", "try again")
+        same = found.metadata.get(SHA256) == digest if SHA256 in found.metadata else self.get(key) == body
+        if found.size != len(body) or not same:
+            raise _conflict(key)
+        return False
+
+    def _put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> str | None:
+        """Make an object; its ETag, or None where the name is taken."""
+        if not self.conditional and self.head(key) is not None:
+            return None
+        condition = {"IfNoneMatch": "*"} if self.conditional else {}
+        for attempt in range(8):
+            try:
+                return self._put(key, body, metadata, **condition)
+            except AnswerError as error:
+                if condition and error.status in _TAKEN:
+                    return None
+                if error.status != _RACE or attempt == 7:
+                    raise
+                time.sleep(0.05 * 2**attempt)
+        raise AssertionError("the loop returns or raises")
+
+    def _put(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str], **condition: Any) -> str:
+        with told(self.bucket, key):
+            made = self._client.put_object(
+                Key=self.bucket.full(key), Body=body, Metadata=metadata, **condition, **self._making()
+            )
+        return str(made.get("ETag", ""))
+
+    def _making(self) -> dict[str, Any]:
+        return {**self._place, **self.bucket.making()}
+
+    def replace(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        """See `Store.replace`."""
+        self._put(check_key(key), body, {**(metadata or {}), SHA256: sha256(body)})
+
+    @contextmanager
+    def upload(self, key: str, metadata: Mapping[str, str] | None = None) -> Iterator[S3Upload]:
+        """See `Store.upload`. What fits into one part is one request."""
+        if self.head(key) is not None:
+            raise _conflict(key)
+        said = {**(metadata or {}), _UPLOAD: secrets.token_hex(8)}
+        upload = S3Upload(self._client, self.bucket, key, {"Metadata": said, **self.bucket.making()})
+        try:
+            yield upload
+            if upload.small is None:
+                self._finish(upload, key, said[_UPLOAD])
+            elif self._put_new(key, upload.small, {**(metadata or {}), SHA256: sha256(upload.small)}) is None:
+                raise _conflict(key)
+        finally:
+            upload.close()
+
+    def _finish(self, upload: S3Upload, key: str, mark: str) -> None:
+        """Complete a multipart upload, then look whether it is there and whole, for the answer may have been lost."""
+        if not self.conditional and self.head(key) is not None:
+            raise _conflict(key)
+        refused: StoreError | None = None
+        try:
+            upload.finish({"IfNoneMatch": "*"} if self.conditional else {})
+        except StoreError as error:
+            refused = error
+        found = self.head(key)
+        if found is not None and found.metadata.get(_UPLOAD) != mark:
+            raise _conflict(key)
+        if found is None or found.size != upload.size:
+            raise refused or StoreError(f"{key} in {self.bucket.where} was acknowledged and is not whole", "try again")
+
+    def get(self, key: str) -> bytes:
+        """See `Store.get`."""
+        with told(self.bucket, check_key(key)):
+            answer = self._client.get_object(Key=self.bucket.full(key), **self._place)
+            body: bytes = answer["Body"].read()
+        if len(body) != answer["ContentLength"]:
+            raise StoreError(f"{key} in {self.bucket.where} came cut short: {len(body)} bytes")
+        expected = answer["Metadata"].get(SHA256)
+        if expected and sha256(body) != expected:
+            raise DamagedError(
+                f"{key} in {self.bucket.where} is damaged: its SHA-256 is not the one it was stored with"
+            )
+        return body
+
+    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """See `Store.read`. Large ranges are fetched by several threads ahead of the reader."""
+        found = self.head(key)
+        if found is None:
+            raise MissingError(f"there is no {key} in {self.bucket.where}")
+        stop = found.size if end is None else end
+        if stop > found.size or start > stop:
+            raise StoreError(f"{key} in {self.bucket.where} has {found.size} bytes, not those from {start} to {stop}")
+        yield from read_range(self._client, self.bucket, key, start, stop)
+
+    def head(self, key: str) -> Stored | None:
+        """See `Store.head`. An empty 404 may mean that the bucket is not there, so a list must confirm it."""
+        try:
+            with told(self.bucket, check_key(key)):
+                found = self._client.head_object(Key=self.bucket.full(key), **self._place)
+        except MissingError:
+            return None
+        except AnswerError as error:
+            if error.status != 404:
+                raise
+            if any(stored.key == key for stored in self._list_page(key)):
+                raise StoreError(f"{key} in {self.bucket.where} is listed and cannot be read", "try again") from None
+            return None
+        made = found["LastModified"].timestamp()
+        return Stored(key=key, size=found["ContentLength"], made=made, metadata=found["Metadata"])
+
+    def _list_page(self, key: str) -> Sequence[Stored]:
+        with told(self.bucket, ""):
+            answer = self._client.list_objects_v2(Prefix=self.bucket.full(key), MaxKeys=2, Bucket=self.bucket.name)
+        return [self._stored(found) for found in answer.get("Contents", [])]
+
+    def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
+        """See `Store.list`."""
+        since: dict[str, Any] = {"StartAfter": self.bucket.full(after)} if after else {}
+        with told(self.bucket, ""):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket.name, Prefix=self.bucket.full(prefix), **since
+            )
+            for page in pages:
+                yield from map(self._stored, page.get("Contents", []))
+
+    def _stored(self, found: Any) -> Stored:
+        key = found["Key"].removeprefix(self.bucket.folder)
+        return Stored(key=key, size=found["Size"], made=found["LastModified"].timestamp())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """See `Store.delete`. A request that names many objects succeeds as such and tells of each that would not."""
+        named = [check_key(key) for key in keys]
+        for first in range(0, len(named), _BATCH):
+            errors = self._delete_batch(named[first : first + _BATCH])
+            if errors:
+                each = ", ".join(errors[:5])
+                raise StoreError(f"{len(errors)} objects in {self.bucket.where} would not go: {each}")
+
+    def _delete_batch(self, keys: Sequence[str]) -> Sequence[str]:
+        """What would not go, and why."""
+        objects = [{"Key": self.bucket.full(key)} for key in keys]
+        try:
+            with told(self.bucket, keys[0]):
+                answer = self._client.delete_objects(Delete={"Objects": objects, "Quiet": True}, **self._place)
+        except AnswerError as error:
+            if error.code not in _NO_BATCHES:
+                raise
+            return self._delete_singly(keys)
+        errors = [error for error in answer.get("Errors", []) if error.get("Code") != "NoSuchKey"]
+        return [f"{error.get('Key')}: {error.get('Code')} {error.get('Message', '')}".strip() for error in errors]
+
+    def _delete_singly(self, keys: Sequence[str]) -> Sequence[str]:
+        for key in keys:
+            with told(self.bucket, key):
+                self._client.delete_object(Key=self.bucket.full(key), **self._place)
+        return ()
+
+    def sweep(self, older_than: float) -> int:
+        """See `Store.sweep`: unfinished multipart uploads, which no list of objects shows and which are billed."""
+        old = time.time() - older_than
+        swept = 0
+        with told(self.bucket, "multipart uploads"):
+            for page in self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket.name, Prefix=self.bucket.folder
+            ):
+                for found in page.get("Uploads", []):
+                    if found["Initiated"].timestamp() < old:
+                        self._client.abort_multipart_upload(
+                            Bucket=self.bucket.name, Key=found["Key"], UploadId=found["UploadId"]
+                        )
+                        swept += 1
+        return swept
+
+
+def _conflict(key: str) -> ConflictError:
+    return ConflictError(f"{key} is there already with another content", "nothing was overwritten")

@@ -1,0 +1,29 @@
+"""What Prometheus, Alertmanager and Grafana read, as text: rules and dashboards of this checkout, rendered targets."""
+
+from cluster.desired import optional_services
+from cluster.settings import PROJECT_ROOT, Settings
+from cluster.topology import Topology
+from compose.render.prometheus import prometheus_yml
+
+PROMETHEUS = PROJECT_ROOT / "compose" / "prometheus"
+GRAFANA = PROJECT_ROOT / "grafana"
+RECEIVERS = "alertmanager.yml"
+RECEIVERS_PATH = f"rendered/alertmanager/{RECEIVERS}"
+"""Closed to other users: whom to tell may hold a token."""
+RULES = ("alerts.yml", "compat.yml")
+
+
+def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str, str]:
+    """What Prometheus, Alertmanager and Grafana read, where they run; ``receivers``: the user's alertmanager.yml."""
+    if settings.monitoring == "off":
+        return {}
+    found = {
+        "rendered/prometheus/prometheus.yml": prometheus_yml(settings, topology),
+        **{f"rendered/prometheus/rules/{name}": (PROMETHEUS / name).read_text() for name in RULES},
+        RECEIVERS_PATH: receivers or (PROMETHEUS / RECEIVERS).read_text(),
+    }
+    if "grafana" in optional_services(settings, topology.image_source):
+        for room in ("provisioning", "dashboards"):
+            for path in sorted(p for p in (GRAFANA / room).rglob("*") if p.is_file()):
+                found[f"rendered/grafana/{path.relative_to(GRAFANA)}"] = path.read_text()
+    return found

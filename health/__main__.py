@@ -1,0 +1,66 @@
+"""`python -m health`: the service in its container. Settings and topology in /etc/pods, secrets in /run."""
+
+import asyncio
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.errors import PodsError
+from cluster.inside import SECRETS, Window
+from health.app import Service
+from health.guard import Guard
+from health.loop import Loop
+from health.server import make_server, serve
+
+TLS = Path("/run/tls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Front:
+    """What decides how the service may be asked: secret and certificate, empty where it needs none."""
+
+    secret: bytes
+    certificate: bytes
+
+    @property
+    def tls(self) -> tuple[Path, Path] | tuple[None, None]:
+        """Certificate and key."""
+        return (TLS / "server.crt", TLS / "server.key") if self.certificate else (None, None)
+
+
+def read_front(window: Window) -> Front:
+    """As the files say now.
+
+    Raises:
+        PodsError: there are no settings.
+        OSError: a file that the settings ask for is missing.
+    """
+    settings = window.look().settings
+    secret = (SECRETS / "health_password").read_bytes().strip() if settings.health_auth == "on" else b""
+    if settings.health_auth == "on" and not secret:
+        raise OSError(f"{SECRETS}/health_password is empty")
+    return Front(secret=secret, certificate=(TLS / "server.crt").read_bytes() if settings.health_tls == "on" else b"")
+
+
+def main() -> None:
+    """Serve; the engine starts it anew when it ends because secret, certificate or settings of its front are others."""
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    window = Window()
+    try:
+        front = read_front(window)
+    except (PodsError, OSError) as error:
+        sys.exit(f"the health service cannot start: {error}")
+
+    def changed() -> bool:
+        try:
+            return read_front(window) != front
+        except (PodsError, OSError):
+            return False  # half written, perhaps; what is there will be looked at again
+
+    server = make_server(Service(Loop(Window()), Guard(front.secret)), *front.tls)
+    asyncio.run(serve(server, changed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The service as an ASGI application: the answers of the latest look, told.
+
+Checks of load balancers come by the thousand: they are found in a dictionary before any routing. All else, and all that
+goes wrong, goes through Starlette.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from health.bell import Bell
+from health.board import Answer
+from health.guard import Guard
+from health.handlers import METHODS, Handlers
+from health.loop import TOO_OLD, Loop
+from health.problem import Problem, problem_response
+
+_ALLOW = ", ".join(METHODS)
+_NO_STORE = (b"cache-control", b"no-store")
+_JSON = (b"content-type", b"application/json")
+
+
+class Service:
+    """What uvicorn calls: the guard, then the dictionary, then the routes."""
+
+    def __init__(self, loop: Loop, guard: Guard) -> None:
+        self._loop, self._guard = loop, guard
+        self._routes: ASGIApp = _routes(loop)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return await self._routes(scope, receive, send)
+        try:
+            self._guard.check(scope)
+        except Problem as problem:
+            return await problem_response(problem)(scope, receive, send)
+        age = self._loop.age
+        answer = self._ready(scope, age)
+        if answer is None:
+            return await self._routes(scope, receive, send)
+        await _tell(scope, send, answer, age)
+
+    def _ready(self, scope: Scope, age: float) -> Answer | None:
+        board = self._loop.board
+        if board is None or age > TOO_OLD or scope["query_string"] or scope["method"] not in METHODS:
+            return None
+        return board.answers.get(scope["path"])
+
+
+async def _tell(scope: Scope, send: Send, answer: Answer, age: float) -> None:
+    body = answer.body(age) if scope["method"] != "OPTIONS" else b""
+    headers = [_JSON, _NO_STORE, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _on_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return problem_response(Problem(405, f"use {_ALLOW}: this service only tells", (("Allow", _ALLOW),)))
+    return problem_response(Problem(error.status_code, f"there is nothing at {request.url.path[:80]!r}"))
+
+
+async def _on_bug(_: Request, __: Exception) -> Response:
+    return problem_response(Problem(500, "an error of PODS itself; its log says more"))
+
+
+def _routes(loop: Loop) -> Starlette:
+    bell = Bell()
+    loop.told = bell.ring
+    handlers = Handlers(loop, bell)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        bell.hang()
+        loop.start()
+        yield
+        loop.stop()
+
+    paths = {
+        "/": handlers.page,
+        "/page/{name}": handlers.asset,
+        "/events": handlers.stream,
+        "/history": handlers.history,
+        "/openapi.json": handlers.document,
+        "/livez": handlers.alive,
+        "/liveness": handlers.alive,
+        "/readyz": handlers.ready,
+        "/health": handlers.known,
+        "/cluster": handlers.known,
+        "/health/{name}": handlers.known,
+        "/nodes/{name}": handlers.known,
+        "/nodes/{name}/{word}": handlers.check,
+        "/{word}": handlers.check,
+    }
+    routes = [Route(path, handler, methods=METHODS) for path, handler in paths.items()]
+    errors = {Problem: _on_problem, HTTPException: _on_http, Exception: _on_bug}
+    return Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)

@@ -1,0 +1,95 @@
+"""One look at the cluster made ready to be told: answers are written once a look, not once a request."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from health.checks import WORDS, Filters, Standing
+from health.overview import View, members, node, overview, replication, standing
+
+NO_FILTERS = Filters()
+ROLES = ("primary", "master")
+"""Names that mean a role under /health/, whatever the node is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a JSON object that lacks its end, where the age is put in."""
+
+    status: int
+    head: bytes
+
+    def body(self, age: float) -> bytes:
+        """The object with the age in seconds of what it says."""
+        return b'%b, "age": %.3f}' % (self.head, age)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What is known since one moment of the monotonic clock, and the answer of every path that needs no parsing."""
+
+    view: View
+    looked: float
+    standings: Mapping[str, Standing]
+    answers: Mapping[str, Answer]
+    overview: bytes
+    nodes: Mapping[str, bytes] = field(repr=False)
+
+    def check(self, word: str, filters: Filters, name: str | None = None) -> Answer:
+        """The answer to a word with a query: of one node, or of the cluster."""
+        limit = self.view.settings.health_lag
+        if name is not None:
+            lets = WORDS[word].lets(self.standings[name], filters, limit)
+            return Answer(_code(lets), self.nodes[name])
+        passing = [n for n, node in self.standings.items() if WORDS[word].lets(node, filters, limit)]
+        return Answer(_code(bool(passing)), _head({"nodes": passing}))
+
+
+def make_board(view: View, looked: float) -> Board:
+    """Write down every answer."""
+    standings = {name: standing(view, name) for name in view.topology.names}
+    nodes = {name: _head(node(view, name)) for name in view.topology.names}
+    told = _head(overview(view))
+    bare = Board(view, looked, standings, {}, told, nodes)
+    return Board(view, looked, standings, dict(_answers(bare)), told, nodes)
+
+
+def _answers(board: Board) -> Iterator[tuple[str, Answer]]:
+    view = board.view
+    yield "/health", Answer(_code(view.verdict.healthy), board.overview)
+    yield "/cluster", Answer(200, _head(members(view)))
+    streams = replication(view)
+    for word in WORDS:
+        yield f"/{word}", board.check(word, NO_FILTERS)
+    for name, known in board.standings.items():
+        yield from _node_answers(board, name, known)
+    yield "/health/replication", Answer(_code(streams["healthy"]), _head(streams))
+    for role in ROLES:
+        yield f"/health/{role}", _role_answer(board)
+
+
+def _node_answers(board: Board, name: str, known: Standing) -> Iterator[tuple[str, Answer]]:
+    healthy = Answer(_code(known.healthy), board.nodes[name])
+    for path in (f"/health/{name}", f"/nodes/{name}", f"/nodes/{name}/health"):
+        yield path, healthy
+    yield f"/nodes/{name}/liveness", Answer(_code(known.answers), board.nodes[name])
+    for word in WORDS:
+        yield f"/nodes/{name}/{word}", board.check(word, NO_FILTERS, name)
+
+
+def _role_answer(board: Board) -> Answer:
+    """Of the primary there is, else of the one there shall be."""
+    found = board.view.snapshot.primary
+    name = found.name if found is not None and found.name in board.standings else board.view.topology.primary
+    known = board.standings[name]
+    return Answer(_code(known.primary and known.healthy), board.nodes[name])
+
+
+def _code(well: bool) -> int:
+    return 200 if well else 503
+
+
+def _head(told: Mapping[str, Any]) -> bytes:
+    """A JSON object without its closing brace."""
+    return json.dumps(told).encode()[:-1]
