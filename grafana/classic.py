@@ -5,11 +5,11 @@ schemaVersion 39 is loaded unchanged by all of them; the newer "v2" schema is re
 """
 
 import json
+from collections.abc import Iterable
 from string import ascii_uppercase
-from typing import Any
 
 from grafana.grid import Place, place
-from grafana.model import Annotation, Dashboard, Json, Panel, Query, Row, Variable
+from grafana.model import Annotation, Dashboard, Json, Panel, Query, Row, Variable, Word
 
 SCHEMA_VERSION = 39
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
@@ -183,7 +183,7 @@ def _defaults(panel: Panel) -> Json:
         "unit": panel.unit,
         "color": {"mode": "thresholds" if panel.kind != "timeseries" else "palette-classic"},
         "thresholds": {"mode": "absolute", "steps": _steps(panel)},
-        "mappings": _mappings(panel),
+        "mappings": mappings(panel.words),
         "custom": dict(panel.style),
         **{name: value for name, value in limits.items() if value is not None},
     }
@@ -195,11 +195,9 @@ def _steps(panel: Panel) -> list[Json]:
     return [{"color": panel.base, "value": None}, *later]
 
 
-def _mappings(panel: Panel) -> list[Json]:
-    if not panel.words:
-        return []
-    words: dict[str, Any] = {
-        str(word.value): {"index": index, "text": word.text, "color": word.colour}
-        for index, word in enumerate(panel.words)
+def mappings(words: Iterable[Word]) -> list[Json]:
+    """Values shown as words."""
+    options = {
+        str(word.value): {"index": index, "text": word.text, "color": word.colour} for index, word in enumerate(words)
     }
-    return [{"type": "value", "options": words}]
+    return [{"type": "value", "options": options}] if options else []

@@ -1,7 +1,8 @@
 """The few kinds of panel there are here, each a function from what it asks to a panel that looks like its siblings."""
 
-from typing import Any
+from string import ascii_uppercase
 
+from grafana.classic import mappings
 from grafana.model import Json, Panel, Query, Threshold, Word
 
 _LINE: Json = {
@@ -17,6 +18,8 @@ _LINE: Json = {
     "axisLabel": "",
     "scaleDistribution": {"type": "linear"},
 }
+_CELL: Json = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False}
+_TABLE: Json = {"showHeader": True, "cellHeight": "sm"}
 _LATEST: Json = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -202,18 +205,18 @@ def states(
 def table(
     title: str,
     description: str,
-    key: str,
+    labels: dict[str, str],
     columns: dict[str, tuple[Query, str]],
     *,
     words: dict[str, tuple[Word, ...]] | None = None,
     width: int = 24,
     height: int = 6,
 ) -> Panel:
-    """One line per value of the label ``key``; ``columns``: heading → its query (one value per key) and its unit."""
-    headings = {f"Value #{letter}": name for letter, name in zip("ABCDEFGHIJKLMNOP", columns, strict=False)}
-    fields = [
-        _override(name, unit, (words or {}).get(name, ())) for name, (_, unit) in columns.items()
-    ]
+    """One line per value of the first of ``labels``, by which all queries are joined.
+
+    ``labels``: label → heading; all but the first come from the first query. ``columns``: heading → query and unit.
+    """
+    values = {f"Value #{letter}": name for letter, name in zip(ascii_uppercase, columns, strict=False)}
     return Panel(
         kind="table",
         title=title,
@@ -223,14 +226,13 @@ def table(
         width=width,
         height=height,
         base="text",
-        style={"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
-        options={"showHeader": True, "cellHeight": "sm"},
+        style=_CELL,
+        options=_TABLE,
         transformations=(
-            {"id": "joinByField", "options": {"byField": key, "mode": "outer"}},
-            {"id": "filterFieldsByName", "options": {"include": {"names": [key, *headings]}}},
-            {"id": "organize", "options": {"renameByName": headings, "indexByName": {}, "excludeByName": {}}},
+            {"id": "joinByField", "options": {"byField": next(iter(labels)), "mode": "outer"}},
+            *_arranged({**labels, **values}),
         ),
-        overrides=tuple(fields),
+        overrides=tuple(_column(name, unit, (words or {}).get(name, ())) for name, (_, unit) in columns.items()),
     )
 
 
@@ -246,28 +248,26 @@ def listing(title: str, description: str, query: Query, labels: dict[str, str], 
         height=6,
         base="text",
         empty=empty,
-        style={"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False},
-        options={"showHeader": True, "cellHeight": "sm"},
-        transformations=(
-            {"id": "filterFieldsByName", "options": {"include": {"names": list(labels)}}},
-            {
-                "id": "organize",
-                "options": {
-                    "renameByName": dict(labels),
-                    "indexByName": {label: index for index, label in enumerate(labels)},
-                    "excludeByName": {},
-                },
-            },
-        ),
+        style=_CELL,
+        options=_TABLE,
+        transformations=_arranged(labels),
     )
 
 
-def _override(name: str, unit: str, words: tuple[Word, ...]) -> Json:
-    properties: list[dict[str, Any]] = [{"id": "unit", "value": unit}]
+def _arranged(headings: dict[str, str]) -> tuple[Json, ...]:
+    """Only these fields, in this order, under these headings."""
+    order = {field: index for index, field in enumerate(headings)}
+    return (
+        {"id": "filterFieldsByName", "options": {"include": {"names": list(headings)}}},
+        {"id": "organize", "options": {"excludeByName": {}, "indexByName": order, "renameByName": dict(headings)}},
+    )
+
+
+def _column(heading: str, unit: str, words: tuple[Word, ...]) -> Json:
+    properties: list[Json] = [{"id": "unit", "value": unit}]
     if words:
-        options = {str(w.value): {"index": i, "text": w.text, "color": w.colour} for i, w in enumerate(words)}
         properties += [
-            {"id": "mappings", "value": [{"type": "value", "options": options}]},
+            {"id": "mappings", "value": mappings(words)},
             {"id": "custom.cellOptions", "value": {"type": "color-text"}},
         ]
-    return {"matcher": {"id": "byName", "options": name}, "properties": properties}
+    return {"matcher": {"id": "byName", "options": heading}, "properties": properties}

@@ -28,7 +28,7 @@ class Guard:
         """
         if self.secret and scope["path"] not in OPEN_PATHS and not self._knows(scope):
             raise Problem(
-                401, "give the secret in secrets/health_password: as bearer token, or as user health", _CHALLENGE
+                401, "give what is in secrets/health_password, as bearer token or for user health", _CHALLENGE
             )
 
     def _knows(self, scope: Any) -> bool:

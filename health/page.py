@@ -18,6 +18,8 @@ ASSETS = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "picture.js": "text/javascript",
+    "spark.js": "text/javascript",
+    "words.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 HEADERS = {

@@ -55,7 +55,8 @@ async def _keep(server: uvicorn.Server, changed: Callable[[], bool]) -> None:
     while not server.should_exit:
         await asyncio.sleep(SWEEP)
         waiting = sweep(server.server_state.connections, waiting)
-        server.should_exit = server.should_exit or changed()
+        if changed():
+            server.should_exit = True
 
 
 def sweep(connections: Collection[Any], before: dict[Any, Any]) -> dict[Any, Any]:

@@ -13,12 +13,21 @@ from cluster.settings import Settings, load_settings, variable_of
 from cluster.topology import Sizing, Topology
 from compose.console import Console
 from compose.home import Home
-from compose.render.stack import Concrete, Images
+from compose.render.concrete import Concrete, EngineSocket, Images
 
 SIZING = Sizing(memory=16 << 30, disk=200 << 30, nodes=3)
 """A host with 16 GB of memory and 200 GB of free disk."""
 
-CONCRETE = Concrete(images=Images(postgres="pods/postgres:0123", pgbouncer="pods/pgbouncer:0123"), user=(999, 999))
+IMAGES = Images(
+    postgres="pods/postgres:0123",
+    pgbouncer="pods/pgbouncer:0123",
+    services="pods/services:0123",
+    prometheus="prom/prometheus:v3",
+    alertmanager="prom/alertmanager:v0",
+    grafana="grafana/grafana:12",
+    cadvisor="cadvisor:v0",
+)
+CONCRETE = Concrete(images=IMAGES, user=(999, 999), socket=EngineSocket(path="/var/run/docker.sock", group=103))
 
 SYSTEM = "7400000000000000001"
 """A system identifier."""

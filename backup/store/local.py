@@ -21,6 +21,7 @@ from backup.store.keys import SHA256, check_key, sha256
 
 INCOMING = ".incoming"
 PIECE = 1 << 20
+_TRIES = 100
 _WRITE_BACK = 64 << 20
 """Bytes after which what was written is pushed out of the page cache, which would look like our memory."""
 
@@ -133,18 +134,17 @@ class LocalStore:
     def _place(self, temporary: Path, key: str, move: Callable[[Path, Path], None]) -> None:
         """Give the file its name; its folder may be removed meanwhile by whoever deletes its last object."""
         path = self._path(key)
-        for attempt in range(10):
-            make_folders(self.root, path.parent)
+        for _ in range(_TRIES):
             try:
+                make_folders(self.root, path.parent)
                 move(temporary, path)
-            except FileNotFoundError:
-                if attempt == 9:
-                    raise
             except FileExistsError:
                 raise _conflict(key) from None
+            except FileNotFoundError:
+                self._check_root()
             else:
-                break
-        sync_folder(path.parent)
+                return sync_folder(path.parent)
+        raise StoreError(f"{key} in {self.root}: its folder vanished {_TRIES} times", "try again")
 
     def get(self, key: str) -> bytes:
         """See `Store.get`."""

@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology
+from compose.render.concrete import Concrete
 from compose.render.stack import (
     BASE,
     DEFINITION_LABEL,
     SECCOMP,
-    Concrete,
-    Images,
     compose_stack,
     compose_text,
     definition_hash,
@@ -185,7 +184,7 @@ def test_locked_memory_is_lifted_for_nodes_alone_and_only_where_the_engine_may()
 
 @pytest.mark.parametrize("text", ["$", "$$", "${HOME}", "a$b", "$$$", "pa$$word", "$(id)"])
 def test_no_dollar_is_left_to_compose_s_interpolation(text: str) -> None:
-    images = Images(postgres=f"mirror/{text}/postgres:18", pgbouncer=f"mirror/{text}/pgbouncer:1")
+    images = replace(CONCRETE.images, postgres=f"mirror/{text}/postgres:18", pgbouncer=f"mirror/{text}/pgbouncer:1")
     stack = _stack(concrete=replace(CONCRETE, images=images))
     rendered = compose_text(stack)
     assert "$" not in rendered.replace("$$", "")

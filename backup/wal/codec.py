@@ -1,0 +1,34 @@
+"""WAL as it is stored: one zstd frame, which knows its length and its checksum."""
+
+from backup.store import DamagedError
+
+LEVEL = 3
+"""zstd's own default; docs/explanation/wal-archive.md has the figures."""
+
+
+def pack(data: bytes | memoryview, level: int = LEVEL) -> bytes:
+    """One frame. Other threads run meanwhile."""
+    import zstandard
+
+    compressor = zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True)
+    return bytes(compressor.compress(data))
+
+
+def unpack(body: bytes, most: int) -> bytes:
+    """What ``pack`` was given.
+
+    Args:
+        body: the frame.
+        most: bytes that it may become at most, so that a wrong one cannot fill the memory.
+
+    Raises:
+        DamagedError: it is no whole frame, or too large.
+    """
+    import zstandard
+
+    try:
+        if zstandard.frame_content_size(body) > most:
+            raise DamagedError(f"a compressed piece of WAL is larger than {most} bytes")
+        return zstandard.ZstdDecompressor().decompress(body, max_output_size=most)
+    except zstandard.ZstdError as error:
+        raise DamagedError(f"a compressed piece of WAL cannot be read: {error}") from None

@@ -1,0 +1,101 @@
+"""Gaps: WAL that no one has any more. Each is recorded in the store it is missing from, and asks for a full backup."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backup.catalog import FORMAT, read_format
+from backup.layout import gap_key, gaps_prefix
+from backup.store import Store
+from cluster.lsn import Lsn
+from cluster.topology import write_atomically
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """The WAL of ``timeline`` from ``from_lsn`` to before ``to_lsn`` is missing; ``noticed`` is Unix seconds."""
+
+    timeline: int
+    from_lsn: str
+    to_lsn: str
+    noticed: float
+    why: str
+
+    def covers(self, timeline: int, start: int, end: int) -> bool:
+        """Whether all of the WAL from ``start`` to ``end`` lies in this gap."""
+        inside = Lsn.parse(self.from_lsn) <= start and end <= Lsn.parse(self.to_lsn)
+        return inside and timeline >= self.timeline
+
+
+def dump_gap(gap: Gap) -> str:
+    """The text that is stored."""
+    return json.dumps({"format": FORMAT, **asdict(gap)}) + "\n"
+
+
+def parse_gap(text: str) -> Gap:
+    """Read what ``dump_gap`` wrote.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    try:
+        gap = Gap(**read_format(text, "a gap"))
+        Lsn.parse(gap.from_lsn), Lsn.parse(gap.to_lsn)
+    except TypeError as error:
+        raise ValueError(f"a field is missing or unknown: {error}") from None
+    return gap
+
+
+def read_gaps(store: Store, system: str) -> tuple[Gap, ...]:
+    """Every recorded gap, in the order they were noticed."""
+    keys = [stored.key for stored in store.list(gaps_prefix(system))]
+    return tuple(parse_gap(store.get(key).decode()) for key in keys)
+
+
+def _folder(spool: Path, store: str) -> Path:
+    return spool / "notes" / store
+
+
+def note(spool: Path, store: str, gap: Gap) -> None:
+    """Keep a gap in the spool until ``store`` has it; the same gap is not noted twice."""
+    folder = _folder(spool, store)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = dump_gap(gap)
+    place = f"-{gap.timeline:08X}-{Lsn.parse(gap.from_lsn):016X}.json"
+    if not any(path.name.endswith(place) for path in folder.iterdir()):
+        name = gap_key("0", gap.noticed, gap.timeline, Lsn.parse(gap.from_lsn)).rsplit("/", 1)[1]
+        write_atomically(folder / name, text)
+
+
+def ship_notes(spool: Path, store: Store, system: str) -> Iterator[Gap]:
+    """Put the noted gaps into ``store``; each is forgotten here once it is there."""
+    folder = _folder(spool, store.name)
+    for path in sorted(folder.glob("[0-9]*.json")) if folder.is_dir() else ():
+        gap = parse_gap(path.read_text())
+        store.create(f"{gaps_prefix(system)}{path.name}", path.read_bytes())
+        path.unlink()
+        yield gap
+
+
+_WANTED = "full_wanted.json"
+
+
+def want_full(spool: Path, since: str, why: str) -> None:
+    """Ask for a full backup that begins at or after ``since`` (an LSN), and say why."""
+    write_atomically(spool / _WANTED, json.dumps({"since": since, "why": why}) + "\n")
+
+
+def full_wanted(spool: Path) -> str:
+    """Why a full backup is wanted; "" when none is."""
+    try:
+        return str(json.loads((spool / _WANTED).read_text())["why"])
+    except FileNotFoundError:
+        return ""
+
+
+def full_made(spool: Path, start_lsn: str) -> None:
+    """A full backup that began at ``start_lsn`` is complete; if it is new enough, no more is wanted."""
+    path = spool / _WANTED
+    if path.exists() and Lsn.parse(json.loads(path.read_text())["since"]) <= Lsn.parse(start_lsn):
+        path.unlink()

@@ -1,0 +1,159 @@
+"""The spool: WAL that is received, on disk, and not yet in every store.
+
+One folder per cluster, named by its system identifier. In it ``<segment>.partial`` is the segment being received,
+``<segment>`` a whole one, ``<segment>.closed`` the beginning of one that will never be whole (its timeline was left),
+``<timeline>.history`` a history, ``<segment>.bad`` what turned out not to be WAL. A name is given only after fsync, so
+whatever has a name without ``.partial`` is durable and complete; a ``.partial`` is received anew from its first byte
+after a restart, over the bytes that are there.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from backup.layout import Segment, parse_segment
+from cluster.topology import write_atomically
+
+PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
+_NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.closed|\.bad)?\Z|[0-9A-F]{8}\.history\Z")
+
+
+class Spool:
+    """The folder of one cluster. ``segment_size`` in bytes."""
+
+    def __init__(self, root: Path, system: str, segment_size: int) -> None:
+        self.path = root / system
+        self.system = system
+        self.segment_size = segment_size
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def names(self) -> list[str]:
+        """Everything that is ours, sorted: the history of a timeline comes before its segments."""
+        return sorted(name for name in os.listdir(self.path) if _NAME.match(name))
+
+    def to_ship(self) -> list[str]:
+        """What is complete."""
+        return [name for name in self.names() if not name.endswith((PARTIAL, BAD))]
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(self._size(name) for name in self.names())
+
+    def _size(self, name: str) -> int:
+        try:
+            return (self.path / name).stat().st_size
+        except FileNotFoundError:  # shipped meanwhile
+            return 0
+
+    def segment(self, name: str) -> Segment:
+        """The segment that a file is or belongs to."""
+        return parse_segment(name[:24], self.segment_size)
+
+    def current(self) -> Segment | None:
+        """The segment to receive next: the unfinished one of the newest timeline, else the one after the last."""
+        partial = [name for name in self.names() if name.endswith(PARTIAL)]
+        if partial:
+            return self.segment(partial[-1])
+        whole = [name for name in self.names() if len(name) == 24]
+        return self.segment(whole[-1]).next if whole else None
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
+        """The bytes [``start``, ``end``) of a file, which do not stay in the page cache.
+
+        The kernel counts the cache of the files we read as ours, and the container would seem to leak.
+        """
+        fd = os.open(self.path / name, os.O_RDONLY)
+        try:
+            size = os.fstat(fd).st_size if end is None else end
+            data = b"".join(_read(fd, start, size))
+            if end is None:
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(fd)
+        return data
+
+    def keep_history(self, timeline: int, text: bytes) -> None:
+        """Keep the history of a timeline."""
+        path = self.path / f"{timeline:08X}{HISTORY}"
+        if not path.exists() or path.read_bytes() != text:
+            write_atomically(path, text.decode())
+
+    def remove(self, name: str) -> None:
+        """Every store has it."""
+        (self.path / name).unlink(missing_ok=True)
+
+    def reject(self, name: str) -> None:
+        """It is not what its name says: put it aside."""
+        (self.path / name).replace(self.path / f"{name[:24]}{BAD}")
+
+
+def _read(fd: int, start: int, end: int) -> Iterator[bytes]:
+    while start < end and (piece := os.pread(fd, end - start, start)):
+        start += len(piece)
+        yield piece
+
+
+class Unfinished:
+    """The segment being received; ``written`` and ``durable`` are bytes from its start."""
+
+    def __init__(self, spool: Spool, segment: Segment) -> None:
+        self.spool, self.segment = spool, segment
+        self.written = self.durable = 0
+        self._path = spool.path / f"{segment}{PARTIAL}"
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    @property
+    def room(self) -> int:
+        """Bytes until it is whole."""
+        return self.segment.size - self.written
+
+    def write(self, data: memoryview) -> None:
+        """Append, at most ``room`` bytes."""
+        while data:
+            done = os.pwrite(self._fd, data, self.written)
+            self.written += done
+            data = data[done:]
+
+    def sync(self) -> None:
+        """Make durable what was written."""
+        if self.durable < self.written:
+            reached = self.written
+            os.fdatasync(self._fd)
+            self.durable = reached
+
+    def finish(self) -> str:
+        """It is whole: durable and named so. Its name."""
+        self.sync()
+        return self._rename(str(self.segment))
+
+    def close_short(self) -> str | None:
+        """Its timeline goes no further: keep what is durable. Its name, or None where that is nothing."""
+        self.sync()
+        os.ftruncate(self._fd, self.durable)
+        os.fsync(self._fd)
+        if self.durable:
+            return self._rename(f"{self.segment}{CLOSED}")
+        self._path.unlink()
+        self.abandon()
+        return None
+
+    def abandon(self) -> None:
+        """Leave it as it is, to be received anew."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def _rename(self, name: str) -> str:
+        self._path.replace(self.spool.path / name)
+        self.abandon()
+        self.sync_folder()
+        return name
+
+    def sync_folder(self) -> None:
+        """Make the names in the spool durable."""
+        folder = os.open(self.spool.path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
