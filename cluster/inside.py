@@ -7,7 +7,7 @@ again whenever it is asked, so that it follows replicas as they come and go and 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.errors import RefusedError
+from cluster.errors import MachineError, RefusedError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access
 from cluster.settings import Settings, load_settings
@@ -30,7 +30,11 @@ class Inside:
     ca: Path = CA
 
     def node(self, name: str, role: str = "monitor", secret: str = "monitor", database: str = "postgres") -> Access:  # noqa: S107 - names of files, not passwords
-        """How to reach ``name`` as ``role``, whose password is the file ``<secret>_password``."""
+        """How to reach ``name`` as ``role``, whose password is the file ``<secret>_password``.
+
+        Raises:
+            MachineError: there is no such file, or it cannot be read.
+        """
         return self._access(name, 5432, role, secret, database)
 
     def pooler(self, role: str = "monitor", secret: str = "monitor") -> Access:  # noqa: S107
@@ -38,7 +42,7 @@ class Inside:
         return self._access(POOLER, 6432, role, secret, CONSOLE)
 
     def _access(self, host: str, port: int, role: str, secret: str, database: str) -> Access:
-        password = (self.secrets / f"{secret}_password").read_text(encoding="utf-8").strip()
+        password = _read_secret(self.secrets / f"{secret}_password")
         return Access(
             host=host,
             port=port,
@@ -76,6 +80,13 @@ class Window:
             self._seen = Inside(settings=settings, topology=topology, secrets=self.secrets, ca=self.ca)
             self._stamp = stamp
         return self._seen
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MachineError(f"the secret {path} cannot be read: {error}", "run: inv up") from None
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -7,6 +7,7 @@ that reach a package archive and no registry. Chosen at the first `up`, written 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,14 @@ class Recipe:
     @property
     def reference(self) -> str:
         """Name and tag; the tag is the hash of all inputs."""
-        context = ROOT / self.folder
-        return f"pods/{self.role}:{inputs_hash(self.base, context, code_files() if self.needs_code else ())}"
+        return _reference(self)
+
+
+@cache
+def _reference(recipe: Recipe) -> str:
+    """Looked at once, so that one command means one image, even if somebody edits the code meanwhile."""
+    more = code_files() if recipe.needs_code else ()
+    return f"pods/{recipe.role}:{inputs_hash(recipe.base, ROOT / recipe.folder, more)}"
 
 
 def recipes(source: str, base: str) -> dict[str, Recipe]:

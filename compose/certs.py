@@ -57,7 +57,8 @@ def ensure(
 
 def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: bool = False) -> list[str]:
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
-    own = [] if settings.bind in ("127.0.0.1", "0.0.0.0") else [settings.bind]  # noqa: S104 - compared, not bound
+    everywhere = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared, not bound
+    own = [address for address in (settings.bind, settings.web_bind) if address not in everywhere]
     services = (*topology.names, "pgbouncer", *PAGES)
     return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.control import MAJOR, PGDATA, DataDirectory, read_data_directory
+from cluster.desired import optional_services
 from cluster.errors import MachineError, RefusedError
 from cluster.naming import NODE_NAME
 from cluster.settings import Settings, variable_of
@@ -59,11 +60,12 @@ class PortClash:
 
 def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) -> list[PortClash]:
     """Ports of services not in ``ours`` (already running) that are taken."""
-    running = set(ours)
+    # where images come from is not known before the first `up`; Grafana may yet be among them
+    wanted = {*topology.names, "pgbouncer", *optional_services(settings, topology.image_source or "registry")}
     return [
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
-        if service not in running and not _free(_bind(settings, service, topology), port)
+        if service in wanted.difference(ours) and not _free(_bind(settings, service, topology), port)
     ]
 
 

@@ -9,7 +9,7 @@ from cluster.naming import slot_of
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
 from compose.containers import Container
-from compose.secrets import APP, password_file
+from compose.secrets import APP, GRAFANA, password_file
 from compose.stack import Stack
 from exporters.snapshot import Snapshot
 
@@ -174,8 +174,23 @@ def connection_help(stack: Stack) -> str:
         f"The password is in {password_file(stack.home, APP)};",
         f"any libpq client takes it from there with PGPASSFILE={stack.home.secrets / 'pgpass'}.",
         "Or simply: inv psql",
+        *_pages(stack),
     ]
     return "\n".join(lines)
+
+
+def _pages(stack: Stack) -> list[str]:
+    """Where to look at the cluster in a browser."""
+    settings, secure = stack.settings, "s" if stack.settings.health_tls == "on" else ""
+    address = "127.0.0.1" if settings.web_bind == "0.0.0.0" else settings.web_bind  # noqa: S104 - compared, not bound
+    pages = {
+        "health": f"http{secure}://{address}:{settings.health_port}/",
+        "grafana": f"http://{address}:{settings.grafana_port}/ (admin; {password_file(stack.home, GRAFANA)})",
+        "prometheus": f"http://{address}:{settings.prometheus_port}/",
+        "alertmanager": f"http://{address}:{settings.alertmanager_port}/",
+    }
+    shown = [f"  {name:<14} {url}" for name, url in pages.items() if name in stack.watchers]
+    return ["Look at it:", *shown] if shown else []
 
 
 def log_lines_json(stack: Stack, services: list[str], lines: int) -> None:

@@ -1,4 +1,4 @@
-"""Marks on every time axis. ``$__rate_interval`` reaches back one scrape further than the step, so that none is missed."""
+"""Marks on every time axis. ``$__rate_interval`` reaches a scrape further back than the step: none is missed."""
 
 from grafana.model import Annotation
 

@@ -41,7 +41,7 @@ class Panel:
     """One panel: what it asks, what it means, how it looks.
 
     ``unit`` is one of Grafana's unit ids; ``width`` is in 24ths of the page, ``height`` in grid rows of 30 pixels.
-    ``base`` is the colour below the first threshold. ``repeat`` names a variable: one such panel for each of its values.
+    ``base`` is the colour below the first threshold. ``repeat`` names a variable: one such panel for each value.
     """
 
     kind: Kind

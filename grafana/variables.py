@@ -32,8 +32,7 @@ POOL = Variable(
 SERVICE = Variable(
     name="service",
     label="Service",
-    query="label_values("
-    'container_start_time_seconds{cluster="$cluster"}, container_label_com_docker_compose_service)',
+    query='label_values(container_start_time_seconds{cluster="$cluster"}, container_label_com_docker_compose_service)',
     description="Containers, by the name of their Compose service; a node's is the node's name.",
     many=True,
 )

@@ -35,9 +35,14 @@ SMALL = {
 }
 
 
+PAGES = ("EXPORTER", "PROMETHEUS", "ALERTMANAGER", "GRAFANA", "HEALTH", "CADVISOR")
+BARE = {"PODS_MONITORING": "off", "PODS_HEALTH": "off"}
+"""Nodes and PgBouncer alone, for tests of what has nothing to do with who watches."""
+
+
 def free_ports(count: int) -> list[int]:
     """``count`` neighbouring ports that are free on loopback."""
-    for first in range(21000 + os.getpid() % 500 * 16, 32000, 16):
+    for first in range(21000 + os.getpid() % 400 * 24, 32000, 24):
         candidates = list(range(first, first + count))
         if all(_is_free(port) for port in candidates):
             return candidates
@@ -51,12 +56,13 @@ def _is_free(port: int) -> bool:
 
 def write_env(home: Path, project: str, **settings: str) -> None:
     """A .env with its own project and ports."""
-    ports = free_ports(12)
+    ports = free_ports(20)
     chosen = {
         "PODS_PROJECT": project,
         "PODS_PGBOUNCER_PORT": str(ports[0]),
         "PODS_PRIMARY_PORT": str(ports[1]),
-        "PODS_REPLICA_PORT": str(ports[2]),
+        **{f"PODS_{name}_PORT": str(port) for name, port in zip(PAGES, ports[2:], strict=False)},
+        "PODS_REPLICA_PORT": str(ports[2 + len(PAGES)]),
         **SMALL,
         **settings,
     }
@@ -241,7 +247,7 @@ def cluster(shared: Cluster) -> Iterator[Cluster]:
 @pytest.fixture
 def lone(tmp_path: Path, engine: None) -> Iterator[Cluster]:
     """A cluster of the test's own, not yet up, with one replica."""
-    write_env(tmp_path, f"pods-lone-{os.getpid()}", PODS_REPLICAS="1")
+    write_env(tmp_path, f"pods-lone-{os.getpid()}", PODS_REPLICAS="1", **BARE)
     inv = Inv(tmp_path)
     yield Cluster(inv)
     inv("down", "--purge", "--yes")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +23,29 @@ class Programs:
         Raises:
             MachineError: it is not there, or failed; with its last words.
         """
+        code, output = self.attempt(name, *arguments)
+        if code:
+            raise MachineError(f"{name} failed: {_last_words(output)}")
+        return output
+
+    def attempt(self, name: str, *arguments: str) -> tuple[int, str]:
+        """Run one to its end; its exit code, and what it printed and complained of.
+
+        Raises:
+            MachineError: it is not there.
+        """
+        argv = [str(self.bin / name), *arguments]
         environment = {**os.environ, "LC_ALL": "C", "LC_MESSAGES": "C"}
         try:
-            done = subprocess.run(
-                [str(self.bin / name), *arguments], capture_output=True, text=True, check=False, env=environment
-            )
+            # a file, not a pipe: a server that pg_ctl starts would keep a pipe open for ever
+            with tempfile.TemporaryFile("w+", errors="replace") as output:
+                done = subprocess.run(
+                    argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, env=environment
+                )
+                output.seek(0)
+                return done.returncode, output.read()
         except OSError as error:
             raise MachineError(f"{self.bin / name} cannot be run: {error.strerror}") from None
-        if done.returncode:
-            raise MachineError(f"{name} failed: {_last_words(done.stdout + done.stderr)}")
-        return done.stdout
 
 
 def _last_words(output: str, lines: int = 3) -> str:

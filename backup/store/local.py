@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from backup.store.keys import SHA256, check_key, sha256
 INCOMING = ".incoming"
 PIECE = 1 << 20
 _TRIES = 100
+"""Another process may remove a folder as often as it empties it; our own threads take turns."""
 _WRITE_BACK = 64 << 20
 """Bytes after which what was written is pushed out of the page cache, which would look like our memory."""
 
@@ -70,6 +72,7 @@ class LocalStore:
     def __init__(self, root: Path, name: str = "local") -> None:
         self.root = root
         self.name = name
+        self._folders = threading.Lock()
 
     def __repr__(self) -> str:
         return f"LocalStore({self.root})"
@@ -136,8 +139,9 @@ class LocalStore:
         path = self._path(key)
         for _ in range(_TRIES):
             try:
-                make_folders(self.root, path.parent)
-                move(temporary, path)
+                with self._folders:
+                    make_folders(self.root, path.parent)
+                    move(temporary, path)
             except FileExistsError:
                 raise _conflict(key) from None
             except FileNotFoundError:
@@ -195,7 +199,8 @@ class LocalStore:
                 path.unlink(missing_ok=True)
             for folder in folders:
                 sync_folder(folder)
-                remove_empty(self.root, folder)
+                with self._folders:
+                    remove_empty(self.root, folder)
 
     def sweep(self, older_than: float) -> int:
         """See `Store.sweep`; the age is that of the last write."""

@@ -23,25 +23,26 @@ class NotWalError(RefusedError):
     """These bytes are not the WAL of that segment and cluster."""
 
 
-def check_pages(data: bytes | memoryview, segment: Segment, system: str) -> None:
-    """Check the header of every page that ``data``, the beginning of ``segment`` or all of it, holds.
+def check_pages(data: bytes | memoryview, segment: Segment, system: str, begin: int = 0) -> None:
+    """Check the header of every page of ``data``, the bytes of ``segment`` from ``begin``, which begins a page.
 
     Zeros may follow the last written page, to the end: that is what a forced switch of segments leaves behind.
 
     Raises:
         NotWalError: a header is not what it must be; says which.
     """
-    if len(data) < _LONG.size:
-        raise _wrong(segment, 0, f"it is {len(data)} bytes short")
-    _check_first(data, segment, system)
-    for offset in range(PAGE, len(data) - _SHORT.size + 1, PAGE):
+    if begin == 0:
+        _check_first(data, segment, system)
+    for offset in range(0 if begin else PAGE, len(data) - _SHORT.size + 1, PAGE):
         magic, _, timeline, position = _SHORT.unpack_from(data, offset)
-        if (magic, position) != (MAGIC, segment.start + offset) or timeline > segment.timeline:
-            _check_zeros(data, offset, segment)
+        if (magic, position) != (MAGIC, segment.start + begin + offset) or timeline > segment.timeline:
+            _check_zeros(memoryview(data)[offset:], segment, begin + offset)
             return
 
 
 def _check_first(data: bytes | memoryview, segment: Segment, system: str) -> None:
+    if len(data) < _LONG.size:
+        raise _wrong(segment, 0, f"there are only {len(data)} bytes of it")
     magic, flags, timeline, position, _, identifier, size, page = _LONG.unpack_from(data)
     if magic != MAGIC or not flags & _LONG_FLAG:
         raise _wrong(segment, 0, f"it begins with {magic:04X}, not with {MAGIC:04X}, the mark of PostgreSQL 18")
@@ -51,8 +52,7 @@ def _check_first(data: bytes | memoryview, segment: Segment, system: str) -> Non
         raise _wrong(segment, 0, f"it says timeline {timeline}, position {position:X}, segments of {size} bytes")
 
 
-def _check_zeros(data: bytes | memoryview, offset: int, segment: Segment) -> None:
-    rest = memoryview(data)[offset:]
+def _check_zeros(rest: memoryview, segment: Segment, offset: int) -> None:
     if rest != bytes(len(rest)):
         raise _wrong(segment, offset, "the header of a page is not one of this place")
 

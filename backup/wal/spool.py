@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backup.layout import Segment, parse_segment
+from cluster.errors import RefusedError
 from cluster.topology import write_atomically
 
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
@@ -30,7 +31,7 @@ class Spool:
 
     def names(self) -> list[str]:
         """Everything that is ours, sorted: the history of a timeline comes before its segments."""
-        return sorted(name for name in os.listdir(self.path) if _NAME.match(name))
+        return sorted(path.name for path in self.path.iterdir() if _NAME.match(path.name))
 
     def to_ship(self) -> list[str]:
         """What is complete."""
@@ -74,14 +75,30 @@ class Spool:
         return data
 
     def keep_history(self, timeline: int, text: bytes) -> None:
-        """Keep the history of a timeline."""
+        """Keep the history of a timeline.
+
+        Raises:
+            RefusedError: there is another one of that timeline already.
+        """
         path = self.path / f"{timeline:08X}{HISTORY}"
-        if not path.exists() or path.read_bytes() != text:
+        if not path.exists():
             write_atomically(path, text.decode())
+        elif path.read_bytes() != text:
+            told = f"the node has another history of timeline {timeline} than the archive"
+            raise RefusedError(told, "two nodes were promoted apart: keep the one whose data you want, clone the other")
 
     def remove(self, name: str) -> None:
         """Every store has it."""
         (self.path / name).unlink(missing_ok=True)
+
+    def keep_aside(self, name: str) -> Path:
+        """The store has a different one: a link to ours stays, in a folder that nothing empties."""
+        folder = self.path / "conflicts"
+        folder.mkdir(exist_ok=True)
+        kept = folder / name
+        kept.unlink(missing_ok=True)
+        kept.hardlink_to(self.path / name)
+        return kept
 
     def reject(self, name: str) -> None:
         """It is not what its name says: put it aside."""
@@ -100,6 +117,8 @@ class Unfinished:
     def __init__(self, spool: Spool, segment: Segment) -> None:
         self.spool, self.segment = spool, segment
         self.written = self.durable = 0
+        self.gone = False
+        """It has another name by now, or none."""
         self._path = spool.path / f"{segment}{PARTIAL}"
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
 
@@ -135,6 +154,7 @@ class Unfinished:
         if self.durable:
             return self._rename(f"{self.segment}{CLOSED}")
         self._path.unlink()
+        self.gone = True
         self.abandon()
         return None
 
@@ -146,6 +166,7 @@ class Unfinished:
 
     def _rename(self, name: str) -> str:
         self._path.replace(self.spool.path / name)
+        self.gone = True
         self.abandon()
         self.sync_folder()
         return name

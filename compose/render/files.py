@@ -14,7 +14,7 @@ from compose.render.concrete import Concrete
 from compose.render.pgbouncer import pgbouncer_ini
 from compose.render.postgres import USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
 from compose.render.stack import compose_stack, compose_text, passwd_text
-from compose.render.watching import RECEIVERS, RECEIVERS_PATH, watching
+from compose.render.watching import RECEIVERS, watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def write(home: Home, changed: Mapping[str, tuple[str, str]]) -> None:
     for name, (_, text) in changed.items():
         path = home.path / name
         _readable_directories(home.path, path.parent)
-        closed = name == RECEIVERS_PATH
+        closed = path.name == RECEIVERS  # also while it is being tried
         owner = service_user() if closed and os.geteuid() == 0 else None
         write_atomically(path, text, 0o600 if closed else 0o644, owner)
 

@@ -103,6 +103,7 @@ def _cadvisor(template: Service, settings: Settings, _: Topology, concrete: Conc
     return {
         **template,
         "image": concrete.images.cadvisor,
+        "pull_policy": "never",
         "ports": [published(settings.web_bind, settings.cadvisor_port, CADVISOR_PORT)],
     }
 

@@ -27,16 +27,26 @@ def read_gate(path: Path = SOCKET, *, deadline: float = 3.0) -> GateReading:
         found = json.loads(_receive(path, time.monotonic() + deadline))
     except (OSError, ValueError) as error:
         return GateReading(error=str(error) or type(error).__name__)
-    return GateReading(error=found["error"]) if "error" in found else GateReading(rows=found)
+    if not isinstance(found, dict):
+        return GateReading(error="the gate's answer is no document")
+    return GateReading(error=str(found["error"])) if "error" in found else GateReading(rows=found)
 
 
 def _receive(path: Path, until: float) -> bytes:
     body = bytearray()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(max(0.01, until - time.monotonic()))
+        asking.settimeout(_left(until))
         asking.connect(str(path))
         while part := asking.recv(1 << 16):
             body += part
-            if len(body) > _MOST or time.monotonic() > until:
-                raise TimeoutError("the gate's answer is too long")
+            if len(body) > _MOST:
+                raise OSError("the gate's answer is too long")
+            asking.settimeout(_left(until))
     return bytes(body)
+
+
+def _left(until: float) -> float:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the gate's answer takes too long")
+    return left

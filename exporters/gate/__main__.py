@@ -11,6 +11,7 @@ import socketserver
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from exporters.gate.engine import Engine
@@ -44,7 +45,7 @@ class Gate(socketserver.ThreadingUnixStreamServer):
     def _read(self) -> bytes:
         try:
             return json.dumps(self._reader.read()).encode()
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError) as error:
             return json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
 
 
@@ -53,7 +54,8 @@ class _Answer(socketserver.BaseRequestHandler):
         server = self.server
         assert isinstance(server, Gate)
         self.request.settimeout(5)
-        self.request.sendall(server.body())
+        with suppress(OSError):  # who asked may have gone
+            self.request.sendall(server.body())
 
 
 def main() -> None:

@@ -71,6 +71,8 @@ class Engine:
             connection.request("GET", path + ("?" + urllib.parse.urlencode(texts) if texts else ""))
             answer = connection.getresponse()
             body = answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(f"the engine's answer to {path} is no HTTP: {error!r}") from None
         finally:
             connection.close()
         if answer.status != http.client.OK:

@@ -1,5 +1,6 @@
 """What one probe answers: the node's metrics, whether it is up, and if not, why. Pure."""
 
+import re
 from typing import TYPE_CHECKING
 
 from exporters.collectors.statistics import Statistics
@@ -19,11 +20,16 @@ _SIGNS = {
 }
 
 
+_WHERE = re.compile(r"\A\S+:[0-9]+ ")
+"""What an error begins with; a node may be called `timeout`."""
+
+
 def state_of(error: str) -> str:
     """The state that a failure to connect shows; "" is no failure."""
     if not error:
         return "up"
-    return next((state for state, signs in _SIGNS.items() if any(sign in error for sign in signs)), "unreachable")
+    why = _WHERE.sub("", error)
+    return next((state for state, signs in _SIGNS.items() if any(sign in why for sign in signs)), "unreachable")
 
 
 def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":

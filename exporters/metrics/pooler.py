@@ -2,7 +2,7 @@
 
 from exporters.family import Family, counter, gauge
 
-_POOLS = Family(
+POOLS = Family(
     source="pools",
     prefix="pgbouncer_pools_",
     labels=("database", "user"),
@@ -21,7 +21,7 @@ _POOLS = Family(
         gauge("client_maxwait_seconds", "How long the first in the queue has waited."),
     ),
 )
-_TOTALS = Family(
+TOTALS = Family(
     source="totals",
     prefix="pgbouncer_stats_totals_",
     labels=("database",),
@@ -84,4 +84,4 @@ _VERSION = Family(
     metrics=(gauge("version_info", "The version of PgBouncer; 1."),),
 )
 
-FAMILIES = (_POOLS, _TOTALS, _DATABASES, _LISTS, _CONFIG, _VERSION)
+FAMILIES = (POOLS, TOTALS, _DATABASES, _LISTS, _CONFIG, _VERSION)

@@ -48,7 +48,12 @@ FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *DESIRED)
 
 def stack_metrics(inside: Inside, console: ConsoleReading, gate: GateReading, version: str) -> "list[Exposed]":
     """Metrics of all that is no node."""
-    rows: dict[str, Sequence[Row]] = {**console.rows, **gate.rows, **desired_rows(inside, console, version)}
+    rows: dict[str, Sequence[Row]] = {
+        **console.rows,
+        **gate.rows,
+        **desired_rows(inside, console, version),
+        **_with_idle_pools(inside, console),
+    }
     return [
         single("pgbouncer_up", "1 if PgBouncer's console answered.", float(not console.error)),
         single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error)),
@@ -70,6 +75,26 @@ def desired_rows(inside: Inside, console: ConsoleReading, version: str) -> Mappi
         "desired_pools": [] if console.error else _pool_rows(inside, console),
         "build": [{"version": version, "project": topology.project, "info": 1}],
     }
+
+
+def _with_idle_pools(inside: Inside, console: ConsoleReading) -> dict[str, list[Row]]:
+    """A pool that nobody has used yet is unknown to SHOW POOLS and SHOW STATS; it counts zero, and can be watched."""
+    known = pools(inside.settings, inside.topology) if not console.error else {}
+    return {
+        family.source: [
+            *console.rows.get(family.source, ()),
+            *(_idle(family, pool, inside.settings.user) for pool in known if not _used(console, family, pool)),
+        ]
+        for family in (pooler.POOLS, pooler.TOTALS)
+    }
+
+
+def _used(console: ConsoleReading, family: Family, pool: str) -> bool:
+    return any(row["database"] == pool for row in console.rows.get(family.source, ()))
+
+
+def _idle(family: Family, pool: str, user: str) -> Row:
+    return {"database": pool, "user": user, **{metric.column: 0 for metric in family.metrics}}
 
 
 def _pool_rows(inside: Inside, console: ConsoleReading) -> list[Row]:

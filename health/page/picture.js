@@ -21,7 +21,7 @@ function card(node, kind, ...children) {
 }
 
 function title(node) {
-  const tags = [span("span", { class: `tag ${node.role}` }, node.role)];
+  const tags = [span("span", { class: `tag is-${node.role}` }, node.role)];
   if (node.role !== node.wanted_role) tags.push(span("span", { class: "tag" }, `should be ${node.wanted_role}`));
   if (node.sync && node.sync !== "async") tags.push(span("span", { class: "tag" }, node.sync));
   if (!node.member) tags.push(span("span", { class: "tag" }, "not a member"));
@@ -34,7 +34,7 @@ function facts(pairs) {
 }
 
 function primaryCard(node, points) {
-  const written = spark(rates(points), 64 * 1024, "WAL written", (value) => `${humanSize(value)}/s`);
+  const written = spark(rates(points), 64 * 1024, "WAL written, 5 min", (value) => `${humanSize(value)}/s`);
   const known = [["connections", node.connections], ["up", humanSeconds(node.uptime)], ["timeline", node.timeline],
     ["I/O", node.io_method], ["port", node.port]];
   return card(node, "primary", title(node), span("div", { class: "state" }, node.state), facts(known), written);
@@ -45,7 +45,7 @@ function replicaCard(node, points) {
   const known = [["lag", humanSize(node.lag_bytes)], ["behind", humanSeconds(node.lag_seconds)], ["connections", node.connections],
     ["WAL kept", humanSize(node.retained_bytes)], ["up", humanSeconds(node.uptime)], ["port", node.port]];
   return card(node, "replica", title(node), span("div", { class: "state" }, node.state), facts(known),
-    spark(values, 1024 * 1024, "lag", humanSize));
+    spark(values, 1024 * 1024, "lag, 5 min", humanSize));
 }
 
 function poolerCard(overview) {

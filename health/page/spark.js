@@ -13,9 +13,10 @@ export function spark(values, floor, label, tell) {
   const minutes = Math.max(1, Math.round(values.length / 60));
   const figure = span("figure", { class: "spark" });
   const picture = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
-  picture.setAttribute("aria-label", `${label} over the last ${minutes} min: now ${now}, at most ${most}`);
+  picture.setAttribute("aria-label", `${label}, ${minutes} min of it known: now ${now}, at most ${most}`);
   const x = (index) => WIDTH - ((values.length - 1 - index) / (MINUTES - 1)) * WIDTH;
   const y = (value) => HEIGHT - 2 - (value / top) * (HEIGHT - 4);
+  picture.append(shape("path", { class: "base", d: `M0 ${HEIGHT - 1}H${WIDTH}` }));
   for (const run of runs(values)) draw(picture, run, x, y);
   values.forEach((value, index) => {
     if (value === null) picture.append(shape("rect", { class: "gap", x: x(index) - 0.5, y: 0, width: 1.5, height: HEIGHT }));

@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import MachineError
+from cluster.settings import PROJECT_ROOT
 from compose import build
-from compose.build import CONTEXT, choose, ensure, expected, inputs_hash
+from compose.build import ROOT, Recipe, choose, ensure, expected, inputs_hash, recipes, wanted_roles
 from compose.console import Console
+from compose.render.concrete import Images
 from tests.fix_settings import settings_of
 
 
@@ -28,8 +31,8 @@ def test_equal_inputs_give_equal_hashes(tmp_path: Path) -> None:
     assert inputs_hash("postgres:18", one) == inputs_hash("postgres:18", other)
 
 
-def test_the_hash_can_be_a_tag() -> None:
-    tag = inputs_hash("postgres:18")
+def test_the_hash_can_be_a_tag(tmp_path: Path) -> None:
+    tag = inputs_hash("postgres:18", _context(tmp_path / "context"))
     assert tag.isalnum()
     assert tag == tag.lower()
     assert len(tag) == 12
@@ -57,13 +60,93 @@ def test_the_hash_changes_with_every_file(tmp_path: Path, change: str) -> None:
 
 @given(st.text(max_size=5), st.text(max_size=5))
 def test_bases_are_told_apart(one: str, other: str) -> None:
-    assert (inputs_hash(one) == inputs_hash(other)) == (one == other)
+    context = ROOT / "database"
+    assert (inputs_hash(one, context) == inputs_hash(other, context)) == (one == other)
 
 
-def test_both_images_carry_the_hash_of_what_they_are_made_from() -> None:
-    images = expected("postgres:18")
-    tag = inputs_hash("postgres:18", CONTEXT)
+def test_the_hash_changes_with_a_file_of_the_code_and_with_its_place(tmp_path: Path) -> None:
+    context = _context(tmp_path / "context")
+    code = [PROJECT_ROOT / "cluster" / "__init__.py", PROJECT_ROOT / "exporters" / "__init__.py"]
+    hashes = {inputs_hash("x", context, files) for files in ([], code[:1], code[1:], code)}
+    assert len(hashes) == 4  # two of the files are equal but for their place
+
+
+def test_the_services_image_changes_with_the_code_and_the_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def references() -> dict[str, str]:
+        return {role: recipe.reference for role, recipe in recipes("debian", "pods/base:forky").items()}
+
+    before = references()
+    monkeypatch.setattr(build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
+    after = references()
+    assert {role for role in before if before[role] != after[role]} == {"services"}
+
+
+def test_images_stand_on_each_other_in_the_order_in_which_they_are_made() -> None:
+    made = recipes("debian", "pods/base:forky")
+    assert list(made) == ["postgres", "pgbouncer", "services", "prometheus"]
+    known = {"pods/base:forky"}
+    for recipe in made.values():
+        assert recipe.base in known, recipe.role
+        known.add(recipe.reference)
+    assert made["services"].base == made["postgres"].reference
+
+
+def test_a_change_of_postgresql_s_image_is_one_of_the_services_too() -> None:
+    one, other = (recipes("registry", base)["services"].reference for base in ("postgres:18", "postgres:18.1"))
+    assert one != other
+
+
+def test_prometheus_is_built_only_where_no_registry_gives_it() -> None:
+    assert "prometheus" not in recipes("registry", "postgres:18")
+    assert expected(settings_of(), "registry", "postgres:18").prometheus.startswith("prom/prometheus:")
+    built = expected(settings_of(), "debian", "pods/base:forky")
+    assert built.prometheus == built.alertmanager == recipes("debian", "pods/base:forky")["prometheus"].reference
+
+
+@pytest.mark.parametrize("source", ["registry", "debian"])
+def test_every_image_of_ours_carries_the_hash_of_what_it_is_made_from(source: str) -> None:
+    images = expected(settings_of(), source, "a-base:1")
+    tag = inputs_hash("a-base:1", ROOT / "database")
     assert (images.postgres, images.pgbouncer) == (f"pods/postgres:{tag}", f"pods/pgbouncer:{tag}")
+    assert re.fullmatch(r"pods/services:[0-9a-f]{12}", images.services)
+
+
+def test_every_folder_and_stage_that_is_built_exists() -> None:
+    for recipe in recipes("debian", "pods/base:forky").values():
+        stages = (ROOT / recipe.folder / "Dockerfile").read_text()
+        assert not recipe.target or f" AS {recipe.target}\n" in stages, recipe.role
+        assert not recipe.needs_code or " AS python\n" in stages, recipe.role
+
+
+def test_other_images_come_from_the_mirror_too() -> None:
+    images = expected(settings_of(registry="mirror.example:5000/library/"), "registry", "x")
+    assert images.prometheus.startswith("mirror.example:5000/prom/prometheus:")
+    assert images.alertmanager.startswith("mirror.example:5000/prom/alertmanager:")
+    assert images.grafana.startswith("mirror.example:5000/grafana/grafana:")
+
+
+OURS = ["postgres", "pgbouncer", "services"]
+
+
+@pytest.mark.parametrize(
+    ("source", "texts", "roles"),
+    [
+        ("registry", {}, [*OURS, "prometheus", "alertmanager", "grafana"]),
+        ("debian", {}, [*OURS, "prometheus", "alertmanager"]),
+        ("debian", {"grafana": "on"}, [*OURS, "prometheus", "alertmanager", "grafana"]),
+        ("registry", {"grafana": "off", "cadvisor": "on"}, [*OURS, "prometheus", "alertmanager", "cadvisor"]),
+        ("registry", {"monitoring": "off"}, OURS),
+        ("registry", {"monitoring": "off", "health": "off"}, ["postgres", "pgbouncer"]),
+    ],
+)
+def test_only_images_that_are_used_are_made_or_fetched(source: str, texts: dict[str, str], roles: list[str]) -> None:
+    assert wanted_roles(settings_of(**texts), source) == roles
+
+
+def test_every_role_is_one_of_the_images() -> None:
+    assert set(wanted_roles(settings_of(cadvisor="on", grafana="on"), "registry")) == set(Images.__slots__)
 
 
 @dataclass
@@ -74,6 +157,8 @@ class _Api:
     refusal: Exception | None = None
     timeout: int = 120
     asked: list[tuple[str, int]] = field(default_factory=list)
+    told: list[dict[str, str]] = field(default_factory=list)
+    pulled: list[str] = field(default_factory=list)
 
     def inspect_image(self, reference: str) -> dict[str, str]:
         if reference not in self.images:
@@ -85,6 +170,11 @@ class _Api:
         if self.refusal:
             raise self.refusal
         return {}
+
+    def pull(self, reference: str, *, stream: bool, decode: bool) -> list[dict[str, str]]:
+        assert (stream, decode) == (True, True)
+        self.pulled.append(reference)
+        return self.told
 
 
 @dataclass
@@ -148,49 +238,53 @@ def test_a_registry_is_asked_briefly_and_the_engine_as_patiently_as_before(refus
 
 
 def test_images_that_are_there_are_not_built() -> None:
-    images = expected("postgres:18")
-    client: Any = _Engine(_Api({images.postgres, images.pgbouncer}))
+    images = expected(settings_of(), "registry", "postgres:18")
+    client: Any = _Engine(_Api({getattr(images, role) for role in Images.__slots__}))
     stream = StringIO()
     assert ensure(client, settings_of(), "registry", "postgres:18", Console(stream)) == images
     assert stream.getvalue() == ""
 
 
+@pytest.mark.parametrize("missing", ["prometheus", "grafana"])
+def test_an_official_image_that_is_missing_is_pulled(missing: str) -> None:
+    images = expected(settings_of(), "registry", "postgres:18")
+    wanted = {getattr(images, role) for role in Images.__slots__}
+    api = _Api(wanted - {getattr(images, missing)})
+    client: Any = _Engine(api)
+    ensure(client, settings_of(), "registry", "postgres:18", Console(StringIO()))
+    assert api.pulled == [getattr(images, missing)]
+
+
+def test_a_pull_that_fails_half_way_is_an_error_with_its_reason() -> None:
+    images = expected(settings_of(), "registry", "postgres:18")
+    api = _Api({images.postgres, images.pgbouncer, images.services}, told=[{"status": "x"}, {"error": "no space left"}])
+    client: Any = _Engine(api)
+    with pytest.raises(MachineError, match="no space left"):
+        ensure(client, settings_of(), "registry", "postgres:18", Console(StringIO()))
+
+
+RECIPE = Recipe(role="postgres", folder="database", base="postgres:18", target="postgres")
+
+
 def test_a_ca_bundle_reaches_the_build_as_a_secret_and_a_proxy_as_an_argument(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
     texts = {"build_ca": str(tmp_path / "ca.pem"), "proxy": "http://proxy.example:3128", "stale_mirror": "false"}
-    argv = build._build_argv(settings_of(**texts), "postgres:18", "postgres", "pods/postgres:0123")
+    argv = build._build_argv(settings_of(**texts), RECIPE, "pods/postgres:0123")
     assert f"--secret=id=ca,src={tmp_path / 'ca.pem'}" in argv
-    assert "--build-arg=http_proxy=http://proxy.example:3128" in argv
+    assert {"--build-arg=http_proxy=http://proxy.example:3128", "--build-arg=BASE=postgres:18"} <= set(argv)
     assert not [word for word in argv if word.startswith("--build-arg") and "ca.pem" in word]
-    assert (argv[-1], "--target=postgres" in argv, "--tag=pods/postgres:0123" in argv) == (str(CONTEXT), True, True)
+    assert argv[-1] == str(ROOT / "database")
+    assert {"--target=postgres", "--tag=pods/postgres:0123"} <= set(argv)
+
+
+def test_a_stage_of_a_recipe_can_be_asked_for_and_one_without_stages_asks_for_none() -> None:
+    python = build._build_argv(settings_of(), RECIPE, "x", target="python")
+    assert [word for word in python if word.startswith("--target")] == ["--target=python"]
+    whole = build._build_argv(settings_of(), Recipe(role="prometheus", folder="monitoring", base="x"), "x")
+    assert not [word for word in whole if word.startswith("--target")]
 
 
 @pytest.mark.parametrize(("stale", "options"), [("true", "-o Acquire::Check-Valid-Until=false"), ("false", "")])
 def test_a_build_accepts_a_stale_archive_only_where_told(stale: str, options: str) -> None:
-    argv = build._build_argv(settings_of(stale_mirror=stale), "postgres:18", "postgres", "x")
+    argv = build._build_argv(settings_of(stale_mirror=stale), RECIPE, "x")
     assert f"--build-arg=APT_OPTIONS={options}" in argv
-
-
-def test_a_base_image_is_made_from_the_archive_as_a_tar() -> None:
-    argv = build._bootstrap_argv(
-        settings_of(stale_mirror="false", debian_suite="trixie"), "http://mirror.example/debian"
-    )
-    assert argv[0] == "mmdebstrap"
-    assert argv[-3:] == ["trixie", "-", "http://mirror.example/debian"]
-    assert not [word for word in argv if "aptopt" in word]
-
-
-@pytest.mark.parametrize(
-    ("told", "hint"),
-    [
-        ("E: Release file for http://x is expired (invalid since 3d)", "PODS_STALE_MIRROR=true"),
-        ("E: Could not connect to proxy", "PODS_PROXY"),
-    ],
-)
-def test_a_bootstrap_that_failed_hints_at_what_would_help(told: str, hint: str) -> None:
-    assert hint in build._mirror_hint(told)
-
-
-def test_a_bootstrap_that_failed_is_told_by_its_first_error_else_its_last_words() -> None:
-    assert build._telling(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
-    assert build._telling(["a\n", "b\n"]) == "a / b"

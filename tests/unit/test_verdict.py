@@ -265,3 +265,15 @@ def test_where_no_node_has_io_uring_there_is_nothing_to_note() -> None:
     for name in TOPOLOGY.names:
         snapshot = with_node(snapshot, name, facts=facts(TOPOLOGY, name, io_method="worker"))
     assert _judge(snapshot).notes == ()
+
+
+def test_a_node_s_own_reasons_are_known_by_its_name() -> None:
+    verdict = _judge(with_pool(silent(WELL, "replica2"), "appdb", paused=True))
+    assert verdict.about == {"replica2": ("replica2 (replica) does not answer: connection refused",)}
+    assert set(verdict.about["replica2"]) < set(verdict.reasons)
+
+
+def test_thresholds_come_from_the_settings() -> None:
+    settings = settings_of(health_lag="1MB", health_silence="20", health_wait="2")
+    assert Thresholds.of(settings) == Thresholds(lag_bytes=1 << 20, silence=20, pool_wait=2)
+    assert Thresholds.of(settings_of()) == Thresholds()

@@ -20,7 +20,15 @@ from compose.home import Home
 
 PASSWORD = "for-tests-only"
 INSIDE = "/usr/lib/postgresql/18/bin"
-PROGRAMS = ("pg_combinebackup", "pg_verifybackup", "pg_controldata", "pg_ctl", "postgres", "pg_basebackup", "initdb")
+PROGRAMS = (
+    "pg_combinebackup",
+    "pg_verifybackup",
+    "pg_controldata",
+    "pg_ctl",
+    "postgres",
+    "pg_basebackup",
+    "pg_amcheck",
+)
 CONFIGURATION = {
     "listen_addresses": "'*'",
     "ssl": "on",
@@ -108,8 +116,8 @@ class Server:
 
     def start(self) -> None:
         """Start and wait."""
-        start = f"{INSIDE}/pg_ctl -D {self.data} -l {self.data}.log -w -t 60 start || {{ tail -20 {self.data}.log; exit 1; }}"
-        self.box.run("sh", "-c", start)
+        start = f"{INSIDE}/pg_ctl -D {self.data} -l {self.data}.log -w -t 60 start"
+        self.box.run("sh", "-c", f"{start} || {{ tail -20 {self.data}.log; exit 1; }}")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop and wait."""
@@ -152,10 +160,10 @@ def _equip(box: Box) -> None:
     box.bin.mkdir()
     for program in PROGRAMS:
         # what the host's root wrote becomes the server's first, as it would be had PostgreSQL's user written it
+        find = f"find {box.path} -user 0 '(' -path '*/restored*' -o -path '*/drill-*' ')'"
         script = (
-            "#!/bin/sh\n"
-            f"docker exec -u 0 {box.name} find {box.path} -user 0 -path '*/restored*' -exec chown -h 999:999 {{}} +\n"
-            f'exec docker exec -u 999 -e LC_ALL=C -e PGUSER -e PGHOST {box.name} {INSIDE}/{program} "$@"\n'
+            f"#!/bin/sh\ndocker exec -u 0 {box.name} {find} -exec chown -h 999:999 {{}} +\n"
+            f'exec docker exec -u 999 -e LC_ALL=C {box.name} {INSIDE}/{program} "$@"\n'
         )
         (box.bin / program).write_text(script)
         (box.bin / program).chmod(0o755)
@@ -171,7 +179,7 @@ def primary(box: Box, name: str, port: int, initdb: tuple[str, ...] = (), **para
     )
     hba = "hostssl all,replication all all scram-sha-256\nlocal all all trust\n"
     (server.data / "pg_hba.conf").write_text(hba)
-    server.configure(**configuration(box, port), **parameters)
+    server.configure(**{**configuration(box, port), **parameters})
     server.start()
     return server
 

@@ -122,11 +122,13 @@ class World:
         self.box.run("rm", "-rf", str(server.data), user="0")
 
 
-def world(box: Box, tmp: Path, name: str = "one", port: int = 5432, **parameters: str) -> World:
+def world(
+    box: Box, tmp: Path, name: str = "one", port: int = 5432, initdb: tuple[str, ...] = (), **parameters: str
+) -> World:
     """A new one."""
     wal = box.directory(f"{name}-wal")
     command = f"'test ! -f {wal}/%f && cp %p {wal}/%f.new && mv {wal}/%f.new {wal}/%f'"
-    server = primary(box, name, port, (), archive_mode="on", archive_command=command, **parameters)
+    server = primary(box, name, port, initdb, archive_mode="on", archive_command=command, **parameters)
     root, spool = tmp / f"{name}-store", tmp / f"{name}-spool"
     root.mkdir()
     spool.mkdir()

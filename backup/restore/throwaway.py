@@ -1,0 +1,149 @@
+"""A server to try a restored cluster with: reached by a socket in its own folder only, writing to no archive.
+
+It is made from the data directory alone; whatever configuration the cluster had is put aside, so that neither its
+memory, nor its libraries, nor its network are asked for.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backup.restore.programs import Programs
+from cluster.errors import MachineError, PodsError, RefusedError
+from cluster.postgres import one_line
+
+if TYPE_CHECKING:
+    import psycopg
+
+PORT = 5432
+_LOOK = 0.1
+"""Seconds between two tries to connect."""
+_MOST_SOCKET = 107
+"""Bytes of a socket's path that Linux takes (unix(7), less its ending zero)."""
+PARAMETERS = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "ssl": "off",
+    "archive_mode": "off",
+    "io_method": "worker",
+    "shared_buffers": "128MB",
+    "huge_pages": "off",
+    "shared_preload_libraries": "",
+    "session_preload_libraries": "",
+    "local_preload_libraries": "",
+    "autovacuum": "off",
+    "max_slot_wal_keep_size": "0",
+    "summarize_wal": "off",
+    "max_wal_size": "4GB",
+    "fsync": "off",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    # Nobody asks before it is promoted, and a primary that had grown meanwhile could not stop its recovery.
+    "hot_standby": "off",
+}
+"""What such a server must have, whatever the cluster had; it may lose everything, so it need not flush."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running one; ``folder`` holds its socket, ``user`` may do everything."""
+
+    folder: Path
+    user: str
+
+    @contextmanager
+    def connect(self, database: str, *, timeout: float) -> "Iterator[psycopg.Connection[Any]]":
+        """A connection that only reads; ``timeout`` in seconds for each statement.
+
+        Raises:
+            MachineError: it does not let us in.
+        """
+        import psycopg
+        from psycopg.rows import dict_row
+
+        options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout * 1000)}"
+        try:
+            connection = psycopg.connect(
+                host=str(self.folder),
+                port=PORT,
+                user=self.user,
+                dbname=database,
+                options=options,
+                autocommit=True,
+                row_factory=dict_row,
+            )
+        except psycopg.OperationalError as error:
+            raise MachineError(f"the restored server does not let us into {database}: {one_line(error)}") from None
+        with connection:
+            yield connection
+
+
+@contextmanager
+def serve(data: Path, folder: Path, programs: Programs, *, user: str, timeout: float) -> Iterator[Server]:
+    """Start a server in ``data``, wait until it takes connections, stop it at the end.
+
+    Args:
+        data: a data directory restored with ``PARAMETERS``.
+        folder: where its socket and its log go.
+        programs: PostgreSQL's own.
+        user: the superuser.
+        timeout: seconds its recovery may take.
+
+    Raises:
+        MachineError: it did not come up; with the last of its log.
+    """
+    check_folder(folder)
+    (data / "postgresql.conf").write_text(f"unix_socket_directories = '{folder}'\n")
+    (data / "pg_hba.conf").write_text("local all all trust\n")
+    log = folder / "server.log"
+    try:
+        programs.run("pg_ctl", "start", f"--pgdata={data}", f"--log={log}", "--no-wait")
+        server = Server(folder, user)
+        _await(server, data, timeout)
+        yield server
+    except MachineError as error:
+        raise MachineError(f"{error.message}{_last_words(log)}") from None
+    finally:
+        _stop(data, programs)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which no socket can be."""
+    if len(f"{folder}/.s.PGSQL.{PORT}".encode()) > _MOST_SOCKET:
+        raise RefusedError(f"the path {folder} is too long for a socket", "choose a directory nearer to the root")
+
+
+def _await(server: Server, data: Path, timeout: float) -> None:
+    """Until it has recovered: pg_ctl would count one that only just began as started, since nobody is let in before."""
+    pid = data / "postmaster.pid"
+    deadline = time.monotonic() + timeout
+    appeared = False
+    while True:
+        appeared = appeared or pid.exists()
+        try:
+            with server.connect("template1", timeout=timeout):
+                return
+        except MachineError:
+            if appeared and not pid.exists():
+                raise MachineError("the restored server did not start") from None
+        if time.monotonic() > deadline:
+            raise MachineError(f"the restored server did not recover within {timeout:.0f} s")
+        time.sleep(_LOOK)
+
+
+def _stop(data: Path, programs: Programs) -> None:
+    """It may not run at all; what it wrote is thrown away anyhow."""
+    if (data / "postmaster.pid").exists():
+        try:
+            programs.run("pg_ctl", "stop", f"--pgdata={data}", "--mode=immediate", "--wait")
+        except PodsError:
+            return
+
+
+def _last_words(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "HINT"))]
+    return "".join(f" / {line}" for line in telling[-3:])

@@ -1,0 +1,91 @@
+"""Whose archive it is: ``archive.json`` of a store, made once, and the same beside the spool."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from backup.catalog import FORMAT, read_format
+from backup.layout import archive_key, check_segment_size, system_prefix
+from backup.store import ConflictError, MissingError, Store
+from cluster.errors import RefusedError
+from cluster.postgres import Access
+from cluster.replication import replicate
+from cluster.topology import write_atomically
+from cluster.units import parse_size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One cluster, for life: its system identifier, and the bytes of a WAL segment."""
+
+    system_identifier: str
+    wal_segment_size: int
+
+
+def ask_identity(access: Access, node: str) -> Identity:
+    """The cluster that a node belongs to.
+
+    Raises:
+        PodsError: it does not answer.
+    """
+    with replicate(access, node=node) as server:
+        ((size, *_),) = server.command("SHOW wal_segment_size")
+        return Identity(system_identifier=server.identify().system_identifier, wal_segment_size=parse_size(size or ""))
+
+
+def dump_identity(identity: Identity, made: float) -> str:
+    """The text of ``archive.json``; ``made`` is Unix seconds."""
+    return json.dumps({"format": FORMAT, **asdict(identity), "made": made}) + "\n"
+
+
+def parse_identity(text: str) -> Identity:
+    """Read what ``dump_identity`` wrote.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    raw = read_format(text, "an archive")
+    try:
+        system_prefix(raw["system_identifier"])
+        return Identity(
+            system_identifier=raw["system_identifier"], wal_segment_size=check_segment_size(raw["wal_segment_size"])
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a field is missing or wrong: {error}") from None
+
+
+def claim(store: Store, identity: Identity) -> None:
+    """Say in the store whose archive this is, or see that it says so already.
+
+    Raises:
+        RefusedError: it says something else.
+    """
+    key = archive_key(identity.system_identifier)
+    try:
+        store.create(key, dump_identity(identity, time.time()).encode())
+    except ConflictError:
+        found = parse_identity(store.get(key).decode())
+        if found != identity:
+            raise RefusedError(f"{key} in store {store.name} describes another archive: {found}") from None
+
+
+def read_identity(store: Store, system: str) -> Identity | None:
+    """Whose archive it is; None where there is none."""
+    try:
+        return parse_identity(store.get(archive_key(system)).decode())
+    except MissingError:
+        return None
+
+
+def remembered(spool: Path) -> Identity | None:
+    """The cluster that was archived through this spool root before, where that is one only."""
+    found = list(spool.glob("*/archive.json"))
+    return parse_identity(found[0].read_text()) if len(found) == 1 else None
+
+
+def remember(spool: Path, identity: Identity) -> None:
+    """Let a later start know the cluster even when no node answers."""
+    path = spool / identity.system_identifier / "archive.json"
+    if not path.exists():
+        write_atomically(path, dump_identity(identity, time.time()))

@@ -1,0 +1,227 @@
+"""The receiver: follows the primary, whichever node that is, from where the archive ends, and never gives up."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from backup.layout import segment_start
+from backup.store import Store
+from backup.wal.gaps import Gap, note, want_full
+from backup.wal.history import Lineage, Place, next_place, parse_history, timeline_at
+from backup.wal.positions import lacks
+from backup.wal.slots import SLOT, ensure_slot, is_invalidated, remake_slot
+from backup.wal.spool import PARTIAL, Spool
+from backup.wal.stream import Sink, Stream
+from cluster.errors import PodsError, RefusedError
+from cluster.lsn import Lsn
+from cluster.postgres import Access
+from cluster.replication import Replication, ServerError, replicate
+
+_REMOVED = "58P01"
+"""undefined_file: the WAL asked for is not there any more (PostgreSQL documentation, appendix A)."""
+_SLOWEST = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where WAL comes from: the nodes by name, who leads them now, and the slot."""
+
+    nodes: Mapping[str, Access]
+    primary: Callable[[], str]
+    slot: str = SLOT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """The spool, and what the receiver tells and asks of those who ship from it."""
+
+    spool: Spool
+    whole: Callable[[str], None]
+    """Told the name of each file that is complete."""
+    full: Callable[[], bool]
+    """Whether the spool has no room."""
+    flush_seconds: float = 0.2
+
+
+class Receiver:
+    """Runs in a thread of its own; its attributes may be read from any."""
+
+    def __init__(self, source: Source, room: Room, stores: Sequence[Store], progress: Callable[[str], None]) -> None:
+        self._source, self._stores, self._progress = source, stores, progress
+        self._spool = room.spool
+        self._sink = Sink(
+            spool=room.spool, whole=room.whole, full=room.full, go_on=self._goes_on, flush_seconds=room.flush_seconds
+        )
+        self._have: dict[str, dict[int, Lsn]] | None = None
+        self._goal = Place(0, Lsn(0))
+        self._lineage: Lineage = ()
+        self._stop = threading.Event()
+        self.again = threading.Event()
+        """Set to make it look anew for what the archive lacks."""
+        self.stream: Stream | None = None
+        """The present one, or the last."""
+        self.streaming = False
+        self.node = self.error = ""
+
+    def stop(self) -> None:
+        """End `run` soon, with everything received durable."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Receive until `stop`; trouble is told once, kept in ``error``, and tried again."""
+        pause = 0.25
+        while not self._stop.is_set():
+            began = time.monotonic()
+            try:
+                self._receive()
+                self.error = ""
+            except (PodsError, OSError, ValueError) as error:
+                self._tell(str(error))
+            self.streaming = False
+            pause = 0.25 if time.monotonic() - began > _SLOWEST else min(_SLOWEST, pause * 2)
+            self._stop.wait(pause if self.error else 0)
+
+    def _goes_on(self) -> bool:
+        return not self._stop.is_set() and not self.again.is_set() and self._source.primary() == self.node
+
+    def _tell(self, error: str) -> None:
+        if error != self.error:
+            self._progress(f"WAL is not being received: {error}")
+        self.error = error
+
+    def _receive(self) -> None:
+        """One connection, over as many timelines as come."""
+        node = self._source.primary()
+        if node not in self._source.nodes:
+            raise RefusedError(f"the primary, {node}, is not among the nodes", "look at the topology")
+        with replicate(self._source.nodes[node], node=node) as server:
+            self.node = node
+            self._lineage = ()
+            self._identify(server)
+            place: Place | None = self._place(ensure_slot(server, self._source.slot))
+            while place is not None and not self._stop.is_set():
+                place = self._follow(server, place)
+
+    def _identify(self, server: Replication) -> None:
+        """Learn the lineage of the server's timeline.
+
+        Raises:
+            RefusedError: it is another cluster's, or has been left behind.
+        """
+        identity = server.identify()
+        if identity.system_identifier != self._spool.system:
+            told = f"{server.node} is of cluster {identity.system_identifier}, this archive of {self._spool.system}"
+            raise RefusedError(told, "give another cluster a spool of its own")
+        current = self._spool.current()
+        if current is not None and current.timeline > identity.timeline:
+            told = f"{server.node} is on timeline {identity.timeline}, the archive on {current.timeline} already"
+            raise RefusedError(told, "a stale node must not lead; see inv status")
+        self._keep_histories(server, identity.timeline)
+
+    def _keep_histories(self, server: Replication, timeline: int) -> None:
+        """Keep the history of a timeline and of its ancestors, and the lineage if it is the newest."""
+        text = self._history(server, timeline) if timeline > 1 else ""
+        lineage = parse_history(text, timeline)
+        for stretch in lineage[1:-1]:
+            try:
+                self._history(server, stretch.timeline)
+            except ServerError:  # a clone has only the history of its own timeline
+                continue
+        if not self._lineage or timeline > self._lineage[-1].timeline:
+            self._lineage = lineage
+
+    def _history(self, server: Replication, timeline: int) -> str:
+        ((_, text),) = server.command(f"TIMELINE_HISTORY {timeline}")
+        assert text is not None
+        self._spool.keep_history(timeline, text.encode())
+        self._sink.whole(f"{timeline:08X}.history")
+        return text
+
+    def _place(self, held: Lsn) -> Place:
+        """Where to begin on this connection; on an empty archive where the slot begins to hold WAL."""
+        have: dict[int, Lsn] = {}
+        for one in self._positions().values():
+            for timeline, lsn in one.items():
+                have[timeline] = min(lsn, have.get(timeline, lsn))
+                self._goal = max(self._goal, Place(timeline, lsn))
+        size = self._spool.segment_size
+        start = segment_start(held, size)
+        return next_place(self._lineage, have, size) or Place(timeline_at(self._lineage, start), start)
+
+    def _positions(self) -> dict[str, dict[int, Lsn]]:
+        """For each store what it lacks; "" stands for the spool."""
+        current = self._spool.current()
+        if self._have is None or self.again.is_set():
+            self.again.clear()
+            self._have = self._ask_stores(needed=current is None)
+            self._forget_older_partials()
+        own = {current.timeline: current.start} if current else {}
+        return {**self._have, **({"": own} if own else {})}
+
+    def _ask_stores(self, *, needed: bool) -> dict[str, dict[int, Lsn]]:
+        """A store that cannot be asked is left out, unless that leaves us without any position."""
+        found: dict[str, dict[int, Lsn]] = {}
+        trouble: list[PodsError] = []
+        for store in self._stores:
+            try:
+                found[store.name] = lacks(store, self._spool)
+            except PodsError as error:
+                trouble.append(error)
+        if trouble and needed and not any(found.values()):
+            raise trouble[0]
+        return found
+
+    def _forget_older_partials(self) -> None:
+        current = self._spool.current()
+        for name in self._spool.names():
+            if name.endswith(PARTIAL) and name != f"{current}{PARTIAL}":
+                self._spool.remove(name)
+
+    def _follow(self, server: Replication, place: Place) -> Place | None:
+        """Stream from ``place``; where to go on on this connection, None where a new one is wanted."""
+        self.stream = Stream(server, self._sink, place)
+        self._progress(f"Receiving WAL from {server.node}, timeline {place.timeline}, from {place.lsn}")
+        self.error, self.streaming = "", True
+        try:
+            following = self.stream.run(self._source.slot)
+        except ServerError as error:
+            return self._refused(server, place, error)
+        finally:
+            # What the stores lacked at the start has been asked for again once we are past all that there was.
+            if Place(self.stream.timeline, self.stream.written) >= self._goal:
+                self._have = {}
+        if following is None:
+            return None
+        self._keep_histories(server, following.timeline)
+        return Place(following.timeline, segment_start(following.lsn, self._spool.segment_size))
+
+    def _refused(self, server: Replication, place: Place, error: ServerError) -> Place | None:
+        if is_invalidated(error):
+            self._progress(f"{error}: slot {self._source.slot} of {server.node} is made anew")
+            remake_slot(server, self._source.slot)
+            return place
+        if error.sqlstate != _REMOVED or self.stream is None:
+            raise error
+        return self._skip(server, self.stream.unfinished.segment.start, error)
+
+    def _skip(self, server: Replication, missing: Lsn, error: ServerError) -> Place:
+        """The WAL from ``missing`` on is gone for ever: record it, ask for a full backup, go on where there is some."""
+        assert self.stream is not None
+        held = ensure_slot(server, self._source.slot)
+        resumed = segment_start(held, self._spool.segment_size)
+        if resumed <= missing:
+            raise error
+        self._record(self.stream.timeline, missing, resumed, error.message)
+        self._have = {}
+        return Place(timeline_at(self._lineage, resumed), resumed)
+
+    def _record(self, timeline: int, missing: Lsn, resumed: Lsn, why: str) -> None:
+        for store in self._stores:
+            lacking = (self._have or {}).get(store.name, {}).get(timeline, missing)
+            if (first := max(missing, lacking)) < resumed:
+                gap = Gap(timeline=timeline, from_lsn=str(first), to_lsn=str(resumed), noticed=time.time(), why=why)
+                note(self._spool.path, store.name, gap)
+        lost = f"WAL from {missing} to {resumed} of timeline {timeline} is lost: {why}"
+        want_full(self._spool.path, str(resumed), lost)
+        self._progress(f"{lost}; a full backup is wanted")

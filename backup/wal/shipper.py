@@ -1,0 +1,215 @@
+"""The shipper of one store: some threads that upload what is whole, and one for the tail of what is not."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from backup.layout import gaps_prefix, history_key, parse_segment, wal_key
+from backup.store import ConflictError, Store
+from backup.wal.backlog import Backlog
+from backup.wal.codec import LEVEL, pack, unpack
+from backup.wal.gaps import Gap, note, ship_notes, want_full
+from backup.wal.identity import Identity, claim
+from backup.wal.pages import NotWalError, check_pages
+from backup.wal.spool import CLOSED, HISTORY, Spool
+from backup.wal.tails import Tails
+from cluster.errors import PodsError
+from cluster.lsn import Lsn
+
+_SLOWEST = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipping:
+    """How WAL is shipped: threads for each store, zstd level, seconds between two pieces of a tail."""
+
+    uploads: int = 4
+    level: int = LEVEL
+    tail_seconds: float = 10.0
+
+
+class Front(Protocol):
+    """Where the receiver is."""
+
+    def position(self) -> tuple[str, int] | None:
+        """The unfinished segment and how many bytes of it are durable; None while nothing is received."""
+
+    def lacking(self, segment: str) -> None:
+        """A file of the spool turned out to be damaged: receive that segment again."""
+
+
+class Shipper:
+    """Runs its threads from `start` to `stop`; its attributes may be read from any thread."""
+
+    def __init__(
+        self, store: Store, spool: Spool, backlog: Backlog, front: Front, how: Shipping, progress: Callable[[str], None]
+    ) -> None:
+        self.store, self._spool, self._backlog, self._front, self._how = store, spool, backlog, front, how
+        self._progress = progress
+        self._tails = Tails(store, spool, how.level)
+        self._stop = threading.Event()
+        self._blocked: set[int] = set()
+        self._threads: list[threading.Thread] = []
+        self._claimed = False
+        self.segments = self.conflicts = self.gaps = 0
+        self.shipped_at: float | None = None
+        self.error = self.tail_error = ""
+
+    def start(self) -> None:
+        """Begin."""
+        segment_workers = [self._ship_whole] * self._how.uploads
+        for number, work in enumerate([*segment_workers, self._ship_tails]):
+            thread = threading.Thread(target=work, name=f"ship-{self.store.name}-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Ask the threads to end; the last piece of the tail is shipped then."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the threads, at most ``timeout`` seconds each."""
+        for thread in self._threads:
+            thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """No thread has died of a bug."""
+        return self._stop.is_set() or all(thread.is_alive() for thread in self._threads)
+
+    def archived(self) -> Lsn | None:
+        """The store has the WAL of the current timeline up to here; None while nothing is received."""
+        left = [name for name in self._backlog.left(self.store.name) if not name.endswith(HISTORY)]
+        if left:
+            return self._spool.segment(left[0]).start
+        position = self._front.position()
+        if position is None:
+            return None
+        segment, _ = position
+        return Lsn(self._spool.segment(segment).start + self._tails.end(segment))
+
+    def _ship_whole(self) -> None:
+        pause = 1.0
+        while not self._stop.is_set():
+            name = self._backlog.take(self.store.name, 0.5)
+            if name is None:
+                continue
+            if self._try(name):
+                pause = 1.0
+            else:
+                self._backlog.failed(self.store.name, name)
+                self._stop.wait(pause)
+                pause = min(_SLOWEST, pause * 2)
+
+    def _try(self, name: str) -> bool:
+        try:
+            self._ship(name)
+        except NotWalError as error:
+            self._reject(name, error)
+        except FileNotFoundError:
+            self._front.lacking(name)  # shipped in another round, most likely; whoever looks will see
+        except (PodsError, OSError) as error:
+            self._tell(f"{name} is not in store {self.store.name}: {error}")
+            return False
+        if self._backlog.done(self.store.name, name) and not name.endswith(HISTORY):
+            self._spool.remove(name)
+        return True
+
+    def _tell(self, error: str) -> None:
+        if error != self.error:
+            self._progress(error)
+        self.error = error
+
+    def _ship(self, name: str) -> None:
+        """Put one file into the store.
+
+        Raises:
+            PodsError: it is not there, or cannot be known to be.
+        """
+        self._claim()
+        timeline = int(name[:8], 16)
+        if name.endswith(HISTORY):
+            self._ship_history(timeline, name)
+        elif timeline in self._blocked:
+            raise ConflictError(f"the store has another history of timeline {timeline}: nothing of it is shipped")
+        elif name.endswith(CLOSED):
+            self._tails.ship_closed(name)
+        else:
+            self._ship_segment(name)
+        self.shipped_at, self.error = time.time(), ""
+
+    def _claim(self) -> None:
+        """Once in a run: see that the store's archive is this cluster's, and how many gaps it has."""
+        if not self._claimed:
+            spool = self._spool
+            claim(self.store, Identity(system_identifier=spool.system, wal_segment_size=spool.segment_size))
+            self.gaps = sum(1 for _ in self.store.list(gaps_prefix(spool.system)))
+            self._claimed = True
+
+    def _ship_history(self, timeline: int, name: str) -> None:
+        try:
+            self.store.create(history_key(self._spool.system, timeline), self._spool.read(name))
+        except ConflictError:
+            self._blocked.add(timeline)
+            self.conflicts += 1
+            raise
+        self._blocked.discard(timeline)
+
+    def _ship_segment(self, name: str) -> None:
+        data = self._spool.read(name)
+        segment = self._spool.segment(name)
+        if len(data) != segment.size:
+            raise NotWalError(f"{name} has {len(data)} bytes in the spool")
+        check_pages(data, segment, self._spool.system)
+        try:
+            self.store.create(wal_key(self._spool.system, name), pack(data, self._how.level))
+        except ConflictError as error:
+            self._settle(name, data, error)
+        self._tails.drop(name)
+        self.segments += 1
+
+    def _settle(self, name: str, data: bytes, error: ConflictError) -> None:
+        """Another release of zstd makes other bytes of the same segment; a segment that differs is never replaced."""
+        stored = unpack(self.store.get(wal_key(self._spool.system, name)), len(data))
+        if stored == data:
+            return
+        self.conflicts += 1
+        segment = parse_segment(name, self._spool.segment_size)
+        why = f"store {self.store.name} has another {name}, which was kept: {error.message}"
+        lost = Gap(
+            timeline=segment.timeline,
+            from_lsn=str(segment.start),
+            to_lsn=str(segment.end),
+            noticed=time.time(),
+            why=why,
+        )
+        note(self._spool.path, self.store.name, lost)
+        want_full(self._spool.path, str(segment.end), why)
+        self._progress(f"{why}; ours is in {self._spool.keep_aside(name)}; do two clusters write there?")
+
+    def _reject(self, name: str, error: NotWalError) -> None:
+        self._tell(f"the spool is damaged: {error}; the segment is received again")
+        self._spool.reject(name)
+        self._front.lacking(name)
+
+    def _ship_tails(self) -> None:
+        while not self._stop.wait(self._how.tail_seconds):
+            self._ship_rest()
+        self._ship_rest()
+
+    def _ship_rest(self) -> None:
+        """The tail of the unfinished segment, and notes of gaps."""
+        try:
+            self._claim()
+            if self._tails.ship(self._front.position, self._blocked):
+                self.shipped_at = time.time()
+            for gap in ship_notes(self._spool.path, self.store, self._spool.system):
+                self.gaps += 1
+                self._progress(f"Recorded in {self.store.name}: no WAL from {gap.from_lsn} to {gap.to_lsn}")
+            self.tail_error = ""
+        except (PodsError, OSError) as error:
+            if not self.tail_error:
+                self._progress(f"the tail of the WAL is not in store {self.store.name}: {error}")
+            self.tail_error = str(error)

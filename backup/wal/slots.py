@@ -1,0 +1,98 @@
+"""The archive's replication slot: on the primary it holds WAL for the receiver, on standbys for the day they lead.
+
+On a standby nobody streams through it, so it is moved on by reporting as durable what the archive has. That takes no
+more than the replication connection: `pg_replication_slot_advance` would need a way into a database as well.
+"""
+
+import struct
+import time
+
+from cluster.errors import MachineError
+from cluster.lsn import Lsn
+from cluster.postgres import Access
+from cluster.replication import LostError, Replication, ServerError, replicate
+
+SLOT = "archive_slot"
+_STATUS = struct.Struct("!cQQQqB")
+_EPOCH = 946_684_800
+"""Unix seconds of 2000-01-01, from which PostgreSQL counts microseconds."""
+_INVALIDATED = "55000"
+"""object_not_in_prerequisite_state: the slot was invalidated (PostgreSQL documentation, appendix A)."""
+
+
+def status(written: int, durable: int, *, ask: bool = False) -> bytes:
+    """A standby's status message; ``ask`` wants an answer at once."""
+    now = int((time.time() - _EPOCH) * 1_000_000)
+    return _STATUS.pack(b"r", written, durable, 0, now, ask)
+
+
+def read_slot(server: Replication, slot: str) -> tuple[bool, Lsn | None]:
+    """Whether the slot exists, and from where it holds WAL (None: it holds none, or was invalidated)."""
+    ((kind, restart, *_),) = server.command(f"READ_REPLICATION_SLOT {slot}")
+    return kind is not None, Lsn.parse(restart) if restart else None
+
+
+def ensure_slot(server: Replication, slot: str) -> Lsn:
+    """Make the slot if it is not there, and from where it holds WAL."""
+    exists, restart = read_slot(server, slot)
+    if not exists:
+        server.command(f"CREATE_REPLICATION_SLOT {slot} PHYSICAL RESERVE_WAL")
+        _, restart = read_slot(server, slot)
+    return remake_slot(server, slot) if restart is None else restart
+
+
+def remake_slot(server: Replication, slot: str) -> Lsn:
+    """Replace a slot that was lost by a new one, and from where that holds WAL."""
+    server.command(f"DROP_REPLICATION_SLOT {slot}")
+    server.command(f"CREATE_REPLICATION_SLOT {slot} PHYSICAL RESERVE_WAL")
+    _, restart = read_slot(server, slot)
+    if restart is None:
+        raise MachineError(f"{server.node} reserves no WAL for slot {slot}", "look at its log")
+    return restart
+
+
+def is_invalidated(error: ServerError) -> bool:
+    """Whether the slot was given up by the server."""
+    return error.sqlstate == _INVALIDATED
+
+
+def hold_on_standby(access: Access, node: str, slot: str, timeline: int, durable: int) -> None:
+    """Make the slot on a standby, and let it hold no WAL from before ``durable``, which the archive has.
+
+    Args:
+        access: the standby.
+        node: its name.
+        slot: the slot.
+        timeline: the timeline of the archive; a standby that is on another is left as it is.
+        durable: the archive lacks nothing before this position.
+
+    Raises:
+        ServerError, LostError: it cannot be asked, or refuses.
+    """
+    with replicate(access, node=node) as server:
+        identity = server.identify()
+        restart = ensure_slot(server, slot)
+        target = min(durable, identity.flushed)
+        if identity.timeline != timeline or target <= restart:
+            return
+        try:
+            _report(server, slot, timeline, identity.flushed, target)
+        except ServerError as error:
+            if not is_invalidated(error):
+                raise
+            remake_slot(server, slot)
+
+
+def _report(server: Replication, slot: str, timeline: int, start: Lsn, durable: int) -> None:
+    """Begin to stream where there is nothing to send, say what is durable, end."""
+    server.send(f"START_REPLICATION SLOT {slot} PHYSICAL {start} TIMELINE {timeline}")
+    answer = server.answer()
+    if answer is None or answer.kind != "copy both":
+        raise LostError(f"{server.node} does not stream from {start}")
+    server.transmit(status(durable, durable))
+    server.end_copy()
+    while server.receive(10.0):  # what it had sent before it read our end
+        pass
+    while (answer := server.answer()) is not None:
+        if answer.kind != "rows":
+            break

@@ -1,0 +1,14 @@
+"""Every dashboard there is, and the file each is written to."""
+
+from pathlib import Path
+
+from grafana.classic import dashboard_text
+from grafana.pages import backups, containers, node, overview, pooler, replication, watching
+
+DIRECTORY = Path(__file__).parent / "dashboards"
+DASHBOARDS = tuple(page.DASHBOARD for page in (overview, replication, node, pooler, containers, backups, watching))
+
+
+def files() -> dict[Path, str]:
+    """Path and text of every committed dashboard."""
+    return {DIRECTORY / f"{page.uid.removeprefix('pods-')}.json": dashboard_text(page) for page in DASHBOARDS}

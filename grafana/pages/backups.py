@@ -1,0 +1,137 @@
+"""Backups and the WAL archive: how old, how large, how far back, and whether they were proven."""
+
+from grafana import annotations
+from grafana.model import Dashboard, Row
+from grafana.panels import figure, from_, lines, series, states, warn_at, word
+from grafana.variables import CLUSTER
+
+_THESE = '{cluster="$cluster"}'
+
+_NOW = Row(
+    title="Now",
+    panels=(
+        figure(
+            "Last backup",
+            "How long ago a backup last ended well.",
+            "s",
+            series(f"time() - max(pods_backup_last_success_timestamp_seconds{_THESE})", "ago"),
+            limits=warn_at(36 * 3600, 60 * 3600),
+            empty="never",
+        ),
+        figure(
+            "Last verified",
+            "How long ago a backup was last proven: checked against its manifest, and restored.",
+            "s",
+            series(f"time() - max(pods_backup_last_verify_timestamp_seconds{_THESE})", "ago"),
+            limits=warn_at(8 * 86400, 31 * 86400),
+            empty="never",
+        ),
+        figure(
+            "Reaches back",
+            "How far back a restore can go: to the end of the oldest backup whose WAL is all there.",
+            "s",
+            series(f"time() - min(pods_backup_oldest_recoverable_timestamp_seconds{_THESE})", "back"),
+            empty="nowhere",
+        ),
+        figure(
+            "Could be lost",
+            "Seconds since WAL was last archived: what the loss of every node now would cost at most.",
+            "s",
+            series(f"time() - max(pods_wal_archive_last_success_timestamp_seconds{_THESE})", "ago"),
+            limits=warn_at(300, 900),
+            empty="nothing is archived",
+        ),
+        figure(
+            "Backups",
+            "Backups that are stored and complete.",
+            "none",
+            series(f"sum(pods_backup_count{_THESE})", "backups"),
+            base="red",
+            limits=(from_(1, "green"),),
+        ),
+        figure(
+            "Waiting for the archive",
+            "WAL segments that wait to be archived.",
+            "none",
+            series(f"sum(pods_wal_archive_ready_files{_THESE})", "segments"),
+            limits=warn_at(10, 100),
+        ),
+    ),
+)
+
+_BACKUPS = Row(
+    title="Backups",
+    panels=(
+        lines(
+            "Size",
+            "Size of the latest backup as it is stored. Half of what it was yesterday deserves a look.",
+            "bytes",
+            series(f"pods_backup_last_size_bytes{_THESE}", "{{type}} {{storage}}"),
+        ),
+        lines(
+            "Duration",
+            "How long the latest backup took.",
+            "s",
+            series(f"pods_backup_last_duration_seconds{_THESE}", "{{type}} {{storage}}"),
+        ),
+        lines(
+            "Age",
+            "Age of the latest backup that ended well. A saw with one tooth a day is as it should be.",
+            "s",
+            series(f"time() - pods_backup_last_success_timestamp_seconds{_THESE}", "{{type}} {{storage}}"),
+            limits=warn_at(36 * 3600, 60 * 3600),
+        ),
+        states(
+            "Under way",
+            "When backups ran, and for how long.",
+            series(f"max(pods_backup_in_progress{_THESE})", "backup"),
+            words=(word(0, "no", "transparent"), word(1, "running", "blue")),
+        ),
+        states(
+            "Last attempt",
+            "Whether the latest attempt failed: it is younger than the latest success, or nothing ever succeeded.",
+            series(
+                f"""(max(pods_backup_last_failure_timestamp_seconds{_THESE})
+  > bool max(pods_backup_last_success_timestamp_seconds{_THESE}))
+or vector(1) and on () max(pods_backup_last_failure_timestamp_seconds{_THESE}) > 0""",
+                "backup",
+            ),
+            words=(word(0, "well", "green"), word(1, "failed", "red")),
+        ),
+    ),
+)
+
+_ARCHIVE = Row(
+    title="WAL archive",
+    panels=(
+        lines(
+            "Since the last success",
+            "Seconds since WAL was last archived.",
+            "s",
+            series(f"time() - max(pods_wal_archive_last_success_timestamp_seconds{_THESE})", "since"),
+            limits=warn_at(300, 900),
+        ),
+        lines(
+            "Waiting",
+            "WAL segments that wait to be archived.",
+            "none",
+            series(f"sum(pods_wal_archive_ready_files{_THESE})", "segments"),
+            limits=warn_at(10, 100),
+        ),
+        lines(
+            "WAL written",
+            "Bytes of WAL per second that the primary writes, and so the archive has to take.",
+            "Bps",
+            series(f"sum(rate(pods_wal_bytes_total{_THESE}[$__rate_interval]))", "written"),
+        ),
+    ),
+)
+
+DASHBOARD = Dashboard(
+    uid="pods-backups",
+    title="PODS / Backups",
+    description="Backups and the WAL archive: how old, how large, how far back a restore reaches, and what was proven.",
+    variables=(CLUSTER,),
+    annotations=annotations.ALL,
+    rows=(_NOW, _BACKUPS, _ARCHIVE),
+)

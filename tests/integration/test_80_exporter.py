@@ -1,0 +1,247 @@
+"""The exporter on the live stack: it sees everything, tells the truth when things break, and hurts nobody."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from exporters.metrics.nodes import COLLECTORS
+from tests.fix_stack import Cluster
+from tests.fix_web import Web, eventually, fetch, value
+
+AT_ONCE = 500
+
+
+@pytest.fixture
+def web(cluster: Cluster) -> Web:
+    return Web(cluster)
+
+
+@contextmanager
+def _superuser(cluster: Cluster, do: str, undo: str, node: str = "primary") -> Iterator[None]:
+    cluster.query(do, node, database="postgres")
+    try:
+        yield
+    finally:
+        cluster.query(undo, node, database="postgres")
+
+
+@contextmanager
+def _paused(cluster: Cluster, service: str) -> Iterator[None]:
+    container = cluster.container(service)
+    cluster.docker("pause", container)
+    try:
+        yield
+    finally:
+        cluster.docker("unpause", container)
+
+
+def test_every_collector_succeeds_on_every_node(web: Web) -> None:
+    for node in web.cluster.stack.topology.names:
+        found = web.probe(node)
+        assert value(found, "pg_up") == 1
+        for collector in COLLECTORS:
+            assert value(found, "pg_scrape_collector_success", collector=collector) == 1, (node, collector)
+        assert value(found, "pods_scrape_samples") == len(found)
+        assert len(found) < 600
+
+
+def test_roles_are_what_the_servers_say(web: Web) -> None:
+    topology = web.cluster.stack.topology
+    for node in topology.names:
+        assert value(web.probe(node), "pg_replication_is_replica") == float(node != topology.primary)
+
+
+def test_the_numbers_are_postgresqls_own(web: Web) -> None:
+    found = web.probe("primary")
+    settings = {row["name"]: row for row in web.cluster.query("SELECT name, setting, unit FROM pg_settings")}
+    assert value(found, "pg_settings_max_connections") == float(settings["max_connections"]["setting"])
+    assert value(found, "pg_settings_shared_buffers_bytes") == float(settings["shared_buffers"]["setting"]) * 8192
+    size = web.cluster.query("SELECT pg_database_size('appdb')::float8 AS n")[0]["n"]
+    assert value(found, "pg_database_size_bytes", datname="appdb") == pytest.approx(size, rel=0.2)
+    identifier = web.cluster.stack.topology.system_identifier
+    assert value(found, "pods_node_info", system_identifier=identifier) == 1
+
+
+def test_commits_are_counted(web: Web) -> None:
+    before = value(web.probe("primary"), "pg_stat_database_xact_commit", datname="appdb")
+    for _ in range(20):
+        web.cluster.query("SELECT 1")
+
+    def counted() -> bool:
+        after = value(web.probe("primary"), "pg_stat_database_xact_commit", datname="appdb")
+        return (after or 0) >= (before or 0) + 20
+
+    eventually(counted, 15, "20 more commits")
+
+
+def test_pgbouncer_and_containers_are_seen(web: Web) -> None:
+    found, project = web.metrics(), web.cluster.stack.topology.project
+    assert value(found, "pgbouncer_up") == 1
+    assert value(found, "pods_gate_up") == 1
+    assert value(found, "pgbouncer_pools_client_waiting_connections", database="appdb_read1") == 0
+    for service in web.cluster.stack.services:
+        assert value(found, "container_memory_working_set_bytes", name=f"{project}-{service}-1"), service
+        assert value(found, "pods_container_state", name=f"{project}-{service}-1", state="running") == 1
+    assert value(found, "pods_filesystem_avail_bytes", mount="primary")
+    assert value(found, "pods_pool_target", pool="appdb_write", node="primary") == 1
+    assert value(found, "pods_cluster_nodes_expected", role="replica") == len(web.cluster.stack.topology.replicas)
+
+
+def test_memory_and_cpu_are_dockers_own(web: Web) -> None:
+    project = web.cluster.stack.topology.project
+    shown = web.cluster.docker("stats", "--no-stream", "--format", "{{json .}}", web.cluster.container("primary"))
+    found = web.metrics()
+    text = json.loads(shown)["MemUsage"].split("/")[0].strip()
+    factor = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[text[-3:]]
+    told = value(found, "container_memory_working_set_bytes", name=f"{project}-primary-1")
+    assert told == pytest.approx(float(text[:-3]) * factor, rel=0.15)
+    assert value(found, "container_cpu_usage_seconds_total", name=f"{project}-primary-1", cpu="total")
+
+
+def test_a_target_that_is_no_node_is_refused(web: Web) -> None:
+    port = web.cluster.stack.settings.exporter_port
+    for target in ("evil.example:5432", "pgbouncer", "", "primary%00", "127.0.0.1", "../primary"):
+        assert fetch(port, f"/probe?target={target}").status == 400, target
+    assert fetch(port, "/probe").status == 400
+
+
+def test_a_paused_node_costs_nobody_else_anything(web: Web) -> None:
+    port = web.cluster.stack.settings.exporter_port
+    with _paused(web.cluster, "replica1"):
+        answer = fetch(port, "/probe?target=replica1", X_Prometheus_Scrape_Timeout_Seconds="2")
+        assert answer.status == 200
+        assert answer.seconds < 2
+        found = web.probe("replica1", X_Prometheus_Scrape_Timeout_Seconds="2")
+        assert value(found, "pg_up") == 0
+        assert value(found, "pods_node_state", state="timeout") == 1
+        assert all(value(found, "pg_scrape_collector_success", collector=c) == 0 for c in COLLECTORS)
+        with ThreadPoolExecutor() as pool:
+            slow = pool.submit(fetch, port, "/probe?target=replica1")
+            assert fetch(port, "/probe?target=primary").seconds < 1
+            assert slow.result().seconds < 4
+    eventually(lambda: value(web.probe("replica1"), "pg_up") == 1, 15, "replica1 up again")
+
+
+def test_a_stopped_node_is_down_and_its_container_still_seen(web: Web) -> None:
+    project = web.cluster.stack.topology.project
+    web.cluster.compose("stop", "replica2")
+    try:
+        found = web.probe("replica2")
+        assert value(found, "pg_up") == 0
+        assert 1 in {value(found, "pods_node_state", state=state) for state in ("unreachable", "refused")}
+        container = {"name": f"{project}-replica2-1", "state": "exited"}
+        eventually(lambda: value(web.metrics(), "pods_container_state", **container) == 1, 5, "exited")
+    finally:
+        web.cluster.inv.ok("up")
+
+
+def test_a_login_that_is_refused_is_told_apart(web: Web) -> None:
+    password = web.cluster.stack.passwords["monitor"]
+    with _superuser(
+        web.cluster, "ALTER ROLE monitor PASSWORD 'something else'", f"ALTER ROLE monitor PASSWORD '{password}'"
+    ):
+        found = web.probe("primary")
+        assert value(found, "pg_up") == 0
+        assert value(found, "pods_node_state", state="auth") == 1
+
+
+def test_one_failing_collector_hides_no_other(web: Web) -> None:
+    with _superuser(web.cluster, "REVOKE SELECT ON pg_stat_io FROM PUBLIC", "GRANT SELECT ON pg_stat_io TO PUBLIC"):
+        found = web.probe("primary")
+        assert value(found, "pg_up") == 1
+        assert value(found, "pg_scrape_collector_success", collector="stat_io") == 0
+        assert value(found, "pg_scrape_collector_success", collector="server") == 1
+        assert value(found, "pg_exporter_last_scrape_error") == 1
+
+
+def test_lag_is_honest_while_the_link_is_cut_and_on_an_idle_primary(web: Web) -> None:
+    assert value(web.probe("replica1"), "pods_replication_lag_seconds") == 0
+    wrong = "ALTER SYSTEM SET primary_conninfo = 'host=nowhere.invalid'"
+    with _superuser(web.cluster, wrong, "ALTER SYSTEM RESET primary_conninfo", "replica1"):
+        web.cluster.query("SELECT pg_reload_conf()", "replica1")
+        eventually(lambda: value(web.probe("replica1"), "pods_replication_receiver_up") == 0, 20, "the link is cut")
+        found = web.probe("replica1")
+        assert (value(found, "pods_replication_lag_seconds") or 0) > 0
+        assert value(found, "pg_replication_lag_seconds") == 0  # upstream's, kept under upstream's name
+    web.cluster.query("SELECT pg_reload_conf()", "replica1")
+    eventually(lambda: value(web.probe("replica1"), "pods_replication_lag_seconds") == 0, 30, "no lag")
+
+
+def test_pgbouncer_down_hides_no_container(web: Web) -> None:
+    web.cluster.compose("stop", "pgbouncer")
+    try:
+        found = web.metrics()
+        assert value(found, "pgbouncer_up") == 0
+        assert value(found, "pods_gate_up") == 1
+    finally:
+        web.cluster.inv.ok("up")
+
+
+def test_five_hundred_scrapes_at_once_cost_few_connections_and_leave_none(web: Web) -> None:
+    port = web.cluster.stack.settings.exporter_port
+    asked = "SELECT sessions FROM pg_stat_database WHERE datname = 'postgres'"
+    before = web.cluster.query(asked)[0]["sessions"]
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(lambda _: fetch(port, "/probe?target=primary"), range(AT_ONCE)))
+    assert {answer.status for answer in answers} == {200}
+    assert all("pg_up 1.0" in answer.body for answer in answers)
+    after = web.cluster.query(asked)[0]["sessions"]
+    assert after - before < AT_ONCE / 2
+    left = "SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'pods_exporter'"
+    eventually(lambda: web.cluster.query(left)[0]["n"] == 0, 5, "no connection is left")
+
+
+def test_only_the_gate_has_the_engines_socket_and_no_network_leads_to_it(web: Web) -> None:
+    cluster = web.cluster
+    for service in cluster.stack.services:
+        inspected = json.loads(cluster.docker("inspect", cluster.container(service)))[0]
+        sockets = [mount for mount in inspected["Mounts"] if mount["Source"].endswith("docker.sock")]
+        assert bool(sockets) == (service == "gate"), service
+        assert inspected["HostConfig"]["Privileged"] is False
+        assert inspected["HostConfig"]["ReadonlyRootfs"] is True
+        assert inspected["Config"]["User"] not in ("", "0", "root", "0:0")
+        if service == "gate":
+            assert inspected["HostConfig"]["NetworkMode"] == "none"
+            assert not inspected["HostConfig"]["PortBindings"]
+
+
+def test_the_monitoring_role_can_write_nothing(web: Web) -> None:
+    rights = web.cluster.query(
+        "SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, rolconnlimit "
+        "FROM pg_roles WHERE rolname = 'monitor'"
+    )[0]
+    assert rights == {
+        "rolsuper": False, "rolcreaterole": False, "rolcreatedb": False, "rolreplication": False,
+        "rolbypassrls": False, "rolconnlimit": 20,
+    }  # fmt: skip
+
+
+def test_prometheus_scrapes_all_of_it_and_follows_replicas_without_a_reload(web: Web) -> None:
+    cluster, names = web.cluster, set(web.cluster.stack.topology.names)
+    eventually(lambda: web.targets() == dict.fromkeys(names, "up"), 20, "every node is scraped")
+    assert web.targets("pods-stack") == {"pods": "up"}
+    assert set(web.targets("prometheus").values()) == {"up"}
+    assert set(web.targets("alertmanager").values()) == {"up"}
+    cluster.inv.ok("replica.add", "--name", "watched")
+    try:
+        eventually(lambda: web.targets().get("watched") == "up", 15, "the new replica is scraped")
+        assert web.prometheus("query", query='pg_up{instance="watched"}')["result"]
+    finally:
+        cluster.inv.ok("replica.remove", "--name", "watched", "--purge", "--yes")
+    eventually(lambda: "watched" not in web.targets(), 15, "the old replica is forgotten")
+
+
+def test_metrics_survive_down_and_up(web: Web) -> None:
+    query = {"query": "count_over_time(pg_up{instance='primary'}[1h])"}
+    before = float(web.prometheus("query", **query)["result"][0]["value"][1])
+    web.cluster.inv.ok("down")
+    web.cluster.inv.ok("up")
+
+    def more() -> bool:
+        result = web.prometheus("query", **query)["result"]
+        return bool(result) and float(result[0]["value"][1]) > before
+
+    eventually(more, 30, "old and new samples")

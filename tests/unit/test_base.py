@@ -1,0 +1,27 @@
+import pytest
+
+from compose import base
+from tests.fix_settings import settings_of
+
+
+def test_a_base_image_is_made_from_the_archive_as_a_tar() -> None:
+    argv = base._bootstrap_argv(settings_of(stale_mirror="false", debian_suite="trixie"), "http://mirror.example/debian")
+    assert argv[0] == "mmdebstrap"
+    assert argv[-3:] == ["trixie", "-", "http://mirror.example/debian"]
+    assert not [word for word in argv if "aptopt" in word]
+
+
+@pytest.mark.parametrize(
+    ("told", "hint"),
+    [
+        ("E: Release file for http://x is expired (invalid since 3d)", "PODS_STALE_MIRROR=true"),
+        ("E: Could not connect to proxy", "PODS_PROXY"),
+    ],
+)
+def test_a_bootstrap_that_failed_hints_at_what_would_help(told: str, hint: str) -> None:
+    assert hint in base._mirror_hint(told)
+
+
+def test_a_bootstrap_that_failed_is_told_by_its_first_error_else_its_last_words() -> None:
+    assert base._telling(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
+    assert base._telling(["a\n", "b\n"]) == "a / b"

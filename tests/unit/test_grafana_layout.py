@@ -1,0 +1,44 @@
+"""Panels are placed in reading order, inside the grid, beside each other and never on top of each other."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grafana.grid import Place, place
+from grafana.model import COLUMNS, Panel, Row
+from grafana.panels import figure, series
+
+_PANELS = st.builds(
+    lambda width, height: figure("t", "d", "none", series("up", ""), width=width, height=height),
+    st.integers(1, COLUMNS),
+    st.integers(1, 12),
+)
+_ROWS = st.lists(
+    st.builds(lambda panels: Row(title="r", panels=tuple(panels)), st.lists(_PANELS, max_size=12)), max_size=4
+)
+
+
+def cells(where: Place) -> set[tuple[int, int]]:
+    return {(x, y) for x in range(where.x, where.x + where.w) for y in range(where.y, where.y + where.h)}
+
+
+@given(_ROWS)
+def test_nothing_overlaps_and_nothing_sticks_out(rows: list[Row]) -> None:
+    places = [where for _, where in place(rows)]
+    assert all(where.x >= 0 and where.x + where.w <= COLUMNS for where in places)
+    assert sum(where.w * where.h for where in places) == len(set[tuple[int, int]]().union(*map(cells, places)))
+
+
+@given(_ROWS)
+def test_everything_is_placed_in_reading_order(rows: list[Row]) -> None:
+    placed = list(place(rows))
+    assert [thing for thing, _ in placed] == [thing for row in rows for thing in (row, *row.panels)]
+    assert [where for _, where in placed] == sorted((where for _, where in placed), key=lambda at: (at.y, at.x))
+
+
+@given(_ROWS)
+def test_a_line_ends_only_where_the_next_panel_does_not_fit(rows: list[Row]) -> None:
+    for (former, before), (latter, where) in pairwise(place(rows)):
+        if isinstance(former, Panel) and isinstance(latter, Panel) and where.x == 0:
+            assert before.x + before.w + where.w > COLUMNS

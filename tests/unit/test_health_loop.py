@@ -1,0 +1,144 @@
+import asyncio
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.inside import Window
+from cluster.settings import services_env
+from cluster.topology import dump
+from health.bell import Bell
+from health.history import POINTS, History
+from health.loop import Loop, read_backup_state
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.snapshots import silent
+from tests.unit.views import TOPOLOGY, WELL, view_of
+
+
+def _window(root: Path) -> Window:
+    settings = settings_of(replicas="1")
+    (root / ".env").write_text(services_env(settings))
+    (root / "topology.json").write_text(dump(topology_of(settings)))
+    (root / "monitor_password").write_text("x")
+    return Window(root=root, secrets=root, ca=root / "ca.crt")
+
+
+def test_a_cluster_of_which_nothing_is_there_is_looked_at_and_judged(tmp_path: Path) -> None:
+    loop = Loop(_window(tmp_path))
+    loop.look()
+    assert loop.board is not None
+    assert loop.board.answers["/health"].status == 503
+    assert len([r for r in loop.board.view.verdict.reasons if "does not answer" in r]) == 3
+    assert loop.age < 30
+
+
+def test_without_a_topology_there_is_no_look_but_a_reason(tmp_path: Path) -> None:
+    loop = Loop(Window(root=tmp_path, secrets=tmp_path))
+    loop.look()
+    assert loop.board is None
+    assert "there is no topology" in loop.trouble
+    assert loop.age == float("inf")
+
+
+def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    window = _window(tmp_path)
+    (tmp_path / "monitor_password").unlink()
+    loop = Loop(window)
+    loop.look()
+    assert loop.trouble.startswith("a look failed")
+    assert "monitor_password" in caplog.text
+
+
+def test_everyone_is_told_of_each_look(tmp_path: Path) -> None:
+    told: list[float] = []
+    loop = Loop(_window(tmp_path), told=lambda: told.append(time.monotonic()))
+    loop.look()
+    loop.look()
+    assert len(told) == 2
+
+
+def test_it_looks_about_once_a_second_until_it_is_stopped(tmp_path: Path) -> None:
+    looks: list[float] = []
+    heard = threading.Event()
+
+    def told() -> None:
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            heard.set()
+
+    loop = Loop(_window(tmp_path), told=told)
+    loop.start()
+    assert heard.wait(20)
+    loop.stop()
+    assert looks[2] - looks[0] > 1.5
+
+
+def test_thresholds_are_settings(tmp_path: Path) -> None:
+    window = _window(tmp_path)
+    (tmp_path / ".env").write_text(services_env(settings_of(replicas="1", health_lag="1MB")))
+    loop = Loop(window)
+    loop.look()
+    assert loop.board is not None
+    assert loop.board.view.settings.health_lag == 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, None),
+        ("", None),
+        ("[]", None),
+        ('{"last_success": 5, "last_backup": "x", "archive_lag_seconds": 0.5}', (5, "x", 0.5)),
+        ('{"last_success": "yesterday", "last_backup": 7, "more": 1}', (None, None, None)),
+    ],
+)
+def test_what_the_backup_service_says(tmp_path: Path, text: str | None, told: tuple[object, ...] | None) -> None:
+    path = tmp_path / "state.json"
+    if text is not None:
+        path.write_text(text)
+    state = read_backup_state(path)
+    names = ("last_success", "last_backup", "archive_lag_seconds")
+    assert (state and tuple(state[name] for name in names)) == told
+
+
+def test_the_history_holds_the_last_minutes_and_no_more() -> None:
+    history = History()
+    for second in range(POINTS + 50):
+        history.add(view_of(replace(WELL, taken=float(second))))
+    points = history.as_data()["points"]
+    assert len(points) == POINTS
+    assert points[-1]["taken"] == POINTS + 49
+
+
+def test_the_history_knows_what_was_not_known() -> None:
+    history = History()
+    history.add(view_of(silent(silent(WELL, "primary"), "replica1")))
+    (point,) = json.loads(json.dumps(history.as_data()))["points"]
+    assert point["written"] is None
+    assert point["lag"] == {"replica1": None, "replica2": 0}
+    assert not point["healthy"]
+
+
+def test_all_who_listen_hear_a_ring_from_another_thread() -> None:
+    async def listen() -> None:
+        bell = Bell()
+        bell.ring()  # nobody is there yet
+        bell.hang()
+        waiting = [asyncio.create_task(bell.heard()) for _ in range(3)]
+        await asyncio.sleep(0)
+        threading.Thread(target=bell.ring).start()
+        await asyncio.wait_for(asyncio.gather(*waiting), 5)
+
+    asyncio.run(listen())
+
+
+def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
+    loop = Loop(_window(tmp_path))
+    loop.look()
+    (tmp_path / "topology.json").write_text(dump(TOPOLOGY))
+    loop.look()
+    assert loop.board is not None
+    assert "/nodes/replica2/replica" in loop.board.answers

@@ -1,0 +1,50 @@
+"""What goes into the image of our own services."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from cluster.settings import PROJECT_ROOT
+from compose import site
+from compose.site import REQUIREMENTS, ROOMS, code_files
+
+
+def test_the_image_holds_every_room_that_a_service_runs_and_the_list_of_its_packages() -> None:
+    files = set(code_files())
+    assert {REQUIREMENTS, *(PROJECT_ROOT / room / "__init__.py" for room in ROOMS)} <= files
+    assert PROJECT_ROOT / "cluster" / "queries" / "metrics_server.sql" in files
+
+
+def test_what_python_leaves_behind_is_no_input() -> None:
+    assert list(PROJECT_ROOT.rglob("cluster/__pycache__/*.pyc"))  # there is something to leave out
+    assert not [path for path in code_files() if "__pycache__" in path.parts or path.suffix == ".pyc"]
+
+
+def test_files_have_one_order() -> None:
+    assert list(code_files()[1:]) == sorted(code_files()[1:])
+
+
+def test_what_is_hashed_is_what_is_copied(tmp_path: Path) -> None:
+    for room in ROOMS:
+        shutil.copytree(PROJECT_ROOT / room, tmp_path / room, ignore=site._UNWANTED)
+    copied = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert copied == {path.relative_to(PROJECT_ROOT) for path in code_files()[1:]}
+
+
+def test_packages_are_wheels_for_the_image_s_python_with_their_hashes_checked(tmp_path: Path) -> None:
+    argv = site._pip_argv(tmp_path, "3.14", "aarch64")
+    assert argv[:4] == [sys.executable, "-m", "pip", "install"]
+    assert {"--require-hashes", "--no-deps", "--only-binary=:all:", "--python-version=3.14"} <= set(argv)
+    assert f"--target={tmp_path}" in argv
+    assert {word for word in argv if word.startswith("--platform=")} == {
+        f"--platform={kind}_aarch64" for kind in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+    }
+    assert argv[-2:] == ["-r", str(REQUIREMENTS)]
+
+
+def test_every_package_of_the_services_has_a_version_and_a_hash() -> None:
+    lines = re.sub(r"\\\n", " ", REQUIREMENTS.read_text()).splitlines()
+    packages = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    assert packages
+    assert [line for line in packages if "==" not in line or "--hash=sha256:" not in line] == []

@@ -1,0 +1,68 @@
+"""Views made by hand for the health service: a cluster as it should be, judged, and a loop that has looked at it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from cluster.desired import pools
+from cluster.inside import Window
+from cluster.settings import Settings
+from cluster.topology import Topology
+from exporters.snapshot import Snapshot
+from health.app import Service
+from health.board import make_board
+from health.guard import Guard
+from health.loop import Loop
+from health.overview import View
+from health.verdict import judge
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.snapshots import NOW, as_wanted
+
+SETTINGS = settings_of()
+TOPOLOGY = topology_of(SETTINGS)
+WELL = as_wanted(TOPOLOGY, pools(SETTINGS, TOPOLOGY))
+
+
+def view_of(
+    snapshot: Snapshot = WELL, *, topology: Topology = TOPOLOGY, settings: Settings = SETTINGS, **more: Any
+) -> View:
+    """What the loop makes of a snapshot."""
+    wanted = pools(settings, topology)
+    verdict = judge(topology, snapshot, wanted)
+    known = {"written": NOW, **more}
+    return View(settings=settings, topology=topology, snapshot=snapshot, verdict=verdict, pools=wanted, **known)
+
+
+def looked(view: View | None = None, *, age: float = 0.0) -> Loop:
+    """A loop that does not run, and has looked once, ``age`` seconds ago."""
+    loop = Loop(Window())
+    loop.trouble = ""
+    chosen = view or view_of()
+    loop.history.add(chosen)
+    loop.board = make_board(chosen, time.monotonic() - age)
+    return loop
+
+
+@dataclass
+class Client:
+    """Asks the service without a server between."""
+
+    loop: Loop
+    secret: bytes = b""
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """GET."""
+        return self.request("GET", path, headers)
+
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """One request."""
+        return asyncio.run(self._request(method, path, headers or {}))
+
+    async def _request(self, method: str, path: str, headers: Mapping[str, str]) -> httpx.Response:
+        transport = httpx.ASGITransport(Service(self.loop, Guard(self.secret)), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://health") as client:
+            return await client.request(method, path, headers=headers)
