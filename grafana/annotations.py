@@ -1,18 +1,21 @@
-"""Marks on every time axis. ``$__rate_interval`` reaches a scrape further back than the step: none is missed."""
+"""Marks on every time axis. Where the metric is itself a time, that is where the mark stands, whatever the zoom."""
 
 from grafana.model import Annotation
 
+# A node is away while it changes its role: compared is what it last was, up to an hour ago.
 ROLES = Annotation(
     name="Role changes",
-    expr='changes(pg_replication_is_replica{cluster="$cluster"}[$__rate_interval]) > 0',
+    expr="""pg_replication_is_replica{cluster="$cluster"}
+!= last_over_time(pg_replication_is_replica{cluster="$cluster"}[1h] offset $__rate_interval)""",
     title="{{instance}} changed its role",
     colour="purple",
 )
 RESTARTS = Annotation(
     name="Restarts",
-    expr='changes(pg_postmaster_start_time_seconds{cluster="$cluster"}[$__rate_interval]) > 0',
-    title="{{instance}} was restarted",
+    expr='pg_postmaster_start_time_seconds{cluster="$cluster"} * 1000',
+    title="{{instance}} was started",
     colour="orange",
+    dated=True,
 )
 MEMBERS = Annotation(
     name="Replicas added or removed",
@@ -22,9 +25,10 @@ MEMBERS = Annotation(
 )
 BACKUPS = Annotation(
     name="Backups",
-    expr='changes(pods_backup_last_success_timestamp_seconds{cluster="$cluster"}[$__rate_interval]) > 0',
+    expr='pods_backup_last_success_timestamp_seconds{cluster="$cluster"} * 1000',
     title="a backup ended well",
     colour="green",
+    dated=True,
 )
 
 ALL = (ROLES, RESTARTS, MEMBERS, BACKUPS)

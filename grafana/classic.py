@@ -87,6 +87,7 @@ def _annotation(annotation: Annotation) -> Json:
         "titleFormat": annotation.title,
         "iconColor": annotation.colour,
         "step": "60s",
+        "useValueForTime": annotation.dated,
     }
 
 
@@ -149,7 +150,9 @@ def _panel(panel: Panel, number: int, where: Place) -> Json:
         "description": panel.description,
         "gridPos": _position(where),
         "datasource": DATASOURCE,
-        "targets": [_target(query, letter) for query, letter in zip(panel.queries, ascii_uppercase, strict=False)],
+        "targets": [
+            _target(query, letter, panel) for query, letter in zip(panel.queries, ascii_uppercase, strict=False)
+        ],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": list(panel.overrides)},
         "options": dict(panel.options),
     }
@@ -164,16 +167,16 @@ def _position(where: Place) -> Json:
     return {"x": where.x, "y": where.y, "w": where.w, "h": where.h}
 
 
-def _target(query: Query, letter: str) -> Json:
+def _target(query: Query, letter: str, panel: Panel) -> Json:
     return {
         "refId": letter,
         "datasource": DATASOURCE,
         "editorMode": "code",
         "expr": query.expr,
         "legendFormat": query.legend or "__auto",
-        "format": "table" if query.table else "time_series",
-        "instant": query.table,
-        "range": not query.table,
+        "format": "table" if panel.kind == "table" else "time_series",
+        "instant": query.now,
+        "range": not query.now,
     }
 
 

@@ -12,11 +12,13 @@ COLUMNS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """One PromQL expression. ``table``: its value now, as rows of a table; else over time, named by ``legend``."""
+    """One PromQL expression; its series are named by ``legend``. ``now``: its value at the end of the time shown, so
+    that what is gone is not shown with the last value it had; else its course.
+    """
 
     expr: str
     legend: str = ""
-    table: bool = False
+    now: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +88,15 @@ class Variable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """A mark on every time axis wherever ``expr`` has a value; ``title`` may use its labels."""
+    """A mark on every time axis wherever ``expr`` has a value, or at the Unix time in milliseconds that its value is
+    (``dated``). ``title`` may use its labels.
+    """
 
     name: str
     expr: str
     title: str
     colour: str
+    dated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """The few kinds of panel there are here, each a function from what it asks to a panel that looks like its siblings."""
 
+from dataclasses import replace
+
 from grafana.model import Json, Panel, Query, Threshold, Word
 
 _LINE: Json = {
@@ -108,7 +110,7 @@ def figure(
         kind="stat",
         title=title,
         description=description,
-        queries=queries,
+        queries=queries if graph else _at_the_end(queries),
         unit=unit,
         width=width,
         height=height,
@@ -144,7 +146,7 @@ def bars(
         kind="bargauge",
         title=title,
         description=description,
-        queries=queries,
+        queries=_at_the_end(queries),
         unit=unit,
         width=width,
         height=8,
@@ -190,3 +192,7 @@ def states(
             "tooltip": {"mode": "single", "sort": "none"},
         },
     )
+
+
+def _at_the_end(queries: tuple[Query, ...]) -> tuple[Query, ...]:
+    return tuple(replace(query, now=True) for query in queries)

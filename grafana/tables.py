@@ -11,7 +11,7 @@ _TABLE: Json = {"showHeader": True, "cellHeight": "sm"}
 
 def cells(expr: str) -> Query:
     """A query for a table: its value now."""
-    return Query(expr=expr, table=True)
+    return Query(expr=expr, now=True)
 
 
 def table(

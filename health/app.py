@@ -107,4 +107,6 @@ def _routes(loop: Loop) -> Starlette:
     }
     routes = [Route(path, handler, methods=METHODS) for path, handler in paths.items()]
     errors = {Problem: _on_problem, HTTPException: _on_http, Exception: _on_bug}
-    return Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)
+    application = Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)
+    application.router.redirect_slashes = False
+    return application

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cluster.naming import FIRST_PRIMARY
 from health.checks import WORDS
 
 _NULL = {"type": "null"}
@@ -132,7 +133,13 @@ _SCHEMAS: dict[str, Any] = {
     "Problem": _object(type=_TEXT, title=_TEXT, status=_WHOLE, detail=_TEXT),
 }
 
-_NODE_NAME = {"name": "name", "in": "path", "required": True, "schema": {**_TEXT, "pattern": "^[a-z][a-z0-9_]{0,30}$"}}
+_NODE_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": {**_TEXT, "pattern": "^[a-z][a-z0-9_]{0,30}$"},
+    "example": FIRST_PRIMARY,
+}
 _FILTERS = [
     {
         "name": "lag",

@@ -17,12 +17,14 @@ MOST_HEAD = 16 << 10
 """Bytes that the head of a request may have."""
 
 
-def make_server(service: Service, certificate: Path | None = None, key: Path | None = None) -> uvicorn.Server:
-    """A server on port 8080 of every address of the container; over TLS with a certificate."""
+def make_server(
+    service: Service, certificate: Path | None = None, key: Path | None = None, *, port: int = PORT
+) -> uvicorn.Server:
+    """A server on every address of the container; over TLS with a certificate."""
     config = uvicorn.Config(
         service,
         host="0.0.0.0",  # noqa: S104 - inside the container; what is published is PODS_WEB_BIND's to say
-        port=PORT,
+        port=port,
         loop="asyncio",
         http="h11",
         ws="none",
@@ -41,19 +43,19 @@ def make_server(service: Service, certificate: Path | None = None, key: Path | N
     return uvicorn.Server(config)
 
 
-async def serve(server: uvicorn.Server, changed: Callable[[], bool]) -> None:
+async def serve(server: uvicorn.Server, changed: Callable[[], bool], *, period: float = SWEEP) -> None:
     """Serve until a signal comes, or ``changed`` says that what the server was made from is another now."""
-    keeper = asyncio.create_task(_keep(server, changed))
+    keeper = asyncio.create_task(_keep(server, changed, period))
     try:
         await server.serve()
     finally:
         keeper.cancel()
 
 
-async def _keep(server: uvicorn.Server, changed: Callable[[], bool]) -> None:
+async def _keep(server: uvicorn.Server, changed: Callable[[], bool], period: float) -> None:
     waiting: dict[Any, Any] = {}
     while not server.should_exit:
-        await asyncio.sleep(SWEEP)
+        await asyncio.sleep(period)
         waiting = sweep(server.server_state.connections, waiting)
         if changed():
             server.should_exit = True

@@ -109,7 +109,7 @@ def bucket_maker(endpoint: str) -> MakeBucket:
     """A function that makes a bucket at ``endpoint``; its arguments are those of `Bucket`."""
 
     def make(**options: object) -> Bucket:
-        chosen = {"prefix": "some/where", "part_size": 5 << 20, "attempts": 2, **KEYS, **options}
+        chosen = {"prefix": "some/where", "part_size": 8 << 20, "attempts": 2, **KEYS, **options}
         bucket = Bucket(name=f"b{secrets.token_hex(8)}", endpoint=endpoint, **chosen)  # type: ignore[arg-type]
         open_client(bucket).create_bucket(Bucket=bucket.name)
         return bucket

@@ -59,9 +59,12 @@ def claim(path: Path, space: int) -> Iterator[Claim]:
     Raises:
         RefusedError: something is in it, or another restore is at work there.
         MachineError: it cannot be made, or its disk is too small.
+
+    Whatever else goes wrong meanwhile, the directory is given back as it was found.
     """
     _refuse_taken(path)
     workshop = path / MARKER
+    new = not path.exists()
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         path.chmod(0o700)
@@ -72,9 +75,13 @@ def claim(path: Path, space: int) -> Iterator[Claim]:
         ) from None
     with _alone(workshop):
         _refuse_taken(path)  # again, now that nobody else can be at work in it
-        _clear(path)
-        _check_space(path, space)
-        yield Claim(path)
+        try:
+            _clear(path)
+            _check_space(path, space)
+            yield Claim(path)
+        except BaseException:
+            _give_back(path, new=new)
+            raise
 
 
 def _refuse_taken(path: Path) -> None:
@@ -104,6 +111,15 @@ def _clear(path: Path) -> None:
     for entry in (*path.iterdir(), *(path / MARKER).iterdir()):
         if entry.name not in _IGNORED | {MARKER}:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def _give_back(path: Path, *, new: bool) -> None:
+    """As it was found, unless the cluster is there already."""
+    if (path / MARKER).exists() and not (path / _CONTROL).exists():
+        _clear(path)
+        (path / MARKER).rmdir()
+        if new:
+            path.rmdir()
 
 
 def _check_space(path: Path, space: int) -> None:

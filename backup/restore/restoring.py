@@ -50,8 +50,10 @@ def restore(
 
     Raises:
         RefusedError: the directory is not empty, or a backup is damaged.
-        MachineError: no room, no store, or a program failed. What is then in the directory is no cluster; the next
-            restore into it clears that.
+        MachineError: no room, no store, or a program failed.
+
+    After an error the directory is as it was. What a restore leaves that is killed is no cluster, and the next one into
+    it clears that.
     """
     began = time.monotonic()
     tools = programs or Programs()

@@ -1,5 +1,5 @@
 -- Checkpointer, background writer, WAL and archiver in one row. Times as PostgreSQL has them are milliseconds.
-SELECT c.num_timed AS num_timed_total, c.num_requested AS num_requested_total, c.num_done AS num_done_total,
+SELECT c.num_timed AS num_timed_total, c.num_requested AS num_requested_total,
        c.restartpoints_timed AS restartpoints_timed_total, c.restartpoints_req AS restartpoints_req_total,
        c.restartpoints_done AS restartpoints_done_total, c.write_time AS write_time_total,
        c.sync_time AS sync_time_total, c.buffers_written AS buffers_written_total,

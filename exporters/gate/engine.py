@@ -44,10 +44,13 @@ class Engine:
         found: dict[str, Any] = self._ask(f"/containers/{container}/json")
         return found
 
-    def stats(self, container: str) -> dict[str, Any]:
-        """One sample of what a container uses, at once: without ``one-shot`` the engine waits a second for a second."""
+    def stats(self, container: str) -> dict[str, Any] | None:
+        """One sample of what a container uses, at once: without ``one-shot`` the engine waits a second for a second.
+
+        None for one that does not run: the engine answers with zeros then, read in the year 1.
+        """
         found: dict[str, Any] = self._ask(f"/containers/{container}/stats", stream="false", **{"one-shot": "true"})
-        return found
+        return None if found["read"].startswith("0001") else found
 
     def ooms(self, since: float, until: float) -> Iterator[str]:
         """Ids of the project's containers in which a process was killed for want of memory in [since, until)."""

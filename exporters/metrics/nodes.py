@@ -241,6 +241,9 @@ _BACKGROUND = (
             counter("buffers_clean_total", "Buffers written by the background writer."),
             counter("maxwritten_clean_total", "Times the background writer stopped at its limit."),
             counter("buffers_alloc_total", "Buffers allocated."),
+            Metric(
+                "stats_reset_total", "counter", "When these counters were last reset, Unix time.", value="bgwriter_reset"
+            ),
         ),
     ),
     Family(

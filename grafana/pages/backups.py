@@ -93,7 +93,8 @@ _BACKUPS = Row(
             series(
                 f"""(max(pods_backup_last_failure_timestamp_seconds{_THESE})
   > bool max(pods_backup_last_success_timestamp_seconds{_THESE}))
-or vector(1) and on () max(pods_backup_last_failure_timestamp_seconds{_THESE}) > 0""",
+or max(pods_backup_last_failure_timestamp_seconds{_THESE}) * 0 + 1
+or max(pods_backup_last_success_timestamp_seconds{_THESE}) * 0""",
                 "backup",
             ),
             words=(word(0, "well", "green"), word(1, "failed", "red")),

@@ -186,7 +186,10 @@ _DISKS = Row(
             "In a day",
             "What will be free in a day if the last six hours go on.",
             "bytes",
-            series('predict_linear(pods_filesystem_avail_bytes{cluster="$cluster"}[6h], 24 * 3600)', "{{mount}}"),
+            series(
+                'clamp_min(predict_linear(pods_filesystem_avail_bytes{cluster="$cluster"}[6h], 24 * 3600), 0)',
+                "{{mount}}",
+            ),
         ),
     ),
 )

@@ -78,11 +78,11 @@ _NOW = Row(
         table(
             "Databases of PgBouncer",
             "How each pool is set up, and whether it is held.",
-            {"name": "pool", "host": "leads to", "pool_mode": "mode"},
+            {"name": "pool", "host": "leads to"},
             {
                 "size": (
                     cells(
-                        """max by (name, host, pool_mode) (
+                        """max by (name, host) (
   pgbouncer_databases_pool_size{cluster="$cluster", name=~"$pool"})"""
                     ),
                     "none",

@@ -14,6 +14,10 @@ def _failures(counter: str, what: str) -> Query:
 
 
 _CAUSES = ("starting", "refused", "full", "auth", "timeout", "unreachable")
+_CAUSE = " + ".join(
+    f'{number} * max by (instance) (pods_node_state{{{_THESE}, state="{cause}"}})'
+    for number, cause in enumerate(_CAUSES, start=1)
+)
 
 _SCRAPES = Row(
     title="Scrapes",
@@ -26,14 +30,11 @@ _SCRAPES = Row(
             height=8,
         ),
         states(
-            "Why a node is down",
-            "Why a node does not answer, while it does not: starting, refused, full (no connection left), auth, "
-            "timeout, unreachable.",
-            *(
-                series(f'max by (instance) (pods_node_state{{{_THESE}, state="{cause}"}})', f"{{{{instance}}}} {cause}")
-                for cause in _CAUSES
-            ),
-            words=(word(0, "", "transparent"), word(1, "so", "red")),
+            "State of nodes",
+            "Whether each node answers, and if not, why: starting, connection refused, full (no connection left), "
+            "password refused, no answer in time, unreachable.",
+            series(_CAUSE, "{{instance}}"),
+            words=(word(0, "up", "green"), *(word(n, cause, "red") for n, cause in enumerate(_CAUSES, start=1))),
             height=8,
         ),
         lines(
@@ -141,12 +142,15 @@ _PROMETHEUS = Row(
         ),
         lines(
             "Alerts",
-            "Alerts that fire, by severity; PodsWatchdog, which always does, left out.",
+            "Alerts that fire, by severity; PodsWatchdog, which always does, is left out.",
             "none",
-            series(
-                """count by (severity) (ALERTS{cluster=~"$cluster|", alertstate="firing", alertname!="PodsWatchdog"})
-or vector(0)""",
-                "{{severity}}",
+            *(
+                series(
+                    f'count(ALERTS{{cluster=~"$cluster|", alertstate="firing", severity="{severity}",'
+                    ' alertname!="PodsWatchdog"}) or vector(0)',
+                    severity,
+                )
+                for severity in ("critical", "warning", "info")
             ),
             width=12,
         ),

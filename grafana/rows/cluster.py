@@ -4,10 +4,11 @@ from grafana.model import Row
 from grafana.panels import figure, from_, series, states, word
 from grafana.tables import cells, listing, table
 
-_ROLES = (word(0, "down", "red"), word(1, "primary", "blue"), word(2, "replica", "green"))
+_ROLES = (word(0, "down", "red"), word(1, "primary", "blue"), word(2, "replica", "green"), word(3, "unknown", "orange"))
+# Arithmetic on every side drops the metric's name: with it, a node that comes back would be another series.
 _ROLE = """(pg_up{cluster="$cluster", instance=~"$instance"} == 1)
   + pg_replication_is_replica{cluster="$cluster", instance=~"$instance"}
-or pg_up{cluster="$cluster", instance=~"$instance"}"""
+or 3 * pg_up{cluster="$cluster", instance=~"$instance"}"""
 _ALERTS = 'ALERTS{cluster=~"$cluster|", alertname!="PodsWatchdog"}'
 
 NODES = Row(
@@ -68,7 +69,13 @@ NODES = Row(
             "Alerts",
             "Alerts that fire or are about to. What to do about each is on its page under docs/ (runbooks).",
             cells(_ALERTS),
-            {"alertname": "alert", "alertstate": "state", "severity": "severity", "instance": "instance"},
+            {
+                "alertname": "alert",
+                "alertstate": "state",
+                "severity": "severity",
+                "node": "node",
+                "instance": "instance",
+            },
             width=12,
             empty="no alerts",
         ),

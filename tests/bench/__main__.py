@@ -3,13 +3,15 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import launch, replicas
+from tests.bench import exporters, health, launch, replicas
 
 BENCHES: dict[str, Callable[[], None]] = {
     "launch": launch.up_beside_compose,
     "list": launch.listing_cpu,
     "add": replicas.add_beside_basebackup,
     "growing": replicas.growing,
+    "exporter": exporters.beside_upstream,
+    "health": health.beside_patroni,
 }
 
 

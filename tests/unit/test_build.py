@@ -1,4 +1,5 @@
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -68,19 +69,36 @@ def test_the_hash_changes_with_a_file_of_the_code_and_with_its_place(tmp_path: P
     context = _context(tmp_path / "context")
     code = [PROJECT_ROOT / "cluster" / "__init__.py", PROJECT_ROOT / "exporters" / "__init__.py"]
     hashes = {inputs_hash("x", context, files) for files in ([], code[:1], code[1:], code)}
-    assert len(hashes) == 4  # two of the files are equal but for their place
+    assert len(hashes) == 4  # the two files are equal, and empty
+
+
+@pytest.fixture
+def looked_at_anew() -> Iterator[None]:
+    """References are remembered, so that one command means one image; here the inputs are to change."""
+    yield
+    build._reference.cache_clear()
+
+
+def _references() -> dict[str, str]:
+    build._reference.cache_clear()
+    return {role: recipe.reference for role, recipe in recipes("debian", "pods/base:forky").items()}
 
 
 def test_the_services_image_changes_with_the_code_and_the_others_do_not(
-    monkeypatch: pytest.MonkeyPatch,
+    looked_at_anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def references() -> dict[str, str]:
-        return {role: recipe.reference for role, recipe in recipes("debian", "pods/base:forky").items()}
-
-    before = references()
+    before = _references()
     monkeypatch.setattr(build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
-    after = references()
+    after = _references()
     assert {role for role in before if before[role] != after[role]} == {"services"}
+
+
+def test_a_command_means_one_image_even_if_somebody_edits_the_code_meanwhile(
+    looked_at_anew: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _references()
+    monkeypatch.setattr(build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
+    assert recipes("debian", "pods/base:forky")["services"].reference == before["services"]
 
 
 def test_images_stand_on_each_other_in_the_order_in_which_they_are_made() -> None:

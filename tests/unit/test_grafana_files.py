@@ -13,6 +13,7 @@ from compose.render.optional import optional_service
 from compose.render.stack import BASE
 from grafana.catalog import DIRECTORY, files
 from grafana.classic import PROVISIONED_UID
+from grafana.reference import reference
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 PROVISIONING = PROJECT_ROOT / "grafana" / "provisioning"
@@ -64,3 +65,10 @@ def test_nothing_but_a_variables_name_follows_a_dollar_in_provisioning() -> None
     """Grafana would put something else, or nothing, in its place."""
     for path in (SOURCES, PROVIDERS):
         assert path.read_text().count("$") == len(re.findall(r"\$\{PODS_[A-Z_]+\}", path.read_text()))
+
+
+def test_the_reference_has_the_panels_there_are(hold: Callable[[Path, str], None]) -> None:
+    page = PROJECT_ROOT / "docs" / "reference" / "dashboards.md"
+    head, mark, _ = page.read_text(encoding="utf-8").partition("<!-- dashboards -->\n")
+    assert mark
+    hold(page, head + mark + reference())

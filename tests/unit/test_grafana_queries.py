@@ -45,7 +45,9 @@ def test_every_selector_keeps_to_the_chosen_cluster(page: Dashboard) -> None:
     for query in asked(page):
         for selector in branches(parse(query.expr)):
             wanted = "$cluster|" if selector.name in WITHOUT_CLUSTER else "$cluster"
-            assert [value for label, value in selector.matchers if label == "cluster"] == [wanted], f"{query}: {selector.name}"
+            assert [value for label, value in selector.matchers if label == "cluster"] == [wanted], (
+                f"{query}: {selector.name}"
+            )
 
 
 @PAGES
@@ -99,3 +101,9 @@ def test_the_judge_finds_selectors_wherever_they_are() -> None:
         ("y", False),
         ("z", False),
     ]
+
+
+def test_marks_that_stand_at_their_value_are_asked_for_a_time_in_milliseconds() -> None:
+    for mark in (mark for page in DASHBOARDS for mark in page.annotations):
+        is_time = "_time_seconds{" in mark.expr or "_timestamp_seconds{" in mark.expr
+        assert mark.dated == is_time == mark.expr.endswith("* 1000"), mark.name

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from cluster.inside import Window

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.inside import Window
+from cluster.inside import Inside, Window
 from cluster.settings import services_env
 from cluster.topology import dump
 from health.bell import Bell
@@ -43,13 +43,28 @@ def test_without_a_topology_there_is_no_look_but_a_reason(tmp_path: Path) -> Non
     assert loop.age == float("inf")
 
 
-def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path) -> None:
     window = _window(tmp_path)
     (tmp_path / "monitor_password").unlink()
     loop = Loop(window)
     loop.look()
-    assert loop.trouble.startswith("a look failed")
-    assert "monitor_password" in caplog.text
+    assert "monitor_password" in loop.trouble
+    (tmp_path / "monitor_password").write_text("x")
+    loop.look()
+    assert loop.trouble == ""
+    assert loop.board is not None
+
+
+class _Broken(Window):
+    def look(self) -> Inside:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_is_in_the_log_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Loop(_Broken())
+    loop.look()
+    assert loop.trouble == "a look failed; see the log of the health service"
+    assert "ZeroDivisionError: a bug" in caplog.text
 
 
 def test_everyone_is_told_of_each_look(tmp_path: Path) -> None:

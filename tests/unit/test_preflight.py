@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cluster.control import DataDirectory
+from cluster.desired import optional_services
 from cluster.errors import MachineError, RefusedError
+from cluster.settings import VARIABLES
 from cluster.topology import Topology
 from compose import preflight
 from compose.containers import Container
@@ -28,6 +30,10 @@ from tests.fix_settings import SYSTEM, settings_of, topology_of
 
 TOPOLOGY = topology_of(settings_of())
 NEW = replace(TOPOLOGY, system_identifier="")
+
+
+OTHERS = ["primary", "replica1", "replica2", "pgbouncer", "exporter", "prometheus", "alertmanager", "health"]
+NO_PAGES = {"monitoring": "off", "health": "off"}
 
 
 def _data(home: Home, node: str, *, system: str = SYSTEM, standby: bool | None = None, major: str = "18") -> Path:
@@ -94,7 +100,7 @@ def test_a_port_somebody_listens_on_is_refused_naming_them_and_the_setting(liste
 
 
 def test_our_own_running_service_is_no_clash(listener: int, free_port: int) -> None:
-    settings = settings_of(pgbouncer_port=str(listener), primary_port=str(free_port), replicas="0")
+    settings = settings_of(pgbouncer_port=str(listener), primary_port=str(free_port), replicas="0", **NO_PAGES)
     assert port_clashes(settings, topology_of(settings), ours=["pgbouncer"]) == []
 
 
@@ -106,13 +112,45 @@ def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -
         "replica1": "PODS_REPLICA_PORT",
         "replica2": "PODS_REPLICA_PORT",
         "pgbouncer": "PODS_PGBOUNCER_PORT",
+        "exporter": "PODS_EXPORTER_PORT",
+        "prometheus": "PODS_PROMETHEUS_PORT",
+        "alertmanager": "PODS_ALERTMANAGER_PORT",
+        "grafana": "PODS_GRAFANA_PORT",
+        "health": "PODS_HEALTH_PORT",
     }
+    assert {clash.variable for clash in clashes} <= set(VARIABLES)
 
 
 def test_an_address_that_is_not_this_host_s_is_refused_by_its_setting() -> None:
-    settings = settings_of(bind="203.0.113.7")
-    with pytest.raises(MachineError, match=r"PODS_BIND=203\.0\.113\.7 is not an address of this host"):
-        port_clashes(settings, topology_of(settings), ours=[])
+    for setting, variable in (("bind", "PODS_BIND"), ("web_bind", "PODS_WEB_BIND")):
+        settings = settings_of(**{setting: "203.0.113.7"})
+        topology = topology_of(settings)
+        everything = [*topology.names, "pgbouncer", *optional_services(settings, topology.image_source)]
+        with pytest.raises(MachineError, match=rf"{variable}=203\.0\.113\.7 is not an address of this host"):
+            check_ports(settings, topology, ours=everything)
+
+
+def test_a_page_s_port_is_looked_for_on_the_address_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[int, str] = {}
+    monkeypatch.setattr(preflight, "_free", lambda address, port: not asked.setdefault(port, address))
+    port_clashes(settings_of(bind="127.0.0.2", web_bind="127.0.0.3"), TOPOLOGY, ours=[])
+    assert {port for port, address in asked.items() if address == "127.0.0.2"} == {5440, 5433, 5434, 6432}
+    assert {port for port, address in asked.items() if address == "127.0.0.3"} == {9187, 9090, 9093, 3000, 8080}
+
+
+def _grafana_clashes(listener: int, source: str) -> list[str]:
+    settings = settings_of(grafana_port=str(listener))
+    found = port_clashes(settings, replace(topology_of(settings), image_source=source), ours=OTHERS)
+    return [clash.variable for clash in found]
+
+
+def test_the_port_of_a_grafana_that_will_not_run_may_be_taken(listener: int) -> None:
+    assert _grafana_clashes(listener, "debian") == []
+    assert _grafana_clashes(listener, "registry") == ["PODS_GRAFANA_PORT"]
+
+
+def test_before_the_first_up_grafana_may_yet_run(listener: int) -> None:
+    assert _grafana_clashes(listener, "") == ["PODS_GRAFANA_PORT"]
 
 
 def _container(directory: Path | str) -> Container:

@@ -1,13 +1,19 @@
+import os
+from dataclasses import replace
+
 import pytest
 
 from cluster.errors import UsageError
-from cluster.topology import Topology
-from compose.home import Home
-from compose.render.files import UserFiles, changes, read_user_files, render, write
+from cluster.inside import Window
+from cluster.topology import Topology, dump
+from compose.home import Home, service_user
+from compose.render.files import UserFiles, accepted_user_files, changes, read_user_files, render, write
+from compose.render.watching import GRAFANA, PROMETHEUS, RECEIVERS, RECEIVERS_PATH
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
 TOPOLOGY = topology_of(SETTINGS)
+WATCHING = ("rendered/prometheus/", "rendered/alertmanager/", "rendered/grafana/")
 
 
 def _render(topology: Topology = TOPOLOGY, user: UserFiles | None = None) -> dict[str, str]:
@@ -20,7 +26,57 @@ def test_every_node_has_its_files() -> None:
         for node in TOPOLOGY.names
         for file in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf", "user.conf", "user_hba.conf", "role")
     }
-    assert set(_render()) == {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini", *names}
+    stack = {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini"}
+    services = {"rendered/services/.env", "rendered/services/topology.json"}
+    assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, *services, *names}
+
+
+def test_what_watches_the_cluster_has_its_files_and_only_where_it_runs() -> None:
+    assert {
+        "rendered/prometheus/prometheus.yml",
+        "rendered/prometheus/rules/alerts.yml",
+        "rendered/prometheus/rules/compat.yml",
+        "rendered/alertmanager/alertmanager.yml",
+    } <= set(_render())
+    unwatched = render(settings_of(monitoring="off"), TOPOLOGY, CONCRETE, UserFiles())
+    assert [name for name in unwatched if name.startswith(WATCHING)] == []
+
+
+def test_grafana_s_files_are_those_of_this_checkout_and_only_where_it_runs() -> None:
+    kept = {
+        f"rendered/grafana/{path.relative_to(GRAFANA)}": path.read_text()
+        for room in ("provisioning", "dashboards")
+        for path in (GRAFANA / room).rglob("*")
+        if path.is_file()
+    }
+    assert {name: text for name, text in _render().items() if name.startswith("rendered/grafana/")} == kept
+    without = _render(replace(TOPOLOGY, image_source="debian"))
+    assert [name for name in without if name.startswith("rendered/grafana/")] == []
+
+
+def test_services_see_the_settings_and_the_topology_as_they_are(bare_home: Home) -> None:
+    files = _render()
+    assert files["rendered/services/topology.json"] == dump(TOPOLOGY)
+    write(bare_home, changes(bare_home, files))
+    seen = Window(root=bare_home.rendered / "services").look()
+    assert (seen.settings, seen.topology) == (SETTINGS, TOPOLOGY)
+
+
+def test_whom_alerts_go_to_is_the_user_s_to_say() -> None:
+    text = "route: { receiver: me }\nreceivers: [{ name: me }]\n"
+    assert _render(user=UserFiles(receivers=text))[RECEIVERS_PATH] == text
+    assert _render()[RECEIVERS_PATH] == (PROMETHEUS / RECEIVERS).read_text()
+
+
+@pytest.mark.parametrize("path", [RECEIVERS_PATH, f"rendered/.trial/{RECEIVERS}"])
+def test_whom_alerts_go_to_may_hold_a_token_and_is_closed_to_others(bare_home: Home, path: str) -> None:
+    before = os.umask(0)
+    try:
+        write(bare_home, {path: ("", "token\n")})
+    finally:
+        os.umask(before)
+    written = (bare_home.path / path).stat()
+    assert (written.st_mode & 0o777, written.st_uid) == (0o600, service_user()[0])
 
 
 def test_every_node_is_told_its_role() -> None:
@@ -75,8 +131,9 @@ def test_a_damaged_generated_file_is_written_anew(bare_home: Home) -> None:
 
 def test_containers_of_another_user_can_read_what_is_written(bare_home: Home, narrow_umask: None) -> None:
     write(bare_home, changes(bare_home, _render()))
+    closed = bare_home.path / RECEIVERS_PATH
     for path in bare_home.rendered.rglob("*"):
-        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
+        assert path == closed or path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644), path
 
 
 def test_writing_leaves_the_home_itself_as_it_was(bare_home: Home) -> None:
@@ -86,14 +143,21 @@ def test_writing_leaves_the_home_itself_as_it_was(bare_home: Home) -> None:
 
 
 def test_without_files_of_the_user_s_own_there_is_nothing_to_include(bare_home: Home) -> None:
-    assert read_user_files(bare_home) == UserFiles("", "")
+    assert read_user_files(bare_home) == UserFiles("", "", "")
 
 
 def test_the_user_s_own_files_are_read(bare_home: Home) -> None:
     bare_home.user_config.mkdir()
     (bare_home.user_config / "postgresql.conf").write_text("work_mem = '8MB' # für uns\n", encoding="utf-8")
     (bare_home.user_config / "pg_hba.conf").write_text("# mine\n")
-    assert read_user_files(bare_home) == UserFiles("work_mem = '8MB' # für uns\n", "# mine\n")
+    (bare_home.user_config / "alertmanager.yml").write_text("route: {}\n")
+    assert read_user_files(bare_home) == UserFiles("work_mem = '8MB' # für uns\n", "# mine\n", "route: {}\n")
+
+
+def test_the_user_s_files_as_they_were_accepted_are_those_that_were_rendered(bare_home: Home) -> None:
+    user = UserFiles("work_mem = '8MB'\n", "# mine\n", "route: {}\n")
+    write(bare_home, changes(bare_home, _render(user=user)))
+    assert accepted_user_files(bare_home, "primary") == user
 
 
 def test_a_user_s_file_that_is_not_utf_8_is_refused_by_its_name(bare_home: Home) -> None:

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.desired import optional_services
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology
@@ -26,6 +27,7 @@ from compose.render.stack import (
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
+UNWATCHED = {"monitoring": "off", "health": "off"}
 TOPOLOGY = topology_of(SETTINGS)
 
 
@@ -72,15 +74,17 @@ def _as_compose_reads(text: str) -> Any:
 
 
 def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
-    settings = settings_of(project="shop", database="shopdb", tls_names="db.example.org", bind="192.0.2.7")
+    settings = settings_of(project="shop", tls_names="db.example.org", bind="192.0.2.7", cadvisor="on")
     stack = _stack(settings, replace(topology_of(settings), lift_memlock=True))
     for service in stack["services"].values():
         service["labels"][DEFINITION_LABEL] = "a hash of all this"
     golden("compose.yaml", compose_text(_mapped(stack, lambda text: text.replace(str(SECCOMP), "/pods/seccomp.json"))))
 
 
-def test_every_node_and_pgbouncer_and_psql_is_a_service() -> None:
-    assert list(_services()) == ["primary", "replica1", "replica2", "pgbouncer", "psql"]
+def test_every_node_and_pgbouncer_and_psql_is_a_service_and_what_watches_them() -> None:
+    core = ["primary", "replica1", "replica2", "pgbouncer", "psql"]
+    assert list(_services(**UNWATCHED)) == core
+    assert list(_services()) == [*core, *optional_services(SETTINGS, "registry")]
 
 
 def test_the_project_is_the_topology_s() -> None:
@@ -93,7 +97,8 @@ def test_every_service_is_locked_down() -> None:
         assert "no-new-privileges:true" in service["security_opt"], name
         assert service["read_only"] is True, name
         assert service["user"] == "999:999", name
-        assert not {"privileged", "cap_add", "devices", "pid", "ipc", "network_mode"} & service.keys(), name
+        assert not {"privileged", "cap_add", "devices", "pid", "ipc"} & service.keys(), name
+        assert service.get("network_mode", "none") == "none", name
 
 
 def test_services_run_as_the_user_who_was_asked_for() -> None:
@@ -121,33 +126,49 @@ def test_no_service_takes_a_password_from_its_environment() -> None:
 def test_secrets_come_from_files_and_each_service_has_only_its_own() -> None:
     stack = _stack()
     assert all(list(secret) == ["file"] for secret in stack["secrets"].values())
-    given = {name: set(service["secrets"]) for name, service in stack["services"].items()}
+    given = {name: set(service.get("secrets", ())) for name, service in stack["services"].items()}
     assert given["primary"] == given["replica1"] == {"replication_password", "monitor_password"}
     assert given["pgbouncer"] == {"pooler_password", "monitor_password", "admin_password"}
     assert given["psql"] == {"pgpass"}
-    assert set.union(*given.values()) <= set(stack["secrets"])
+    assert given["exporter"] == {"monitor_password"}
+    assert given["health"] == {"monitor_password", "health_password"}
+    assert given["grafana"] == {"grafana_password"}
+    assert given["gate"] == given["prometheus"] == given["alertmanager"] == set()
+    assert set.union(*given.values()) == set(stack["secrets"])
+
+
+def test_a_secret_that_no_service_reads_is_none_of_the_project_s() -> None:
+    settings = settings_of(**UNWATCHED)
+    assert not {"health_password", "grafana_password"} & set(_stack(settings, topology_of(settings))["secrets"])
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "192.0.2.7"])
 def test_ports_listen_on_the_address_that_was_asked_for_and_nowhere_else(bind: str) -> None:
-    published = [port for service in _services(bind=bind).values() for port in service.get("ports", [])]
-    assert len(published) == 4
-    assert {port["host_ip"] for port in published} == {bind}
+    services = _services(bind=bind, web_bind="127.0.0.9")
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    database = {name: ports for name, ports in published.items() if name in (*TOPOLOGY.names, "pgbouncer")}
+    assert {port["host_ip"] for ports in database.values() for port in ports} == {bind}
+    pages = {port["host_ip"] for name, ports in published.items() if name not in database for port in ports}
+    assert pages == {"127.0.0.9"}
 
 
 def test_every_service_listens_on_its_own_host_port() -> None:
-    services = _services(primary_port="15440", replica_port="15433", pgbouncer_port="16432")
+    services = _services(primary_port="15440", replica_port="15433", pgbouncer_port="16432", **UNWATCHED)
     published = {name: s["ports"][0]["published"] for name, s in services.items() if "ports" in s}
     assert published == {"primary": "15440", "replica1": "15433", "replica2": "15434", "pgbouncer": "16432"}
 
 
 def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_one() -> None:
+    writable = set()
     for name, service in _services().items():
         for mount in service["volumes"]:
             assert mount["type"] == "bind"
             assert mount["bind"]["create_host_path"] is False
-            writable = not mount.get("read_only", False)
-            assert writable == (mount["target"] == "/var/lib/postgresql"), (name, mount)
+            if not mount.get("read_only", False):
+                writable.add((name, mount["source"]))
+    nodes = {(name, f"./data/{name}") for name in TOPOLOGY.names}
+    watchers = {(name, f"./data/{name}") for name in ("prometheus", "alertmanager", "grafana")}
+    assert writable == {*nodes, *watchers, ("gate", "./data/.gate")}
 
 
 def test_a_node_sees_no_other_node_s_files() -> None:
@@ -158,7 +179,7 @@ def test_a_node_sees_no_other_node_s_files() -> None:
 
 
 def test_images_are_never_pulled_behind_our_back() -> None:
-    for service in _services().values():
+    for service in _services(cadvisor="on").values():
         assert service["pull_policy"] == "never"
     assert _services()["pgbouncer"]["image"] == CONCRETE.images.pgbouncer
     assert _services()["replica1"]["image"] == CONCRETE.images.postgres
@@ -214,7 +235,7 @@ def test_any_value_comes_through_yaml_and_interpolation_unharmed(stack: dict[str
 
 def test_the_same_inputs_give_the_same_definitions() -> None:
     assert _definitions() == _definitions(settings_of(), topology_of(settings_of()))
-    assert set(_definitions()) == {*TOPOLOGY.names, "pgbouncer", "psql"}
+    assert set(_definitions()) == {*TOPOLOGY.names, "pgbouncer", "psql", *WATCHERS}
 
 
 def test_the_order_of_a_definition_s_keys_is_no_change() -> None:
@@ -232,6 +253,8 @@ def test_any_change_to_a_service_changes_its_definition(data: st.DataObject) -> 
 
 
 NODES = {"primary", "replica1", "replica2"}
+OURS = {"gate", "exporter", "health"}
+WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
 
 
 @pytest.mark.parametrize(
@@ -250,6 +273,17 @@ NODES = {"primary", "replica1", "replica2"}
         ({"pool_size": "5"}, set()),
         ({"tls_names": "db.example.org"}, set()),
         ({"start_timeout": "60"}, set()),
+        ({"scrape_interval": "15"}, set()),
+        ({"health_lag": "1GB"}, set()),
+        ({"web_bind": "0.0.0.0"}, WATCHERS - {"gate"}),
+        ({"exporter_port": "19187"}, {"exporter"}),
+        ({"health_port": "18080"}, {"health"}),
+        ({"health_tls": "on"}, {"health"}),
+        ({"prometheus_port": "19090"}, {"prometheus"}),
+        ({"alertmanager_port": "19093"}, {"alertmanager"}),
+        ({"grafana_port": "13000"}, {"grafana"}),
+        ({"metrics_days": "30"}, {"prometheus"}),
+        ({"metrics_size": "1GB"}, {"prometheus"}),
     ],
 )
 def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[str, str], touched: set[str]) -> None:
@@ -260,7 +294,11 @@ def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[s
 @pytest.mark.parametrize(
     ("concrete", "touched"),
     [
-        (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "psql"}),
+        (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "psql", *WATCHERS}),
+        (replace(CONCRETE, images=replace(CONCRETE.images, services="pods/services:4567")), OURS),
+        (replace(CONCRETE, images=replace(CONCRETE.images, prometheus="prom/prometheus:v4")), {"prometheus"}),
+        (replace(CONCRETE, images=replace(CONCRETE.images, cadvisor="cadvisor:v1")), set()),
+        (replace(CONCRETE, socket=replace(CONCRETE.socket, group=999)), {"gate"}),
         (replace(CONCRETE, images=replace(CONCRETE.images, postgres="pods/postgres:4567")), {*NODES, "psql"}),
         (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer"}),
     ],

@@ -11,6 +11,7 @@ from compose.secrets import (
     ALL,
     APP,
     MONITOR,
+    PAGES,
     ROLE_OF,
     SUPERUSER,
     Passwords,
@@ -93,6 +94,36 @@ def test_a_secret_missing_from_a_cluster_with_data_is_refused_and_not_replaced(m
     with pytest.raises(RefusedError, match=f"{name}_password is missing"):
         ensure(made, SETTINGS, first=False)
     assert not password_file(made, name).exists()
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("name", PAGES)
+def test_what_people_log_in_to_pages_with_is_made_whenever_it_is_missing(bare_home: Home, name: str, first: bool) -> None:
+    ensure(bare_home, SETTINGS, first=True)
+    others = _state(bare_home)
+    password_file(bare_home, name).unlink()
+    ensure(bare_home, SETTINGS, first=first)
+    path = password_file(bare_home, name)
+    assert len(path.read_text().strip()) >= 40
+    assert (_mode(path), path.stat().st_uid) == (0o600, service_user()[0])
+    assert {file: state for file, state in _state(bare_home).items() if file != path.name} == {
+        file: state for file, state in others.items() if file != path.name
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_s_password_of_the_user_s_own_is_kept_and_looked_at(made: Home, name: str) -> None:
+    password_file(made, name).write_text("correct-horse-$battery\n")
+    ensure(made, SETTINGS, first=False)
+    assert password_file(made, name).read_text() == "correct-horse-$battery\n"
+    password_file(made, name).write_text("short\n")
+    with pytest.raises(RefusedError, match=f"{name}_password cannot be used"):
+        ensure(made, SETTINGS, first=False)
+
+
+def test_a_page_s_password_is_in_no_file_that_a_database_s_client_reads(made: Home) -> None:
+    pgpass = (made.secrets / "pgpass").read_text()
+    assert [name for name in PAGES if password_file(made, name).read_text().strip() in pgpass] == []
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])

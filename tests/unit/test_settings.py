@@ -1,3 +1,4 @@
+import itertools
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -12,8 +13,10 @@ from cluster.settings import (
     VARIABLES,
     Settings,
     example_env,
+    fixed_ports,
     home_directory,
     load_settings,
+    services_env,
     settings_reference,
     shown,
     variable_of,
@@ -121,6 +124,26 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_IO_METHOD=uring", "io_uring, worker, sync"),
         ("PODS_MAX_CLIENTS=9", "from 10 to 100000"),
         ("PODS_POOL_SIZE=0", "from 1 to 10000"),
+        ("PODS_MONITORING=true", "on, off"),
+        ("PODS_WEB_BIND=::1", "IPv4 address"),
+        ("PODS_EXPORTER_PORT=0", "from 1 to 65535"),
+        ("PODS_PROMETHEUS_PORT=65536", "from 1 to 65535"),
+        ("PODS_ALERTMANAGER_PORT=", "from 1 to 65535"),
+        ("PODS_GRAFANA_PORT=http", "from 1 to 65535"),
+        ("PODS_CADVISOR_PORT=-1", "from 1 to 65535"),
+        ("PODS_GRAFANA=maybe", "auto, on, off"),
+        ("PODS_CONTAINER_METRICS=auto", "on, off"),
+        ("PODS_CADVISOR=yes", "on, off"),
+        ("PODS_SCRAPE_INTERVAL=1", "from 2 to 300"),
+        ("PODS_METRICS_DAYS=0", "from 1 to 3650"),
+        ("PODS_METRICS_SIZE=auto", "512MB"),
+        ("PODS_HEALTH=1", "on, off"),
+        ("PODS_HEALTH_PORT=70000", "from 1 to 65535"),
+        ("PODS_HEALTH_AUTH=basic", "on, off"),
+        ("PODS_HEALTH_TLS=true", "on, off"),
+        ("PODS_HEALTH_LAG=1kB", "at least 1MB"),
+        ("PODS_HEALTH_SILENCE=19", "from 20 to 3600"),
+        ("PODS_HEALTH_WAIT=0", "from 1 to 3600"),
         ("PODS_IMAGES=alpine", "registry, debian"),
         ("PODS_REGISTRY='a b'", "without spaces"),
         ("PODS_DEBIAN_SUITE=12", "suite"),
@@ -249,6 +272,63 @@ def test_two_equal_ports_are_refused_naming_both(one: str, other: str) -> None:
     assert variable_of(one) in refusal.value.message
     assert variable_of(other) in refusal.value.message
     assert "7000" in refusal.value.message
+
+
+PORTS = ("primary", "pgbouncer", "exporter", "prometheus", "alertmanager", "grafana", "cadvisor", "health")
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(PORTS, 2)))
+def test_no_two_services_that_run_share_a_port(one: str, other: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        settings_of(cadvisor="on", **{f"{one}_port": "7000", f"{other}_port": "7000"})
+    assert f"PODS_{one.upper()}_PORT" in refusal.value.message
+    assert f"PODS_{other.upper()}_PORT" in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("texts", "gone"),
+    [
+        ({}, {"cadvisor_port"}),
+        ({"cadvisor": "on"}, set()),
+        ({"grafana": "off"}, {"cadvisor_port", "grafana_port"}),
+        ({"health": "off"}, {"cadvisor_port", "health_port"}),
+        ({"monitoring": "off"}, {f"{name}_port" for name in PORTS[2:7]}),
+    ],
+)
+def test_a_service_that_does_not_run_takes_no_port(texts: dict[str, str], gone: set[str]) -> None:
+    ports = fixed_ports(settings_of(**texts))
+    assert set(ports) == {f"{name}_port" for name in PORTS} - gone
+    assert settings_of(**texts, **{name: "5440" for name in gone}).primary_port == 5440
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "database": st.sampled_from(["shop", "a_b"]),
+            "bind": st.sampled_from(["127.0.0.1", "0.0.0.0", "192.0.2.7"]),
+            "clients": st.sampled_from(["", "all", "10.0.0.0/8, 2001:db8::/32", "samenet"]),
+            "tls_names": st.sampled_from(["", "db.example.org,192.0.2.7", "2001:db8::7"]),
+            "shared_buffers": st.sampled_from(["auto", "16MB", "1 GB", "123457kB"]),
+            "pool_size": st.sampled_from(["auto", "7"]),
+            "metrics_size": st.integers(64 << 10, 1 << 30).map(lambda kilobytes: f"{kilobytes}kB"),
+            "health_lag": st.integers(1, 1 << 20).map(lambda megabytes: f"{megabytes}MB"),
+            "sync": st.sampled_from(["off", "any:1", "first:2"]),
+            "stop_grace": st.integers(5, 3600).map(str),
+        },
+    )
+)
+def test_a_service_reads_the_settings_that_were_written_for_it(
+    tmp_path_factory: pytest.TempPathFactory, texts: dict[str, str]
+) -> None:
+    settings = settings_of(**texts)
+    assert _from_env(tmp_path_factory.getbasetemp(), services_env(settings)) == settings
+
+
+def test_a_service_is_not_told_how_images_are_made(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    text = services_env(settings_of(build_ca=str(tmp_path / "ca.pem"), proxy="http://user:secret@proxy", images="debian"))
+    assert not re.search("secret|ca.pem|IMAGES|REGISTRY|MIRROR|BUILD|PROXY", text)
 
 
 def test_without_replicas_their_port_is_in_nobody_s_way() -> None:

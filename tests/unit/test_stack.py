@@ -41,12 +41,24 @@ def test_pgbouncer_is_asked_for_no_statement_timeout_since_it_would_refuse_the_l
 
 
 def test_services_are_touched_replicas_first_then_primary_then_pgbouncer(made: Stack) -> None:
-    assert made.services == ("replica1", "replica2", "primary", "pgbouncer")
+    assert made.services[:4] == ("replica1", "replica2", "primary", "pgbouncer")
     switched = made.with_topology(replace(made.topology, primary="replica1"))
-    assert switched.services == ("primary", "replica2", "replica1", "pgbouncer")
+    assert switched.services[:4] == ("primary", "replica2", "replica1", "pgbouncer")
 
 
-@pytest.mark.parametrize("name", ["primary", "replica2", "pgbouncer"])
+def test_what_watches_the_cluster_is_touched_last_and_what_it_asks_first(made: Stack) -> None:
+    assert made.services[4:] == made.watchers
+    assert made.watchers == ("gate", "exporter", "health", "prometheus", "alertmanager", "grafana")
+
+
+def test_a_cluster_that_nobody_watches_has_no_such_service(made: Stack) -> None:
+    unwatched = replace(made, settings=settings_of(monitoring="off", health="off"))
+    assert unwatched.watchers == ()
+    with pytest.raises(RefusedError):
+        unwatched.check_service("exporter")
+
+
+@pytest.mark.parametrize("name", ["primary", "replica2", "pgbouncer", "health"])
 def test_a_service_of_the_cluster_can_be_named(made: Stack, name: str) -> None:
     assert made.check_service(name) == name
 

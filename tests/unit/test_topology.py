@@ -253,7 +253,14 @@ def test_saving_mends_a_damaged_copy(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_ports_follow_the_ordinals() -> None:
-    assert host_ports(settings_of(), FIRST) == {"primary": 5440, "replica1": 5433, "replica2": 5434, "pgbouncer": 6432}
+    ports = host_ports(settings_of(monitoring="off", health="off"), FIRST)
+    assert ports == {"primary": 5440, "replica1": 5433, "replica2": 5434, "pgbouncer": 6432}
+
+
+def test_pages_have_the_ports_they_are_known_by() -> None:
+    ports = host_ports(settings_of(cadvisor="on"), FIRST)
+    pages = {"exporter": 9187, "prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "cadvisor": 8081, "health": 8080}
+    assert ports.items() >= pages.items()
 
 
 def test_replica_ports_step_over_the_primary_s_and_pgbouncer_s() -> None:
@@ -264,8 +271,10 @@ def test_replica_ports_step_over_the_primary_s_and_pgbouncer_s() -> None:
 
 @given(topologies())
 def test_every_service_has_a_port_of_its_own(topology: Topology) -> None:
-    ports = host_ports(settings_of(replica_port="5433", primary_port="5440", pgbouncer_port="5450"), topology)
-    assert set(ports) == {*topology.names, "pgbouncer"}
+    settings = settings_of(replica_port="5433", primary_port="5440", pgbouncer_port="5450", health_port="5434")
+    ports = host_ports(settings, topology)
+    pages = {"exporter", "prometheus", "alertmanager", "grafana", "health"}
+    assert set(ports) == {*topology.names, "pgbouncer", *pages}
     assert len(set(ports.values())) == len(ports)
 
 

@@ -37,9 +37,16 @@ def view_of(
     return View(settings=settings, topology=topology, snapshot=snapshot, verdict=verdict, pools=wanted, **known)
 
 
+class Still(Loop):
+    """A loop that does not run: what it looked at stays as it is."""
+
+    def start(self) -> None:
+        """Nothing."""
+
+
 def looked(view: View | None = None, *, age: float = 0.0) -> Loop:
     """A loop that does not run, and has looked once, ``age`` seconds ago."""
-    loop = Loop(Window())
+    loop = Still(Window())
     loop.trouble = ""
     chosen = view or view_of()
     loop.history.add(chosen)

@@ -108,12 +108,22 @@ class World:
         tools = Programs(self.box.bin)
         return restore(planned, self.store, directory, self.recovery(**changes), self.told.append, tools)
 
+    def restore_over(self, directory: Path) -> Restored:
+        """Restore the newest moment into a directory as it is."""
+        planned = plan(self.catalog(), self.archive(), Target())
+        return restore(planned, self.store, directory, self.recovery(), self.told.append, Programs(self.box.bin))
+
     def revive(self, restored: Restored, port: int = 5460) -> Server:
-        """Start a server in what was restored and wait until it takes writes."""
+        """Start a server in what was restored, and wait until it is promoted unless it shall pause."""
         self.box.run("chown", "-R", "999:999", str(restored.directory), user="0")
         server = Server(self.box, restored.directory.name, port)
         server.configure(**configuration(self.box, port), archive_mode="off")
         server.start()
+        if restored.parameters["recovery_target_action"] == "promote":
+            told = "recovers"
+            wait_until(
+                lambda: told if server.value("SELECT pg_is_in_recovery()") else "", timeout=60, what=told, hint=""
+            )
         return server
 
     def stop(self, server: Server) -> None:

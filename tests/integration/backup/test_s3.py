@@ -84,13 +84,14 @@ def test_secrets_are_not_shown(s3_moto: MakeBucket) -> None:
     assert "test-secret" not in repr(bucket) + repr(S3Store(bucket))
 
 
-def test_unfinished_uploads_are_swept(s3: MakeBucket) -> None:
+def test_unfinished_uploads_are_swept(s3: MakeBucket, request: pytest.FixtureRequest) -> None:
     bucket = s3()
     store = S3Store(bucket)
     client: Any = store._client
     client.create_multipart_upload(Bucket=bucket.name, Key=bucket.full("left"))
     client.create_multipart_upload(Bucket=bucket.name, Key="someone/elses")
-    assert store.sweep(3600) == 0
+    if request.node.callspec.params["s3"] == "radosgw":
+        assert store.sweep(3600) == 0  # moto says that every upload began in 2010
     assert store.sweep(-60) == 1
     left = client.list_multipart_uploads(Bucket=bucket.name).get("Uploads", [])
     assert [upload["Key"] for upload in left] == ["someone/elses"]
@@ -104,9 +105,18 @@ def test_parts_that_do_not_suffice_are_an_error_and_leave_nothing(s3_moto: MakeB
     assert store.sweep(-60) == 0
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_the_size_of_a_part_is_no_edge(s3_moto: MakeBucket, more: int) -> None:
+    store = S3Store(s3_moto(part_size=5 << 20))
+    body = BIG[: (10 << 20) + more]
+    with store.upload("a") as upload:
+        upload.write(body)
+    assert whole(store, "a") == body
+
+
 def test_parts_grow(s3_moto: MakeBucket) -> None:
     """With 10 parts at most: one of 5 MiB, three of 20, the rest of 80."""
-    store = S3Store(s3_moto(most_parts=10))
+    store = S3Store(s3_moto(most_parts=10, part_size=5 << 20))
     body = random.Random(2).randbytes(30 << 20)
     with store.upload("a") as upload:
         upload.write(body)

@@ -2,7 +2,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -146,7 +146,7 @@ class Listing:
 
 
 class TestWay:
-    HISTORIES = {2: [(1, "0/5000400")], 3: [(1, "0/5000400"), (2, "0/7000000")], 4: [(1, "0/4000000")]}
+    HISTORIES: ClassVar = {2: [(1, "0/5000400")], 3: [(1, "0/5000400"), (2, "0/7000000")], 4: [(1, "0/4000000")]}
 
     def test_it_follows_the_history(self) -> None:
         known = archive({}, self.HISTORIES)
@@ -415,13 +415,16 @@ class TestDirectory:
         assert (tmp_path / "global" / "pg_control").exists()
 
     def test_two_restores_into_one_directory_are_kept_apart(self, tmp_path: Path) -> None:
-        with claim(tmp_path, 0):
-            with pytest.raises(RefusedError, match="another restore is at work"), claim(tmp_path, 0):
-                pass
+        refused = pytest.raises(RefusedError, match="another restore is at work")
+
+        with claim(tmp_path, 0), refused, claim(tmp_path, 0):
+            pass
 
     def test_too_small_a_disk_is_refused_before_anything_is_fetched(self, tmp_path: Path) -> None:
-        with pytest.raises(MachineError, match="the restore may need 1024"), claim(tmp_path / "new", 1 << 60):
+        with pytest.raises(MachineError, match="the restore may need 1048576"), claim(tmp_path / "new", 1 << 60):
             pass
+
+        assert not (tmp_path / "new").exists()
 
     def test_a_mount_point_may_hold_lost_and_found(self, tmp_path: Path) -> None:
         (tmp_path / "lost+found").mkdir()

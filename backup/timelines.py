@@ -1,0 +1,80 @@
+"""Timelines: which one branched off which, and where.
+
+Source: PostgreSQL 18, src/backend/access/transam/timeline.c: a line of a history file is a timeline, the position at
+which it was left, and a reason, separated by white space; ``#`` begins a comment.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cluster.lsn import Lsn
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """``timeline`` was left at ``at`` for the next one of a history."""
+
+    timeline: int
+    at: Lsn
+
+
+History = Sequence[Left]
+"""The timelines before one, oldest first."""
+Histories = Mapping[int, History]
+"""By the timeline that each belongs to; timeline 1 needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the way to a timeline: ``timeline`` from ``start`` to before ``end``, which is open for the last."""
+
+    timeline: int
+    start: Lsn
+    end: Lsn | None
+
+    def holds(self, lsn: int) -> bool:
+        """Whether ``lsn`` can be reached on it, its end included."""
+        return self.start <= lsn and (self.end is None or lsn <= self.end)
+
+
+def parse_history(text: str) -> tuple[Left, ...]:
+    """Read a history file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    lines = [line.split(None, 2) for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    found = tuple(_left(words) for words in lines)
+    for before, after in zip(found, found[1:], strict=False):
+        if not (before.timeline < after.timeline and before.at <= after.at):
+            raise ValueError(f"timeline {after.timeline} cannot follow {before.timeline} in a history")
+    return found
+
+
+def _left(words: Sequence[str]) -> Left:
+    if len(words) < 2 or not words[0].isdigit():
+        raise ValueError(f"not a line of a timeline history: {' '.join(words)!r}")
+    return Left(int(words[0]), Lsn.parse(words[1]))
+
+
+def way_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:
+    """The stretches that lead to ``timeline``, oldest first; None where its history is not known."""
+    if timeline not in histories and timeline != 1:
+        return None
+    return tuple(_stretches(timeline, histories.get(timeline, ())))
+
+
+def _stretches(timeline: int, history: History) -> Iterator[Stretch]:
+    start = Lsn(0)
+    for left in history:
+        yield Stretch(left.timeline, start, left.at)
+        start = left.at
+    yield Stretch(timeline, start, None)
+
+
+def reaches(timeline: int, lsn: int, goal: int, histories: Histories) -> bool | None:
+    """Whether recovery from ``lsn`` of ``timeline`` can come to ``goal``; None where nobody knows."""
+    if timeline == goal:
+        return True
+    way = way_to(goal, histories)
+    return None if way is None else any(part.timeline == timeline and part.holds(lsn) for part in way)

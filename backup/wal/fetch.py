@@ -1,0 +1,169 @@
+"""What PostgreSQL's ``restore_command`` is answered: a segment or a history, and never "there is none" by mistake.
+
+PostgreSQL ends recovery when it is told that a segment is not there (exit 1 to 125), and aborts on more than 125
+(PostgreSQL 18, src/backend/access/transam/xlogarchive.c). So an outage must not look like an end.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backup.layout import next_segment, parse_segment
+from backup.store import Store
+from backup.wal.identity import read_identity
+from backup.wal.pages import NotWalError, check_pages
+from backup.wal.reading import read_history, read_segment
+from cluster.errors import MachineError, PodsError
+
+THERE, NOT_THERE, COULD_NOT_ASK = 0, 1, 126
+AHEAD = 8
+"""Segments fetched before they are asked for, at once."""
+_SEGMENT = re.compile(r"[0-9A-F]{24}\Z")
+_HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Where WAL is fetched from: stores in order of preference, the cluster, and a folder outside of any PGDATA for
+    what is fetched ahead."""
+
+    stores: Sequence[Store]
+    system: str
+    ahead: Path
+
+
+def fetch(archive: Archive, name: str, target: Path, told: Callable[[str], None], *, ahead: int = AHEAD) -> int:
+    """Do what ``restore_command`` asks: put the file ``name`` at ``target``.
+
+    Args:
+        archive: where from.
+        name: ``%f``: a segment, or a history.
+        target: ``%p``; appears whole or not at all.
+        told: takes one line about trouble.
+        ahead: how many segments after this one to fetch along with it.
+
+    Returns:
+        0: it is there; 1: no store has it, and all were asked; 126: it cannot be known.
+    """
+    try:
+        if _HISTORY.match(name):
+            return _place(_history(archive, name), target)
+        if not _SEGMENT.match(name):  # .backup and .partial files are not archived
+            return NOT_THERE
+        return _segment(archive, name, target, ahead)
+    except (PodsError, OSError, ValueError) as error:
+        told(f"{name}: {error}")
+        return COULD_NOT_ASK
+
+
+def _history(archive: Archive, name: str) -> bytes | None:
+    return _first(archive, lambda store: read_history(store, archive.system, int(name[:8], 16)))
+
+
+def _segment(archive: Archive, name: str, target: Path, ahead: int) -> int:
+    kept = archive.ahead / name
+    if kept.exists() and _is_good(kept, name, archive.system):
+        kept.replace(target) if _one_disk(kept, target) else _move(kept, target)
+        return THERE
+    with suppress(FileNotFoundError):
+        kept.unlink()
+    with ThreadPoolExecutor(1 + ahead) as pool:
+        wanted = pool.submit(_read, archive, name)
+        size = _segment_size(archive) if ahead else 0
+        for following in _following(name, size, ahead):
+            pool.submit(_keep_ahead, archive, following)
+        return _place(wanted.result(), target)
+
+
+def _read(archive: Archive, name: str) -> bytes | None:
+    return _first(archive, lambda store: read_segment(store, archive.system, name))
+
+
+def _first(archive: Archive, read: Callable[[Store], bytes | None]) -> bytes | None:
+    """What the first store that has it gives; None only when every store was asked and has nothing.
+
+    Raises:
+        PodsError: none gave it, and one could not be asked.
+    """
+    trouble: PodsError | None = None
+    for store in archive.stores:
+        try:
+            found = read(store)
+        except PodsError as error:
+            trouble = error
+            continue
+        if found is not None:
+            return found
+    if trouble is not None:
+        raise trouble
+    return None
+
+
+def _segment_size(archive: Archive) -> int:
+    for store in archive.stores:
+        with suppress(PodsError):
+            if identity := read_identity(store, archive.system):
+                return identity.wal_segment_size
+    raise MachineError("no store says whose archive it is", "see that archive.json is there")
+
+
+def _following(name: str, size: int, count: int) -> list[str]:
+    names = []
+    for _ in range(count):
+        name = next_segment(name, size)
+        names.append(name)
+    return names
+
+
+def _keep_ahead(archive: Archive, name: str) -> None:
+    """Fetch a segment that is not asked for yet; only a whole one, since an unfinished one may still grow."""
+    kept = archive.ahead / name
+    if kept.exists():
+        return
+    with suppress(PodsError, OSError, ValueError):
+        data = _first(archive, lambda store: _read_whole(store, archive.system, name))
+        if data is not None:
+            archive.ahead.mkdir(parents=True, exist_ok=True)
+            _place(data, kept)
+
+
+def _read_whole(store: Store, system: str, name: str) -> bytes | None:
+    from backup.layout import wal_key
+
+    return read_segment(store, system, name) if store.head(wal_key(system, name)) else None
+
+
+def _is_good(path: Path, name: str, system: str) -> bool:
+    data = path.read_bytes()
+    try:
+        check_pages(data, parse_segment(name, len(data)), system)
+    except (NotWalError, ValueError):
+        return False
+    return True
+
+
+def _one_disk(source: Path, target: Path) -> bool:
+    return source.stat().st_dev == target.parent.stat().st_dev
+
+
+def _move(source: Path, target: Path) -> None:
+    _place(source.read_bytes(), target)
+    source.unlink()
+
+
+def _place(data: bytes | None, target: Path) -> int:
+    """Write a file whole, or not at all; PostgreSQL syncs what it restores itself."""
+    if data is None:
+        return NOT_THERE
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.new")
+    try:
+        temporary.write_bytes(data)
+        temporary.chmod(0o600)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return THERE

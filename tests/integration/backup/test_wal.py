@@ -1,0 +1,329 @@
+"""The WAL archive against real servers: followed over kills, crashes and promotions, compared with what they wrote."""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from backup.layout import parse_wal_key, segment_name, segment_start, wal_prefix
+from backup.store.local import LocalStore
+from backup.wal.archiver import Archiver
+from backup.wal.audit import audit
+from backup.wal.gaps import full_wanted, read_gaps
+from backup.wal.reading import read_history, read_segment
+from backup.wal.slots import SLOT, hold_on_standby, read_slot
+from backup.wal.tails import find_pieces
+from cluster.errors import RefusedError
+from cluster.lsn import Lsn
+from cluster.replication import LostError, ServerError, replicate
+from tests.integration.backup.wal_lab import BIN, Lab, image, lab, until
+from tests.integration.backup.wal_process import archiver
+
+A, B = 5501, 5502
+SEGMENT = 16 << 20
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Lab]:
+    """A container; each test makes its own clusters in it."""
+    if not image():
+        pytest.skip("the image pods/postgres has not been built yet; inv up builds it")
+    with lab(tmp_path_factory.mktemp("lab"), (A, B)) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh(servers: Lab) -> Iterator[Lab]:
+    """A new primary A that keeps all of its WAL, to compare with."""
+    servers.initdb(A, conf="wal_keep_size = 2GB")
+    yield servers
+    servers.sh(
+        f"for n in {A} {B}; do {BIN}/pg_ctl -D /pg/$n -m immediate stop || true; done >/dev/null 2>&1; rm -rf /pg/*"
+    )
+
+
+class Site:
+    """A folder with spool and store, and an archiver that runs in it now and then."""
+
+    def __init__(self, root: Path, servers: Lab) -> None:
+        self.root, self.servers = root, servers
+        (root / "store").mkdir()
+        nodes = {name: {**asdict(servers.access(node)), "ca": str(servers.ca)} for name, node in (("a", A), ("b", B))}
+        (root / "access.json").write_text(json.dumps(nodes))
+        self.lead("a")
+
+    @property
+    def store(self) -> LocalStore:
+        return LocalStore(self.root / "store")
+
+    @property
+    def system(self) -> str:
+        return next(path.name for path in (self.root / "spool").iterdir())
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool" / self.system
+
+    def lead(self, name: str) -> None:
+        (self.root / "primary").write_text(name)
+
+    @contextmanager
+    def running(self, **options: float) -> Iterator[Archiver]:
+        """An archiver in this process, from here to there."""
+        made, stop = archiver(self.root, **options), threading.Event()
+        thread = threading.Thread(target=made.run, args=(stop,))
+        thread.start()
+        try:
+            yield made
+        finally:
+            stop.set()
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def process(self) -> "subprocess.Popen[bytes]":
+        """An archiver to be killed."""
+        command = [sys.executable, "-m", "tests.integration.backup.wal_process", str(self.root)]
+        return subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.DEVNULL)
+
+    def catch_up(self, node: int) -> Lsn:
+        """Run until everything that ``node`` has flushed now is in the store."""
+        with self.running() as archive:
+            return self.wait_archived(archive, node)
+
+    def wait_archived(self, archive: Archiver, node: int) -> Lsn:
+        target = Lsn.parse(self.servers.sql(node, "SELECT pg_current_wal_flush_lsn()"))
+        until(lambda: (archive.shippers[0].archived() or 0) >= target, 90, f"WAL to {target}; {archive.state()}")
+        return target
+
+    def compare(self, node: int, timeline: int) -> int:
+        """Every whole segment of a timeline in the store is what the server wrote; how many there are."""
+        keys = [parse_wal_key(each.key) for each in self.store.list(wal_prefix(self.system, timeline))]
+        names = [key.segment for key in keys if key and key.is_whole and key.segment]
+        command = f"cd /pg/{node}/pg_wal && sha256sum {' '.join(names)}"
+        theirs = dict(reversed(line.split()) for line in self.servers.sh(command).splitlines())
+        import hashlib
+
+        for name in names:
+            data = read_segment(self.store, self.system, name)
+            assert data is not None
+            assert hashlib.sha256(data).hexdigest() == theirs[name], name
+        return len(names)
+
+
+@pytest.fixture
+def site(tmp_path: Path, fresh: Lab) -> Site:
+    """A site whose primary is A."""
+    return Site(tmp_path, fresh)
+
+
+def _start(node: int, servers: Lab) -> Lsn:
+    """Where the archive's slot holds WAL now."""
+    with replicate(servers.access(node)) as server:
+        exists, restart = read_slot(server, SLOT)
+    assert exists
+    assert restart is not None
+    return restart
+
+
+def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> None:
+    with site.running() as archive:
+        until(lambda: archive.receiver.streaming)
+        site.servers.write(A, 4)
+        site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'tail', 'the last commit')")
+        reached = site.wait_archived(archive, A)
+        pieces = segment_name(1, reached, SEGMENT)
+        tail = read_segment(site.store, site.system, pieces)
+        assert tail is not None
+        assert b"the last commit" in tail, "the unfinished segment is in the store up to the last commit"
+        site.servers.write(A, 1)
+        until(lambda: not find_pieces(site.store, site.system, pieces), what="the end of pieces superseded")
+        site.wait_archived(archive, A)
+        assert segment_start(_start(A, site.servers), SEGMENT) >= segment_start(reached, SEGMENT), "the slot moves on"
+    assert site.compare(A, 1) >= 5
+    found = audit(site.store, site.system)
+    assert found.holes() == ()
+    assert found.newest(1) == found.reaches(1, min(at for _, at in found.has))
+    assert len([name for name in (site.spool).iterdir() if len(name.name) == 24]) == 0
+
+
+def test_a_clean_stop_of_the_primary_leaves_nothing_unsent(site: Site) -> None:
+    """The server waits, when it shuts down, until the archiver says that all is durable; so it must say so at once."""
+    with site.running() as archive:
+        until(lambda: archive.receiver.streaming)
+        site.servers.write(A, 1)
+        began = time.monotonic()
+        site.servers.stop(A, "fast")
+        assert time.monotonic() - began < 10
+        control = site.servers.sh(f"{BIN}/pg_controldata -D /pg/{A}")
+        checkpoint = next(line.split()[-1] for line in control.splitlines() if "Latest checkpoint location" in line)
+        until(
+            lambda: (archive.shippers[0].archived() or 0) > Lsn.parse(checkpoint), what=f"the checkpoint {checkpoint}"
+        )
+
+
+def test_killed_again_and_again_it_leaves_no_hole_and_no_wrong_object(site: Site) -> None:
+    site.catch_up(A)
+    chance = random.Random(18)
+    for _ in range(6):
+        process = site.process()
+        writer = threading.Thread(target=site.servers.write, args=(A, 3))
+        writer.start()
+        time.sleep(0.8 + chance.random() * 2)
+        process.kill()
+        process.wait()
+        writer.join()
+    site.catch_up(A)
+    assert site.compare(A, 1) >= 18
+    found = audit(site.store, site.system)
+    assert found.holes() == ()
+    assert site.store.sweep(0) >= 0
+    assert not [path for path in site.spool.iterdir() if len(path.name) == 24], "nothing is left behind in the spool"
+
+
+def test_a_lost_spool_is_filled_again_from_where_the_store_ends(site: Site) -> None:
+    site.servers.write(A, 2)
+    site.catch_up(A)
+    for path in site.spool.iterdir():
+        if path.is_file():
+            path.unlink()
+    site.servers.write(A, 3)
+    site.catch_up(A)
+    assert site.compare(A, 1) >= 5
+    assert audit(site.store, site.system).holes() == ()
+    assert read_gaps(site.store, site.system) == ()
+
+
+def test_after_a_failover_the_new_primary_fills_in_what_the_old_one_had_not_sent(site: Site) -> None:
+    servers = site.servers
+    site.catch_up(A)
+    servers.clone(A, B)
+    hold_on_standby(servers.access(B), "b", SLOT, 1, 1 << 60)
+    servers.write(A, 3)  # nobody archives meanwhile
+    target = servers.sql(A, "SELECT pg_current_wal_flush_lsn()")
+    until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
+    servers.stop(A)
+    servers.promote(B)
+    site.lead("b")
+    servers.write(B, 2)
+    site.catch_up(B)
+    history = read_history(site.store, site.system, 2)
+    assert history is not None
+    assert history.decode() == servers.sh(f"cat /pg/{B}/pg_wal/00000002.history")
+    found = audit(site.store, site.system)
+    assert found.holes() == ()
+    assert found.newest(2) == found.reaches(2, min(at for _, at in found.has))
+    assert (found.newest(2) or 0) > Lsn.parse(target)
+    assert site.compare(B, 2) >= 2
+
+
+def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
+    servers = site.servers
+    servers.clone(A, B)
+    with site.running() as archive:
+        site.wait_archived(archive, A)
+        site.lead("b")  # streams from the standby first, which then becomes the primary under its feet
+        until(lambda: archive.receiver.streaming and archive.receiver.node == "b")
+        servers.write(A, 1)
+        servers.stop(A)
+        servers.promote(B)
+        servers.write(B, 2)
+        site.wait_archived(archive, B)
+        state = archive.state()
+        assert (state.timeline, state.node, state.error) == (2, "b", "")
+    assert audit(site.store, site.system).holes() == ()
+    (left,) = [each for each in site.store.list(wal_prefix(site.system, 1)) if ".tail/" in each.key][-1:]
+    assert left.size, "what the old timeline had of its last segment stays"
+    site.lead("a")
+    servers.start(A)
+    with site.running() as archive:
+        until(lambda: archive.receiver.error, what="a refusal")
+        assert "on timeline 1, the archive on 2 already" in archive.receiver.error
+
+
+def test_the_slot_of_a_standby_is_made_and_does_not_hoard(site: Site) -> None:
+    servers = site.servers
+    servers.clone(A, B)
+    hold_on_standby(servers.access(B), "b", SLOT, 1, 0)
+    before = _start(B, servers)
+    servers.write(A, 3)
+    target = Lsn.parse(servers.sql(A, "SELECT pg_current_wal_flush_lsn()"))
+    until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
+    hold_on_standby(servers.access(B), "b", SLOT, 1, target)
+    assert _start(B, servers) == target > before
+    hold_on_standby(servers.access(B), "b", SLOT, 2, target + 5)
+    hold_on_standby(servers.access(B), "b", SLOT, 1, target - 5)
+    assert _start(B, servers) == target, "another timeline, or less than it holds, changes nothing"
+
+
+def test_wal_that_was_removed_is_a_recorded_gap_and_asks_for_a_full_backup(site: Site) -> None:
+    servers = site.servers
+    site.catch_up(A)
+    with replicate(servers.access(A)) as server:
+        server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+    servers.sql(A, "ALTER SYSTEM SET wal_keep_size = 0")
+    servers.sql(A, "ALTER SYSTEM SET max_wal_size = '48MB'")
+    servers.sql(A, "SELECT pg_reload_conf()")
+    servers.write(A, 6)
+    for _ in range(2):
+        servers.sql(A, "CHECKPOINT")
+        servers.write(A, 1)
+    site.catch_up(A)
+    (gap,) = read_gaps(site.store, site.system)
+    assert "has already been removed" in gap.why
+    assert gap.why in full_wanted(site.spool)
+    (hole,) = audit(site.store, site.system).holes()
+    assert hole.known
+    assert Lsn.parse(gap.from_lsn) <= hole.start < hole.end == Lsn.parse(gap.to_lsn)
+    servers.write(A, 1)
+    site.catch_up(A)
+    assert read_gaps(site.store, site.system) == (gap,), "it is recorded once"
+
+
+def test_a_lost_slot_is_made_anew_and_what_is_still_there_is_received(site: Site) -> None:
+    servers = site.servers
+    site.catch_up(A)
+    for setting in ("max_slot_wal_keep_size = '16MB'", "max_wal_size = '48MB'", "wal_keep_size = 0"):
+        servers.sql(A, f"ALTER SYSTEM SET {setting}")
+    servers.sql(A, "SELECT pg_reload_conf()")
+    servers.write(A, 6)
+    servers.sql(A, "CHECKPOINT")
+    assert servers.sql(A, f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{SLOT}'") == "lost"
+    with site.running() as archive:
+        site.wait_archived(archive, A)
+        assert archive.receiver.streaming
+    assert len(read_gaps(site.store, site.system)) == 1
+    assert all(hole.known for hole in audit(site.store, site.system).holes())
+
+
+def test_another_cluster_at_the_primarys_address_is_refused(site: Site) -> None:
+    servers = site.servers
+    with site.running() as archive:
+        site.wait_archived(archive, A)
+        servers.stop(A)
+        servers.sh(f"rm -rf /pg/{A}")
+        servers.initdb(A)
+        until(lambda: "this archive of" in archive.receiver.error, what="a refusal")
+    assert len(list((site.root / "store").glob("[0-9]*"))) == 1
+
+
+def test_errors_of_the_server_carry_their_sqlstate_and_leave_the_connection_usable(site: Site) -> None:
+    with replicate(site.servers.access(A), node="a") as server:
+        with pytest.raises(ServerError, match='a refuses: replication slot "none" does not exist') as caught:
+            server.command("START_REPLICATION SLOT none PHYSICAL 0/1000000 TIMELINE 1")
+        assert caught.value.sqlstate == "42704"
+        assert server.identify().timeline == 1
+        site.servers.stop(A)
+        with pytest.raises(LostError):
+            server.identify()
+    with pytest.raises(LostError, match="does not let replicator replicate"), replicate(site.servers.access(A)):
+        pass
+    assert issubclass(ServerError, RefusedError)

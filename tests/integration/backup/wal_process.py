@@ -1,0 +1,53 @@
+"""An archiver in a process of its own, to be killed: ``python -m tests.integration.backup.wal_process ROOT NODE…``.
+
+ROOT holds `access.json` (name of a node → host, port, password, CA), `primary` (the name of the one that leads now),
+and gets the spool, the store and the state. NODE… are the nodes to know.
+"""
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from backup.store.local import LocalStore
+from backup.wal.archiver import Archiver, Options
+from backup.wal.identity import Identity, ask_identity, remembered
+from backup.wal.receiver import Source
+from backup.wal.shipper import Shipping
+from cluster.errors import PodsError
+from cluster.postgres import Access
+
+
+def archiver(root: Path, tail_seconds: float = 0.3) -> Archiver:
+    """The archiver of a test's folder."""
+    nodes = {
+        name: Access(**{**one, "ca": Path(one["ca"])})
+        for name, one in json.loads((root / "access.json").read_text()).items()
+    }
+    source = Source(nodes=nodes, primary=lambda: (root / "primary").read_text())
+    options = Options(
+        spool=root / "spool", state=root / "state.json", shipping=Shipping(uploads=3, tail_seconds=tail_seconds)
+    )
+    return Archiver(_identity(root, source), source, [LocalStore(root / "store")], options, _tell)
+
+
+def _identity(root: Path, source: Source) -> Identity:
+    try:
+        return ask_identity(source.nodes[source.primary()], source.primary())
+    except PodsError:
+        known = remembered(root / "spool")
+        if known is None:
+            raise
+        return known
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    archiver(Path(sys.argv[1])).run(stop)

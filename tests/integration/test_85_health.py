@@ -1,0 +1,378 @@
+"""The health service on the live stack: true, quick and unimpressed while nodes stop, hang and vanish."""
+
+import json
+import re
+import shutil
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+import pytest
+
+from compose import secrets
+from health.handlers import METHODS
+from tests.fix_inv import Inv
+from tests.fix_stack import Cluster, free_ports, write_env
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium")
+HAPROXY = shutil.which("haproxy")
+
+
+@dataclass
+class Health:
+    """The service, asked from the host."""
+
+    cluster: Cluster
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.cluster.stack.settings.health_port}"
+
+    def ask(self, path: str, timeout: float = 5.0) -> httpx.Response:
+        """GET."""
+        return httpx.get(self.url + path, timeout=timeout, trust_env=False)
+
+    def code(self, path: str) -> int:
+        """The status of a GET."""
+        return self.ask(path).status_code
+
+    def until(self, path: str, code: int, seconds: float = 10.0) -> float:
+        """Wait for ``path`` to answer with ``code``; seconds it took."""
+        began = time.monotonic()
+        while self.code(path) != code:
+            assert time.monotonic() - began < seconds, f"{path} did not become {code}: {self.ask(path).text}"
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    @property
+    def threads(self) -> int:
+        """Threads of the service's process."""
+        status = Path(f"/proc/{self.cluster.main_pid('health')}/status").read_text()
+        return int(re.findall(r"^Threads:\s+(\d+)", status, re.MULTILINE)[0])
+
+
+@pytest.fixture
+def health(cluster: Cluster) -> Health:
+    found = Health(cluster)
+    found.until("/health", 200, 30)
+    return found
+
+
+@contextmanager
+def _paused(cluster: Cluster, *services: str) -> Iterator[None]:
+    containers = [cluster.container(service) for service in services]
+    cluster.docker("pause", *containers)
+    try:
+        yield
+    finally:
+        cluster.docker("unpause", *containers)
+
+
+@contextmanager
+def _stopped(cluster: Cluster, *services: str) -> Iterator[None]:
+    cluster.compose("stop", *services)
+    try:
+        yield
+    finally:
+        cluster.inv.ok("up")
+
+
+def test_the_cluster_as_it_should_be(health: Health) -> None:
+    told = health.ask("/health").json()
+    assert (told["status"], told["reasons"], told["primary"]) == ("healthy", [], "primary")
+    assert told["age"] < 5
+    assert [node["state"] for node in told["nodes"]] == ["running", "streaming", "streaming"]
+    assert health.ask("/primary").json()["nodes"] == ["primary"]
+    assert health.ask("/replica?lag=10MB").json()["nodes"] == ["replica1", "replica2"]
+
+
+def test_it_says_what_inv_status_says(health: Health) -> None:
+    status, told = health.cluster.status(), health.ask("/health").json()
+    assert (told["healthy"], told["reasons"], told["notes"]) == (status["healthy"], status["reasons"], status["notes"])
+    same = {"name", "role", "wanted_role", "state", "port", "timeline", "sync", "slot", "wal_status", "io_method"}
+    assert [{k: n[k] for k in same} for n in told["nodes"]] == [{k: n[k] for k in same} for n in status["nodes"]]
+
+
+def test_its_container_can_do_nothing_but_tell(health: Health) -> None:
+    (found,) = json.loads(health.cluster.docker("inspect", health.cluster.container("health")))
+    host = found["HostConfig"]
+    assert not found["Config"]["User"].startswith(("0", "root"))
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert "no-new-privileges:true" in host["SecurityOpt"]
+    assert not [mount for mount in found["Mounts"] if "docker.sock" in mount["Source"] or mount["RW"]]
+    assert {port["HostIp"] for ports in host["PortBindings"].values() for port in ports} == {"127.0.0.1"}
+
+
+def test_nothing_secret_is_in_any_answer(health: Health) -> None:
+    known = [path.read_text().strip() for path in health.cluster.home.secrets.glob("*_password")]
+    assert len(known) > 4
+    for path in ("/", "/health", "/cluster", "/history", "/health/replication", "/openapi.json", "/nodes/primary"):
+        text = health.ask(path).text
+        assert not [secret for secret in known if secret in text], path
+
+
+def test_a_stopped_replica_is_known_at_once_and_forgotten_when_it_is_back(health: Health) -> None:
+    with _stopped(health.cluster, "replica2"):
+        assert health.until("/nodes/replica2/replica", 503) < 3
+        assert health.code("/health") == 503
+        assert any(
+            reason.startswith("replica2 (replica) does not answer")
+            for reason in health.ask("/health").json()["reasons"]
+        )
+        assert health.ask("/replica").json()["nodes"] == ["replica1"]
+        assert health.code("/primary") == 200
+    health.until("/nodes/replica2/replica?lag=10MB", 200)
+
+
+def test_a_node_that_hangs_costs_no_request_anything_and_no_thread(health: Health) -> None:
+    before = health.threads
+    with _paused(health.cluster, "replica1"):
+        health.until("/nodes/replica1/replica", 503)
+        slowest, ages, threads = 0.0, [], []
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            began = time.monotonic()
+            told = health.ask("/nodes/replica2/replica?lag=10MB")
+            slowest = max(slowest, time.monotonic() - began)
+            assert told.status_code == 200
+            ages.append(told.json()["age"])
+            threads.append(health.threads)
+            time.sleep(0.02)
+        assert slowest < 0.5
+        assert statistics.median(ages) < 1.5
+        assert max(ages) < 5
+        assert max(threads) <= before + 2 + len(health.cluster.stack.topology.names)
+        assert max(threads[len(threads) // 2 :]) <= max(threads[: len(threads) // 2]) + 1
+    health.until("/health", 200)
+
+
+def test_with_every_node_hanging_there_is_an_answer_with_reasons(health: Health) -> None:
+    names = health.cluster.stack.topology.names
+    with _paused(health.cluster, *names, "pgbouncer"):
+        health.until("/primary", 503)
+        for _ in range(40):
+            began = time.monotonic()
+            told = health.ask("/health")
+            assert time.monotonic() - began < 0.5
+            assert told.status_code == 503
+            time.sleep(0.1)
+        reasons = told.json()["reasons"]
+        assert {name for name in names if any(reason.startswith(f"{name} (") for reason in reasons)} == set(names)
+        assert health.code("/livez") == 200
+    health.until("/health", 200, 30)
+
+
+def test_with_every_node_gone_there_is_an_answer_with_reasons(health: Health) -> None:
+    with _stopped(health.cluster, *health.cluster.stack.topology.names, "pgbouncer"):
+        health.until("/primary", 503)
+        told = health.ask("/health")
+        assert told.status_code == 503
+        assert len([reason for reason in told.json()["reasons"] if "does not answer" in reason]) == 4
+    health.until("/health", 200, 30)
+
+
+def test_replicas_come_and_go_without_a_word_to_the_service(health: Health) -> None:
+    container = health.cluster.container("health")
+    health.cluster.inv.ok("replica.add", "--name", "blue")
+    try:
+        health.until("/nodes/blue/replica?lag=10MB", 200)
+        assert "blue" in health.ask("/replica").json()["nodes"]
+    finally:
+        health.cluster.inv.ok("replica.remove", "--name", "blue", "--purge", "--yes")
+    health.until("/nodes/blue/replica", 404)
+    assert health.cluster.container("health") == container
+
+
+def test_an_idle_thousand_keeps_nobody_out_and_is_sent_away(health: Health) -> None:
+    port = health.cluster.stack.settings.health_port
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(1000)]
+    try:
+        took = []
+        for _ in range(50):
+            began = time.monotonic()
+            assert health.code("/primary") == 200
+            took.append(time.monotonic() - began)
+        assert statistics.median(took) < 0.2
+        for connection in idle:
+            connection.settimeout(20)
+            assert connection.recv(1) == b""
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def test_under_fire_it_does_what_its_document_says(health: Health) -> None:
+    schemathesis = shutil.which("schemathesis", path=str(Path(__file__).parents[2] / ".venv" / "bin"))
+    assert schemathesis
+    run = [schemathesis, "run", f"{health.url}/openapi.json", "--exclude-path", "/events", "--workers", "1"]
+    # 503 is how a check says no, so server errors are none in themselves; a 500 is in no operation's list of codes
+    checks = "status_code_conformance,content_type_conformance,response_schema_conformance"
+    run += ["--checks", f"{checks},negative_data_rejection,unsupported_method", "--phases", "examples,coverage,fuzzing"]
+    done = subprocess.run([*run, "--max-examples", "15"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
+
+
+@pytest.fixture
+def page(health: Health) -> Iterator["Page"]:
+    """The page in a headless Chromium, live."""
+    if not CHROMIUM:
+        pytest.skip("no chromium on this host")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        shown = browser.new_page()
+        shown.errors = []  # type: ignore[attr-defined]
+        shown.on("pageerror", lambda error: shown.errors.append(str(error)))  # type: ignore[attr-defined]
+        shown.on("console", lambda said: shown.errors.append(said.text) if said.type == "error" else None)  # type: ignore[attr-defined]
+        shown.goto(health.url)
+        shown.wait_for_selector("#card-replica2")
+        yield shown
+        assert shown.errors == []  # type: ignore[attr-defined]
+        browser.close()
+
+
+def _seconds_until(page: "Page", expression: str, seconds: float = 20) -> float:
+    began = time.monotonic()
+    page.wait_for_function(expression, timeout=seconds * 1000)
+    return time.monotonic() - began
+
+
+def test_the_page_shows_a_stopped_replica_within_three_seconds(health: Health, page: "Page") -> None:
+    assert page.text_content("#headline") == "All is well"
+    assert page.eval_on_selector_all("#links .wal.moving", "paths => paths.length") == 2
+    with _stopped(health.cluster, "replica2"):
+        stopped = time.monotonic()
+        _seconds_until(page, "document.querySelector('#card-replica2').dataset.mood === 'bad'")
+        assert time.monotonic() - stopped < 3
+        assert page.text_content("#card-replica2 .state") == "not answering"
+        assert page.eval_on_selector_all("#links .wal.moving", "paths => paths.length") == 1
+        assert "replica2 (replica) does not answer" in (page.text_content("#reasons") or "")
+        assert page.get_attribute("body", "data-status") == "degraded"
+    _seconds_until(page, "document.body.dataset.status === 'healthy'")
+
+
+def test_the_page_says_when_there_is_no_news(health: Health, page: "Page") -> None:
+    with _paused(health.cluster, "health"):
+        _seconds_until(page, "document.body.dataset.status === 'silent'")
+        assert (page.text_content("#headline") or "").startswith("No news for")
+    _seconds_until(page, "document.body.dataset.status === 'healthy'")
+
+
+def test_the_page_is_readable_on_a_phone_and_by_keyboard(page: "Page") -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the tables"
+    named = "e => e.hidden || e.id === 'tables' || e.ariaLabel"
+    assert page.evaluate(f"[...document.querySelectorAll('section, .scroll, svg[role=img]')].every({named})")
+    assert page.get_attribute("#verdict", "aria-live") == "polite"
+
+
+@contextmanager
+def _balancer(health: Health, directory: Path) -> Iterator[tuple[int, int]]:
+    """HAProxy that knows addresses and asks for everything else; ports for writes and reads."""
+    writes, reads = free_ports(2)
+    check = f"check port {health.cluster.stack.settings.health_port} addr 127.0.0.1"
+    topology, path = health.cluster.stack.topology, "/nodes/%[srv_name]"
+    ports = {name: health.cluster.access(name).port for name in topology.names}
+    servers = "\n".join(f"  server {name} 127.0.0.1:{port}" for name, port in ports.items())
+    (directory / "haproxy.cfg").write_text(
+        "defaults\n  mode tcp\n  timeout connect 2s\n  timeout client 60s\n  timeout server 60s\n  timeout check 2s\n"
+        f"  default-server {check} inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions\n"
+        f"listen writes\n  bind 127.0.0.1:{writes}\n  option httpchk\n"
+        f"  http-check send meth OPTIONS uri-lf {path}/primary\n  http-check expect status 200\n{servers}\n"
+        f"listen reads\n  bind 127.0.0.1:{reads}\n  balance roundrobin\n  option httpchk\n"
+        f"  http-check send meth GET uri-lf {path}/replica?lag=10MB\n  http-check expect status 200\n{servers}\n"
+    )
+    assert HAPROXY
+    running = subprocess.Popen([HAPROXY, "-f", str(directory / "haproxy.cfg"), "-db"], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(2)
+        assert running.poll() is None
+        yield writes, reads
+    finally:
+        running.send_signal(signal.SIGTERM)
+        running.wait(10)
+
+
+def _serving_nodes(health: Health, port: int, times: int = 6) -> list[str]:
+    """Which nodes serve so many connections to ``port``."""
+    access = health.cluster.access("primary", secrets.APP, "appdb")
+    found = []
+    for _ in range(times):
+        with psycopg.connect(
+            host="127.0.0.1", port=port, user=access.user, password=access.password, dbname="appdb", sslmode="require"
+        ) as connection:
+            row = connection.execute("SELECT current_setting('cluster_name')").fetchone()
+            found.append(row[0] if row else "")
+    return found
+
+
+@pytest.mark.skipif(not HAPROXY, reason="no haproxy on this host")
+def test_haproxy_routes_by_these_checks_alone(health: Health, tmp_path: Path) -> None:
+    with _balancer(health, tmp_path) as (writes, reads):
+        assert set(_serving_nodes(health, writes)) == {"primary"}
+        assert set(_serving_nodes(health, reads)) == {"replica1", "replica2"}
+        with _stopped(health.cluster, "replica1"):
+            time.sleep(3)
+            assert set(_serving_nodes(health, reads)) == {"replica2"}
+            assert set(_serving_nodes(health, writes)) == {"primary"}
+        health.until("/nodes/replica1/replica?lag=10MB", 200)
+        time.sleep(2)
+        assert set(_serving_nodes(health, reads)) == {"replica1", "replica2"}
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, engine: None) -> Iterator[Cluster]:
+    """A small cluster whose health service asks for its secret, over TLS."""
+    settings = {"PODS_REPLICAS": "0", "PODS_MONITORING": "off", "PODS_HEALTH_AUTH": "on", "PODS_HEALTH_TLS": "on"}
+    write_env(tmp_path, "pods-guarded", **settings)
+    inv = Inv(tmp_path)
+    try:
+        inv.ok("up", timeout=900)
+        yield Cluster(inv)
+    finally:
+        inv("down", "--purge", "--yes")
+
+
+def test_with_a_secret_and_tls(guarded: Cluster) -> None:
+    url = f"https://127.0.0.1:{guarded.stack.settings.health_port}/health"
+    trust = ssl.create_default_context(cafile=str(guarded.home.ca))
+    secret = (guarded.home.secrets / "health_password").read_text().strip()
+
+    def code(**how: Any) -> int:
+        return httpx.get(url, verify=trust, trust_env=False, **how).status_code
+
+    assert code() == 401
+    assert code(headers={"Authorization": "Bearer wrong"}) == 401
+    _soon(lambda: code(headers={"Authorization": f"Bearer {secret}"}) == 200)
+    assert code(auth=("health", secret)) == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
+
+
+def _soon(check: Callable[[], bool], seconds: float = 15) -> None:
+    until = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def test_methods_are_those_of_patroni() -> None:
+    assert METHODS == ("GET", "HEAD", "OPTIONS")

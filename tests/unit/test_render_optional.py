@@ -1,0 +1,172 @@
+"""The services beside nodes and PgBouncer: which of them run, and what each of them may."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.desired import optional_services
+from cluster.settings import Settings, fixed_ports
+from cluster.sizing import derive
+from cluster.topology import Topology, host_ports
+from compose.render.optional import _MADE
+from compose.render.stack import compose_stack
+from tests.fix_settings import CONCRETE, settings_of, topology_of
+from tests.unit.strategies import topologies
+
+ALL = ("gate", "exporter", "health", "prometheus", "alertmanager", "grafana", "cadvisor")
+_on_or_off = st.sampled_from(["on", "off"])
+_settings = st.builds(
+    settings_of,
+    monitoring=_on_or_off,
+    health=_on_or_off,
+    health_tls=_on_or_off,
+    health_auth=_on_or_off,
+    grafana=st.sampled_from(["auto", "on", "off"]),
+    container_metrics=_on_or_off,
+    cadvisor=_on_or_off,
+    web_bind=st.sampled_from(["127.0.0.1", "0.0.0.0"]),
+)
+
+
+def _services(settings: Settings, topology: Topology | None = None) -> dict[str, dict[str, Any]]:
+    topology = topology or topology_of(settings)
+    stack = compose_stack(settings, topology, derive(settings, topology.sizing), CONCRETE)
+    services: dict[str, dict[str, Any]] = stack["services"]
+    return services
+
+
+def _sources(service: dict[str, Any]) -> set[str]:
+    """What of the host a container sees; cAdvisor's are written the short way."""
+    return {mount["source"] if isinstance(mount, dict) else mount.split(":")[0] for mount in service["volumes"]}
+
+
+EVERYTHING = _services(settings_of(cadvisor="on", grafana="on"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "source", "services"),
+    [
+        ({}, "registry", ALL[:6]),
+        ({}, "debian", ALL[:5]),
+        ({"grafana": "on"}, "debian", ALL[:6]),
+        ({"grafana": "off"}, "registry", ALL[:5]),
+        ({"cadvisor": "on"}, "registry", ALL),
+        ({"container_metrics": "off"}, "debian", ALL[1:5]),
+        ({"monitoring": "off"}, "registry", ("health",)),
+        ({"monitoring": "off", "cadvisor": "on", "grafana": "on"}, "registry", ("health",)),
+        ({"health": "off"}, "debian", ("gate", "exporter", "prometheus", "alertmanager")),
+        ({"monitoring": "off", "health": "off"}, "registry", ()),
+    ],
+)
+def test_what_was_asked_for_runs_and_nothing_else(
+    texts: dict[str, str], source: str, services: tuple[str, ...]
+) -> None:
+    assert optional_services(settings_of(**texts), source) == services
+
+
+def test_every_optional_service_has_its_definition() -> None:
+    assert set(_MADE) == set(ALL)
+    assert set(ALL) <= set(EVERYTHING)
+
+
+@given(_settings, topologies())
+def test_every_page_that_runs_is_published_on_its_own_port_and_no_other(settings: Settings, topology: Topology) -> None:
+    services, ports = _services(settings, topology), host_ports(settings, topology)
+    for name in optional_services(settings, topology.image_source):
+        published = [(port["published"], port["host_ip"]) for port in services[name].get("ports", ())]
+        assert published == ([] if name == "gate" else [(str(ports[name]), settings.web_bind)]), name
+
+
+@given(_settings, topologies())
+def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(settings: Settings, topology: Topology) -> None:
+    fixed = {name.removesuffix("_port") for name in fixed_ports(settings)}
+    assert set(optional_services(settings, topology.image_source)) - {"gate"} <= fixed
+
+
+@given(_settings, topologies())
+def test_only_the_gate_reaches_the_engine_and_nobody_reaches_the_gate(settings: Settings, topology: Topology) -> None:
+    for name, service in _services(settings, topology).items():
+        if name == "cadvisor":  # asked for, and seen as a whole host's
+            continue
+        assert (CONCRETE.socket.path in _sources(service)) == (name == "gate"), name
+        assert ("group_add" in service) == (name == "gate"), name
+        if name == "gate":
+            assert service["network_mode"] == "none"
+            assert not {"networks", "ports", "secrets"} & service.keys()
+
+
+def test_the_gate_reads_the_engine_s_socket_as_a_member_of_its_group() -> None:
+    gate = EVERYTHING["gate"]
+    assert gate["group_add"] == ["103"]
+    mounts = {mount["target"]: mount for mount in gate["volumes"]}
+    assert mounts["/run/docker.sock"]["source"] == "/var/run/docker.sock"
+    assert {target for target, mount in mounts.items() if not mount.get("read_only")} == {"/run/gate"}
+    assert gate["environment"] == {"PODS_PROJECT": "pods", "PODS_ENGINE_SOCKET": "/run/docker.sock"}
+
+
+def test_the_exporter_reads_what_the_gate_tells_and_cannot_change_it() -> None:
+    mounts = {mount["target"]: mount for mount in EVERYTHING["exporter"]["volumes"]}
+    assert mounts["/run/gate"]["source"] == "./data/.gate"
+    assert mounts["/run/gate"]["read_only"] is True
+    without = _services(settings_of(container_metrics="off"))["exporter"]
+    assert "/run/gate" not in {mount["target"] for mount in without["volumes"]}
+
+
+@pytest.mark.parametrize("name", sorted(set(EVERYTHING) - {"cadvisor"}))
+def test_every_service_is_walled_in(name: str) -> None:
+    service = EVERYTHING[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["user"] == "999:999"
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & service.keys()
+
+
+def test_nothing_but_cadvisor_is_privileged_and_it_is_off_unless_asked_for() -> None:
+    assert [name for name, service in EVERYTHING.items() if service.get("privileged")] == ["cadvisor"]
+    assert "cadvisor" not in _services(settings_of())
+
+
+@pytest.mark.parametrize("name", ["exporter", "health"])
+def test_our_services_see_the_cluster_through_files_and_check_its_certificates(name: str) -> None:
+    mounts = {mount["target"]: mount["source"] for mount in EVERYTHING[name]["volumes"]}
+    assert mounts["/etc/pods"] == "./rendered/services"
+    assert mounts["/run/tls"] == f"./secrets/tls/{name}"
+
+
+@pytest.mark.parametrize("name", ["exporter", "health", "prometheus", "alertmanager", "grafana"])
+def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: str) -> None:
+    seen = _sources(EVERYTHING[name])
+    allowed = ("./rendered/", f"./data/{name}", "./data/.gate", f"./secrets/tls/{name}")
+    assert [source for source in seen if not source.startswith(allowed)] == []
+
+
+def test_the_gate_measures_the_disks_of_the_data_and_cannot_write_there() -> None:
+    data = next(mount for mount in EVERYTHING["gate"]["volumes"] if mount["target"] == "/data")
+    assert (data["source"], data["read_only"]) == ("./data", True)
+
+
+def test_health_over_tls_is_looked_at_by_its_port_alone() -> None:
+    plain, secure = (_services(settings_of(health_tls=tls))["health"]["healthcheck"]["test"] for tls in ("off", "on"))
+    assert plain == ["CMD", "pods-alive", "8080", "/livez"]
+    assert secure == ["CMD", "pods-alive", "--listens", "8080"]
+
+
+def test_prometheus_keeps_as_much_as_it_was_told() -> None:
+    command = _services(settings_of(metrics_days="7", metrics_size="1GB"))["prometheus"]["command"]
+    assert "--storage.tsdb.retention.time=7d" in command
+    assert f"--storage.tsdb.retention.size={1 << 30}B" in command
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_container_s_log_has_an_end_and_it_is_started_again(name: str) -> None:
+    assert EVERYTHING[name]["logging"]["options"]["max-size"]
+    assert EVERYTHING[name]["restart"] == "unless-stopped"
+
+
+def test_one_service_s_definition_is_not_another_s() -> None:
+    again = _services(settings_of(cadvisor="on", grafana="on"))
+    again["gate"]["volumes"].clear()
+    assert _services(settings_of(cadvisor="on", grafana="on")) == EVERYTHING

@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+
+from cluster.settings import Settings
+from cluster.topology import Topology
+from compose.render.optional import EXPORTER_PORT
+from compose.render.prometheus import EXPORTER, prometheus_yml
+from exporters.server import _LEAST, _MARGIN
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.strategies import topologies
+
+SETTINGS = settings_of(project="shop")
+
+
+def _read(settings: Settings = SETTINGS, topology: Topology | None = None) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(prometheus_yml(settings, topology or topology_of(settings)))
+    return loaded
+
+
+def _jobs(**texts: str) -> dict[str, dict[str, Any]]:
+    return {job["job_name"]: job for job in _read(settings_of(**texts))["scrape_configs"]}
+
+
+def test_the_whole_file(golden: Callable[[str, str], None]) -> None:
+    settings = settings_of(project="shop", cadvisor="on")
+    golden("prometheus.yml", prometheus_yml(settings, topology_of(settings)))
+
+
+@given(topologies())
+def test_no_node_is_named_so_that_replicas_come_and_go_without_a_change(topology: Topology) -> None:
+    one_node = replace(topology, nodes=topology.nodes[:1], primary=topology.nodes[0].name)
+    assert prometheus_yml(SETTINGS, topology) == prometheus_yml(SETTINGS, one_node)
+
+
+def test_nodes_are_asked_of_the_exporter_often() -> None:
+    discovery = _jobs()["pods-nodes"]["http_sd_configs"]
+    assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "5s"}]
+    assert EXPORTER == f"exporter:{EXPORTER_PORT}"
+
+
+def test_every_job_says_whose_it_is_and_is_bounded() -> None:
+    for name, job in _jobs(cadvisor="on", project="shop").items():
+        assert job["sample_limit"] == 20_000
+        for target in job.get("static_configs", ()):
+            assert target["labels"]["cluster"] == "shop", name
+            assert target["labels"]["instance"], name
+
+
+def test_cadvisor_is_asked_only_where_it_runs() -> None:
+    assert "cadvisor" in _jobs(cadvisor="on")
+    assert list(_jobs()) == ["pods-nodes", "pods-stack", "prometheus", "alertmanager"]
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout"), [("2", "2s"), ("4", "4s"), ("5", "5s"), ("10", "5s"), ("300", "5s")]
+)
+def test_a_scrape_ends_before_the_next_begins(interval: str, timeout: str) -> None:
+    settings = _read(settings_of(scrape_interval=interval))["global"]
+    assert (settings["scrape_interval"], settings["scrape_timeout"]) == (f"{interval}s", timeout)
+    assert float(timeout.removesuffix("s")) > _MARGIN + _LEAST
+
+
+def test_alerts_go_to_alertmanager_and_carry_the_cluster_s_name() -> None:
+    settings = _read()
+    assert settings["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert settings["global"]["external_labels"] == {"pods": "shop"}
