@@ -71,6 +71,11 @@ class Backup:
         return sum(file.size for file in self.files)
 
     @property
+    def order(self) -> tuple[int, int, float, str]:
+        """What sorts backups from oldest to newest: by their WAL, which no clock can turn back."""
+        return self.timeline, int(Lsn.parse(self.start_lsn)), self.started, self.name
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """The WAL segments without which it cannot become consistent."""
         start, stop = Lsn.parse(self.start_lsn), Lsn.parse(self.stop_lsn)
@@ -178,7 +183,7 @@ def _refuse(key: str, why: str) -> None:
 
 
 def read_catalog(store: Store, system: str, on_damaged: Callable[[str, str], None] = _refuse) -> tuple[Backup, ...]:
-    """Every finished backup of one cluster, ordered by start.
+    """Every finished backup of one cluster, oldest first.
 
     Args:
         store: where to look.
@@ -198,7 +203,7 @@ def read_catalog(store: Store, system: str, on_damaged: Callable[[str, str], Non
             continue  # deleted since it was listed
         except ValueError as error:
             on_damaged(key, str(error))
-    return tuple(sorted(found, key=attrgetter("started", "name")))
+    return tuple(sorted(found, key=attrgetter("order")))
 
 
 def _read(store: Store, key: str) -> Backup:
@@ -229,7 +234,7 @@ def find(backups: Iterable[Backup], name: str) -> Backup:
     Raises:
         RefusedError: there is none.
     """
-    ordered = sorted(backups, key=attrgetter("started", "name"))
+    ordered = sorted(backups, key=attrgetter("order"))
     chosen = ordered[-1:] if name == "latest" else [backup for backup in ordered if backup.name == name]
     if not chosen:
         raise RefusedError(f"there is no backup {name!r}", "inv backup.list shows those there are")

@@ -13,7 +13,6 @@ from backup.layout import parse_segment, stamp
 from backup.timelines import Histories, reaches
 from cluster.lsn import Lsn
 
-_order = attrgetter("stopped", "started", "name")
 _PERIODS: Mapping[str, str] = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m", "yearly": "%Y"}
 
 
@@ -75,13 +74,13 @@ def decide(
     """What becomes of each backup, oldest first.
 
     Args:
-        backups: all backups of one cluster; one that is left out counts as gone, and so does what builds on it.
+        backups: all backups of one cluster.
         policy: what shall stay.
         now: Unix seconds.
         holds: names of backups that stay whatever the policy says.
         histories: timeline histories, which say from which backups the present can be reached.
     """
-    decisions = [Decision(backup=backup) for backup in sorted(backups, key=_order)]
+    decisions = [Decision(backup=backup) for backup in sorted(backups, key=attrgetter("order"))]
     if policy.is_off:
         _keep(decisions, "no rule is set, so everything stays", follow=True)
     _keep_window(decisions, policy, now, histories or {})

@@ -6,6 +6,7 @@ which it was left, and a reason, separated by white space; ``#`` begins a commen
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cluster.lsn import Lsn
 
@@ -45,7 +46,7 @@ def parse_history(text: str) -> tuple[Left, ...]:
     """
     lines = [line.split(None, 2) for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
     found = tuple(_left(words) for words in lines)
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         if not (before.timeline < after.timeline and before.at <= after.at):
             raise ValueError(f"timeline {after.timeline} cannot follow {before.timeline} in a history")
     return found

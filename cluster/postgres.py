@@ -91,8 +91,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         )
     except psycopg.OperationalError as error:
         reason = one_line(error)
-        told = f"{access.host}:{access.port} does not let {access.user} in: {reason}"
-        raise MachineError(told, _hint(reason)) from None
+        raise MachineError(_refusal(access, reason), _hint(reason)) from None
     if access.patience is not None:
         told = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
         connection.give_up(began + access.patience, told)
@@ -104,6 +103,14 @@ def one_line(error: Exception) -> str:
     """A driver's message without its line breaks, repetitions and preambles: what failed, first."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__
+
+
+def _refusal(access: Access, reason: str) -> str:
+    if "failed to resolve host" in reason:
+        return f"there is no {access.host} in the network: its container does not run"
+    if "timeout expired" in reason:
+        return f"{access.host}:{access.port} gave no answer within {access.connect_timeout} s"
+    return f"{access.host}:{access.port} does not let {access.user} in: {reason}"
 
 
 def _hint(reason: str) -> str:

@@ -6,18 +6,18 @@ PostgreSQL ends recovery when it is told that a segment is not there (exit 1 to 
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backup.layout import next_segment, parse_segment
+from backup.layout import next_segment, parse_segment, wal_key
 from backup.store import Store
 from backup.wal.identity import read_identity
 from backup.wal.pages import NotWalError, check_pages
 from backup.wal.reading import read_history, read_segment
-from cluster.errors import MachineError, PodsError
+from cluster.errors import PodsError
 
 THERE, NOT_THERE, COULD_NOT_ASK = 0, 1, 126
 AHEAD = 8
@@ -28,8 +28,10 @@ _HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """Where WAL is fetched from: stores in order of preference, the cluster, and a folder outside of any PGDATA for
-    what is fetched ahead."""
+    """Where WAL is fetched from: stores in order of preference, and the cluster's system identifier.
+
+    ``ahead`` is a folder outside of any data directory, for what is fetched before it is asked for.
+    """
 
     stores: Sequence[Store]
     system: str
@@ -73,8 +75,7 @@ def _segment(archive: Archive, name: str, target: Path, ahead: int) -> int:
         kept.unlink()
     with ThreadPoolExecutor(1 + ahead) as pool:
         wanted = pool.submit(_read, archive, name)
-        size = _segment_size(archive) if ahead else 0
-        for following in _following(name, size, ahead):
+        for following in _following(archive, name, ahead):
             pool.submit(_keep_ahead, archive, following)
         return _place(wanted.result(), target)
 
@@ -103,20 +104,15 @@ def _first(archive: Archive, read: Callable[[Store], bytes | None]) -> bytes | N
     return None
 
 
-def _segment_size(archive: Archive) -> int:
-    for store in archive.stores:
-        with suppress(PodsError):
+def _following(archive: Archive, name: str, count: int) -> Iterator[str]:
+    """The next names; none where no store says how large segments are."""
+    for store in archive.stores if count else ():
+        with suppress(PodsError, ValueError):
             if identity := read_identity(store, archive.system):
-                return identity.wal_segment_size
-    raise MachineError("no store says whose archive it is", "see that archive.json is there")
-
-
-def _following(name: str, size: int, count: int) -> list[str]:
-    names = []
-    for _ in range(count):
-        name = next_segment(name, size)
-        names.append(name)
-    return names
+                for _ in range(count):
+                    name = next_segment(name, identity.wal_segment_size)
+                    yield name
+                return
 
 
 def _keep_ahead(archive: Archive, name: str) -> None:
@@ -132,8 +128,6 @@ def _keep_ahead(archive: Archive, name: str) -> None:
 
 
 def _read_whole(store: Store, system: str, name: str) -> bytes | None:
-    from backup.layout import wal_key
-
     return read_segment(store, system, name) if store.head(wal_key(system, name)) else None
 
 

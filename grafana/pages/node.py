@@ -87,6 +87,7 @@ _WORK = Row(
             "Bps",
             series(_rate("pg_stat_database_temp_bytes", "instance, datname", _HERE), "{{instance}} {{datname}}"),
             width=6,
+            limits=(from_(10e6, "orange"),),
         ),
         lines(
             "Sessions at work",

@@ -130,7 +130,8 @@ function label(drawn, node, path) {
   kept.set(key, text);
   drawn.add(key);
   text.setAttribute("x", path.end.x - 12);
-  text.setAttribute("y", path.end.y - 9);
+  // on the side of the curve where the curve is not
+  text.setAttribute("y", path.end.y + (path.begin.y < path.end.y ? 19 : -9));
   text.setAttribute("class", node.state === "streaming" ? "" : "bad");
   text.textContent = node.state === "streaming" ? humanSize(node.lag_bytes) : "no stream";
 }
@@ -156,18 +157,19 @@ function share(index, count) {
 function across(from, to, begin, end) {
   const [x1, y1, x2, y2] = [from.right, from.top + from.height * begin, to.left, to.top + to.height * end];
   const bend = (x2 - x1) * 0.55;
-  return { d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, end: { x: x2, y: y2 } };
+  return { d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`, begin: { y: y1 }, end: { x: x2, y: y2 } };
 }
 
 function rail(from, to, x, at) {
   const [y1, y2, turn] = [from.top + Math.min(30, from.height / 2), to.top + to.height * at, 14];
   return {
     d: `M${from.left} ${y1}Q${x} ${y1} ${x} ${y1 + turn}V${y2 - turn}Q${x} ${y2} ${to.left} ${y2}`,
+    begin: { y: y1 },
     end: { x: to.left, y: y2 },
   };
 }
 
 function upward(from, to) {
   const x = (from.left + from.right) / 2;
-  return { d: `M${x} ${from.top}V${to.bottom}`, end: { x, y: to.bottom } };
+  return { d: `M${x} ${from.top}V${to.bottom}`, begin: { y: from.top }, end: { x, y: to.bottom } };
 }

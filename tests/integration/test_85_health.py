@@ -237,13 +237,13 @@ def page(health: Health) -> Iterator["Page"]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         shown = browser.new_page()
-        shown.errors = []  # type: ignore[attr-defined]
-        shown.on("pageerror", lambda error: shown.errors.append(str(error)))  # type: ignore[attr-defined]
-        shown.on("console", lambda said: shown.errors.append(said.text) if said.type == "error" else None)  # type: ignore[attr-defined]
+        errors: list[str] = []
+        shown.on("pageerror", lambda error: errors.append(str(error)))
+        shown.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         shown.goto(health.url)
         shown.wait_for_selector("#card-replica2")
         yield shown
-        assert shown.errors == []  # type: ignore[attr-defined]
+        assert errors == []
         browser.close()
 
 

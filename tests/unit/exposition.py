@@ -36,6 +36,6 @@ def read_back(metrics: "Iterable[Exposed]", accept: str = "") -> Samples:
     return samples_in(*encode(metrics, accept))
 
 
-def value_of(samples: Samples, name: str, **labels: str) -> float:
+def value_of(samples: Samples, name: str, /, **labels: str) -> float:
     """One sample's value."""
     return samples[name, frozenset(labels.items())]

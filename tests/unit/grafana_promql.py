@@ -12,7 +12,6 @@ from exporters.collectors.statistics import Statistics
 from exporters.family import Family
 from exporters.metrics import nodes, stack
 from exporters.metrics.node import node_metrics
-from grafana.catalog import DASHBOARDS
 from grafana.model import Dashboard, Panel
 
 RULES = tuple(PROJECT_ROOT / "compose" / "prometheus" / name for name in ("alerts.yml", "compat.yml"))
@@ -83,20 +82,16 @@ class Selector:
     around: tuple[str, ...]
 
 
-def panels() -> Iterator[tuple[Dashboard, Panel]]:
-    """Every panel with its page."""
-    for page in DASHBOARDS:
-        for row in page.rows:
-            for panel in row.panels:
-                yield page, panel
+def panels(page: Dashboard) -> tuple[Panel, ...]:
+    """Every panel of a page."""
+    return tuple(panel for row in page.rows for panel in row.panels)
 
 
 def asked(page: Dashboard) -> Iterator[Asked]:
     """Every expression of a page's panels and annotations."""
-    for row in page.rows:
-        for panel in row.panels:
-            for query in panel.queries:
-                yield Asked(page=page.uid, where=panel.title, expr=query.expr)
+    for panel in panels(page):
+        for query in panel.queries:
+            yield Asked(page=page.uid, where=panel.title, expr=query.expr)
     for mark in page.annotations:
         yield Asked(page=page.uid, where=mark.name, expr=mark.expr)
 

@@ -128,7 +128,7 @@ def test_whom_to_tell_and_what_to_keep_quiet_name_alerts_there_are() -> None:
         if (found := re.fullmatch(r'alertname !?=~? "(.*)"', matcher))
     ]
     assert len(patterns) > 10
-    for pattern in (choice for pattern in patterns for choice in _choices(pattern)):
+    for pattern in (choice for written_ in patterns for choice in _choices(written_)):
         assert any(re.fullmatch(pattern, rule.name) for rule in RULES), pattern
 
 

@@ -20,6 +20,12 @@ from tests.unit.grafana_promql import (
 
 PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
 GROWS = {"rate", "increase", "irate", "changes", "resets"}
+POSITIONS = {"pods_wal_position_bytes", "pods_wal_received_bytes", "pods_wal_replayed_bytes"}
+"""They grow, and their distance is of interest as well as their growth."""
+COUNTERS = {
+    family.name_of(metric) for family in families() for metric in family.metrics if metric.kind != "gauge"
+} - POSITIONS
+GAUGES = set(emitted()) - COUNTERS - POSITIONS
 WITHOUT_CLUSTER = {"ALERTS"}
 """An alert about no cluster in particular has no such label: those are asked for with an alternative."""
 
@@ -53,17 +59,10 @@ def test_every_selector_keeps_to_the_chosen_cluster(page: Dashboard) -> None:
 @PAGES
 def test_what_only_grows_is_asked_for_by_its_growth_and_nothing_else_is(page: Dashboard) -> None:
     for query in asked(page):
-        grows = {
-            family.name_of(metric)
-            for family in families()
-            for metric in family.metrics
-            if metric.kind == "counter"
-            or (metric.kind == "unknown" and not family.name_of(metric).startswith("pods_wal_"))
-        }
         for selector in branches(parse(query.expr)):
-            if selector.name in grows or selector.name.endswith("_total"):
+            if selector.name in COUNTERS or selector.name.endswith("_total"):
                 assert GROWS & set(selector.around), f"{query}: {selector.name}"
-            elif selector.name in emitted() and not selector.name.startswith("pods_wal_"):
+            elif selector.name in GAUGES:
                 assert not {"rate", "increase", "irate"} & set(selector.around), f"{query}: {selector.name}"
 
 
@@ -83,9 +82,10 @@ def test_only_what_issue_6_brings_is_not_emitted_yet_and_only_where_backups_are_
             assert page.uid == "pods-backups" or query.where == "Backups"
 
 
-def test_legends_name_labels_that_the_series_have() -> None:
+@PAGES
+def test_legends_name_labels_that_the_series_have(page: Dashboard) -> None:
     metrics = known()
-    for page, panel in panels():
+    for panel in panels(page):
         for query in panel.queries:
             labels = set(re.findall(r"\{\{(\w+)\}\}", query.legend))
             there = TARGET_LABELS.union(*(metrics[selector.name] for selector in branches(parse(query.expr))))

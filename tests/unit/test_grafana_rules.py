@@ -8,11 +8,10 @@ import pytest
 
 from grafana.catalog import DASHBOARDS, files
 from grafana.classic import DATASOURCE, dashboard_json
-from grafana.model import COLUMNS, Dashboard, Panel
+from grafana.model import COLUMNS, Dashboard
 from tests.unit.grafana_promql import asked, panels
 
 PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
-PANELS = pytest.mark.parametrize(("page", "panel"), tuple(panels()), ids=lambda thing: getattr(thing, "title", ""))
 UNITS = {"none", "short", "bytes", "Bps", "s", "ops", "reqps", "percentunit", "dateTimeAsIso"}
 """Grafana's unit ids; IEC bytes, as PostgreSQL counts."""
 TYPES = {"row", "timeseries", "stat", "bargauge", "table", "state-timeline"}
@@ -80,33 +79,38 @@ def test_lines_are_full_so_that_nothing_looks_forgotten(page: Dashboard) -> None
     assert set(widths.values()) == {COLUMNS}
 
 
-@PANELS
-def test_every_panel_says_what_it_shows(page: Dashboard, panel: Panel) -> None:
-    assert panel.title
-    assert len(panel.description) > 20 or panel.description == "The same, now."
-    assert panel.description.endswith(".")
-    assert panel.unit in UNITS
+@PAGES
+def test_every_panel_says_what_it_shows_and_in_which_unit(page: Dashboard) -> None:
+    for panel in panels(page):
+        assert panel.title
+        assert len(panel.description) > 20 or panel.description == "The same, now.", panel.title
+        assert panel.description.endswith("."), panel.title
+        assert panel.unit in UNITS, panel.title
 
 
-@PANELS
-def test_panels_are_legible_on_a_laptop(page: Dashboard, panel: Panel) -> None:
+@PAGES
+def test_panels_are_legible_on_a_laptop(page: Dashboard) -> None:
     """1,366 pixels are 24 columns of 55: a course over time needs six of them, a figure three."""
-    assert panel.width >= (6 if panel.kind in {"timeseries", "bargauge", "state-timeline", "table"} else 3)
-    assert panel.height >= 4
+    for panel in panels(page):
+        wanted = 3 if panel.kind == "stat" else 6
+        assert panel.width >= wanted, panel.title
+        assert panel.height >= 4, panel.title
 
 
-@PANELS
-def test_thresholds_go_up_and_colours_have_names(page: Dashboard, panel: Panel) -> None:
-    values = [threshold.value for threshold in panel.thresholds]
-    assert values == sorted(set(values))
-    colours = {panel.base, *(t.colour for t in panel.thresholds), *(word.colour for word in panel.words)}
-    assert colours <= COLOURS
+@PAGES
+def test_thresholds_go_up_and_colours_have_names(page: Dashboard) -> None:
+    for panel in panels(page):
+        values = [threshold.value for threshold in panel.thresholds]
+        assert values == sorted(set(values)), panel.title
+        colours = {panel.base, *(t.colour for t in panel.thresholds), *(word.colour for word in panel.words)}
+        assert colours <= COLOURS, panel.title
 
 
-@PANELS
-def test_titles_differ_within_a_row(page: Dashboard, panel: Panel) -> None:
-    row = next(row for row in page.rows if panel in row.panels)
-    assert [other.title for other in row.panels].count(panel.title) == 1
+@PAGES
+def test_titles_differ_within_a_row(page: Dashboard) -> None:
+    for row in page.rows:
+        titles = [panel.title for panel in row.panels]
+        assert len(titles) == len(set(titles))
 
 
 @PAGES
@@ -133,8 +137,8 @@ def _used(text: str) -> set[str]:
 
 @PAGES
 def test_choices_offered_are_choices_used(page: Dashboard) -> None:
-    texts = [f"{query.expr} {panel.title}" for _, panel in panels() if _ is page for query in panel.queries]
-    texts += [f"${panel.repeat}" for _, panel in panels() if _ is page and panel.repeat]
+    texts = [f"{query.expr} {panel.title}" for panel in panels(page) for query in panel.queries]
+    texts += [f"${panel.repeat}" for panel in panels(page) if panel.repeat]
     assert set().union(*map(_used, texts)) == {variable.name for variable in page.variables}
 
 

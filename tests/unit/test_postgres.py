@@ -1,6 +1,8 @@
 import ipaddress
+import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,19 @@ def test_a_server_that_is_not_there_is_one_clear_line(free_port: int) -> None:
     assert f"127.0.0.1:{free_port} does not let monitor in" in refusal.value.message
     assert "\n" not in refusal.value.message
     assert "hunter2" not in refusal.value.message
+
+
+def test_a_name_that_nobody_has_is_a_container_that_does_not_run(free_port: int) -> None:
+    with pytest.raises(MachineError) as refusal, connect(replace(_access(free_port), host="replica9.invalid")):
+        raise AssertionError("connected to nothing")
+    assert refusal.value.message == "there is no replica9.invalid in the network: its container does not run"
+
+
+def test_a_server_that_accepts_and_says_nothing_gave_no_answer(free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
+        with pytest.raises(MachineError) as refusal, connect(_access(free_port)):
+            raise AssertionError("connected to nothing")
+        assert refusal.value.message == f"127.0.0.1:{free_port} gave no answer within 2 s"
 
 
 @pytest.mark.parametrize(

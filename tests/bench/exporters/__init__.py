@@ -1,4 +1,4 @@
-"""Our exporter beside postgres_exporter (one process per node) and pgbouncer_exporter, on the same nodes, in one run."""
+"""Our exporter beside postgres_exporter (a process per node) and pgbouncer_exporter, on the same nodes, in one run."""
 
 import json
 import os
@@ -18,6 +18,7 @@ IMAGE = "pods-bench/exporters"
 REPLICAS = (2, 8)
 ROUNDS = 60
 LONG = 1000
+"""Looks over which memory is watched."""
 _CA = "/run/tls/ca.crt"
 
 
@@ -76,9 +77,13 @@ def _compare(cluster: Cluster, ours: Peer, theirs: Peer) -> None:
             f"CPU {cpu * 1e3:6.1f} ms, in the servers {served[peer.name] / ROUNDS * 1e3:6.1f} ms, "
             f"per node: wall {wall / nodes * 1e3:5.1f} ms, CPU {cpu / nodes * 1e3:5.1f} ms; RSS {peer.rss():6.1f} MB"
         )
-    ratio = statistics.median(walls[ours.name]) / statistics.median(walls[theirs.name])
-    print(f"ours to theirs: wall {ratio:.2f}, CPU {cpus[ours.name] / cpus[theirs.name]:.2f}, "
-          f"in the servers {served[ours.name] / served[theirs.name]:.2f}, RSS {ours.rss() / theirs.rss():.2f}")  # fmt: skip
+    ratios = {
+        "wall": statistics.median(walls[ours.name]) / statistics.median(walls[theirs.name]),
+        "CPU": cpus[ours.name] / cpus[theirs.name],
+        "in the servers": served[ours.name] / served[theirs.name],
+        "RSS": ours.rss() / theirs.rss(),
+    }
+    print("ours to theirs: " + ", ".join(f"{what} {ratio:.2f}" for what, ratio in ratios.items()))
 
 
 def _grow(ours: Peer, theirs: Peer) -> None:
@@ -110,12 +115,10 @@ def _upstream(cluster: Cluster) -> Iterator[Peer]:
     started: list[str] = []
     try:
         for node in cluster.stack.topology.names:
-            started.append(_start(cluster, ["prometheus-postgres-exporter"], _source(node)))
+            started += [_start(cluster, ["prometheus-postgres-exporter"], _source(node))]
         password = cluster.stack.passwords["monitor"]
         console = f"postgres://monitor:{password}@pgbouncer:6432/pgbouncer?sslmode=verify-full&sslrootcert={_CA}"
-        started.append(
-            _start(cluster, ["prometheus-pgbouncer-exporter", f"--pgBouncer.connectionString={console}"], {})
-        )
+        started += [_start(cluster, ["prometheus-pgbouncer-exporter", f"--pgBouncer.connectionString={console}"], {})]
         ports = [9187] * len(cluster.stack.topology.names) + [9127]
         pages = tuple(f"http://{_address(name)}:{port}/metrics" for name, port in zip(started, ports, strict=True))
         _wait(pages)

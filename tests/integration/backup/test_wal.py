@@ -204,9 +204,9 @@ def test_a_lost_spool_is_filled_again_from_where_the_store_ends(site: Site) -> N
 
 def test_after_a_failover_the_new_primary_fills_in_what_the_old_one_had_not_sent(site: Site) -> None:
     servers = site.servers
-    site.catch_up(A)
     servers.clone(A, B)
-    hold_on_standby(servers.access(B), "b", SLOT, 1, 1 << 60)
+    reached = site.catch_up(A)
+    hold_on_standby(servers.access(B), "b", SLOT, 1, reached)
     servers.write(A, 3)  # nobody archives meanwhile
     target = servers.sql(A, "SELECT pg_current_wal_flush_lsn()")
     until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")

@@ -81,7 +81,8 @@ class Lab:
     def clone(self, source: int, node: int) -> None:
         """Make and start a standby."""
         self.sh(
-            f"PGPASSWORD={PASSWORD} {BIN}/pg_basebackup -h 127.0.0.1 -p {source} -U replicator -D /pg/{node} -R -c fast; "
+            f"export PGPASSWORD={PASSWORD}; "
+            f"{BIN}/pg_basebackup -h 127.0.0.1 -p {source} -U replicator -D /pg/{node} -R -c fast; "
             f"sed -i 's/password=[^ ]*/password={PASSWORD}/' /pg/{node}/postgresql.auto.conf"
         )
         self.start(node)

@@ -26,7 +26,7 @@ def test_timeline_1_has_no_history() -> None:
     [("", 2), (TEXT, 2), (TEXT, 1), ("2 0/1\n1 0/2\n", 3), ("1 0/2\n2 0/1\n", 3), ("1 nowhere\n", 2), ("x 0/1\n", 2)],
 )
 def test_what_is_no_history_is_refused(text: str, timeline: int) -> None:
-    with pytest.raises(ValueError, match="not|no history|invalid"):
+    with pytest.raises(ValueError, match=r"not|no history|invalid"):
         parse_history(text, timeline)
 
 
