@@ -20,7 +20,7 @@ nox.options.default_venv_backend = "none"
 nox.options.error_on_external_run = False
 
 HERE = Path(__file__).parent
-CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "tests"]
+CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "backup", "grafana", "tests"]
 
 
 def tools(session: nox.Session) -> None:

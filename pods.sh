@@ -1,6 +1,7 @@
 #!/bin/sh
 # PODS: `./pods.sh ANYTHING` is `inv ANYTHING` in the project's own .venv, made here from hashed requirements on first
-# use and made again when they change. Also speaks the original's verbs: status, list, add [NAME], remove NAME.
+# use and made again when they change. Also speaks the original's verbs: status, list, add [NAME], remove NAME, backup, backup-list,
+# restore NAME.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -56,6 +57,12 @@ case ${1:-} in
     add)
         shift
         case ${1:-} in "" | -*) set -- replica.add "$@" ;; *) name=$1 && shift && set -- replica.add --name "$name" "$@" ;; esac
+        ;;
+    backup) shift && set -- backup.now "$@" ;;
+    backup-list) shift && set -- backup.list "$@" ;;
+    restore)
+        shift
+        case ${1:-} in "" | -*) set -- backup.restore "$@" ;; *) name=$1 && shift && set -- backup.restore --name "$name" "$@" ;; esac
         ;;
     remove)
         shift

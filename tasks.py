@@ -5,12 +5,13 @@ status logs psql doctor  look at it, talk to it
 replica.*                replicas
 config.*                 settings and generated files
 certs.*                  certificates
+backup.*                 backups, restores
 test                     every quality gate
 """
 
 from invoke.collection import Collection
 
-from compose.commands import certs, cluster, config, look, replica, test
+from compose.commands import backup, certs, cluster, config, look, replica, test
 
 ns = Collection(
     cluster.up,
@@ -24,4 +25,18 @@ ns = Collection(
     Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.sync),
     Collection("config", config.check, config.render),
     Collection("certs", certs.renew),
+    Collection(
+        "backup",
+        backup.now,
+        backup.list_,
+        backup.windows,
+        backup.restore,
+        backup.verify,
+        backup.drill,
+        backup.prune,
+        backup.show,
+        backup.hold,
+        backup.release,
+        backup.delete,
+    ),
 )

@@ -32,9 +32,17 @@ def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:
         "gate": watching and settings.container_metrics == "on",
         "exporter": watching,
         "health": settings.health == "on",
+        "backup": settings.backup == "on",
         "prometheus": watching,
         "alertmanager": watching,
         "grafana": watching and grafana,
         "cadvisor": watching and settings.cadvisor == "on",
     }
     return tuple(name for name, runs in wanted.items() if runs)
+
+
+def store_names(settings: Settings) -> tuple[str, ...]:
+    """Which backup stores settings ask for; what is restored comes from the first."""
+    if settings.backup_stores == "auto":
+        return ("s3",) if settings.s3_bucket else ("local",)
+    return tuple(settings.backup_stores.split(","))

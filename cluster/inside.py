@@ -11,7 +11,7 @@ from cluster.errors import MachineError, RefusedError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access
 from cluster.settings import Settings, load_settings
-from cluster.topology import Topology, load
+from cluster.topology import Topology, parse
 
 ROOT = Path("/etc/pods")
 """Where `up` mounts the rendered settings (.env) and topology.json."""
@@ -73,13 +73,21 @@ class Window:
         """
         stamp = tuple(_stamp(self.root / name) for name in (".env", "topology.json"))
         if self._seen is None or stamp != self._stamp:
-            topology = load(self.root / "topology.json")
-            if topology is None:
-                raise RefusedError(f"there is no topology in {self.root}", "run: inv up")
+            topology = _read_topology(self.root / "topology.json")
             settings = load_settings(self.root, {})
             self._seen = Inside(settings=settings, topology=topology, secrets=self.secrets, ca=self.ca)
             self._stamp = stamp
         return self._seen
+
+
+def _read_topology(path: Path) -> Topology:
+    """Not ``topology.load``, which keeps a copy of a damaged file beside it: what is mounted here is read-only."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RefusedError(f"there is no topology in {path.parent}", "run: inv up") from None
+    except (OSError, ValueError) as error:  # a UnicodeDecodeError is one
+        raise MachineError(f"{path} cannot be read: {error}", "run: inv up") from None
 
 
 def _read_secret(path: Path) -> str:

@@ -15,6 +15,7 @@ RESERVED = frozenset(
     {
         FIRST_PRIMARY,
         "appdb",
+        "archive",
         "pgbouncer",
         "psql",
         "exporter",
@@ -34,6 +35,8 @@ RESERVED = frozenset(
 )
 _NUMBERED = re.compile(r"replica([1-9][0-9]{0,4})\Z")
 _SLOT_SUFFIX = "_slot"
+ARCHIVE_SLOT = "archive_slot"
+"""The slot through which the archive is streamed, on every node; no node's."""
 
 
 def check_node_name(name: str) -> str:
@@ -60,7 +63,7 @@ def slot_of(node: str) -> str:
 def node_of_slot(slot: str) -> str | None:
     """The node a slot belongs to, or None if the slot is not one of ours."""
     node = slot.removesuffix(_SLOT_SUFFIX)
-    return node if node != slot and NODE_NAME.match(node) else None
+    return node if node != slot and slot != ARCHIVE_SLOT and NODE_NAME.match(node) else None
 
 
 def read_pool_of(node: str, database: str) -> str:

@@ -16,6 +16,7 @@ from cluster.errors import UsageError
 from cluster.values import (
     AUTO,
     address,
+    directory_or_nothing,
     existing_file,
     matching,
     names,
@@ -23,8 +24,11 @@ from cluster.values import (
     no_space,
     one_of,
     pool_size,
+    schedule,
+    schedule_or_off,
     size,
     size_or_auto,
+    time_zone,
     whole,
 )
 
@@ -35,7 +39,7 @@ _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,25}\Z")
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
 PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
 MOST_REPLICAS = 30
-_ROLES = frozenset({"postgres", "replicator", "monitor", "pooler", "pods_admin", "public", "none"})
+_ROLES = frozenset({"postgres", "replicator", "monitor", "pooler", "archiver", "pods_admin", "public", "none"})
 """Roles of the cluster itself, and names that PostgreSQL keeps for itself."""
 _DATABASES = frozenset(
     {"postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole", "samegroup"}
@@ -43,17 +47,21 @@ _DATABASES = frozenset(
 """Databases of PostgreSQL and PgBouncer, and words that mean something else in pg_hba.conf."""
 
 
-def _setting(default: str, parse: Callable[[str], Any], text: str, room: str) -> Any:
-    return field(metadata={"default": default, "parse": parse, "help": text, "room": room})
+def _setting(
+    default: str, parse: Callable[[str], Any], text: str, room: str, *, variable: str = "", secret: bool = False
+) -> Any:
+    told = {"default": default, "parse": parse, "help": text, "room": room, "variable": variable, "secret": secret}
+    return field(metadata=told, repr=not secret)
 
 
-_CLUSTER, _PORTS, _POSTGRES, _POOL, _WATCH, _HEALTH, _IMAGES, _TIME = (
+_CLUSTER, _PORTS, _POSTGRES, _POOL, _WATCH, _HEALTH, _BACKUP, _IMAGES, _TIME = (
     "The cluster",
     "Where it listens",
     "PostgreSQL",
     "PgBouncer",
     "Monitoring",
     "Health",
+    "Backups",
     "Images",
     "Patience",
 )
@@ -190,6 +198,131 @@ class Settings:
     health_wait: int = _setting(
         "5", whole(1, 3600), "Seconds a client may wait for a connection before its pool is degraded.", _HEALTH
     )
+    backup: str = _setting("on", one_of("on", "off"), "Whether backups are taken and WAL is archived.", _BACKUP)
+    backup_schedule: str = _setting(
+        "0 2 * * *",
+        schedule,
+        "When a backup is taken: minute, hour, day of month, month, day of week.",
+        _BACKUP,
+        variable="BACKUP_SCHEDULE",
+    )
+    backup_full_schedule: str = _setting(
+        "0 2 * * 0",
+        schedule,
+        "When one is due that is full; the others hold what changed since. The same as the schedule: always full.",
+        _BACKUP,
+        variable="BACKUP_FULL_SCHEDULE",
+    )
+    backup_drill_schedule: str = _setting(
+        "30 4 * * 0",
+        schedule_or_off,
+        "When the newest backup is restored into a throw-away server and looked at; off: never.",
+        _BACKUP,
+        variable="BACKUP_DRILL_SCHEDULE",
+    )
+    backup_time_zone: str = _setting(
+        "UTC", time_zone, "Time zone of the schedules.", _BACKUP, variable="BACKUP_TIME_ZONE"
+    )
+    backup_retention_days: int = _setting(
+        "7",
+        whole(0, 36_500),
+        "Any moment of so many last days can be restored to; 0: this rule is off.",
+        _BACKUP,
+        variable="BACKUP_RETENTION_DAYS",
+    )
+    backup_retention_count: int = _setting(
+        "0", whole(0, 10_000), "So many newest backups stay.", _BACKUP, variable="BACKUP_RETENTION_COUNT"
+    )
+    backup_retention_daily: int = _setting(
+        "0", whole(0, 10_000), "The newest of each of so many days stays.", _BACKUP, variable="BACKUP_RETENTION_DAILY"
+    )
+    backup_retention_weekly: int = _setting(
+        "0", whole(0, 10_000), "The newest of each of so many weeks stays.", _BACKUP, variable="BACKUP_RETENTION_WEEKLY"
+    )
+    backup_retention_monthly: int = _setting(
+        "0",
+        whole(0, 10_000),
+        "The newest of each of so many months stays.",
+        _BACKUP,
+        variable="BACKUP_RETENTION_MONTHLY",
+    )
+    backup_retention_yearly: int = _setting(
+        "0", whole(0, 10_000), "The newest of each of so many years stays.", _BACKUP, variable="BACKUP_RETENTION_YEARLY"
+    )
+    backup_retention_minimum: int = _setting(
+        "1", whole(1, 10_000), "So many newest backups always stay.", _BACKUP, variable="BACKUP_RETENTION_MINIMUM"
+    )
+    backup_stores: str = _setting(
+        AUTO,
+        one_of(AUTO, "local", "s3", "local,s3"),
+        "Where backups go; auto: to S3 where AWS_S3_BUCKET is set, else to a directory.",
+        _BACKUP,
+        variable="BACKUP_STORES",
+    )
+    backup_directory: str = _setting(
+        "",
+        directory_or_nothing,
+        "Directory of the local store, better on another disk; empty: data/backups.",
+        _BACKUP,
+        variable="BACKUP_DIRECTORY",
+    )
+    backup_tail_seconds: int = _setting(
+        "10",
+        whole(1, 3600),
+        "Seconds between two pieces of the unfinished WAL segment: what is lost with the whole host.",
+        _BACKUP,
+        variable="BACKUP_TAIL_SECONDS",
+    )
+    backup_spool: int = _setting(
+        "10GB", size("256MB"), "WAL kept here while no store takes it.", _BACKUP, variable="BACKUP_SPOOL"
+    )
+    backup_level: int = _setting("3", whole(1, 19), "zstd level.", _BACKUP, variable="BACKUP_LEVEL")
+    backup_workers: int = _setting(
+        "2", whole(0, 64), "zstd threads of the server that gives a backup.", _BACKUP, variable="BACKUP_WORKERS"
+    )
+    backup_rate: int = _setting(
+        "0",
+        whole(0, 1_048_576),
+        "Most kB a second that a backup reads from the server; 0: no limit.",
+        _BACKUP,
+        variable="BACKUP_RATE",
+    )
+    backup_encryption: str = _setting(
+        "off",
+        one_of("on", "off"),
+        "Encrypt before anything leaves, with the key in secrets/backup_key. Keep a copy of that key elsewhere.",
+        _BACKUP,
+        variable="BACKUP_ENCRYPTION",
+    )
+    s3_bucket: str = _setting("", no_space, "Bucket of the S3 store.", _BACKUP, variable="AWS_S3_BUCKET")
+    s3_prefix: str = _setting(
+        "", no_space, "What every object's name there begins with.", _BACKUP, variable="AWS_S3_PREFIX"
+    )
+    s3_access_key: str = _setting(
+        "", no_space, "Access key of the S3 store.", _BACKUP, variable="AWS_ACCESS_KEY_ID", secret=True
+    )
+    s3_secret_key: str = _setting(
+        "",
+        no_space,
+        "Secret key of the S3 store; .env then wants mode 0600.",
+        _BACKUP,
+        variable="AWS_SECRET_ACCESS_KEY",
+        secret=True,
+    )
+    s3_region: str = _setting("", no_space, "Region of the bucket.", _BACKUP, variable="AWS_REGION")
+    s3_endpoint: str = _setting(
+        "", no_space, "Address of a store that is not Amazon's.", _BACKUP, variable="AWS_ENDPOINT_URL"
+    )
+    s3_encryption: str = _setting(
+        "",
+        one_of("", "AES256", "aws:kms"),
+        "Server-side encryption to ask of the store.",
+        _BACKUP,
+        variable="AWS_S3_ENCRYPTION",
+    )
+    s3_kms_key: str = _setting(
+        "", no_space, "Key for aws:kms; empty: the account's own.", _BACKUP, variable="AWS_S3_KMS_KEY"
+    )
     images: str = _setting(
         AUTO,
         one_of(AUTO, "registry", "debian"),
@@ -227,9 +360,12 @@ class Settings:
     )
 
 
+_OWN_NAMES: Mapping[str, str] = {f.name: f.metadata["variable"] for f in fields(Settings) if f.metadata["variable"]}
+
+
 def variable_of(name: str) -> str:
-    """Environment variable of a field (``primary_port`` → ``PODS_PRIMARY_PORT``)."""
-    return f"PODS_{name.upper()}"
+    """Environment variable of a field (``primary_port`` → ``PODS_PRIMARY_PORT``); some have names that others gave."""
+    return _OWN_NAMES.get(name) or f"PODS_{name.upper()}"
 
 
 VARIABLES: Mapping[str, str] = {variable_of(f.name): f.name for f in fields(Settings)}
@@ -274,6 +410,10 @@ def _check_together(settings: Settings) -> None:
         twin = next((v for v, p in ports.items() if p == port and v != variable), None)
         if twin:
             raise UsageError(f"{variable} and {twin} are both {port}", "give each its own port in .env")
+    if settings.backup == "on" and "s3" in settings.backup_stores and not settings.s3_bucket:
+        raise UsageError(
+            f"BACKUP_STORES={settings.backup_stores} names s3, and AWS_S3_BUCKET is empty", "set the bucket"
+        )
     if settings.user in _ROLES or settings.user.startswith("pg_"):
         raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
     if settings.database in _DATABASES:
@@ -310,7 +450,7 @@ def _line_of(binding: Any) -> int:
 
 def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     for variable in sorted(environ):
-        if variable.startswith(_OURS) and variable != HOME_VARIABLE:
+        if (variable.startswith(_OURS) or variable in VARIABLES) and variable != HOME_VARIABLE:
             yield "environment", variable, environ[variable]
 
 
@@ -335,7 +475,7 @@ def fixed_ports(settings: Settings) -> dict[str, int]:
 
 def services_env(settings: Settings) -> str:
     """What a service in a container reads as its .env: every setting, but for those that only building needs."""
-    told = [f for f in fields(Settings) if f.metadata["room"] != _IMAGES]
+    told = [f for f in fields(Settings) if f.metadata["room"] != _IMAGES and not f.metadata["secret"]]
     lines = [f"{variable_of(f.name)}={shown(getattr(settings, f.name))}" for f in told]
     return "\n".join(["# Made by PODS from .env for its services; changes here are lost.", *lines]) + "\n"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cluster.units import parse_size
 
 AUTO = "auto"
+_CRON = re.compile(r"[0-9A-Za-z*/,\-#?L ]+")
 _DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
 
 
@@ -119,6 +120,36 @@ def existing_file(text: str) -> str:
     """A path to a file that is there, or nothing."""
     if text and not Path(text).is_file():
         raise ValueError("no such file")
+    return text
+
+
+def directory_or_nothing(text: str) -> str:
+    """An absolute path, or nothing."""
+    if text and not Path(text).is_absolute():
+        raise ValueError("use an absolute path")
+    return text
+
+
+def schedule(text: str) -> str:
+    """A cron expression of five fields. Whether its date ever comes, the backup service checks."""
+    if len(text.split()) != 5 or not _CRON.fullmatch(text):
+        raise ValueError("use minute, hour, day of month, month, day of week: '0 2 * * *' is 02:00 daily")
+    return text
+
+
+def schedule_or_off(text: str) -> str:
+    """A cron expression, or ``off``."""
+    return text if text == "off" else schedule(text)
+
+
+def time_zone(text: str) -> str:
+    """A time zone's name."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("use a name such as UTC or Europe/Berlin") from None
     return text
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
-PAGES = ("exporter", "health")
+OURS = ("exporter", "health", "backup")
 """Services of our own that check, or show, a certificate of the project's CA."""
 _BACKDATE = timedelta(hours=1)
 """Hosts and containers whose clocks differ a little still accept a certificate just made."""
@@ -59,7 +59,7 @@ def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: boo
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
     everywhere = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared, not bound
     own = [address for address in (settings.bind, settings.web_bind) if address not in everywhere]
-    services = (*topology.names, "pgbouncer", *PAGES)
+    services = (*topology.names, "pgbouncer", *OURS)
     return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
 
 

@@ -16,7 +16,7 @@ from cluster.topology import save
 from compose import containers, roles, secrets
 from compose.clone import clone, create_slot
 from compose.console import Console, Step
-from compose.home import make_private_directory
+from compose.home import make_private_directory, make_service_directories
 from compose.host import concrete_of
 from compose.membership import unfinished
 from compose.preflight import DataState
@@ -39,9 +39,6 @@ _DAMAGE = (
     "system identifier",
 )
 """What a server says when its data is the reason it does not start: only then is a replica cloned anew."""
-DATA_OF = {"gate": ".gate"}
-"""Services whose directory below data/ has another name than theirs."""
-NO_DATA = frozenset({"exporter", "health", "cadvisor"})
 _RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
 
@@ -94,9 +91,9 @@ class Convergence:
         return [*self.staying, self.primary, POOLER, *self.stack.watchers]
 
     def _directories(self) -> None:
-        for name in (*self.stack.topology.names, *self.stack.watchers):
-            if name not in NO_DATA:
-                make_private_directory(self.stack.home.data / DATA_OF.get(name, name))
+        for name in self.stack.topology.names:
+            make_private_directory(self.stack.home.node(name))
+        make_service_directories(self.stack.home, self.stack.settings, self.stack.watchers)
 
     def _initialise(self) -> None:
         """Only a cluster that never had data is initialised; preflight refused every other empty primary."""

@@ -54,7 +54,7 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
             "mend it, or delete the directories yourself",
         )
     names = topology.names if topology else ()
-    watched = [home.data / name for name in ("prometheus", "alertmanager", "grafana", ".gate")]
+    watched = [home.data / name for name in ("prometheus", "alertmanager", "grafana", "backup", ".gate")]
     with console.step("Deleting data and secrets"):
         for directory in (*(home.node(name) for name in names), *watched, home.aside, home.rendered, home.secrets):
             if directory.exists():

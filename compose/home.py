@@ -1,8 +1,12 @@
 """Where one cluster keeps its things: a home directory, by default the project's own folder."""
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from cluster.desired import store_names
+from cluster.settings import Settings
 
 SERVICE_UID = 999
 """User of the official image; containers run as it when root starts them."""
@@ -79,6 +83,32 @@ def make_private_directory(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         os.chown(directory, *service_user())
+
+
+_DIRECTORIES: Mapping[str, tuple[str, ...]] = {
+    "gate": (".gate",),
+    "backup": ("backup", "backup/state"),
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager",),
+    "grafana": ("grafana",),
+}
+"""Directories below data/ of the services that have some, each closed to all but the containers' user."""
+
+
+def make_service_directories(home: Home, settings: Settings, services: Iterable[str]) -> None:
+    """Make what ``services`` keep their data in."""
+    for name in services:
+        for directory in _DIRECTORIES.get(name, ()):
+            make_private_directory(home.data / directory)
+    if "backup" in services:
+        (home.user_config / "drill").mkdir(parents=True, exist_ok=True)
+    if "backup" in services and "local" in store_names(settings):
+        make_private_directory(local_store(home, settings))
+
+
+def local_store(home: Home, settings: Settings) -> Path:
+    """The directory of the local backup store."""
+    return Path(settings.backup_directory) if settings.backup_directory else home.data / "backups"
 
 
 def service_user() -> tuple[int, int]:

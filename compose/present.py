@@ -95,7 +95,7 @@ def print_json(data: Any) -> None:
 def print_status(report: dict[str, Any]) -> None:
     """Data for people."""
     print_nodes(report["nodes"])
-    _table(
+    table(
         ["pool", "leads to", "clients", "waiting", "servers", "of"],
         [
             [
@@ -118,7 +118,7 @@ def print_status(report: dict[str, Any]) -> None:
 
 def print_nodes(nodes: list[dict[str, Any]]) -> None:
     """One line per node."""
-    _table(
+    table(
         ["node", "role", "state", "sync", "port", "TL", "LSN", "lag", "behind", "slot", "WAL kept", "io", "up"],
         [
             [
@@ -146,7 +146,7 @@ def _sum(*parts: int | None) -> int | None:
     return None if None in parts else sum(part or 0 for part in parts)
 
 
-def _table(head: list[str], rows: list[list[Any]]) -> None:
+def table(head: list[str], rows: list[list[Any]]) -> None:
     """Columns as wide as their widest cell; plain text, so that it can be copied and searched."""
     cells = [[("–" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]

@@ -12,7 +12,7 @@ from cluster.errors import MachineError
 from cluster.naming import slot_of
 from cluster.postgres import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.settings import Settings
-from compose.secrets import APP, MONITOR, POOLER, REPLICATION, SUPERUSER, Passwords
+from compose.secrets import APP, ARCHIVE, MONITOR, POOLER, REPLICATION, SUPERUSER, Passwords
 from exporters.collectors.nodes import Slot
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def _roles(connection: "psycopg.Connection[Any]", settings: Settings, passwords:
         (REPLICATION, "replicator", "create_replication_role"),
         (MONITOR, "monitor", "create_monitor_role"),
         (POOLER, "pooler", "create_pooler_role"),
+        (ARCHIVE, "archiver", "create_archive_role"),
         (APP, settings.user, "create_app_role"),
         (SUPERUSER, "postgres", ""),
     ):

@@ -15,9 +15,9 @@ from compose.home import Home, service_user
 
 SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"
 ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
-HEALTH, GRAFANA = "health", "grafana"
-PAGES = (HEALTH, GRAFANA)
-"""What people log in to pages with. Nothing in the database knows them, so a missing one is made at any time."""
+ARCHIVE, HEALTH, GRAFANA = "archive", "health", "grafana"
+LATER = (ARCHIVE, HEALTH, GRAFANA)
+"""Came after the first version: where one is missing it is made at any time, and the role's password follows it."""
 ROLE_OF = {SUPERUSER: "postgres", REPLICATION: "replicator", MONITOR: "monitor", POOLER: "pooler", ADMIN: "pods_admin"}
 _HOST_ONLY = frozenset({SUPERUSER, APP})
 """Never mounted into a container as a file of its own."""
@@ -50,10 +50,10 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
         for name in ALL:
             if not password_file(home, name).exists():
                 _write(password_file(home, name), secrets.token_urlsafe(32))
-    for name in PAGES:
+    for name in LATER:
         if not password_file(home, name).exists():
             _write(password_file(home, name), secrets.token_urlsafe(32))
-        _read(password_file(home, name))
+    _keys_of_stores(home, settings)
     passwords = read(home)
     pgpass = home.secrets / "pgpass"
     text = pgpass_text(passwords, settings)
@@ -68,7 +68,25 @@ def read(home: Home) -> Passwords:
     Raises:
         RefusedError: one is missing, open to others, empty, or has a character that its users cannot carry.
     """
-    return Passwords({name: _read(password_file(home, name)) for name in ALL})
+    later = [name for name in LATER if password_file(home, name).exists()]
+    return Passwords({name: _read(password_file(home, name)) for name in (*ALL, *later)})
+
+
+def _keys_of_stores(home: Home, settings: Settings) -> None:
+    """The S3 keys of .env as files that only the backup service reads, and the key that seals backups.
+
+    Raises:
+        RefusedError: backups shall be sealed with a key that is gone.
+    """
+    for name, text in (("s3_access_key", settings.s3_access_key), ("s3_secret_key", settings.s3_secret_key)):
+        path = home.secrets / name
+        if not path.exists() or path.read_text() != text or path.stat().st_mode & 0o077:
+            write_atomically(path, text, 0o600, _owner())
+    key = home.secrets / "backup_key"
+    if settings.backup_encryption == "on" and not key.exists():
+        from backup.store.sealing import make_key
+
+        write_atomically(key, make_key(), 0o600, _owner())
 
 
 def pgpass_text(passwords: Passwords, settings: Settings) -> str:

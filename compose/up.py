@@ -46,16 +46,26 @@ def up(home: Home, settings: Settings, console: Console, wanted: Wanted) -> Stac
     if wanted.replicas is not None:
         settings = _with_replicas(settings, wanted.replicas)
     with exclusive(home.lock, "up"):
-        # a cluster that exists was started by this Compose before; asking for its version takes as long as a look
-        client = engine.ensure(settings, console, install=wanted.install_engine, check=not home.topology.exists())
-        topology = _desired(home, settings)
-        found = containers.of_project(client, topology.project)
-        data = _check(home, settings, topology, found)
-        for name in containers.remove_leftovers(client, found):
-            console.note(f"removed {name}, left by an interrupted operation")
-        stack = _prepare(home, settings, topology, console, client)
+        stack, data = _looked_at(home, settings, console, wanted)
         stack = Convergence(stack, console, data).run()
         return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
+
+
+def prepare(home: Home, settings: Settings, console: Console, wanted: Wanted) -> Stack:
+    """All that `up` does before the first container starts; the lock is the caller's."""
+    return _looked_at(home, settings, console, wanted)[0]
+
+
+def _looked_at(home: Home, settings: Settings, console: Console, wanted: Wanted) -> tuple[Stack, dict[str, DataState]]:
+    """What can be refused is refused, what is missing made; and what each node's directory holds."""
+    # a cluster that exists was started by this Compose before; asking for its version takes as long as a look
+    client = engine.ensure(settings, console, install=wanted.install_engine, check=not home.topology.exists())
+    topology = _desired(home, settings)
+    found = containers.of_project(client, topology.project)
+    data = _check(home, settings, topology, found)
+    for name in containers.remove_leftovers(client, found):
+        console.note(f"removed {name}, left by an interrupted operation")
+    return _prepare(home, settings, topology, console, client), data
 
 
 def _with_replicas(settings: Settings, count: int) -> Settings:

@@ -36,7 +36,7 @@ SMALL = {
 
 
 PAGES = ("EXPORTER", "PROMETHEUS", "ALERTMANAGER", "GRAFANA", "HEALTH", "CADVISOR")
-BARE = {"PODS_MONITORING": "off", "PODS_HEALTH": "off"}
+BARE = {"PODS_MONITORING": "off", "PODS_HEALTH": "off", "PODS_BACKUP": "off"}
 """Nodes and PgBouncer alone, for tests of what has nothing to do with who watches."""
 
 

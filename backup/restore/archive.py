@@ -1,20 +1,17 @@
-"""The WAL archive as a restore sees it: which stretches of WAL are there on each timeline, how timelines branch."""
+"""The WAL archive as a restore sees it: which runs of WAL are there on each timeline, and how far they lead."""
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 
 from backup.layout import history_key, parse_segment, parse_wal_key, segment_start, wal_prefix
 from backup.store import Store
+from backup.timelines import Histories, History, Stretch, parse_history, way_to
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
 
-_LINE = re.compile(r"\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)")
-
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Run:
     """WAL without a hole from ``start`` to before ``end``; the last of it was stored at ``made`` (Unix seconds)."""
 
     start: Lsn
@@ -24,28 +21,24 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """All WAL of one cluster in one store.
-
-    ``stretches`` by timeline, in order; ``histories`` by timeline: those it came through and where it left each.
-    """
+    """All WAL of one cluster in one store: runs by timeline, in order, and the histories of timelines."""
 
     wal_segment_size: int
-    stretches: Mapping[int, Sequence[Stretch]]
-    histories: Mapping[int, Sequence[tuple[int, Lsn]]]
+    runs: Mapping[int, Sequence[Run]]
+    histories: Histories
 
     @property
     def timelines(self) -> frozenset[int]:
         """Those of which there is something."""
-        return frozenset(self.stretches) | frozenset(self.histories)
+        return frozenset(self.runs) | frozenset(self.histories)
 
+    def around(self, timeline: int, lsn: int) -> Run | None:
+        """The run that ``lsn`` is in."""
+        return next((run for run in self.runs.get(timeline, ()) if run.start <= lsn < run.end), None)
 
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """A part of the way: along ``timeline`` from ``start`` to ``end`` (None: as far as it goes)."""
-
-    timeline: int
-    start: Lsn
-    end: Lsn | None
+    def after(self, timeline: int, lsn: int) -> Run | None:
+        """The first run that begins at or after ``lsn``."""
+        return next((run for run in self.runs.get(timeline, ()) if run.start >= lsn), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,105 +53,78 @@ class Reach:
 
 def read_archive(store: Store, system: str, wal_segment_size: int) -> Archive:
     """What WAL a store holds. Raises StoreError where it cannot be asked, RefusedError for a damaged history."""
-    stretches: dict[int, list[Stretch]] = {}
-    histories: dict[int, tuple[tuple[int, Lsn], ...]] = {}
+    runs: dict[int, list[Run]] = {}
+    histories: dict[int, History] = {}
     for stored in store.list(wal_prefix(system)):
         found = parse_wal_key(stored.key)
         if found is None:
             continue
         if found.segment is None:
-            histories[found.timeline] = parse_history(store.get(history_key(system, found.timeline)).decode())
+            histories[found.timeline] = _read_history(store, system, found.timeline)
             continue
         first = parse_segment(found.segment, wal_segment_size).start
         end = first + (wal_segment_size if found.end is None else found.end)
-        _extend(
-            stretches.setdefault(found.timeline, []), Stretch(Lsn(first + (found.start or 0)), Lsn(end), stored.made)
-        )
-    return Archive(wal_segment_size=wal_segment_size, stretches=stretches, histories=histories)
+        _extend(runs.setdefault(found.timeline, []), Run(Lsn(first + (found.start or 0)), Lsn(end), stored.made))
+    return Archive(wal_segment_size=wal_segment_size, runs=runs, histories=histories)
 
 
-def _extend(known: list[Stretch], more: Stretch) -> None:
+def _read_history(store: Store, system: str, timeline: int) -> History:
+    try:
+        return parse_history(store.get(history_key(system, timeline)).decode())
+    except ValueError as error:
+        raise RefusedError(f"the history of timeline {timeline} in the archive is damaged: {error}") from None
+
+
+def _extend(known: list[Run], more: Run) -> None:
     """Keys come sorted: pieces of a segment by their start, then the whole of it, then the next segment."""
     last = known[-1] if known else None
     if last is None or more.start > last.end:
         known.append(more)
     elif more.end > last.end or more.start <= last.start:
-        known[-1] = Stretch(min(last.start, more.start), max(last.end, more.end), max(last.made, more.made))
+        known[-1] = Run(min(last.start, more.start), max(last.end, more.end), max(last.made, more.made))
 
 
-def parse_history(text: str) -> tuple[tuple[int, Lsn], ...]:
-    """(timeline, where it was left) for each line of a .history file.
-
-    Raises:
-        RefusedError: it is none.
-    """
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    steps = []
-    for line in lines:
-        match = _LINE.match(line)
-        if match is None:
-            raise RefusedError(f"a timeline's history in the archive is damaged: {line!r}")
-        steps.append((int(match[1]), Lsn.parse(match[2])))
-    if any(a[0] >= b[0] or a[1] > b[1] for a, b in pairwise(steps)):
-        raise RefusedError("a timeline's history in the archive is damaged: its steps are out of order")
-    return tuple(steps)
-
-
-def way(archive: Archive, timeline: int, start: Lsn, target: int) -> tuple[Leg, ...] | None:
-    """The timelines from ``start`` on ``timeline`` to ``target``; None where none leads there.
+def way(archive: Archive, timeline: int, start: Lsn, goal: int) -> tuple[Stretch, ...] | None:
+    """The stretches from ``start`` on ``timeline`` to the timeline ``goal``; None where none leads there.
 
     Raises:
-        RefusedError: the history of ``target`` is not in the archive.
+        RefusedError: the history of ``goal`` is not in the archive.
     """
-    if timeline == target:
-        return (Leg(timeline, start, None),)
-    if target not in archive.histories:
+    if timeline == goal:
+        return (Stretch(timeline, start, None),)
+    known = way_to(goal, archive.histories)
+    if known is None:
         raise RefusedError(
-            f"the history of timeline {target} is not in the archive, so its way from timeline {timeline} is unknown",
-            f"give another timeline, such as --timeline {timeline}",
+            f"the history of timeline {goal} is not in the archive, so its way from timeline {timeline} is unknown",
+            f"give another timeline, such as {timeline}",
         )
-    steps = [*archive.histories[target], (target, None)]
-    numbers = [number for number, _ in steps]
-    if timeline not in numbers:
+    rest = [part for part in known if part.timeline >= timeline]
+    if not rest or rest[0].timeline != timeline or not rest[0].holds(start):
         return None
-    legs: list[Leg] = []
-    for number, left in steps[numbers.index(timeline) :]:
-        legs.append(Leg(number, start, left))
-        if left is not None and left < start:
-            return None
-        start = left or start
-    return tuple(legs)
+    return (replace(rest[0], start=start), *rest[1:])
 
 
-def reach(archive: Archive, legs: Sequence[Leg]) -> Reach:
+def reach(archive: Archive, parts: Sequence[Stretch]) -> Reach:
     """How far the archive leads along the way without a hole."""
     made = 0.0
-    for leg, following in zip(legs, (*legs[1:], None), strict=True):
-        stretch = _around(archive, leg.timeline, leg.start)
-        if following is not None and leg.end is not None:
-            # the segment in which a timeline was left is whole on the next one
-            whole = _around(archive, following.timeline, segment_start(leg.end, archive.wal_segment_size))
-            needed = segment_start(leg.end, archive.wal_segment_size) if whole else leg.end
-            if leg.start >= needed or (stretch and stretch.end >= needed):
-                made = max(made, stretch.made if stretch else 0.0)
-                continue
-        if stretch is None:
-            return Reach(timeline=leg.timeline, lsn=leg.start, made=made, hole=_hole(archive, leg, leg.start))
-        hole = _hole(archive, leg, stretch.end) if leg.end is not None or _later(archive, leg, stretch.end) else ""
-        return Reach(timeline=leg.timeline, lsn=stretch.end, made=max(made, stretch.made), hole=hole)
-    raise AssertionError("the last leg has no end")
+    for part, following in zip(parts, (*parts[1:], None), strict=True):
+        run = archive.around(part.timeline, part.start)
+        made = max(made, run.made if run else 0.0)
+        end = run.end if run else part.start
+        if following is None or part.end is None or end < _needed(archive, part.end, following.timeline):
+            more = part.end is not None or run is None or archive.after(part.timeline, end) is not None
+            hole = _hole(archive, part.timeline, end) if more else ""
+            return Reach(timeline=part.timeline, lsn=end, made=made, hole=hole)
+    raise AssertionError("the last stretch is open")
 
 
-def _around(archive: Archive, timeline: int, lsn: Lsn) -> Stretch | None:
-    found = (each for each in archive.stretches.get(timeline, ()) if each.start <= lsn < each.end)
-    return next(found, None)
+def _needed(archive: Archive, left: Lsn, following: int) -> Lsn:
+    """Up to where a timeline that was ``left`` must be there: the segment of that place is whole on the next one."""
+    begun = segment_start(left, archive.wal_segment_size)
+    return begun if archive.around(following, begun) else left
 
 
-def _later(archive: Archive, leg: Leg, lsn: Lsn) -> Stretch | None:
-    return next((each for each in archive.stretches.get(leg.timeline, ()) if each.start >= lsn), None)
-
-
-def _hole(archive: Archive, leg: Leg, lsn: Lsn) -> str:
-    later = _later(archive, leg, lsn)
+def _hole(archive: Archive, timeline: int, lsn: Lsn) -> str:
+    later = archive.after(timeline, lsn)
     upto = f" to {later.start}" if later else ""
-    return f"WAL from {lsn}{upto} of timeline {leg.timeline} is missing in the archive"
+    return f"WAL from {lsn}{upto} of timeline {timeline} is missing in the archive"

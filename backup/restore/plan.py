@@ -107,17 +107,7 @@ def _aim(archive: Archive, backup: Backup, target: Target, timeline: int | None)
 
 def _plan_from(catalog: Sequence[Backup], archive: Archive, target: Target, backup: Backup, timeline: int) -> Plan:
     _refuse_too_late(backup, target)
-    stop = Lsn.parse(backup.stop_lsn)
-    legs = way(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
-    left = legs[0].end if legs else None
-    if legs is None or (left is not None and left < stop):
-        raise RefusedError(
-            f"backup {backup.name} is on timeline {backup.timeline}, from which none leads to timeline {timeline}",
-            "choose an older backup, or give its own timeline",
-        )
-    found = reach(archive, legs)
-    if found.timeline == backup.timeline and found.lsn < stop:
-        raise RefusedError(f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}")
+    found = _lead(archive, backup, timeline)
     _refuse_beyond(target, found)
     return Plan(
         target=target,
@@ -127,6 +117,21 @@ def _plan_from(catalog: Sequence[Backup], archive: Archive, target: Target, back
         wal_bytes=_wal_bytes(backup, target, found),
         notes=tuple(_notes(target, backup)),
     )
+
+
+def _lead(archive: Archive, backup: Backup, timeline: int) -> Reach:
+    """How far the archive leads from a backup along the way to ``timeline``: at least to where it is consistent."""
+    stop = Lsn.parse(backup.stop_lsn)
+    parts = way(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
+    if parts is None or not parts[0].holds(stop):
+        raise RefusedError(
+            f"backup {backup.name} is on timeline {backup.timeline}, from which none leads to timeline {timeline}",
+            "choose an older backup, or give its own timeline",
+        )
+    found = reach(archive, parts)
+    if found.timeline == backup.timeline and found.lsn < stop:
+        raise RefusedError(f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}")
+    return found
 
 
 def _refuse_too_late(backup: Backup, target: Target) -> None:

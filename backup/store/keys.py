@@ -9,13 +9,18 @@ _LONGEST = 900
 SHA256 = "sha256"
 
 
+def is_key(key: str) -> bool:
+    """Whether an object of ours may be called that."""
+    return len(key) <= _LONGEST and _KEY.match(key) is not None
+
+
 def check_key(key: str) -> str:
     """Return ``key`` if an object may be called that: no `..`, nothing hidden, nothing a shell would mind.
 
     Raises:
         ValueError: it may not.
     """
-    if len(key) > _LONGEST or not _KEY.match(key):
+    if not is_key(key):
         raise ValueError(f"not the name of an object: {key!r}")
     return key
 

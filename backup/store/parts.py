@@ -1,13 +1,16 @@
 """Multipart uploads: parts that grow, sent by a few threads, with a bound on what is in memory."""
 
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 from backup.store import MissingError, StoreError
 from backup.store.bucket import Bucket, told
 
+_LARGEST = 5 << 30
+"""Bytes of the largest object that S3 takes in one request."""
 _BUDGET = 256 << 20
 """Bytes of parts under way, unless two parts alone are more."""
 
@@ -24,9 +27,16 @@ def part_sizes(bucket: Bucket) -> Iterator[int]:
 
 
 class S3Upload:
-    """An object on its way: held back until it is more than one part, then sent part by part."""
+    """An object on its way: held back until it is more than one part, then sent part by part.
 
-    def __init__(self, client: Any, bucket: Bucket, key: str, making: Mapping[str, Any]) -> None:
+    Where the store does not keep parts it goes to a temporary file instead, to be sent as one.
+    """
+
+    def __init__(
+        self, client: Any, bucket: Bucket, key: str, making: Mapping[str, Any], keeps_parts: Callable[[], bool]
+    ) -> None:
+        self._keeps_parts = keeps_parts
+        self._file: IO[bytes] | None = None
         self._client, self._bucket, self._key = client, bucket, key
         self._making = making
         self._sizes = part_sizes(bucket)
@@ -42,11 +52,33 @@ class S3Upload:
         """Append ``data``; waits while too much is under way; raises what a part failed with."""
         view = memoryview(data)
         while len(view):
+            if self._file is not None:
+                self._spool(view)
+                return
             if len(self._buffer) == self._wanted:
-                self._send()
+                self._send_or_spool()
+                continue
             taken = view[: self._wanted - len(self._buffer)]
             self._buffer += taken
             view = view[len(taken) :]
+
+    def _send_or_spool(self) -> None:
+        if self._id or self._keeps_parts():
+            self._send()
+            return
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._spool(self._buffer)
+        self._buffer = bytearray()
+
+    def _spool(self, data: bytearray | memoryview) -> None:
+        assert self._file is not None
+        self.size += len(data)
+        if self.size > _LARGEST:
+            raise StoreError(
+                f"{self._key} is larger than 5 GiB, and {self._bucket.where} does not keep multipart uploads",
+                "use another store",
+            )
+        self._file.write(data)
 
     def _send(self) -> None:
         """Hand the buffer over as the next part; there is more to come after it, or it is the last."""
@@ -95,9 +127,9 @@ class S3Upload:
         return {"ETag": sent["ETag"], "PartNumber": number}
 
     @property
-    def small(self) -> bytearray | None:
-        """The whole object, where it fits into one part and nothing was sent."""
-        return None if self._id else self._buffer
+    def single(self) -> bytearray | IO[bytes] | None:
+        """The whole object, where nothing of it was sent yet and one request shall do it."""
+        return None if self._id else self._file or self._buffer
 
     def finish(self, condition: Mapping[str, Any]) -> None:
         """Send the last part and make the parts an object.
@@ -120,6 +152,8 @@ class S3Upload:
     def close(self) -> None:
         """Stop the threads and abort what was not finished. An abort that fails is left to the sweep."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._file is not None:
+            self._file.close()
         if not self._id:
             return
         with suppress(StoreError, MissingError), told(self._bucket, self._key):

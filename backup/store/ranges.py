@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 from backup.store import MissingError, StoreError
@@ -28,6 +29,22 @@ def read_range(client: Any, bucket: Bucket, key: str, start: int, stop: int) -> 
             yield from _pieces(under_way.popleft().result())
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def read_through(client: Any, bucket: Bucket, key: str, start: int, stop: int) -> Iterator[bytes]:
+    """The same from a server that does not keep to ranges: all of the object up to ``stop``, less what is before."""
+    at = 0
+    with told(bucket, key):
+        body = client.get_object(Bucket=bucket.name, Key=bucket.full(key))["Body"]
+    with closing(body):
+        while at < stop:
+            with told(bucket, key):
+                piece = body.read(min(PIECE, stop - at))
+            if not piece:
+                raise StoreError(f"{key} in {bucket.where} came cut short: {at} bytes of {stop}", "try again")
+            if at + len(piece) > start:
+                yield piece[max(0, start - at) :]
+            at += len(piece)
 
 
 def _pieces(body: bytearray) -> Iterator[bytes]:

@@ -1,19 +1,19 @@
 """A store in a bucket: S3 itself, or what speaks its protocol."""
 
 import secrets
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
 from backup.store.bucket import AnswerError, Bucket, open_client, told
-from backup.store.keys import SHA256, check_key, sha256
+from backup.store.keys import SHA256, check_key, is_key, sha256
 from backup.store.parts import S3Upload
-from backup.store.ranges import read_range
+from backup.store.ranges import PIECE, read_range, read_through
+from backup.store.trial import TAKEN, honours_conditions, keeps_parts, keeps_ranges
 
-_TAKEN = frozenset({412, 304})
-"""Answers to a conditional write where the name is taken: the standard's, and an old MinIO's."""
 _RACE = 409
 """ConditionalRequestConflict: another request on the same name was under way; ask again."""
 _BATCH = 1000
@@ -29,34 +29,50 @@ class S3Store:
     def __init__(self, bucket: Bucket, name: str = "s3") -> None:
         self.bucket = bucket
         self.name = name
-        self.conditional = True
-        """Whether the store honours ``IfNoneMatch``; `probe` finds out. Where not, two writers at once may collide."""
         self._client = open_client(bucket)
         self._place = {"Bucket": bucket.name}
+        self._lock = threading.Lock()
+        self._found_out: dict[str, bool] = {}
 
     def __repr__(self) -> str:
         return f"S3Store({self.bucket.where}, {self.bucket.folder!r})"
 
     def probe(self) -> tuple[str, ...]:
-        """Write a small object twice: that shows whether conditional writes are refused, honoured or ignored."""
-        key = f"probe-{secrets.token_hex(8)}"
-        self.conditional = True
-        try:
-            first = self._put_new(key, b"probe", {})
-            self.conditional = first is None or self._put_new(key, b"probe", {}) is None
-        except AnswerError as error:
-            if error.code not in ("NotImplemented", "InvalidArgument"):
-                raise
-            self.conditional = False
-        self.delete([key])
-        if self.conditional:
-            return ()
-        return (f"{self.bucket.where} does not honour conditional writes: two archives must not write into it at once",)
+        """Try out what the server honours. Each trial is made once, here or before the first write that needs it."""
+        told_of = []
+        if not self.conditional:
+            told_of.append("does not honour conditional writes: two archives must not write into it at once")
+        if not self.multipart:
+            told_of.append("does not keep multipart uploads: large objects go through a temporary file, up to 5 GiB")
+        if not self.ranges:
+            told_of.append("does not keep to ranges: every read begins at the beginning of the object")
+        return tuple(f"{self.bucket.where} {line}" for line in told_of)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the server refuses a conditional write where the name is taken; else we look first, and may race."""
+        return self._try_once("conditional", honours_conditions)
+
+    @property
+    def multipart(self) -> bool:
+        """Whether what is sent in parts reads as it was sent."""
+        return self._try_once("multipart", keeps_parts)
+
+    @property
+    def ranges(self) -> bool:
+        """Whether a range is that range."""
+        return self._try_once("ranges", keeps_ranges)
+
+    def _try_once(self, what: str, trial: Callable[[Any, Bucket], bool]) -> bool:
+        with self._lock:
+            if what not in self._found_out:
+                self._found_out[what] = trial(self._client, self.bucket)
+            return self._found_out[what]
 
     def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
         """See `Store.create`. Existing objects are compared by size and SHA-256, or whole where there is none."""
         digest = sha256(body)
-        if self._put_new(check_key(key), body, {**(metadata or {}), SHA256: digest}) is not None:
+        if self._put_new(check_key(key), body, metadata or {}) is not None:
             return True
         found = self.head(key)
         if found is None:
@@ -66,23 +82,27 @@ class S3Store:
             raise _conflict(key)
         return False
 
-    def _put_new(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str]) -> str | None:
+    def _put_new(self, key: str, body: bytes | bytearray | IO[bytes], metadata: Mapping[str, str]) -> str | None:
         """Make an object; its ETag, or None where the name is taken."""
         if not self.conditional and self.head(key) is not None:
             return None
         condition = {"IfNoneMatch": "*"} if self.conditional else {}
+        if isinstance(body, bytes | bytearray):
+            metadata = {**metadata, SHA256: sha256(body)}
         for attempt in range(8):
             try:
                 return self._put(key, body, metadata, **condition)
             except AnswerError as error:
-                if condition and error.status in _TAKEN:
+                if condition and error.status in TAKEN:
                     return None
                 if error.status != _RACE or attempt == 7:
                     raise
                 time.sleep(0.05 * 2**attempt)
         raise AssertionError("the loop returns or raises")
 
-    def _put(self, key: str, body: bytes | bytearray, metadata: Mapping[str, str], **condition: Any) -> str:
+    def _put(self, key: str, body: bytes | bytearray | IO[bytes], metadata: Mapping[str, str], **condition: Any) -> str:
+        if not isinstance(body, bytes | bytearray):
+            body.seek(0)
         with told(self.bucket, key):
             made = self._client.put_object(
                 Key=self.bucket.full(key), Body=body, Metadata=metadata, **condition, **self._making()
@@ -102,12 +122,13 @@ class S3Store:
         if self.head(key) is not None:
             raise _conflict(key)
         said = {**(metadata or {}), _UPLOAD: secrets.token_hex(8)}
-        upload = S3Upload(self._client, self.bucket, key, {"Metadata": said, **self.bucket.making()})
+        making = {"Metadata": said, **self.bucket.making()}
+        upload = S3Upload(self._client, self.bucket, key, making, lambda: self.multipart)
         try:
             yield upload
-            if upload.small is None:
+            if (body := upload.single) is None:
                 self._finish(upload, key, said[_UPLOAD])
-            elif self._put_new(key, upload.small, {**(metadata or {}), SHA256: sha256(upload.small)}) is None:
+            elif self._put_new(key, body, metadata or {}) is None:
                 raise _conflict(key)
         finally:
             upload.close()
@@ -149,7 +170,9 @@ class S3Store:
         stop = found.size if end is None else end
         if stop > found.size or start > stop:
             raise StoreError(f"{key} in {self.bucket.where} has {found.size} bytes, not those from {start} to {stop}")
-        yield from read_range(self._client, self.bucket, key, start, stop)
+        whole = start == 0 and stop - start <= PIECE
+        fetch = read_range if not whole and self.ranges else read_through
+        yield from fetch(self._client, self.bucket, key, start, stop)
 
     def head(self, key: str) -> Stored | None:
         """See `Store.head`. An empty 404 may mean that the bucket is not there, so a list must confirm it."""
@@ -180,7 +203,9 @@ class S3Store:
                 Bucket=self.bucket.name, Prefix=self.bucket.full(prefix), **since
             )
             for page in pages:
-                yield from map(self._stored, page.get("Contents", []))
+                found = map(self._stored, page.get("Contents", []))
+                # Ceph's SQLite store lists the name to start after as well, and unfinished uploads under odd names.
+                yield from (stored for stored in found if stored.key > after and is_key(stored.key))
 
     def _stored(self, found: Any) -> Stored:
         key = found["Key"].removeprefix(self.bucket.folder)

@@ -111,6 +111,11 @@ class Archiver:
         self._progress(f"{segment} is looked for in the stores and received again if it is in none")
         self.receiver.again.set()
 
+    def answers(self, store: str) -> None:
+        """See `shipper.Front`."""
+        if store in self.receiver.unasked:
+            self.receiver.again.set()
+
     def _whole(self, name: str) -> None:
         self._backlog.add([name])
 

@@ -63,6 +63,8 @@ class Receiver:
         """The present one, or the last."""
         self.streaming = False
         self.node = self.error = ""
+        self.unasked: set[str] = set()
+        """Stores that did not say what they have."""
 
     def stop(self) -> None:
         """End `run` soon, with everything received durable."""
@@ -113,9 +115,10 @@ class Receiver:
         if identity.system_identifier != self._spool.system:
             told = f"{server.node} is of cluster {identity.system_identifier}, this archive of {self._spool.system}"
             raise RefusedError(told, "give another cluster a spool of its own")
-        current = self._spool.current()
-        if current is not None and current.timeline > identity.timeline:
-            told = f"{server.node} is on timeline {identity.timeline}, the archive on {current.timeline} already"
+        known = self._positions()
+        newest = max(known.get("") or [timeline for one in known.values() for timeline in one] or [0])
+        if newest > identity.timeline:
+            told = f"{server.node} is on timeline {identity.timeline}, the archive on {newest} already"
             raise RefusedError(told, "a stale node must not lead; see inv status")
         self._keep_histories(server, identity.timeline)
 
@@ -154,22 +157,20 @@ class Receiver:
         current = self._spool.current()
         if self._have is None or self.again.is_set():
             self.again.clear()
-            self._have = self._ask_stores(needed=current is None)
+            self._have = self._ask_stores()
             self._forget_older_partials()
         own = {current.timeline: current.start} if current else {}
         return {**self._have, **({"": own} if own else {})}
 
-    def _ask_stores(self, *, needed: bool) -> dict[str, dict[int, Lsn]]:
-        """A store that cannot be asked is left out, unless that leaves us without any position."""
+    def _ask_stores(self) -> dict[str, dict[int, Lsn]]:
+        """One that cannot be asked is asked when it is back; what it lacks is received again then."""
         found: dict[str, dict[int, Lsn]] = {}
-        trouble: list[PodsError] = []
+        self.unasked = set()
         for store in self._stores:
             try:
                 found[store.name] = lacks(store, self._spool)
-            except PodsError as error:
-                trouble.append(error)
-        if trouble and needed and not any(found.values()):
-            raise trouble[0]
+            except PodsError:  # told by its shipper
+                self.unasked.add(store.name)
         return found
 
     def _forget_older_partials(self) -> None:

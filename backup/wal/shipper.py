@@ -39,6 +39,9 @@ class Front(Protocol):
     def lacking(self, segment: str) -> None:
         """A file of the spool turned out to be damaged: receive that segment again."""
 
+    def answers(self, store: str) -> None:
+        """A store took something."""
+
 
 class Shipper:
     """Runs its threads from `start` to `stop`; its attributes may be read from any thread."""
@@ -138,7 +141,12 @@ class Shipper:
             self._tails.ship_closed(name)
         else:
             self._ship_segment(name)
-        self.shipped_at, self.error = time.time(), ""
+        self.error = ""
+        self._took()
+
+    def _took(self) -> None:
+        self.shipped_at = time.time()
+        self._front.answers(self.store.name)
 
     def _claim(self) -> None:
         """Once in a run: see that the store's archive is this cluster's, and how many gaps it has."""
@@ -204,7 +212,7 @@ class Shipper:
         try:
             self._claim()
             if self._tails.ship(self._front.position, self._blocked):
-                self.shipped_at = time.time()
+                self._took()
             for gap in ship_notes(self._spool.path, self.store, self._spool.system):
                 self.gaps += 1
                 self._progress(f"Recorded in {self.store.name}: no WAL from {gap.from_lsn} to {gap.to_lsn}")

@@ -17,6 +17,7 @@ from cluster.errors import RefusedError
 from cluster.topology import write_atomically
 
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
+_WHOLE = 24
 _NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.closed|\.bad)?\Z|[0-9A-F]{8}\.history\Z")
 
 
@@ -52,12 +53,11 @@ class Spool:
         return parse_segment(name[:24], self.segment_size)
 
     def current(self) -> Segment | None:
-        """The segment to receive next: the unfinished one of the newest timeline, else the one after the last."""
-        partial = [name for name in self.names() if name.endswith(PARTIAL)]
-        if partial:
-            return self.segment(partial[-1])
-        whole = [name for name in self.names() if len(name) == 24]
-        return self.segment(whole[-1]).next if whole else None
+        """The segment to receive next: the newest unfinished one, or the one after the newest that is whole."""
+        names = self.names()
+        found = [self.segment(name) for name in names if name.endswith(PARTIAL)]
+        found += [self.segment(name).next for name in names if len(name) == _WHOLE]
+        return max(found, key=lambda segment: (segment.timeline, segment.start), default=None)
 
     def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
         """The bytes [``start``, ``end``) of a file, which do not stay in the page cache.

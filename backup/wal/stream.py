@@ -131,10 +131,10 @@ class Stream:
                 self._next_segment()
 
     def _next_segment(self) -> None:
+        # In this order: a kill between the two must not leave a full segment that looks like an unfinished one.
         done = self.unfinished
-        following = Unfinished(self._spool, done.segment.next)
         name = done.finish()
-        self.unfinished = following
+        self.unfinished = Unfinished(self._spool, done.segment.next)
         self._sink.whole(name)
 
     def _unsynced(self) -> int:

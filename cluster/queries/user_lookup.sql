@@ -10,7 +10,7 @@ AS $function$
     SELECT rolname, CASE WHEN rolvaliduntil < now() THEN NULL ELSE rolpassword END
     FROM pg_authid
     WHERE rolname = login AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
-      AND rolname NOT IN ('pooler', 'monitor')
+      AND rolname NOT IN ('pooler', 'monitor', 'archiver')
 $function$;
 REVOKE ALL ON FUNCTION pods.user_lookup(text) FROM PUBLIC;
 GRANT USAGE ON SCHEMA pods TO pooler;

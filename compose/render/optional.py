@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from cluster.desired import store_names
 from cluster.settings import Settings
 from cluster.topology import Topology
 from compose.render.concrete import Concrete
@@ -48,6 +49,13 @@ def _exporter(template: Service, settings: Settings, _: Topology, concrete: Conc
     service["volumes"].append(mount("./secrets/tls/exporter", "/run/tls"))
     if settings.container_metrics == "on":
         service["volumes"].append(mount(GATE_SOCKET, "/run/gate"))
+    return _with_backups(service, settings)
+
+
+def _with_backups(service: Service, settings: Settings) -> Service:
+    """What the backup service says of itself: small files, none of them a backup."""
+    if settings.backup == "on":
+        service["volumes"].append(mount("./data/backup/state", "/run/backup"))
     return service
 
 
@@ -57,7 +65,7 @@ def _health(template: Service, settings: Settings, _: Topology, concrete: Concre
     service["volumes"].append(mount("./secrets/tls/health", "/run/tls"))
     if settings.health_tls == "on":
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(HEALTH_PORT)]
-    return service
+    return _with_backups(service, settings)
 
 
 def _prometheus(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
@@ -90,12 +98,27 @@ def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: 
 
 def _grafana(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
     service = hardened(template, concrete.images.grafana, concrete.user)
+    service["environment"]["PODS_SCRAPE_INTERVAL"] = str(settings.scrape_interval)
     service["ports"] = [published(settings.web_bind, settings.grafana_port, GRAFANA_PORT)]
     service["volumes"] += [
         mount("./rendered/grafana/provisioning", "/etc/grafana/provisioning"),
         mount("./rendered/grafana/dashboards", "/etc/grafana/dashboards"),
         mount("./data/grafana", "/grafana", read_only=False),
     ]
+    return service
+
+
+def _backup(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
+    service = _ours(template, concrete)
+    service["volumes"] += [
+        mount("./secrets/tls/backup", "/run/tls"),
+        mount("./data/backup", "/var/lib/pods", read_only=False),
+        mount("./config/drill", "/etc/drill"),
+    ]
+    if "local" in store_names(settings):
+        service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
+    if settings.backup_encryption == "on":
+        service["secrets"].append("backup_key")
     return service
 
 
@@ -112,6 +135,7 @@ _MADE: Mapping[str, Callable[[Service, Settings, Topology, Concrete], Service]] 
     "gate": _gate,
     "exporter": _exporter,
     "health": _health,
+    "backup": _backup,
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     "grafana": _grafana,

@@ -123,9 +123,17 @@ def pg_hba_conf(settings: Settings) -> str:
         ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
         ("hostssl", "all", "postgres", "samenet", "scram-sha-256", "`inv`, from this host"),
         ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
+        ("hostssl", "replication,postgres", "archiver", "samenet", "scram-sha-256", "backups and the WAL archive"),
         ("hostssl", f"postgres,{database}", "monitor", "samenet", "scram-sha-256", "status and metrics"),
         ("hostssl", database, "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
-        ("host", "all", "postgres,replicator,monitor,pooler", "all", "reject", "the cluster's roles from nowhere else"),
+        (
+            "host",
+            "all",
+            "postgres,replicator,archiver,monitor,pooler",
+            "all",
+            "reject",
+            "the cluster's roles from nowhere else",
+        ),
         *(("hostssl", database, "all", network, "scram-sha-256", "the application") for network in networks),
     ]
     lines = ["# Made by PODS; changes here are lost. Lines of your own go into config/pg_hba.conf.", ""]

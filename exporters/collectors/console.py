@@ -104,6 +104,6 @@ def lists_row(lists: Row) -> Row:
 
 
 def database_row(row: Row) -> Row:
-    """One row of SHOW DATABASES; what a pool does not set is an empty label."""
+    """One row of SHOW DATABASES; what a pool does not set is an empty label. PgBouncer 1.24 renamed a column."""
     texts = {name: row.get(name) or "" for name in ("host", "force_user", "pool_mode")}
-    return {**row, **texts, "reserve_pool_size": row.get("reserve_pool_size", row.get("reserve_pool"))}
+    return {**row, **texts, "reserve_pool": row.get("reserve_pool_size", row.get("reserve_pool"))}

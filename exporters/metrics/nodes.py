@@ -242,7 +242,10 @@ _BACKGROUND = (
             counter("maxwritten_clean_total", "Times the background writer stopped at its limit."),
             counter("buffers_alloc_total", "Buffers allocated."),
             Metric(
-                "stats_reset_total", "counter", "When these counters were last reset, Unix time.", value="bgwriter_reset"
+                "stats_reset_total",
+                "counter",
+                "When these counters were last reset, Unix time.",
+                value="bgwriter_reset",
             ),
         ),
     ),

@@ -45,7 +45,7 @@ _DATABASES = Family(
     labels=("name", "host", "port", "database", "force_user", "pool_mode"),
     metrics=(
         gauge("pool_size", "Server connections the pool may have."),
-        gauge("reserve_pool_size", "Server connections it may have beyond that."),
+        gauge("reserve_pool", "Server connections it may have beyond that."),
         gauge("max_connections", "Server connections its database may have."),
         gauge("current_connections", "Server connections it has."),
         gauge("paused", "1 while paused."),

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pytest
@@ -95,8 +96,12 @@ class Watch:
 
     def told(self, status: str) -> list[dict[str, str]]:
         """Labels of every alert that the webhook was told of as ``status`` (firing, resolved)."""
-        messages = [json.loads(line) for line in self.cluster.docker("logs", self.receiver).splitlines()]
-        return [a["labels"] for message in messages for a in message["alerts"] if a["status"] == status]
+        return [alert["labels"] for alert in self.messages() if alert["status"] == status]
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Every alert that the webhook was told of, as it was."""
+        lines = self.cluster.docker("logs", self.receiver).splitlines()
+        return [alert for line in lines if line for alert in json.loads(line)["alerts"]]
 
 
 def _impatient(text: str, changes: dict[str, tuple[str, str]], patience: str = PATIENCE) -> str:
@@ -365,7 +370,9 @@ def test_what_clients_do_to_servers_and_pools(watch: Watch, cluster: Cluster) ->
     ]
     waste = "CREATE TABLE waste AS SELECT repeat(md5(n::text), 30) AS filler FROM generate_series(1, 70000) n"
     pending = "ALTER SYSTEM SET max_files_per_process = 999;SELECT pg_reload_conf()"
-    taken_back = "ALTER SYSTEM RESET max_files_per_process;SELECT pg_reload_conf()"
+    # PostgreSQL forgets that a restart is wanted only when it reads the value it has, not when the line is gone
+    as_it_is = "ALTER SYSTEM SET max_files_per_process = 1000;SELECT pg_reload_conf();SELECT pg_sleep(1)"
+    taken_back = f"{as_it_is};ALTER SYSTEM RESET max_files_per_process;SELECT pg_reload_conf()"
     with ExitStack() as faults:
         faults.enter_context(
             _done(cluster, "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()", "replica2")
@@ -454,7 +461,7 @@ def test_a_disk_that_gets_full(watch: Watch, cluster: Cluster) -> None:
 
 
 def test_a_replica_that_comes_and_goes_raises_nothing(watch: Watch, cluster: Cluster) -> None:
-    """A slow clone, so that it takes many times as long as a rule waits."""
+    """A slow clone, longer than any rule waits: hence the one alert that says so, which in earnest waits six hours."""
     raised: list[dict[str, str]] = []
     rules = (ROOM / "alerts.yml").read_text(encoding="utf-8")
     _load(cluster, **{"rules/alerts.yml": _impatient(rules, _SOONER, patience="8s")})
@@ -473,13 +480,12 @@ def test_a_replica_that_comes_and_goes_raises_nothing(watch: Watch, cluster: Clu
         over.set()
         looking.join(10)
         cluster.inv("replica.remove", "--name", "replica3", "--purge", "--yes", "--timeout", "0")
-    assert raised == []
+    assert {alert["alertname"] for alert in raised} == {"PodsReplicaUnfinished"}
 
 
 def test_what_is_said_is_whole(watch: Watch) -> None:
     """Texts as people get them, of every alert of this file."""
-    messages = [json.loads(line) for line in watch.cluster.docker("logs", watch.receiver).splitlines()]
-    texts = [text for m in messages for alert in m["alerts"] for text in alert["annotations"].values()]
+    texts = [text for alert in watch.messages() for text in alert["annotations"].values()]
     assert len(set(texts)) > 20
     for text in texts:
         assert not re.search(r"no value|error expanding|%!|\{\{", text), text

@@ -5,7 +5,9 @@ from tests.fix_settings import settings_of
 
 
 def test_a_base_image_is_made_from_the_archive_as_a_tar() -> None:
-    argv = base._bootstrap_argv(settings_of(stale_mirror="false", debian_suite="trixie"), "http://mirror.example/debian")
+    argv = base._bootstrap_argv(
+        settings_of(stale_mirror="false", debian_suite="trixie"), "http://mirror.example/debian"
+    )
     assert argv[0] == "mmdebstrap"
     assert argv[-3:] == ["trixie", "-", "http://mirror.example/debian"]
     assert not [word for word in argv if "aptopt" in word]

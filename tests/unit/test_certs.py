@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from compose import certs
-from compose.certs import PAGES, ensure, ensure_all, expires
+from compose.certs import OURS, ensure, ensure_all, expires
 from compose.home import Home
 from tests.fix_settings import settings_of, topology_of
 
@@ -220,7 +220,7 @@ def test_a_new_ca_killed_between_key_and_certificate_is_finished_the_next_time(m
 
 def test_a_cluster_s_certificates_are_good_for_its_address_and_the_names_asked_for(bare_home: Home) -> None:
     settings = settings_of(bind="192.0.2.7", tls_names="db.example.org,198.51.100.7", replicas="1")
-    services = ["primary", "replica1", "pgbouncer", *PAGES]
+    services = ["primary", "replica1", "pgbouncer", *OURS]
     assert ensure_all(bare_home, settings, topology_of(settings)) == services
     for service in services:
         for name in (service, "192.0.2.7", "db.example.org", "198.51.100.7", "127.0.0.1"):
@@ -239,7 +239,7 @@ def test_a_cluster_from_before_the_pages_gets_theirs_and_keeps_the_others(bare_h
     old = [*topology.names, "pgbouncer"]
     ensure(bare_home, old, [], project=settings.project)
     before = _files(bare_home)
-    assert ensure_all(bare_home, settings, topology) == list(PAGES)
+    assert ensure_all(bare_home, settings, topology) == list(OURS)
     after = _files(bare_home)
     assert {name: after[name] for name in before} == before
 

@@ -2,13 +2,23 @@
 
 import re
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from invoke.parser.context import ParserContext
 
+from cluster.desired import optional_services
 from cluster.errors import EXIT_CODES
+from cluster.inside import Window
 from cluster.settings import HOME_VARIABLE, PROJECT_ROOT, VARIABLES, example_env, settings_reference
+from compose import secrets
+from compose.home import Home, make_service_directories
+from compose.render import files
+from exporters.metrics.node import STATES
+from exporters.server import app
+from tests.fix_settings import CONCRETE, settings_of, topology_of
+from tests.unit import metrics_page
 from tests.unit.commands import CONTEXTS
 
 REFERENCE = PROJECT_ROOT / "docs" / "reference"
@@ -28,24 +38,57 @@ def test_the_example_settings_are_those_there_are(hold: Callable[[Path, str], No
     hold(PROJECT_ROOT / ".env.example", example_env())
 
 
-MARKS = ("<!-- settings -->", "<!-- /settings -->")
-
-
-def _between_marks(page: str, table: str) -> str:
-    """The page with ``table`` between its marks."""
-    begin, end = (page.find(mark) for mark in MARKS)
-    assert -1 < begin < end, f"docs/reference/settings.md needs {MARKS[0]} and {MARKS[1]}"
-    return f"{page[: begin + len(MARKS[0])]}\n{table}{page[end:]}"
+def _between_marks(page: str, what: str, table: str) -> str:
+    """The page with ``table`` between the marks of ``what``."""
+    marks = (f"<!-- {what} -->", f"<!-- /{what} -->")
+    begin, end = (page.find(mark) for mark in marks)
+    assert -1 < begin < end, f"the page needs {marks[0]} and {marks[1]}"
+    return f"{page[: begin + len(marks[0])]}\n{table}{page[end:]}"
 
 
 def test_a_table_replaces_what_was_between_the_marks_and_nothing_else() -> None:
-    page = f"# Settings\n\n{MARKS[0]}\nold\n{MARKS[1]}\n\nMore.\n"
-    assert _between_marks(page, "new\n") == f"# Settings\n\n{MARKS[0]}\nnew\n{MARKS[1]}\n\nMore.\n"
+    page = "# Settings\n\n<!-- x -->\nold\n<!-- /x -->\n\nMore.\n"
+    assert _between_marks(page, "x", "new\n") == "# Settings\n\n<!-- x -->\nnew\n<!-- /x -->\n\nMore.\n"
 
 
 def test_the_settings_page_has_the_settings_there_are(hold: Callable[[Path, str], None]) -> None:
     page = REFERENCE / "settings.md"
-    hold(page, _between_marks(page.read_text(encoding="utf-8"), settings_reference()))
+    hold(page, _between_marks(page.read_text(encoding="utf-8"), "settings", settings_reference()))
+
+
+def test_the_metrics_page_has_the_metrics_there_are(hold: Callable[[Path, str], None]) -> None:
+    page = REFERENCE / "metrics.md"
+    text = _between_marks(page.read_text(encoding="utf-8"), "node metrics", metrics_page.node_tables() + "\n")
+    hold(page, _between_marks(text, "stack metrics", metrics_page.stack_tables() + "\n"))
+
+
+def test_the_metrics_page_says_what_every_state_of_a_node_means() -> None:
+    page = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
+    section = page.split("## Whether a node is up")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE) == list(STATES)
+
+
+def test_the_metrics_page_has_every_page_of_the_exporter(tmp_path: Path) -> None:
+    page = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
+    told = {path.partition("?")[0] for path in re.findall(r"^\| `(/[^`]*)` \|", page, flags=re.MULTILINE)}
+    assert told == {getattr(route, "path", "") for route in app(Window(root=tmp_path)).routes}
+
+
+METRIC = re.compile(
+    r"\b(?:pods_(?:cluster|container|database|filesystem|gate|io|node|pool|replication|slot|wal|activity)_\w+"
+    r"|pg_(?:settings|scrape|locks|static|up|replication_(?:lag|slots))_\w+|pg_stat_(?:database|activity)_\w+"
+    r"|pgbouncer_(?:pools|databases|config|stats_totals|version)_\w+|machine_\w+"
+    r"|container_(?:cpu|memory|network|fs|spec|oom|start)_\w+)"
+)
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "docs").rglob("*.md")), ids=lambda path: path.name)
+def test_every_metric_people_are_told_of_exists(path: Path) -> None:
+    """But those that docs/explanation/community-dashboards.md names as others' or dropped."""
+    known = metrics_page.names()
+    told = {name for name in METRIC.findall(path.read_text(encoding="utf-8")) if not name.endswith("_")}
+    recorded = set(re.findall(r"record: (\w+)", (PROJECT_ROOT / "compose/prometheus/compat.yml").read_text()))
+    assert path.stem == "community-dashboards" or told - known - recorded == set()
 
 
 def _sections(page: str) -> dict[str, str]:
@@ -88,6 +131,37 @@ def test_the_exit_codes_page_has_the_exit_codes_there_are() -> None:
     assert {int(code): text for code, text in rows} == EXIT_CODES
 
 
+@pytest.fixture(scope="module")
+def told_files() -> list[str]:
+    """Paths of the files page: in a row of several, all are in the first one's directory."""
+    page = (REFERENCE / "files.md").read_text(encoding="utf-8")
+    rows = [re.findall(r"`([^`]+)`", row) for row in re.findall(r"^\| (`[^|]+) \|", page, flags=re.MULTILINE)]
+    return [str(Path(row[0]).parent / name) if name != row[0] else name for row in rows for name in row]
+
+
+def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -> None:
+    settings = settings_of()
+    topology = topology_of(settings)
+    rendered = files.render(settings, topology, CONCRETE, files.UserFiles())
+    names = {re.sub(rf"nodes/({'|'.join(topology.names)})/", "nodes/<node>/", name) for name in rendered}
+    assert {name for name in names if not any(fnmatch(name, pattern) for pattern in told_files)} == set()
+    kept = [path for path in told_files if path.startswith("rendered/") and not path.endswith("/")]
+    unknown = {pattern for pattern in kept if not any(fnmatch(name, pattern) for name in names)}
+    assert unknown == {"rendered/topology.json"}  # a copy, which `up` writes by itself
+
+
+def test_the_files_page_has_every_password(told_files: list[str]) -> None:
+    told = {path for path in told_files if path.endswith("_password")}
+    assert told == {f"secrets/{name}_password" for name in (*secrets.ALL, *secrets.LATER)}
+
+
+def test_the_files_page_has_every_directory_of_a_service(told_files: list[str], bare_home: Home) -> None:
+    settings = settings_of()
+    make_service_directories(bare_home, settings, optional_services(settings, "registry"))
+    made = {f"data/{path.name}/" for path in bare_home.data.iterdir()}
+    assert made <= set(told_files)
+
+
 def _texts() -> Iterator[tuple[Path, str]]:
     """Everything of ours that people read: code, with its messages, and documentation."""
     roots = [PROJECT_ROOT / room for room in ("cluster", "compose", "exporters", "health", "backup", "docs")]
@@ -99,6 +173,8 @@ def _texts() -> Iterator[tuple[Path, str]]:
 
 
 TEXTS = dict(_texts())
+BETWEEN_CONTAINERS = {"PODS_ENGINE_SOCKET"}
+"""What the stack itself tells its services; no setting of anybody's."""
 COMMAND = re.compile(r"\binv ([a-z]+(?:\.[a-z_]+)*)\b((?:[ ]+--[a-z][a-z0-9-]*(?:[= ](?!--)[^\s`]+)?)*)(.{0,2})")
 
 
@@ -123,7 +199,7 @@ def test_every_command_people_are_told_to_run_exists(path: Path) -> None:
 def test_every_setting_people_are_told_of_exists(path: Path) -> None:
     # a page may show what a mistyped setting looks like
     told = set(re.findall(r"(?<!unknown setting )\bPODS_[A-Z][A-Z_]*[A-Z]\b", TEXTS[path]))
-    assert told - set(VARIABLES) - {HOME_VARIABLE} == set()
+    assert told - set(VARIABLES) - {HOME_VARIABLE} - BETWEEN_CONTAINERS == set()
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=str)

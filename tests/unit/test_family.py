@@ -99,7 +99,14 @@ def test_a_query_gives_what_its_metrics_read_and_nothing_in_vain(source: str) ->
 
 
 def test_columns_are_found_behind_quotes_parentheses_and_subqueries() -> None:
-    assert columns_of("metrics_activity") == {"datname", "state", "usename", "application_name", "count", "max_tx_duration"}
+    assert columns_of("metrics_activity") == {
+        "datname",
+        "state",
+        "usename",
+        "application_name",
+        "count",
+        "max_tx_duration",
+    }
     assert columns_of("metrics_waldir") == {"segments", "size_bytes"}
 
 

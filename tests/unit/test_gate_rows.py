@@ -111,7 +111,10 @@ def test_nothing_of_the_environment_is_told() -> None:
 def test_a_container_is_named_as_compose_names_it() -> None:
     labels = labels_of(RUNNING)
     assert (labels["name"], labels["container_label_com_docker_compose_service"]) == ("u-sample", "sample")
-    assert labels_of({**RUNNING, "Config": {"Image": "x", "Labels": None}})["container_label_com_docker_compose_service"] == ""
+    assert (
+        labels_of({**RUNNING, "Config": {"Image": "x", "Labels": None}})["container_label_com_docker_compose_service"]
+        == ""
+    )
 
 
 @given(st.sampled_from(STATES), st.sampled_from([None, "none", "starting", "healthy", "unhealthy"]))

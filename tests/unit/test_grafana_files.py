@@ -54,7 +54,6 @@ def test_provisioning_looks_where_compose_mounts() -> None:
     assert provider["options"]["path"] in {mount["target"] for mount in _service()["volumes"]}
 
 
-@pytest.mark.xfail(reason="compose/render/optional.py does not hand PODS_SCRAPE_INTERVAL to Grafana yet")
 def test_compose_sets_every_variable_that_provisioning_uses() -> None:
     used = {name for path in (SOURCES, PROVIDERS) for name in re.findall(r"\$\{(\w+)\}", path.read_text())}
     assert used

@@ -190,3 +190,13 @@ def test_committed_files_are_small_and_are_json() -> None:
     for text in files().values():
         assert json.loads(text)["uid"]
         assert len(text) < 200_000
+
+
+@PAGES
+def test_what_is_gone_is_not_shown_with_the_last_value_it_had(page: Dashboard) -> None:
+    """A figure that reads a course takes its last point, however old: only those of the whole cluster may."""
+    for panel in panels(page):
+        if panel.kind in {"bargauge", "table"} or panel.options.get("graphMode") == "none":
+            assert all(query.now for query in panel.queries), panel.title
+        elif panel.kind == "stat":
+            assert all("{{" not in query.legend for query in panel.queries), panel.title

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.desired import optional_services
+from cluster.inside import CA, ROOT
 from cluster.settings import Settings, fixed_ports
 from cluster.sizing import derive
 from cluster.topology import Topology, host_ports
@@ -80,7 +81,9 @@ def test_every_page_that_runs_is_published_on_its_own_port_and_no_other(settings
 
 
 @given(_settings, topologies())
-def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(settings: Settings, topology: Topology) -> None:
+def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(
+    settings: Settings, topology: Topology
+) -> None:
     fixed = {name.removesuffix("_port") for name in fixed_ports(settings)}
     assert set(optional_services(settings, topology.image_source)) - {"gate"} <= fixed
 
@@ -132,8 +135,8 @@ def test_nothing_but_cadvisor_is_privileged_and_it_is_off_unless_asked_for() -> 
 @pytest.mark.parametrize("name", ["exporter", "health"])
 def test_our_services_see_the_cluster_through_files_and_check_its_certificates(name: str) -> None:
     mounts = {mount["target"]: mount["source"] for mount in EVERYTHING[name]["volumes"]}
-    assert mounts["/etc/pods"] == "./rendered/services"
-    assert mounts["/run/tls"] == f"./secrets/tls/{name}"
+    assert mounts[str(ROOT)] == "./rendered/services"
+    assert mounts[str(CA.parent)] == f"./secrets/tls/{name}"
 
 
 @pytest.mark.parametrize("name", ["exporter", "health", "prometheus", "alertmanager", "grafana"])

@@ -40,7 +40,7 @@ def test_no_node_is_named_so_that_replicas_come_and_go_without_a_change(topology
 def test_nodes_are_asked_of_the_exporter_often() -> None:
     discovery = _jobs()["pods-nodes"]["http_sd_configs"]
     assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "5s"}]
-    assert EXPORTER == f"exporter:{EXPORTER_PORT}"
+    assert f"exporter:{EXPORTER_PORT}" == EXPORTER
 
 
 def test_every_job_says_whose_it_is_and_is_bounded() -> None:
@@ -56,9 +56,7 @@ def test_cadvisor_is_asked_only_where_it_runs() -> None:
     assert list(_jobs()) == ["pods-nodes", "pods-stack", "prometheus", "alertmanager"]
 
 
-@pytest.mark.parametrize(
-    ("interval", "timeout"), [("2", "2s"), ("4", "4s"), ("5", "5s"), ("10", "5s"), ("300", "5s")]
-)
+@pytest.mark.parametrize(("interval", "timeout"), [("2", "2s"), ("4", "4s"), ("5", "5s"), ("10", "5s"), ("300", "5s")])
 def test_a_scrape_ends_before_the_next_begins(interval: str, timeout: str) -> None:
     settings = _read(settings_of(scrape_interval=interval))["global"]
     assert (settings["scrape_interval"], settings["scrape_timeout"]) == (f"{interval}s", timeout)

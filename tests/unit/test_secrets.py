@@ -10,8 +10,8 @@ from compose.secrets import (
     ADMIN,
     ALL,
     APP,
+    LATER,
     MONITOR,
-    PAGES,
     ROLE_OF,
     SUPERUSER,
     Passwords,
@@ -97,8 +97,8 @@ def test_a_secret_missing_from_a_cluster_with_data_is_refused_and_not_replaced(m
 
 
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("name", PAGES)
-def test_what_people_log_in_to_pages_with_is_made_whenever_it_is_missing(bare_home: Home, name: str, first: bool) -> None:
+@pytest.mark.parametrize("name", LATER)
+def test_a_password_that_came_later_is_made_whenever_it_is_missing(bare_home: Home, name: str, first: bool) -> None:
     ensure(bare_home, SETTINGS, first=True)
     others = _state(bare_home)
     password_file(bare_home, name).unlink()
@@ -111,8 +111,8 @@ def test_what_people_log_in_to_pages_with_is_made_whenever_it_is_missing(bare_ho
     }
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_s_password_of_the_user_s_own_is_kept_and_looked_at(made: Home, name: str) -> None:
+@pytest.mark.parametrize("name", LATER)
+def test_a_later_password_of_the_user_s_own_is_kept_and_looked_at(made: Home, name: str) -> None:
     password_file(made, name).write_text("correct-horse-$battery\n")
     ensure(made, SETTINGS, first=False)
     assert password_file(made, name).read_text() == "correct-horse-$battery\n"
@@ -121,9 +121,9 @@ def test_a_page_s_password_of_the_user_s_own_is_kept_and_looked_at(made: Home, n
         ensure(made, SETTINGS, first=False)
 
 
-def test_a_page_s_password_is_in_no_file_that_a_database_s_client_reads(made: Home) -> None:
+def test_a_later_password_is_in_no_file_that_a_person_s_client_reads(made: Home) -> None:
     pgpass = (made.secrets / "pgpass").read_text()
-    assert [name for name in PAGES if password_file(made, name).read_text().strip() in pgpass] == []
+    assert [name for name in LATER if password_file(made, name).read_text().strip() in pgpass] == []
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])

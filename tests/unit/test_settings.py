@@ -298,7 +298,7 @@ def test_no_two_services_that_run_share_a_port(one: str, other: str) -> None:
 def test_a_service_that_does_not_run_takes_no_port(texts: dict[str, str], gone: set[str]) -> None:
     ports = fixed_ports(settings_of(**texts))
     assert set(ports) == {f"{name}_port" for name in PORTS} - gone
-    assert settings_of(**texts, **{name: "5440" for name in gone}).primary_port == 5440
+    assert settings_of(**texts, **dict.fromkeys(gone, "5440")).primary_port == 5440
 
 
 @given(
@@ -327,7 +327,9 @@ def test_a_service_reads_the_settings_that_were_written_for_it(
 
 def test_a_service_is_not_told_how_images_are_made(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
-    text = services_env(settings_of(build_ca=str(tmp_path / "ca.pem"), proxy="http://user:secret@proxy", images="debian"))
+    text = services_env(
+        settings_of(build_ca=str(tmp_path / "ca.pem"), proxy="http://user:secret@proxy", images="debian")
+    )
     assert not re.search("secret|ca.pem|IMAGES|REGISTRY|MIRROR|BUILD|PROXY", text)
 
 

@@ -1,5 +1,6 @@
 """The WAL archive against real servers: followed over kills, crashes and promotions, compared with what they wrote."""
 
+import hashlib
 import json
 import random
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ from cluster.lsn import Lsn
 from cluster.replication import LostError, ServerError, replicate
 from tests.integration.backup.wal_lab import BIN, Lab, image, lab, until
 from tests.integration.backup.wal_process import archiver
+from tests.unit.backup.wal_made import Moody
 
 A, B = 5501, 5502
 SEGMENT = 16 << 20
@@ -77,7 +80,7 @@ class Site:
         (self.root / "primary").write_text(name)
 
     @contextmanager
-    def running(self, **options: float) -> Iterator[Archiver]:
+    def running(self, **options: Any) -> Iterator[Archiver]:
         """An archiver in this process, from here to there."""
         made, stop = archiver(self.root, **options), threading.Event()
         thread = threading.Thread(target=made.run, args=(stop,))
@@ -109,9 +112,7 @@ class Site:
         keys = [parse_wal_key(each.key) for each in self.store.list(wal_prefix(self.system, timeline))]
         names = [key.segment for key in keys if key and key.is_whole and key.segment]
         command = f"cd /pg/{node}/pg_wal && sha256sum {' '.join(names)}"
-        theirs = dict(reversed(line.split()) for line in self.servers.sh(command).splitlines())
-        import hashlib
-
+        theirs = {line.split()[1]: line.split()[0] for line in self.servers.sh(command).splitlines()}
         for name in names:
             data = read_segment(self.store, self.system, name)
             assert data is not None
@@ -200,6 +201,53 @@ def test_a_lost_spool_is_filled_again_from_where_the_store_ends(site: Site) -> N
     assert site.compare(A, 1) >= 5
     assert audit(site.store, site.system).holes() == ()
     assert read_gaps(site.store, site.system) == ()
+
+
+def test_a_store_that_is_down_fills_the_spool_to_its_limit_and_then_the_slot_holds_the_rest(site: Site) -> None:
+    limit = 3 * SEGMENT
+    moody, other = Moody(site.store), LocalStore(site.root / "other", "other")
+    other.root.mkdir()
+    moody.down = True
+    with site.running(stores=[moody, other], spool_limit=limit) as archive:
+        until(lambda: archive.receiver.streaming)
+        site.servers.write(A, 8)
+        until(lambda: archive.state().spool_bytes >= limit)
+        time.sleep(1.5)
+        state = archive.state()
+        assert state.spool_bytes < limit + 2 * SEGMENT, "nothing more is read"
+        assert state.streaming, "the connection is kept meanwhile"
+        assert [bool(store.error) for store in state.stores] == [True, False]
+        assert (archive.shippers[1].archived() or 0) > segment_start(_start(A, site.servers), SEGMENT) - SEGMENT
+        held = site.servers.sql(A, "SELECT pg_current_wal_lsn() - restart_lsn FROM pg_replication_slots")
+        assert int(held) > 2 * SEGMENT, "the primary keeps what was not read"
+        moody.down = False
+        target = Lsn.parse(site.servers.sql(A, "SELECT pg_current_wal_flush_lsn()"))
+        until(lambda: all((one.archived() or 0) >= target for one in archive.shippers), 60, "the end of the backlog")
+        until(lambda: archive.state().spool_bytes <= SEGMENT, what="an empty spool")
+        assert not any(store.error for store in archive.state().stores)
+    assert site.compare(A, 1) >= 8
+
+
+def test_a_store_that_was_down_at_the_start_gets_what_it_lacks_when_it_is_back(site: Site) -> None:
+    moody = Moody(site.store)
+    site.servers.write(A, 1)
+    site.catch_up(A)
+    for path in site.spool.iterdir():
+        if path.is_file():
+            path.unlink()
+    site.servers.write(A, 2)
+    with replicate(site.servers.access(A)) as server:
+        server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+    site.servers.sql(A, "CHECKPOINT")
+    moody.down = True
+    with site.running(stores=[moody]) as archive:
+        until(lambda: archive.receiver.streaming)
+        site.servers.write(A, 1)
+        moody.down = False
+        until(lambda: not archive.receiver.unasked, what="a second look")
+        site.wait_archived(archive, A)
+    assert audit(site.store, site.system).holes() == ()
+    assert site.compare(A, 1) >= 4
 
 
 def test_after_a_failover_the_new_primary_fills_in_what_the_old_one_had_not_sent(site: Site) -> None:

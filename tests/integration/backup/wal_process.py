@@ -8,8 +8,10 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+from backup.store import Store
 from backup.store.local import LocalStore
 from backup.wal.archiver import Archiver, Options
 from backup.wal.identity import Identity, ask_identity, remembered
@@ -19,7 +21,9 @@ from cluster.errors import PodsError
 from cluster.postgres import Access
 
 
-def archiver(root: Path, tail_seconds: float = 0.3) -> Archiver:
+def archiver(
+    root: Path, tail_seconds: float = 0.3, spool_limit: int = 1 << 30, stores: Sequence[Store] = ()
+) -> Archiver:
     """The archiver of a test's folder."""
     nodes = {
         name: Access(**{**one, "ca": Path(one["ca"])})
@@ -27,9 +31,12 @@ def archiver(root: Path, tail_seconds: float = 0.3) -> Archiver:
     }
     source = Source(nodes=nodes, primary=lambda: (root / "primary").read_text())
     options = Options(
-        spool=root / "spool", state=root / "state.json", shipping=Shipping(uploads=3, tail_seconds=tail_seconds)
+        spool=root / "spool",
+        state=root / "state.json",
+        spool_limit=spool_limit,
+        shipping=Shipping(uploads=3, tail_seconds=tail_seconds),
     )
-    return Archiver(_identity(root, source), source, [LocalStore(root / "store")], options, _tell)
+    return Archiver(_identity(root, source), source, stores or [LocalStore(root / "store")], options, _tell)
 
 
 def _identity(root: Path, source: Source) -> Identity:

@@ -9,7 +9,7 @@ import pytest
 from backup.store import ConflictError, MissingError, Place, StoreError
 
 BIG = random.Random(1).randbytes(20_500_000)
-"""Three parts of 8 MiB. Ceph's SQLite store never answers a read of an upload whose last part is very small."""
+"""Three parts of 8 MiB."""
 
 
 def whole(store: Place, key: str, start: int = 0, end: int | None = None) -> bytes:

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.layout import Segment, history_key, tail_key, wal_key
-from backup.restore.archive import Archive, Leg, Stretch, parse_history, reach, read_archive, way
+from backup.restore.archive import Archive, Run, reach, read_archive, way
 from backup.restore.directory import MARKER, claim
 from backup.restore.fetch import fetch
 from backup.restore.plan import Plan, plan
 from backup.restore.recovery import Recovery, floor, rewrite, settings
 from backup.restore.target import Target, check_target
 from backup.store.local import LocalStore
+from backup.timelines import Left, Stretch
 from cluster.errors import MachineError, RefusedError, UsageError
 from cluster.lsn import Lsn
 from tests.unit.backup.test_base import CHAIN, SYSTEM, backup
@@ -77,20 +78,20 @@ class TestTarget:
         assert check_target(str(Lsn(number)), "lsn").lsn == number
 
 
-def stretch(start: str, end: str, made: float = 5000.0) -> Stretch:
-    return Stretch(Lsn.parse(start), Lsn.parse(end), made)
+def run(start: str, end: str, made: float = 5000.0) -> Run:
+    return Run(Lsn.parse(start), Lsn.parse(end), made)
 
 
-def archive(stretches: dict[int, list[Stretch]], histories: dict[int, list[tuple[int, str]]] | None = None) -> Archive:
-    parsed = {line: tuple((tli, Lsn.parse(lsn)) for tli, lsn in steps) for line, steps in (histories or {}).items()}
-    return Archive(wal_segment_size=SIZE, stretches=stretches, histories=parsed)
+def archive(runs: dict[int, list[Run]], histories: dict[int, list[tuple[int, str]]] | None = None) -> Archive:
+    parsed = {line: tuple(Left(tli, Lsn.parse(lsn)) for tli, lsn in steps) for line, steps in (histories or {}).items()}
+    return Archive(wal_segment_size=SIZE, runs=runs, histories=parsed)
 
 
-WHOLE = archive({1: [stretch("0/1000000", "0/9000000")]})
+WHOLE = archive({1: [run("0/1000000", "0/9000000")]})
 
 
 class TestArchive:
-    def test_segments_and_the_tail_of_the_last_join_to_one_stretch(self, tmp_path: Path) -> None:
+    def test_segments_and_the_tail_of_the_last_join_to_one_run(self, tmp_path: Path) -> None:
         store = LocalStore(tmp_path)
         for name in ("000000010000000000000003", "000000010000000000000004"):
             store.create(wal_key(SYSTEM, name), b"x")
@@ -99,23 +100,23 @@ class TestArchive:
 
         found = read_archive(store, SYSTEM, SIZE)
 
-        assert [(str(each.start), str(each.end)) for each in found.stretches[1]] == [("0/3000000", "0/5009000")]
+        assert [(str(each.start), str(each.end)) for each in found.runs[1]] == [("0/3000000", "0/5009000")]
 
     def test_a_piece_that_is_missing_is_a_hole(self, tmp_path: Path) -> None:
         store = LocalStore(tmp_path)
         store.create(tail_key(SYSTEM, "000000010000000000000005", 0, 0x800), b"x")
         store.create(tail_key(SYSTEM, "000000010000000000000005", 0x900, 0xA00), b"x")
 
-        assert len(read_archive(store, SYSTEM, SIZE).stretches[1]) == 2
+        assert len(read_archive(store, SYSTEM, SIZE).runs[1]) == 2
 
     @given(st.sets(st.integers(0, 600), max_size=60), st.sampled_from([1 << 20, 16 << 20, 1 << 30]))
-    def test_stretches_are_what_is_there_and_nothing_else(self, numbers: set[int], size: int) -> None:
+    def test_runs_are_what_is_there_and_nothing_else(self, numbers: set[int], size: int) -> None:
         keys = sorted(wal_key(SYSTEM, str(Segment(timeline=1, start=Lsn(n * size), size=size))) for n in numbers)
-        stretches = read_archive(Listing(keys), SYSTEM, size).stretches.get(1, ())  # type: ignore[arg-type]
+        runs = read_archive(Listing(keys), SYSTEM, size).runs.get(1, ())  # type: ignore[arg-type]
 
-        covered = {n for each in stretches for n in range(each.start // size, each.end // size)}
+        covered = {n for each in runs for n in range(each.start // size, each.end // size)}
         assert covered == numbers
-        assert all(a.end < b.start for a, b in zip(stretches, list(stretches)[1:], strict=False))
+        assert all(a.end < b.start for a, b in zip(runs, list(runs)[1:], strict=False))
 
     def test_a_history_is_read_with_its_comments(self, tmp_path: Path) -> None:
         text = "1\t0/5000000\tno recovery target specified\n\n# made by hand\n2\t0/6000000\tbefore 2026\n"
@@ -123,14 +124,16 @@ class TestArchive:
         store.create(history_key(SYSTEM, 3), text.encode())
 
         assert read_archive(store, SYSTEM, SIZE).histories[3] == (
-            (1, Lsn.parse("0/5000000")),
-            (2, Lsn.parse("0/6000000")),
+            Left(1, Lsn.parse("0/5000000")),
+            Left(2, Lsn.parse("0/6000000")),
         )
 
-    @pytest.mark.parametrize("text", ["one\t0/5000000", "2\t0/6000000\tx\n1\t0/5000000\tx", "1\t0/6\n2\t0/5"])
-    def test_a_damaged_history_is_refused(self, text: str) -> None:
-        with pytest.raises(RefusedError, match="history in the archive is damaged"):
-            parse_history(text)
+    def test_a_damaged_history_is_refused_by_its_timeline(self, tmp_path: Path) -> None:
+        store = LocalStore(tmp_path)
+        store.create(history_key(SYSTEM, 3), b"2\t0/6000000\tx\n1\t0/5000000\tx\n")
+
+        with pytest.raises(RefusedError, match="the history of timeline 3 in the archive is damaged"):
+            read_archive(store, SYSTEM, SIZE)
 
 
 class Listing:
@@ -152,7 +155,11 @@ class TestWay:
         known = archive({}, self.HISTORIES)
         start, first, second = (Lsn.parse(lsn) for lsn in ("0/3000028", "0/5000400", "0/7000000"))
 
-        assert way(known, 1, start, 3) == (Leg(1, start, first), Leg(2, first, second), Leg(3, second, None))
+        assert way(known, 1, start, 3) == (
+            Stretch(1, start, first),
+            Stretch(2, first, second),
+            Stretch(3, second, None),
+        )
 
     def test_a_timeline_that_branched_off_before_does_not_lead_there(self) -> None:
         known = archive({}, self.HISTORIES)
@@ -167,21 +174,21 @@ class TestWay:
     def test_the_segment_of_the_switch_may_be_on_the_new_timeline_only(self) -> None:
         """The old primary died before it had sent its last segment; the new one's copy of it is whole."""
         known = archive(
-            {1: [stretch("0/3000000", "0/5000000")], 2: [stretch("0/5000000", "0/6000000", 6000.0)]},
+            {1: [run("0/3000000", "0/5000000")], 2: [run("0/5000000", "0/6000000", 6000.0)]},
             {2: [(1, "0/5000400")]},
         )
-        legs = way(known, 1, Lsn.parse("0/3000028"), 2)
+        parts = way(known, 1, Lsn.parse("0/3000028"), 2)
 
-        assert legs
-        assert reach(known, legs).lsn == Lsn.parse("0/6000000")
-        assert reach(known, legs).made == 6000.0
+        assert parts
+        assert reach(known, parts).lsn == Lsn.parse("0/6000000")
+        assert reach(known, parts).made == 6000.0
 
     def test_a_new_timeline_whose_wal_is_missing_is_a_hole(self) -> None:
-        known = archive({1: [stretch("0/3000000", "0/6000000")]}, {2: [(1, "0/5000400")]})
-        legs = way(known, 1, Lsn.parse("0/3000028"), 2)
+        known = archive({1: [run("0/3000000", "0/6000000")]}, {2: [(1, "0/5000400")]})
+        parts = way(known, 1, Lsn.parse("0/3000028"), 2)
 
-        assert legs
-        found = reach(known, legs)
+        assert parts
+        found = reach(known, parts)
         assert found.lsn == Lsn.parse("0/5000400")
         assert found.hole == "WAL from 0/5000400 of timeline 2 is missing in the archive"
 
@@ -217,7 +224,7 @@ class TestPlan:
         with pytest.raises(RefusedError, match="beyond the archive, which ends at 0/9000000 of timeline 1"):
             plan(CHAIN, WHOLE, target)
 
-    HOLE = archive({1: [stretch("0/1000000", "0/4000000", 2500.0), stretch("0/5000000", "0/9000000")]})
+    HOLE = archive({1: [run("0/1000000", "0/4000000", 2500.0), run("0/5000000", "0/9000000")]})
 
     @pytest.mark.parametrize(
         "target",
@@ -238,14 +245,14 @@ class TestPlan:
         assert plan((*CHAIN, after), self.HOLE, Target()).chain == (after,)
 
     def test_a_backup_whose_own_wal_is_missing_is_refused_and_an_older_one_taken(self) -> None:
-        known = archive({1: [stretch("0/1000000", "0/3000000", 2500.0)]})
+        known = archive({1: [run("0/1000000", "0/3000000", 2500.0)]})
 
         with pytest.raises(RefusedError, match=f"{CHAIN[2].name} cannot become consistent"):
             plan(CHAIN, known, Target(kind="immediate"), CHAIN[2].name)
         assert plan(CHAIN, known, Target(kind="immediate")).backup == CHAIN[1]
 
     PROMOTED = archive(
-        {1: [stretch("0/1000000", "0/6000000")], 2: [stretch("0/3000000", "0/9000000", 9000.0)]},
+        {1: [run("0/1000000", "0/6000000")], 2: [run("0/3000000", "0/9000000", 9000.0)]},
         {2: [(1, "0/3000400")]},
     )
 
@@ -292,14 +299,14 @@ class TestPlan:
     def test_whatever_is_planned_is_covered_by_the_archive(self, data: st.DataObject) -> None:
         """Every segment from the backup's start to the target is there, and the backup ended before the target."""
         numbers = data.draw(st.sets(st.integers(1, 12), min_size=1))
-        stretches = read_archive(
+        covered = read_archive(
             Listing(sorted(wal_key(SYSTEM, str(Segment(timeline=1, start=Lsn(n * SIZE), size=SIZE))) for n in numbers)),  # type: ignore[arg-type]
             SYSTEM,
             SIZE,
         )
         target = Target(kind="lsn", text="x", lsn=Lsn(data.draw(st.integers(0, 13 * SIZE))))
         try:
-            made = plan(CHAIN, stretches, target)
+            made = plan(CHAIN, covered, target)
         except RefusedError:
             return
         assert target.lsn is not None

@@ -53,7 +53,7 @@ def test_a_changed_page_header_is_found(page: int, byte: int) -> None:
     damaged = bytearray(WAL)
     damaged[page * PAGE + byte] ^= 0x40
     with pytest.raises(NotWalError, match=f"at byte {page * PAGE}:"):
-        check_pages(damaged, segment(7), SYSTEM)
+        check_pages(bytes(damaged), segment(7), SYSTEM)
 
 
 @given(begin=st.integers(0, SIZE // PAGE - 1))

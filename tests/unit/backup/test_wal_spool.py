@@ -23,6 +23,14 @@ def test_the_spool_says_where_to_go_on(tmp_path: Path) -> None:
     assert where.current() == segment(5, timeline=2)
 
 
+def test_a_kill_between_two_segments_leaves_none_out(tmp_path: Path) -> None:
+    where = spool(tmp_path)
+    Unfinished(where, segment(5)).finish()
+    assert where.current() == segment(6)
+    Unfinished(where, segment(2)).abandon()  # one that was being received again, for a store that lacked it
+    assert where.current() == segment(6)
+
+
 def test_a_file_of_odd_size_does_not_hinder_the_next_start(tmp_path: Path) -> None:
     """What a kill leaves is received anew, over the bytes that are there."""
     where = spool(tmp_path)

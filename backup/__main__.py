@@ -1,0 +1,188 @@
+"""`python -m backup`: the service (`serve`), and everything it does when it is asked.
+
+Progress goes to stderr a line at a time, the result to stdout as JSON; an error is ``{"error", "hint"}`` and the exit
+code of its kind. `inv backup.*` on the host is the face of it.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import PodsError
+from cluster.inside import Window
+
+Result = Any
+Ask = argparse.Namespace
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Do one thing and tell how it went."""
+    asked = _parser().parse_args(argv)
+    if asked.command == "serve":
+        from backup.service.loop import Service
+
+        Service(Window()).run()
+        return 0
+    if asked.command == "fetch":
+        return _fetch(asked)
+    try:
+        result = _COMMANDS[asked.command](asked)
+    except PodsError as error:
+        print(json.dumps({"error": error.message, "hint": error.hint}))  # noqa: T201 - the answer
+        return error.exit_code
+    print(json.dumps(result, default=_plain))  # noqa: T201 - the answer
+    return 0
+
+
+def progress(line: str) -> None:
+    """What is being done."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the progress
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="backup")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve")
+    commands.add_parser("now").add_argument("--type", choices=["full", "incremental", "auto"], default="auto")
+    for name in ("list", "windows"):
+        commands.add_parser(name)
+    commands.add_parser("prune").add_argument("--dry-run", action="store_true")
+    for name in ("show", "hold", "release", "delete", "verify"):
+        commands.add_parser(name).add_argument("--name", default="")
+    commands.choices["hold"].add_argument("--why", default="")
+    commands.add_parser("drill").add_argument("--store", default="")
+    fetch = commands.add_parser("fetch")
+    fetch.add_argument("--store", default="")
+    fetch.add_argument("--system", default="")
+    fetch.add_argument("file")
+    fetch.add_argument("target", type=Path)
+    for name in ("plan", "restore"):
+        _add_target(commands.add_parser(name))
+    commands.choices["restore"].add_argument("--passwords", action="store_true")
+    return parser
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", default="latest")
+    parser.add_argument("--to", default="latest")
+    parser.add_argument("--kind", default=None)
+    parser.add_argument("--timeline", type=int, default=None)
+    parser.add_argument("--store", default="")
+    parser.add_argument("--system", default="")
+
+
+def _now(asked: Ask) -> Result:
+    from backup.service.asked import take_now
+
+    return take_now(Window(), asked.type, progress)
+
+
+def _list(_: Ask) -> Result:
+    from backup.service.asked import list_backups
+
+    return list_backups(Window())
+
+
+def _windows(_: Ask) -> Result:
+    from backup.service.asked import list_windows
+
+    return list_windows(Window())
+
+
+def _show(asked: Ask) -> Result:
+    from backup.service.asked import show
+
+    return show(Window(), asked.name)
+
+
+def _prune(asked: Ask) -> Result:
+    from backup.service.ground import open_ground
+    from backup.service.keeping import prune
+
+    return prune(open_ground(Window()), progress, dry_run=asked.dry_run)
+
+
+def _mark(asked: Ask) -> Result:
+    from backup.service.asked import mark
+
+    return mark(Window(), asked.command, asked.name, getattr(asked, "why", ""))
+
+
+def _verify(asked: Ask) -> Result:
+    from backup.service.ground import open_ground
+    from backup.service.proving import verify
+
+    return [
+        {"store": store, "name": found.name, "ok": found.ok, "detail": found.detail}
+        for store, found in verify(open_ground(Window()), asked.name, progress)
+    ]
+
+
+def _drill(asked: Ask) -> Result:
+    from backup.service.ground import open_ground
+    from backup.service.proving import drill
+
+    ground = open_ground(Window())
+    found = drill(ground, ground.store(asked.store), progress)
+    return {"ok": found.ok, **asdict(found)}
+
+
+def _plan(asked: Ask) -> Result:
+    from backup.service.restoring import planned
+
+    ground, _, plan = planned(Window(), asked)
+    return {
+        "lines": list(plan.lines()),
+        "space": plan.space,
+        "timeline": plan.timeline,
+        "system": plan.backup.system_identifier,
+        "backup": plan.backup.name,
+        "project": ground.inside.topology.project,
+    }
+
+
+def _restore(asked: Ask) -> Result:
+    from backup.service.restoring import restore_into
+
+    return restore_into(Window(), asked, progress)
+
+
+def _fetch(asked: Ask) -> int:
+    """What a recovering server asks for; exit codes as PostgreSQL understands them."""
+    from backup.service.restoring import fetch_wal
+    from backup.wal.fetch import COULD_NOT_ASK
+
+    try:
+        return fetch_wal(Window(), asked, progress)
+    except PodsError as error:
+        progress(error.message)
+        return COULD_NOT_ASK
+
+
+def _plain(value: object) -> object:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)
+
+
+_COMMANDS: Mapping[str, Callable[[Ask], Result]] = {
+    "now": _now,
+    "list": _list,
+    "windows": _windows,
+    "show": _show,
+    "prune": _prune,
+    "hold": _mark,
+    "release": _mark,
+    "delete": _mark,
+    "verify": _verify,
+    "drill": _drill,
+    "plan": _plan,
+    "restore": _restore,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What the service remembers for those who look at it: last successes and failures, in a small file beside the state.
+
+Not the truth, which is in the stores: only what cannot be read there, and what would take long to ask for each time.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.topology import write_atomically
+
+FILE = "record.json"
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """Times are Unix seconds. ``backups``: by ``kind/store``, the last success and failure and what they were.
+
+    ``stores``: by store, how many backups of each kind, the moments that can be restored to, the last verification.
+    """
+
+    updated: float = 0.0
+    running: str = ""
+    last_backup: str = ""
+    last_success: float | None = None
+    last_error: str = ""
+    backups: dict[str, dict[str, float]] = field(default_factory=dict)
+    stores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    drill: dict[str, Any] = field(default_factory=dict)
+
+    def succeeded(self, kind: str, store: str, *, size: int, seconds: float) -> None:
+        """A backup is in a store."""
+        entry = self.backups.setdefault(f"{kind}/{store}", {})
+        entry |= {"last_success": time.time(), "last_size": float(size), "last_duration": seconds}
+
+    def failed(self, kind: str, store: str) -> None:
+        """A backup did not get into a store."""
+        self.backups.setdefault(f"{kind}/{store}", {})["last_failure"] = time.time()
+
+
+def read_record(directory: Path) -> Record:
+    """What was written last; an empty one where there is none or it cannot be read."""
+    try:
+        return Record(**json.loads((directory / FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return Record()
+
+
+def write_record(directory: Path, record: Record) -> None:
+    """Write it whole."""
+    record.updated = time.time()
+    write_atomically(directory / FILE, json.dumps(asdict(record), indent=2) + "\n")

@@ -1,0 +1,120 @@
+"""Restoring as the service's container does: into /restore, recovered to the target, shut down, ready to be started.
+
+What is handed over is a finished cluster, not one that still has to recover: it needs neither our code nor a store.
+"""
+
+import argparse
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from backup.catalog import read_catalog, systems
+from backup.restore import Plan, Recovery, check_target, plan, read_archive, restore
+from backup.restore.programs import Programs
+from backup.restore.recovery import rewrite
+from backup.restore.throwaway import PARAMETERS, Server, serve
+from backup.service.ground import Ground, open_ground
+from backup.service.proving import restore_command
+from backup.store import Place, Store
+from backup.wal.fetch import Archive, fetch
+from cluster.errors import RefusedError, UsageError
+from cluster.inside import Window
+
+Progress = Callable[[str], None]
+TARGET = Path("/restore")
+"""Where the host mounts the directory to restore into; PostgreSQL's data directory comes below it."""
+PGDATA = Path("18/docker")
+_LONGEST = 7 * 86_400.0
+
+
+def planned(window: Window, asked: argparse.Namespace) -> tuple[Ground, Place, Plan]:
+    """The restore that was asked for, without touching anything.
+
+    Raises:
+        PodsError: it cannot be done; says why.
+    """
+    ground = open_ground(window)
+    store = ground.store(asked.store)
+    system = which_system(store, asked.system or ground.system)
+    catalog = read_catalog(store, system)
+    archive = read_archive(store, system, catalog[-1].wal_segment_size if catalog else 16 << 20)
+    target = check_target(asked.to, asked.kind)
+    return ground, store, plan(catalog, archive, target, asked.name, asked.timeline)
+
+
+def which_system(store: Store, wanted: str) -> str:
+    """The cluster to restore: ``wanted``, or the only one in the store where none is known."""
+    if wanted:
+        return wanted
+    found = systems(store)
+    if len(found) == 1:
+        return found[0]
+    told = ", ".join(found) or "none"
+    raise UsageError(f"the store holds backups of {len(found)} clusters: {told}", "choose one with --system")
+
+
+def restore_into(window: Window, asked: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Restore, recover to the target, promote, shut down cleanly."""
+    ground, store, plan = planned(window, asked)
+    data = TARGET / PGDATA
+    data.parent.mkdir(mode=0o700, exist_ok=True)
+    system = plan.backup.system_identifier
+    command = f"{restore_command(store.name)} --system {system}"
+    recovery = Recovery(restore_command=command, parameters=PARAMETERS | {"fsync": "on"})
+    done = restore(plan, store, data, recovery, progress, check=True)
+    progress(f"Recovering to {plan.target}")
+    folder = ground.home / "work"
+    with serve(data, folder, Programs(), user="postgres", timeout=_LONGEST) as server:
+        reached = _reached(server, ground, passwords=asked.passwords)
+        progress("Shutting it down cleanly")
+        Programs().run("pg_ctl", "stop", f"--pgdata={data}", "--mode=fast", "--wait", "--timeout=3600")
+    _tidy(data)
+    shutil.rmtree(_ahead(ground), ignore_errors=True)
+    return {"backup": plan.backup.name, "system": system, "seconds": done.seconds, "timeline": plan.timeline, **reached}
+
+
+def _reached(server: Server, ground: Ground, *, passwords: bool) -> dict[str, Any]:
+    """Where recovery ended; and, on request, a superuser whose password this host knows."""
+    from cluster.postgres import fetch_all
+
+    with server.connect("postgres", timeout=60.0) as connection:
+        (facts,) = fetch_all(connection, "backup_replayed", dict[str, Any])
+        if passwords:
+            connection.execute("SET default_transaction_read_only = off")
+            _set_password(connection, (ground.inside.secrets / "superuser_password").read_text().strip())
+        connection.execute("CHECKPOINT")
+    return facts
+
+
+def _set_password(connection: Any, password: str) -> None:
+    from cluster.postgres import execute, literal
+
+    verifier = connection.pgconn.encrypt_password(password.encode(), b"postgres", b"scram-sha-256").decode()
+    execute(connection, "set_password", role="postgres", verifier=literal(verifier))
+
+
+def _tidy(data: Path) -> None:
+    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve."""
+    configuration = data / "postgresql.auto.conf"
+    kept = rewrite(configuration.read_text(), {})
+    lines = [line for line in kept.splitlines() if line.split("=")[0].strip() not in PARAMETERS]
+    configuration.write_text("\n".join(lines) + "\n")
+    for name in ("postgresql.conf", "pg_hba.conf"):
+        (data / name).unlink(missing_ok=True)
+
+
+def fetch_wal(window: Window, asked: argparse.Namespace, progress: Progress) -> int:
+    """Answer a server's restore_command."""
+    ground = open_ground(window)
+    system = asked.system or ground.system
+    if not system:
+        raise RefusedError("whose WAL is not known", "give --system")
+    ahead = _ahead(ground)
+    ahead.mkdir(mode=0o700, exist_ok=True)
+    archive = Archive(stores=(ground.store(asked.store),), system=system, ahead=ahead)
+    return fetch(archive, asked.file, asked.target, progress)
+
+
+def _ahead(ground: Ground) -> Path:
+    return ground.workshop / "ahead"

@@ -1,0 +1,107 @@
+"""Taking a backup as the service does: from a healthy replica, into every store, recorded, then what is old goes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from backup.base import Options, Site, Taken, take
+from backup.layout import Kind, segments_between, wal_key
+from backup.service.ground import Ground
+from backup.service.record import read_record, write_record
+from backup.service.survey import survey
+from backup.store import StoreError
+from backup.wal.gaps import full_made, full_wanted
+from backup.wal.identity import remembered
+from cluster.errors import MachineError, PodsError
+from cluster.lsn import Lsn
+from cluster.postgres import connect, execute
+
+Progress = Callable[[str], None]
+
+
+def take_backup(ground: Ground, kind: Kind, progress: Progress) -> Taken:
+    """Take one and record how it went.
+
+    Raises:
+        PodsError: it could not be taken; that is recorded too.
+    """
+    wanted = full_wanted(ground.spool / ground.system)
+    if wanted and kind != "full":
+        progress(f"A full backup is needed: {wanted}")
+        kind = "full"
+    with _recorded(ground, kind):
+        taken = take(_site(ground, progress), _options(ground, kind))
+    _note_success(ground, taken)
+    full_made(ground.spool / ground.system, taken.backup.start_lsn)
+    survey(ground)
+    return taken
+
+
+@contextmanager
+def _recorded(ground: Ground, kind: Kind) -> Iterator[None]:
+    record = read_record(ground.state)
+    write_record(ground.state, replace(record, running=kind))
+    try:
+        yield
+    except PodsError as error:
+        record = read_record(ground.state)
+        for store in ground.stores:
+            record.failed(kind, store.name)
+        write_record(ground.state, replace(record, running="", last_error=error.message))
+        raise
+    finally:
+        record = read_record(ground.state)
+        if record.running:
+            write_record(ground.state, replace(record, running=""))
+
+
+def _note_success(ground: Ground, taken: Taken) -> None:
+    record, backup = read_record(ground.state), taken.backup
+    for store in taken.stores:
+        record.succeeded(backup.kind, store, size=backup.size, seconds=taken.seconds)
+    for store in taken.failures:
+        record.failed(backup.kind, store)
+    error = "; ".join(f"{store}: {why}" for store, why in taken.failures.items())
+    changed = replace(record, last_backup=backup.name, last_success=backup.stopped, last_error=error)
+    write_record(ground.state, changed)
+
+
+def _options(ground: Ground, kind: Kind) -> Options:
+    settings = ground.inside.settings
+    return Options(kind=kind, level=settings.backup_level, workers=settings.backup_workers, rate=settings.backup_rate)
+
+
+def _site(ground: Ground, progress: Progress) -> Site:
+    return Site(
+        nodes=ground.nodes,
+        primary=lambda: ground.inside.topology.primary,
+        stores=ground.stores,
+        spool=ground.spool,
+        wal_archived=lambda timeline, start, stop: wal_archived(ground, timeline, start, stop),
+        switch_wal=lambda: switch_wal(ground),
+        progress=progress,
+    )
+
+
+def wal_archived(ground: Ground, timeline: int, start: Lsn, stop: Lsn) -> bool:
+    """Whether every store that answers, and at least one, has all segments from ``start`` to ``stop``."""
+    identity = remembered(ground.spool)
+    if identity is None:
+        return False
+    segments = list(segments_between(timeline, start, stop, identity.wal_segment_size))
+    answers = []
+    for store in ground.stores:
+        try:
+            answers.append(all(store.head(wal_key(ground.system, segment)) for segment in segments))
+        except StoreError:
+            continue
+    return bool(answers) and all(answers)
+
+
+def switch_wal(ground: Ground) -> None:
+    """Let the primary begin a new segment, so that the one a replica's backup ended in is archived whole."""
+    try:
+        with connect(ground.access(ground.inside.topology.primary)) as connection:
+            execute(connection, "switch_wal")
+    except MachineError as error:
+        raise MachineError(f"the primary does not switch to a new WAL segment: {error.message}") from None

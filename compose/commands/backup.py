@@ -1,0 +1,183 @@
+"""Tasks about backups."""
+
+from pathlib import Path
+
+from invoke.context import Context
+from invoke.tasks import task
+
+from compose.console import Console
+
+_NAME = "the backup; without one the newest"
+
+
+@task(
+    name="now",
+    help={"type": "full, incremental, or auto: as the schedule would", "json": "print data"},
+    auto_shortflags=False,
+)
+def now(c: Context, type: str = "auto", json: bool = False) -> None:
+    """Take a backup."""
+    from cluster.errors import UsageError
+    from compose.backups import ask
+    from compose.present import print_json
+    from compose.show_backups import print_taken
+    from compose.stack import open_stack
+
+    if type not in ("auto", "full", "incremental"):
+        raise UsageError(f"--type {type!r} is not possible", "use full, incremental or auto")
+    taken = ask(open_stack(), Console(), "Taking a backup", "now", "--type", type)
+    print_json(taken) if json else print_taken(taken, Console())
+
+
+@task(name="list", default=True, help={"json": "print data instead of a table"}, auto_shortflags=False)
+def list_(c: Context, json: bool = False) -> None:
+    """List the backups: size, kind, chain, when verified."""
+    from compose.backups import ask
+    from compose.present import print_json
+    from compose.show_backups import print_backups
+    from compose.stack import open_stack
+
+    rows = ask(open_stack(), Console(), "Reading the stores", "list")
+    print_json(rows) if json else print_backups(rows)
+
+
+@task(help={"json": "print data instead of a table"}, auto_shortflags=False)
+def windows(c: Context, json: bool = False) -> None:
+    """Show to which moments the cluster can be restored."""
+    from compose.backups import ask
+    from compose.present import print_json
+    from compose.show_backups import print_windows
+    from compose.stack import open_stack
+
+    found = ask(open_stack(), Console(), "Reading the stores", "windows")
+    print_json(found) if json else print_windows(found)
+
+
+@task(help={"name": _NAME}, auto_shortflags=False)
+def show(c: Context, name: str = "latest") -> None:
+    """Show all that is known of one backup, as data."""
+    from compose.backups import ask
+    from compose.present import print_json
+    from compose.stack import open_stack
+
+    print_json(ask(open_stack(), Console(), "Reading the stores", "show", "--name", name))
+
+
+@task(help={"name": "the backup", "why": "a reason, for whoever wonders later"}, auto_shortflags=False)
+def hold(c: Context, name: str, why: str = "") -> None:
+    """Keep a backup whatever retention says."""
+    from compose.backups import ask
+    from compose.stack import open_stack
+
+    ask(open_stack(), Console(), f"Holding {name}", "hold", "--name", name, "--why", why)
+
+
+@task(help={"name": "the backup"}, auto_shortflags=False)
+def release(c: Context, name: str) -> None:
+    """Let retention have a held backup again."""
+    from compose.backups import ask
+    from compose.stack import open_stack
+
+    ask(open_stack(), Console(), f"Releasing {name}", "release", "--name", name)
+
+
+@task(help={"name": "the backup", "yes": "do not ask"}, auto_shortflags=False)
+def delete(c: Context, name: str, yes: bool = False) -> None:
+    """Delete a backup, and those that build on it."""
+    from cluster.errors import RefusedError
+    from compose.backups import ask
+    from compose.console import ask as confirm
+    from compose.stack import open_stack
+
+    if not confirm(f"This deletes backup {name} and those that build on it, from every store.", yes=yes, expect=name):
+        raise RefusedError("nothing was deleted: the backup's name was not confirmed", f"type {name}, or give --yes")
+    ask(open_stack(), Console(), f"Deleting {name}", "delete", "--name", name)
+
+
+@task(help={"dry_run": "only say what would go, and why"}, auto_shortflags=False)
+def prune(c: Context, dry_run: bool = False) -> None:
+    """Remove what retention does not keep."""
+    from compose.backups import ask
+    from compose.stack import open_stack
+
+    flags = ["--dry-run"] if dry_run else []
+    for line in ask(open_stack(), Console(), "Deciding what stays", "prune", *flags):
+        print(line)
+
+
+@task(help={"name": "the backup; latest, or all"}, auto_shortflags=False)
+def verify(c: Context, name: str = "latest") -> None:
+    """Check every byte of a backup against PostgreSQL's own manifest."""
+    from compose.backups import ask
+    from compose.show_backups import print_verified
+    from compose.stack import open_stack
+
+    print_verified(ask(open_stack(), Console(), "Verifying", "verify", "--name", name))
+
+
+@task(help={"store": "restore from this store", "json": "print data"}, auto_shortflags=False)
+def drill(c: Context, store: str = "", json: bool = False) -> None:
+    """Restore the newest backup into a throw-away server and look at it."""
+    from compose.backups import ask
+    from compose.present import print_json
+    from compose.show_backups import print_drill
+    from compose.stack import open_stack
+
+    found = ask(open_stack(), Console(), "Holding a drill", "drill", "--store", store)
+    print_json(found) if json else print_drill(found)
+
+
+@task(
+    help={
+        "name": "the backup to begin with; without one the newest that leads there",
+        "to_time": "stop at this moment, with its offset from UTC: 2026-11-22T10:00:00Z",
+        "to_lsn": "stop at this position",
+        "to_xid": "stop after this transaction",
+        "to_name": "stop at this restore point",
+        "to_immediate": "stop as soon as the backup is consistent",
+        "timeline": "follow this timeline; without it the newest",
+        "store": "from this store; without it the first",
+        "system": "on a host without a cluster: whose backup, by system identifier",
+        "into": "restore into this new directory",
+        "in_place": "replace this cluster's data; on a host without a cluster make one",
+        "plan": "only say what would be done",
+        "yes": "do not ask",
+    },
+    auto_shortflags=False,
+)
+def restore(
+    c: Context,
+    name: str = "latest",
+    to_time: str | None = None,
+    to_lsn: str | None = None,
+    to_xid: str | None = None,
+    to_name: str | None = None,
+    to_immediate: bool = False,
+    timeline: str | None = None,
+    store: str | None = None,
+    system: str | None = None,
+    into: str | None = None,
+    in_place: bool = False,
+    plan: bool = False,
+    yes: bool = False,
+) -> None:
+    """Restore to any moment: into a directory, or in place."""
+    from cluster.errors import UsageError
+    from compose.rebuild import open_or_prepare
+    from compose.restore import rebuild, restore_in_place, restore_into, show_plan, wish
+    from compose.show_backups import print_restored
+
+    targets = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
+    wanted = wish(name, targets, to_immediate, timeline=timeline, store=store, system=system)
+    if sum((bool(into), in_place, plan)) != 1:
+        raise UsageError("where to is not said", "give --into DIRECTORY, --in-place, or --plan to look first")
+    console = Console()
+    stack, exists = open_or_prepare(console, may_prepare=in_place)
+    if plan:
+        show_plan(stack, console, wanted)
+    elif into:
+        print_restored(restore_into(stack, console, wanted, Path(into)))
+    elif exists:
+        print_restored(restore_in_place(stack, console, wanted, yes=yes))
+    else:
+        print_restored(rebuild(stack, console, wanted))

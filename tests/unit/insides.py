@@ -1,0 +1,57 @@
+"""Clusters as services see them: the mounted files, and nodes that are elsewhere than the network would say."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from cluster.inside import Inside, Window
+from cluster.postgres import Access
+from cluster.settings import Settings, services_env
+from cluster.topology import Topology, dump
+from tests.fix_settings import settings_of, topology_of
+
+
+def mounted(directory: Path, settings: Settings | None = None, topology: Topology | None = None) -> Window:
+    """A window on files as `up` renders them, and on secrets."""
+    settings = settings or settings_of()
+    mount(directory, settings, topology or topology_of(settings))
+    (directory / "secrets").mkdir(exist_ok=True)
+    (directory / "secrets" / "monitor_password").write_text("swordfish-and-more\n")
+    return Window(root=directory / "pods", secrets=directory / "secrets", ca=directory / "ca.crt")
+
+
+def mount(directory: Path, settings: Settings, topology: Topology) -> None:
+    """Render what services see, as `up` does: each file replaced whole."""
+    (directory / "pods").mkdir(exist_ok=True)
+    for name, text in ((".env", services_env(settings)), ("topology.json", dump(topology))):
+        (directory / "pods" / f"{name}.new").write_text(text)
+        (directory / "pods" / f"{name}.new").replace(directory / "pods" / name)
+
+
+class Elsewhere(Inside):
+    """Every server at one port of loopback, where a test listens, or nobody."""
+
+    port: int = 0
+
+    def node(self, name: str, role: str = "monitor", secret: str = "monitor", database: str = "postgres") -> Access:
+        """At the test's port."""
+        return replace(super().node(name, role, secret, database), host="127.0.0.1", port=type(self).port)
+
+    def pooler(self, role: str = "monitor", secret: str = "monitor") -> Access:
+        """At the test's port."""
+        return replace(super().pooler(role, secret), host="127.0.0.1", port=type(self).port)
+
+
+def elsewhere(window: Window, port: int) -> Window:
+    """The same window, through which every server is at ``port`` of loopback."""
+
+    class _Inside(Elsewhere):
+        pass
+
+    _Inside.port = port
+
+    class _Window(Window):
+        def look(self) -> Inside:
+            seen = window.look()
+            return _Inside(settings=seen.settings, topology=seen.topology, secrets=seen.secrets, ca=seen.ca)
+
+    return _Window(root=window.root, secrets=window.secrets, ca=window.ca)

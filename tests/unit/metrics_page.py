@@ -1,0 +1,118 @@
+"""The tables of docs/reference/metrics.md, made from the declarations the exporter works from."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from cluster import queries
+from cluster.inside import Inside
+from exporters.collectors.console import ConsoleReading
+from exporters.collectors.gate import GateReading
+from exporters.collectors.statistics import Statistics
+from exporters.family import Family, Metric
+from exporters.metrics import nodes, stack
+from exporters.metrics.node import node_metrics
+from exporters.metrics.stack import stack_metrics
+from tests.fix_settings import settings_of, topology_of
+
+_TYPES = {"unknown": "untyped"}
+"""The text format's word for what OpenMetrics calls unknown."""
+_NAMED_BY = {
+    "pg_": "postgres_exporter",
+    "pgbouncer_": "pgbouncer_exporter",
+    "container_": "cAdvisor",
+    "machine_": "cAdvisor",
+    "pods_": "PODS",
+}
+_FROM = {
+    "pools": "`SHOW POOLS`: clients and servers of each pool. One that nobody has used yet counts zero.",
+    "totals": "`SHOW STATS_TOTALS`: what each pool has done since PgBouncer started.",
+    "databases": "`SHOW DATABASES`: each pool as it is configured.",
+    "lists": "`SHOW LISTS`: how much there is of what.",
+    "config": "`SHOW CONFIG`: two of its parameters.",
+    "version": "`SHOW VERSION`: which PgBouncer.",
+    "containers": "The Docker engine, through the gate: each container of the project. What it uses, while it runs.",
+    "networks": "The Docker engine, through the gate: each network interface of a container.",
+    "states": "The Docker engine, through the gate: the state of each container, stopped ones included.",
+    "machine": "The Docker engine, through the gate: the host.",
+    "disks": "`statvfs`, through the gate: the file system below each directory of `data/`.",
+    "desired_nodes": "`topology.json`: the nodes there should be.",
+    "desired_replicas": "`topology.json`: the replicas there should be.",
+    "desired_pools": "`topology.json`, and `SHOW DATABASES`: whether each pool leads where it should.",
+    "build": "This version of PODS.",
+}
+Row = tuple[str, str, tuple[str, ...], str]
+"""Name, type, labels, meaning."""
+
+
+def names() -> set[str]:
+    """Every metric's name."""
+    return {row[0] for rows in (*_node_sections().values(), *_stack_sections().values()) for row in rows}
+
+
+def node_tables() -> str:
+    """What a probe of a node answers, by query."""
+    return _tables(_node_sections())
+
+
+def stack_tables() -> str:
+    """What /metrics answers, by source."""
+    return _tables(_stack_sections())
+
+
+def _node_sections() -> dict[str, list[Row]]:
+    about = _of_a_look(node_metrics(Statistics(), 0.0))
+    return {"The look itself.": about, **_sections(nodes.FAMILIES, _comment)}
+
+
+def _stack_sections() -> dict[str, list[Row]]:
+    settings = settings_of()
+    inside = Inside(settings=settings, topology=topology_of(settings), secrets=Path(), ca=Path())
+    silent = stack_metrics(inside, ConsoleReading(error="x"), GateReading(error="x"), "")
+    declared = {family.name_of(metric) for family in stack.FAMILIES for metric in family.metrics}
+    about = [row for row in _of_a_look(silent) if row[0] not in declared]
+    return {"The look itself.": about, **_sections(stack.FAMILIES, _FROM.__getitem__)}
+
+
+def _of_a_look(metrics: Iterable[object]) -> list[Row]:
+    """What is told also when there is nothing to tell."""
+    from prometheus_client.metrics_core import Metric as Exposed
+
+    told = [metric for metric in metrics if isinstance(metric, Exposed)]
+    return [(m.name, m.type, tuple(m.samples[0].labels), m.documentation) for m in told]
+
+
+def _sections(families: Iterable[Family], about: Callable[[str], str]) -> dict[str, list[Row]]:
+    sections: dict[str, list[Row]] = {}
+    for family in families:
+        rows = sections.setdefault(about(family.source), [])
+        rows += [_row(family, metric) for metric in family.metrics]
+    return sections
+
+
+def _row(family: Family, metric: Metric) -> Row:
+    return family.name_of(metric), metric.kind, family.labels, metric.help
+
+
+def _comment(query: str) -> str:
+    """What a query says of itself, in the comment it begins with."""
+    lines = []
+    for line in queries.get(query).splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").strip())
+    return f"{' '.join(lines)} Query: [`{query}`](../../cluster/queries/{query}.sql)."
+
+
+def _tables(sections: dict[str, list[Row]]) -> str:
+    return "\n".join(line for about, rows in sections.items() for line in _table(about, rows))
+
+
+def _table(about: str, rows: list[Row]) -> Iterator[str]:
+    yield from ("", about, "", "| metric | type | labels | what it says | called so by |", "|---|---|---|---|---|")
+    for name, kind, labels, text in rows:
+        shown = " ".join(f"`{label}`" for label in labels)
+        yield f"| `{name}` | {_TYPES.get(kind, kind)} | {shown} | {text} | {_named_by(name)} |"
+
+
+def _named_by(name: str) -> str:
+    return next(who for prefix, who in _NAMED_BY.items() if name.startswith(prefix))

@@ -1,0 +1,96 @@
+"""Prometheus and Alertmanager take changed files up without a restart."""
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from compose.containers import Container
+from compose.home import Home
+from compose.reload import reload_watcher
+from compose.stack import Stack
+from tests.fix_settings import settings_of, topology_of
+
+STARTED = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+
+
+@dataclass
+class _Api:
+    signals: list[tuple[str, str]] = field(default_factory=list)
+
+    def kill(self, container: str, signal: str) -> None:
+        self.signals.append((container, signal))
+
+
+@dataclass
+class _Engine:
+    api: _Api
+
+
+def _container(service: str, started: datetime | None = STARTED) -> Container:
+    return Container(
+        service=service,
+        name=f"pods-{service}-1",
+        id=f"id-of-{service}",
+        status="running",
+        health="healthy",
+        exit_code=0,
+        restarts=0,
+        oom_killed=False,
+        started=started,
+        definition="",
+        one_off=False,
+        directory="",
+    )
+
+
+def _rendered(home: Home, service: str, age: float) -> None:
+    """Files of a watcher, the newest of them ``age`` seconds older than its container; directories are no files."""
+    for depth, name in enumerate(("rules/alerts.yml", f"{service}.yml")):
+        path = home.rendered / service / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        moment = STARTED.timestamp() - age - 100 * depth
+        os.utime(path, (moment, moment))
+
+
+@pytest.fixture
+def api() -> _Api:
+    """What the engine was told."""
+    return _Api()
+
+
+@pytest.fixture
+def stack(bare_home: Home, api: _Api) -> Stack:
+    """A cluster whose engine only listens."""
+    engine: Any = _Engine(api)
+    return Stack(bare_home, settings_of(), topology_of(settings_of()), engine)
+
+
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
+def test_a_file_newer_than_the_container_is_taken_up(stack: Stack, api: _Api, service: str) -> None:
+    _rendered(stack.home, service, age=-1)
+    assert reload_watcher(stack, service, _container(service))
+    assert api.signals == [(f"id-of-{service}", "HUP")]
+
+
+@pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
+def test_what_the_container_started_with_is_no_reason(stack: Stack, api: _Api, service: str) -> None:
+    _rendered(stack.home, service, age=1)
+    assert not reload_watcher(stack, service, _container(service))
+    assert api.signals == []
+
+
+@pytest.mark.parametrize("service", ["exporter", "gate", "health", "grafana", "cadvisor"])
+def test_who_looks_at_the_files_itself_is_told_nothing(stack: Stack, api: _Api, service: str) -> None:
+    _rendered(stack.home, service, age=-1)
+    assert not reload_watcher(stack, service, _container(service))
+    assert api.signals == []
+
+
+def test_one_that_does_not_run_will_read_them_when_it_starts(stack: Stack, api: _Api) -> None:
+    _rendered(stack.home, "prometheus", age=-1)
+    assert not reload_watcher(stack, "prometheus", _container("prometheus", started=None))
+    assert api.signals == []
