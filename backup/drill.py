@@ -85,7 +85,7 @@ def drill(
         _clear(ground.directory)
         folder.mkdir(mode=0o700)
         _perform(plan(catalog, archive, Target()), store, folder, ground, found, progress)
-    except PodsError as error:
+    except (PodsError, OSError) as error:
         found.note(problems=(*found.drill.problems, str(error)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -220,7 +220,8 @@ def load(path: Path) -> Topology | None:
             aside.write_bytes(raw)
         raise RefusedError(
             f"{path} is corrupt: {error}",
-            f"nothing was changed; a copy is in {aside.name}: mend the file, or restore it from rendered/topology.json",
+            f"nothing was changed; a copy is in {aside.name}: mend the file, "
+            "or restore it from rendered/services/topology.json",
         ) from None
 
 

@@ -35,8 +35,8 @@ class Home:
 
     @property
     def topology_copy(self) -> Path:
-        """What the topology is restored from when it is damaged."""
-        return self.rendered / "topology.json"
+        """What services read, and what the topology is restored from when it is damaged."""
+        return self.rendered / "services" / "topology.json"
 
     @property
     def lock(self) -> Path:

@@ -38,19 +38,7 @@ def _verified(row: dict[str, Any]) -> str | None:
 
 def print_windows(found: list[dict[str, Any]]) -> None:
     """The intervals, and what is missing."""
-    rows = [
-        [
-            place["store"],
-            w["timeline"],
-            utc(w["since"]),
-            utc(w["until"]),
-            w["start_lsn"],
-            w["end_lsn"],
-            len(w["backups"]),
-        ]
-        for place in found
-        for w in place["windows"]
-    ]
+    rows = [_window(place["store"], window) for place in found for window in place["windows"]]
     table(["store", "timeline", "from (UTC)", "to (UTC)", "from LSN", "to LSN", "backups"], rows)
     for place in found:
         for lost in place["missing"]:
@@ -58,12 +46,16 @@ def print_windows(found: list[dict[str, Any]]) -> None:
             print(f"! {place['store']}: segment {lost['segment']} is missing{known}")
 
 
+def _window(store: str, window: dict[str, Any]) -> list[Any]:
+    moments = [utc(window["since"]), utc(window["until"])]
+    return [store, window["timeline"], *moments, window["start_lsn"], window["end_lsn"], len(window["backups"])]
+
+
 def print_taken(taken: dict[str, Any], console: Console) -> None:
     """What a backup came to."""
     share = f"{human_size(taken['size'])} of {human_size(taken['data_bytes'])}"
-    print(
-        f"{taken['name']}: {share} from {taken['node']} in {human_seconds(taken['seconds'])}, in {', '.join(taken['stores'])}"
-    )
+    where = ", ".join(taken["stores"])
+    print(f"{taken['name']}: {share} from {taken['node']} in {human_seconds(taken['seconds'])}, in {where}")
     if taken["why"]:
         console.note(taken["why"])
     for store, why in taken["failures"].items():
@@ -79,9 +71,8 @@ def print_verified(found: list[dict[str, Any]]) -> None:
     from cluster.errors import RefusedError
 
     for each in found:
-        print(
-            f"{'✓' if each['ok'] else '✗'} {each['name']} in {each['store']}{': ' + each['detail'] if each['detail'] else ''}"
-        )
+        detail = f": {each['detail']}" if each["detail"] else ""
+        print(f"{'✓' if each['ok'] else '✗'} {each['name']} in {each['store']}{detail}")
     broken = [each["name"] for each in found if not each["ok"]]
     if broken:
         raise RefusedError(f"damaged: {', '.join(broken)}", "take a new one: inv backup.now --type full")

@@ -95,7 +95,7 @@ def _refuse_unknown_data(home: Home, first: Topology) -> None:
         if (home.node(node) / control.MAJOR).exists():
             raise RefusedError(
                 f"{home.node(node)} holds data, but there is no {home.topology.name} that knows it",
-                "put back data/topology.json (rendered/topology.json is a copy), or move the data away",
+                "put back data/topology.json (rendered/services/topology.json is a copy), or move the data away",
             )
 
 

@@ -82,8 +82,7 @@ def _role_answer(board: Board) -> Answer:
     """Of the primary there is, else of the one there shall be."""
     found = board.view.snapshot.primary
     name = found.name if found is not None and found.name in board.standings else board.view.topology.primary
-    known = board.standings[name]
-    return Answer(_code(known.primary and known.healthy), board.nodes[name])
+    return Answer(_code(board.standings[name].healthy), board.nodes[name])
 
 
 def _code(well: bool) -> int:

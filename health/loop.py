@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cluster.desired import pools, synchronous_count
 from cluster.errors import PodsError
 from cluster.inside import Inside, Window
 from cluster.lsn import Lsn
@@ -17,8 +16,7 @@ from exporters.rounds import Rounds
 from exporters.snapshot import Snapshot, read_snapshot
 from health.board import Board, make_board
 from health.history import History
-from health.overview import View
-from health.verdict import Thresholds, judge
+from health.overview import make_view
 
 PERIOD = 1.0
 """Seconds from the beginning of one look to that of the next."""
@@ -85,7 +83,11 @@ class Loop:
     def _look(self) -> None:
         inside = self._window.look()
         looked = time.monotonic()
-        view = self._view(inside, self._read(inside))
+        snapshot = self._read(inside)
+        if snapshot.primary and snapshot.primary.facts:
+            self._written = snapshot.primary.facts.lsn
+        backup = read_backup_state(self._backup_state)
+        view = make_view(inside.settings, inside.topology, snapshot, written=self._written, backup=backup)
         self.history.add(view)
         self.board = make_board(view, looked)
 
@@ -93,28 +95,6 @@ class Loop:
         nodes = {name: replace(inside.node(name), connect_timeout=PATIENCE) for name in inside.topology.names}
         pooler = replace(inside.pooler(), connect_timeout=PATIENCE)
         return read_snapshot(nodes, pooler, deadline=DEADLINE, rounds=self._rounds)
-
-    def _view(self, inside: Inside, snapshot: Snapshot) -> View:
-        settings, topology = inside.settings, inside.topology
-        wanted = pools(settings, topology)
-        if snapshot.primary and snapshot.primary.facts:
-            self._written = snapshot.primary.facts.lsn
-        verdict = judge(
-            topology,
-            snapshot,
-            wanted,
-            synchronous=synchronous_count(settings),
-            thresholds=Thresholds.of(settings),
-        )
-        return View(
-            settings=settings,
-            topology=topology,
-            snapshot=snapshot,
-            verdict=verdict,
-            pools=wanted,
-            written=self._written,
-            backup=read_backup_state(self._backup_state),
-        )
 
 
 def read_backup_state(path: Path) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from cluster.desired import pools, synchronous_count
 from cluster.lsn import Lsn, bytes_behind
 from cluster.naming import node_of_slot, slot_of
 from cluster.pgbouncer import Pool
@@ -16,7 +17,7 @@ from cluster.topology import Topology
 from exporters.collectors.nodes import Slot
 from exporters.snapshot import Snapshot
 from health.checks import Standing
-from health.verdict import Verdict
+from health.verdict import Thresholds, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,28 @@ class View:
         """WAL bytes that a replica has yet to receive."""
         facts = self.snapshot.nodes[name].facts
         return bytes_behind(self.written, facts.received_lsn or facts.lsn) if facts else None
+
+
+def make_view(
+    settings: Settings,
+    topology: Topology,
+    snapshot: Snapshot,
+    *,
+    written: Lsn | None = None,
+    backup: Mapping[str, Any] | None = None,
+) -> View:
+    """Judge a snapshot by the thresholds of the settings."""
+    wanted = pools(settings, topology)
+    limits, needed = Thresholds.of(settings), synchronous_count(settings)
+    return View(
+        settings=settings,
+        topology=topology,
+        snapshot=snapshot,
+        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits),
+        pools=wanted,
+        written=written,
+        backup=backup,
+    )
 
 
 def overview(view: View) -> dict[str, Any]:

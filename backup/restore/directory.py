@@ -133,4 +133,6 @@ def _check_space(path: Path, space: int) -> None:
 
 def _sync(path: Path) -> None:
     """Everything on its file system is on the disk: one call for the tens of thousands of files of a cluster."""
-    subprocess.run(["sync", "--file-system", str(path)], check=True)
+    done = subprocess.run(["sync", "--file-system", str(path)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise MachineError(f"{path} is not safely on the disk: {done.stderr.strip()}", "see to the disk")

@@ -1,7 +1,8 @@
 """Doing what a plan says: fetch, unpack, put together, check, make it a cluster that will recover."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def restore(
     """
     began = time.monotonic()
     tools = programs or Programs()
-    with claim(directory, plan.space) as claimed:
+    with _told(directory), claim(directory, plan.space) as claimed:
         made = _assemble(plan, store, claimed, tools, progress)
         if check:
             progress("Checking every file with pg_verifybackup")
@@ -66,6 +67,16 @@ def restore(
         progress("Moving it in place")
         claimed.settle(made)
     return Restored(directory=directory, parameters=parameters, seconds=time.monotonic() - began)
+
+
+@contextmanager
+def _told(directory: Path) -> Iterator[None]:
+    """Say a failure of the target's disk in one line."""
+    try:
+        yield
+    except OSError as error:
+        told = f"the restore cannot write below {directory}: {error.strerror or error}"
+        raise MachineError(told, "see to the disk, then restore again") from None
 
 
 def _assemble(plan: Plan, store: Store, claimed: Claim, tools: Programs, progress: Callable[[str], None]) -> Path:

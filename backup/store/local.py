@@ -22,6 +22,8 @@ from backup.store.keys import SHA256, check_key, sha256
 
 INCOMING = ".incoming"
 PIECE = 1 << 20
+_AHEAD = 8 << 20
+"""Bytes that the kernel shall fetch while we work on those before."""
 _TRIES = 100
 """Another process may remove a folder as often as it empties it; our own threads take turns."""
 _WRITE_BACK = 64 << 20
@@ -169,6 +171,7 @@ class LocalStore:
             if stop > size or start > stop:
                 raise StoreError(f"{key} in {self.root} has {size} bytes, not those from {start} to {stop}")
             for position in range(start, stop, PIECE):
+                os.posix_fadvise(file.fileno(), position + PIECE, _AHEAD, os.POSIX_FADV_WILLNEED)
                 yield _read_piece(file.fileno(), position, min(PIECE, stop - position), key)
 
     def head(self, key: str) -> Stored | None:

@@ -15,10 +15,9 @@ from backup.wal.receiver import Receiver, Room, Source
 from backup.wal.shipper import Shipper, Shipping
 from backup.wal.slots import hold_on_standby
 from backup.wal.spool import Spool
-from backup.wal.state import ArchiveState, StoreState, dump_state
+from backup.wal.state import ArchiveState, StoreState, write_state
 from cluster.errors import PodsError
 from cluster.lsn import bytes_behind
-from cluster.topology import write_atomically
 from cluster.units import human_size
 
 _REPORT_SECONDS = 1.0
@@ -34,7 +33,7 @@ class Options:
     spool: Path
     state: Path
     spool_limit: int = 10 << 30
-    flush_seconds: float = 0.2
+    flush_seconds: float = 1.0
     shipping: Shipping = field(default_factory=Shipping)
 
 
@@ -190,7 +189,7 @@ class Archiver:
         state = self.state()
         self._warn(state.spool_bytes)
         try:
-            write_atomically(self._options.state, dump_state(state))
+            write_state(self._options.state, state)
         except OSError as error:
             self._progress(f"{self._options.state} cannot be written: {error}")
 

@@ -22,11 +22,11 @@ def lacks(store: Store, spool: Spool) -> dict[int, Lsn]:
         StoreError: it cannot be asked.
     """
     gaps = read_gaps(store, spool.system)
-    own = {name for name in spool.names() if len(name) == 24}
+    own = [spool.segment(name) for name in spool.names() if len(name) == 24]
     return {
-        timeline: _first_lack(_recent(store, spool, timeline), own, gaps)
+        timeline: _first_lack(recent, own, gaps)
         for timeline in timelines(store, spool.system)
-        if _recent(store, spool, timeline)
+        if (recent := _recent(store, spool, timeline))
     }
 
 
@@ -49,9 +49,9 @@ def _recent(store: Store, spool: Spool, timeline: int) -> list[Segment]:
     return [parse_segment(name, spool.segment_size) for name in names[-_RECENT:]]
 
 
-def _first_lack(segments: list[Segment], own: Iterable[str], gaps: Iterable[Gap]) -> Lsn:
-    there = {segment.start for segment in segments} | {parse_segment(n, segments[0].size).start for n in own}
+def _first_lack(segments: list[Segment], own: Iterable[Segment], gaps: Iterable[Gap]) -> Lsn:
     place = segments[0]
+    there = {segment.start for segment in (*segments, *own) if segment.timeline == place.timeline}
     while place.start in there or any(gap.covers(place.timeline, place.start, place.end) for gap in gaps):
         place = place.next
     return place.start

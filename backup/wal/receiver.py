@@ -41,7 +41,7 @@ class Room:
     """Told the name of each file that is complete."""
     full: Callable[[], bool]
     """Whether the spool has no room."""
-    flush_seconds: float = 0.2
+    flush_seconds: float = 1.0
 
 
 class Receiver:
@@ -143,14 +143,22 @@ class Receiver:
 
     def _place(self, held: Lsn) -> Place:
         """Where to begin on this connection; on an empty archive where the slot begins to hold WAL."""
+        size = self._spool.segment_size
+        start = segment_start(held, size)
+        place = next_place(self._lineage, self._lacking(), size)
+        if place is None:  # of this lineage the spool has nothing: a restored cluster went back to an older timeline
+            self._have = None
+            place = next_place(self._lineage, self._lacking(), size)
+        return place or Place(timeline_at(self._lineage, start), start)
+
+    def _lacking(self) -> dict[int, Lsn]:
+        """For each timeline the first position that some store or the spool lacks."""
         have: dict[int, Lsn] = {}
         for one in self._positions().values():
             for timeline, lsn in one.items():
                 have[timeline] = min(lsn, have.get(timeline, lsn))
                 self._goal = max(self._goal, Place(timeline, lsn))
-        size = self._spool.segment_size
-        start = segment_start(held, size)
-        return next_place(self._lineage, have, size) or Place(timeline_at(self._lineage, start), start)
+        return have
 
     def _positions(self) -> dict[str, dict[int, Lsn]]:
         """For each store what it lacks; "" stands for the spool."""

@@ -70,6 +70,14 @@ def parse_state(text: str) -> ArchiveState:
         raise ValueError(f"a field is missing or unknown: {error}") from None
 
 
+def write_state(path: Path, state: ArchiveState) -> None:
+    """Replace the file; without fsync, since it is worth nothing after a crash and syncs slow the primary's commits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(dump_state(state))
+    new.replace(path)
+
+
 def read_state(path: Path) -> ArchiveState | None:
     """What the archiver last said, or None before it ever ran."""
     try:

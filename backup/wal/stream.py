@@ -36,8 +36,11 @@ class Sink:
     """Whether the spool has no room: nothing is read then, and the slot holds what is not read."""
     go_on: Callable[[], bool]
     """Asked about every second: false ends the stream."""
-    flush_seconds: float = 0.2
-    """What was received is durable, and reported so, at most this later."""
+    flush_seconds: float = 1.0
+    """What was received is durable, and reported so, at most this later; until then the primary has it.
+
+    More often costs the primary: a sync of a growing file holds up every other sync of the same file system.
+    """
 
 
 class Stream:

@@ -8,7 +8,7 @@ from pathlib import Path
 from cluster.errors import UsageError
 from cluster.settings import Settings, services_env
 from cluster.sizing import derive
-from cluster.topology import Topology, dump, write_atomically
+from cluster.topology import Topology, write_atomically
 from compose.home import Home, service_user
 from compose.render.concrete import Concrete
 from compose.render.pgbouncer import pgbouncer_ini
@@ -53,7 +53,6 @@ def render(settings: Settings, topology: Topology, concrete: Concrete, user: Use
         "rendered/passwd": passwd_text(concrete.user),
         "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
         "rendered/services/.env": services_env(settings),
-        "rendered/services/topology.json": dump(topology),
         **watching(settings, topology, user.receivers),
     }
     for node in topology.names:

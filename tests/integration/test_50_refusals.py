@@ -162,7 +162,7 @@ class TestAgainstARunningCluster:
         ):
             path.write_text(bad)
             try:
-                _refused(cluster.inv("up"), 3, "is corrupt", "rendered/topology.json")
+                _refused(cluster.inv("up"), 3, "is corrupt", "rendered/services/topology.json")
                 assert path.read_text() == bad
                 copy = path.with_suffix(".corrupt.json")
                 assert copy.read_text() == bad

@@ -16,10 +16,6 @@ from tests.fix_web import Web, eventually, fetch
 from tests.unit.alert_rules import FILES, PROOFS, ROOM, RULES
 from tests.unit.test_alerts import THEIR_OWN
 
-LATER = {
-    "prometheus_rule_evaluation_failures_total",  # of each group, once there is one
-    "alertmanager_notifications_failed_total",
-}
 NAMED_BY_OTHERS = {
     # postgres_exporter calls them so, and dashboards ask for them
     "pg_locks_count": 'should not have "_count" suffix',
@@ -71,9 +67,9 @@ def test_prometheus_has_loaded_every_rule_and_none_of_them_fails(shared: Cluster
     assert [rule["lastError"] for rule in loaded if rule["health"] == "err"] == []
 
 
-@pytest.mark.parametrize("metric", sorted(set(THEIR_OWN) - LATER))
+@pytest.mark.parametrize("metric", sorted(THEIR_OWN))
 def test_the_metrics_of_others_are_there(shared: Cluster, metric: str) -> None:
-    assert Web(shared).prometheus("query", query=metric)["result"] != []
+    eventually(lambda: Web(shared).prometheus("query", query=metric)["result"] != [], 40, f"{metric} was scraped")
 
 
 PAGES = ("/probe?target=primary", "/probe?target=replica1", "/metrics")

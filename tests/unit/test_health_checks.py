@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.lsn import Lsn
 from cluster.topology import STATES, Topology
 from health.checks import WORDS, Filters, Standing, parse_filters
 from health.overview import standing
-from tests.unit.snapshots import as_wanted, facts, silent, standby, with_facts, with_node
+from tests.unit.snapshots import NOW, as_wanted, facts, silent, standby, with_facts, with_node
 from tests.unit.strategies import topologies
 from tests.unit.views import SETTINGS, TOPOLOGY, WELL, view_of
 
@@ -56,6 +57,12 @@ def test_write_lag_is_another_lag() -> None:
     slow = replace(REPLICA, lag=50 * MB, write_lag=0)
     assert "replica" not in _passing(slow, parse_filters({"lag": "1MB"}))
     assert "replica" in _passing(slow, parse_filters({"lag": "1MB", "mode": "write"}))
+
+
+def test_write_lag_is_of_what_was_received_and_lag_of_what_was_replayed() -> None:
+    slow = with_facts(WELL, "replica1", lsn=Lsn(NOW - 5000), received_lsn=Lsn(NOW - 10))
+    node = standing(view_of(slow), "replica1")
+    assert (node.lag, node.write_lag) == (5000, 10)
 
 
 def test_the_lag_of_replicas_is_nothing_to_the_primary() -> None:

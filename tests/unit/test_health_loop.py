@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from cluster.inside import Inside, Window
+from cluster.lsn import Lsn
 from cluster.settings import services_env
 from cluster.topology import dump
 from health.bell import Bell
 from health.history import POINTS, History
 from health.loop import Loop, read_backup_state
 from tests.fix_settings import settings_of, topology_of
-from tests.unit.snapshots import silent
+from tests.unit.snapshots import NOW, silent, with_facts
 from tests.unit.views import TOPOLOGY, WELL, view_of
 
 
@@ -91,13 +92,15 @@ def test_it_looks_about_once_a_second_until_it_is_stopped(tmp_path: Path) -> Non
     assert looks[2] - looks[0] > 1.5
 
 
-def test_thresholds_are_settings(tmp_path: Path) -> None:
-    window = _window(tmp_path)
-    (tmp_path / ".env").write_text(services_env(settings_of(replicas="1", health_lag="1MB")))
-    loop = Loop(window)
-    loop.look()
-    assert loop.board is not None
-    assert loop.board.view.settings.health_lag == 1 << 20
+@pytest.mark.parametrize(("setting", "healthy"), [("2MB", True), ("1MB", False)])
+def test_thresholds_are_settings(setting: str, healthy: bool) -> None:
+    behind = with_facts(WELL, "replica1", lsn=Lsn(NOW - (2 << 20)))
+    assert view_of(behind, settings=settings_of(health_lag=setting)).verdict.healthy is healthy
+
+
+def test_how_many_replicas_commits_wait_for_is_a_setting() -> None:
+    view = view_of(WELL, settings=settings_of(sync="any:1"))
+    assert view.verdict.reasons == ("commits wait: 1 synchronous replicas are asked for and 0 stream",)
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def test_who_listens_to_the_stream_is_not_taken_for_silent(served: Served) -> No
         told = b""
         while b"event: overview" not in told:
             told += listener.recv(1 << 20)
+        assert told.index(b"event: history") < told.index(b"event: overview")
         assert not _closed_within(listener, 4 * PERIOD)
 
 

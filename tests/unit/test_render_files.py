@@ -5,7 +5,7 @@ import pytest
 
 from cluster.errors import UsageError
 from cluster.inside import Window
-from cluster.topology import Topology, dump
+from cluster.topology import Topology, save
 from compose.home import Home, service_user
 from compose.render.files import UserFiles, accepted_user_files, changes, read_user_files, render, write
 from compose.render.watching import GRAFANA, PROMETHEUS, RECEIVERS, RECEIVERS_PATH
@@ -27,8 +27,7 @@ def test_every_node_has_its_files() -> None:
         for file in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf", "user.conf", "user_hba.conf", "role")
     }
     stack = {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini"}
-    services = {"rendered/services/.env", "rendered/services/topology.json"}
-    assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, *services, *names}
+    assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, "rendered/services/.env", *names}
 
 
 def test_what_watches_the_cluster_has_its_files_and_only_where_it_runs() -> None:
@@ -55,9 +54,8 @@ def test_grafana_s_files_are_those_of_this_checkout_and_only_where_it_runs() -> 
 
 
 def test_services_see_the_settings_and_the_topology_as_they_are(bare_home: Home) -> None:
-    files = _render()
-    assert files["rendered/services/topology.json"] == dump(TOPOLOGY)
-    write(bare_home, changes(bare_home, files))
+    write(bare_home, changes(bare_home, _render()))
+    save(bare_home.topology, bare_home.topology_copy, TOPOLOGY)
     seen = Window(root=bare_home.rendered / "services").look()
     assert (seen.settings, seen.topology) == (SETTINGS, TOPOLOGY)
 

@@ -16,12 +16,15 @@ from compose.render.stack import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.strategies import topologies
 
-ALL = ("gate", "exporter", "health", "prometheus", "alertmanager", "grafana", "cadvisor")
+ALL = ("gate", "exporter", "health", "backup", "prometheus", "alertmanager", "grafana", "cadvisor")
+SILENT = {"gate", "backup"}
+"""Services that publish nothing."""
 _on_or_off = st.sampled_from(["on", "off"])
 _settings = st.builds(
     settings_of,
     monitoring=_on_or_off,
     health=_on_or_off,
+    backup=_on_or_off,
     health_tls=_on_or_off,
     health_auth=_on_or_off,
     grafana=st.sampled_from(["auto", "on", "off"]),
@@ -49,16 +52,17 @@ EVERYTHING = _services(settings_of(cadvisor="on", grafana="on"))
 @pytest.mark.parametrize(
     ("texts", "source", "services"),
     [
-        ({}, "registry", ALL[:6]),
-        ({}, "debian", ALL[:5]),
-        ({"grafana": "on"}, "debian", ALL[:6]),
-        ({"grafana": "off"}, "registry", ALL[:5]),
+        ({}, "registry", ALL[:7]),
+        ({}, "debian", ALL[:6]),
+        ({"grafana": "on"}, "debian", ALL[:7]),
+        ({"grafana": "off"}, "registry", ALL[:6]),
         ({"cadvisor": "on"}, "registry", ALL),
-        ({"container_metrics": "off"}, "debian", ALL[1:5]),
-        ({"monitoring": "off"}, "registry", ("health",)),
-        ({"monitoring": "off", "cadvisor": "on", "grafana": "on"}, "registry", ("health",)),
-        ({"health": "off"}, "debian", ("gate", "exporter", "prometheus", "alertmanager")),
-        ({"monitoring": "off", "health": "off"}, "registry", ()),
+        ({"container_metrics": "off"}, "debian", ALL[1:6]),
+        ({"monitoring": "off"}, "registry", ("health", "backup")),
+        ({"monitoring": "off", "cadvisor": "on", "grafana": "on"}, "registry", ("health", "backup")),
+        ({"health": "off"}, "debian", ("gate", "exporter", "backup", "prometheus", "alertmanager")),
+        ({"backup": "off", "monitoring": "off"}, "registry", ("health",)),
+        ({"monitoring": "off", "health": "off", "backup": "off"}, "registry", ()),
     ],
 )
 def test_what_was_asked_for_runs_and_nothing_else(
@@ -77,7 +81,7 @@ def test_every_page_that_runs_is_published_on_its_own_port_and_no_other(settings
     services, ports = _services(settings, topology), host_ports(settings, topology)
     for name in optional_services(settings, topology.image_source):
         published = [(port["published"], port["host_ip"]) for port in services[name].get("ports", ())]
-        assert published == ([] if name == "gate" else [(str(ports[name]), settings.web_bind)]), name
+        assert published == ([] if name in SILENT else [(str(ports[name]), settings.web_bind)]), name
 
 
 @given(_settings, topologies())
@@ -85,7 +89,7 @@ def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(
     settings: Settings, topology: Topology
 ) -> None:
     fixed = {name.removesuffix("_port") for name in fixed_ports(settings)}
-    assert set(optional_services(settings, topology.image_source)) - {"gate"} <= fixed
+    assert set(optional_services(settings, topology.image_source)) - SILENT <= fixed
 
 
 @given(_settings, topologies())
@@ -132,17 +136,18 @@ def test_nothing_but_cadvisor_is_privileged_and_it_is_off_unless_asked_for() -> 
     assert "cadvisor" not in _services(settings_of())
 
 
-@pytest.mark.parametrize("name", ["exporter", "health"])
+@pytest.mark.parametrize("name", ["exporter", "health", "backup"])
 def test_our_services_see_the_cluster_through_files_and_check_its_certificates(name: str) -> None:
     mounts = {mount["target"]: mount["source"] for mount in EVERYTHING[name]["volumes"]}
     assert mounts[str(ROOT)] == "./rendered/services"
     assert mounts[str(CA.parent)] == f"./secrets/tls/{name}"
 
 
-@pytest.mark.parametrize("name", ["exporter", "health", "prometheus", "alertmanager", "grafana"])
+@pytest.mark.parametrize("name", ["exporter", "health", "backup", "prometheus", "alertmanager", "grafana"])
 def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: str) -> None:
     seen = _sources(EVERYTHING[name])
-    allowed = ("./rendered/", f"./data/{name}", "./data/.gate", f"./secrets/tls/{name}")
+    told = ("./rendered/", "./data/.gate", "./data/backup/state")
+    allowed = (*told, f"./data/{name}", f"./secrets/tls/{name}", "./config/drill")
     assert [source for source in seen if not source.startswith(allowed)] == []
 
 

@@ -175,7 +175,7 @@ def test_nobody_is_trusted_whatever_the_settings(clients: str, database: str, us
 def test_the_cluster_s_own_roles_come_from_its_own_network_only(clients: str) -> None:
     rows = _rows(pg_hba_conf(settings_of(clients=clients)))
     reject = next(i for i, row in enumerate(rows) if row[-1] == "reject")
-    assert set(rows[reject][2].split(",")) == {"postgres", "replicator", "monitor", "pooler"}
+    assert set(rows[reject][2].split(",")) == {"postgres", "replicator", "archiver", "monitor", "pooler"}
     assert rows[reject][3] == "all"
     assert all(row[3] == "samenet" for row in rows[:reject] if row[0] != "local")
     assert all(row[2] == "all" and row[1] == "appdb" for row in rows[reject + 1 :])

@@ -27,7 +27,7 @@ from compose.render.stack import (
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
-UNWATCHED = {"monitoring": "off", "health": "off"}
+UNWATCHED = {"monitoring": "off", "health": "off", "backup": "off"}
 TOPOLOGY = topology_of(SETTINGS)
 
 
@@ -168,7 +168,8 @@ def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_
                 writable.add((name, mount["source"]))
     nodes = {(name, f"./data/{name}") for name in TOPOLOGY.names}
     watchers = {(name, f"./data/{name}") for name in ("prometheus", "alertmanager", "grafana")}
-    assert writable == {*nodes, *watchers, ("gate", "./data/.gate")}
+    backups = {("backup", "./data/backup"), ("backup", "./data/backups")}
+    assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate")}
 
 
 def test_a_node_sees_no_other_node_s_files() -> None:
@@ -253,7 +254,7 @@ def test_any_change_to_a_service_changes_its_definition(data: st.DataObject) -> 
 
 
 NODES = {"primary", "replica1", "replica2"}
-OURS = {"gate", "exporter", "health"}
+OURS = {"gate", "exporter", "health", "backup"}
 WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
 
 
@@ -273,9 +274,9 @@ WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
         ({"pool_size": "5"}, set()),
         ({"tls_names": "db.example.org"}, set()),
         ({"start_timeout": "60"}, set()),
-        ({"scrape_interval": "15"}, set()),
+        ({"scrape_interval": "15"}, {"grafana"}),
         ({"health_lag": "1GB"}, set()),
-        ({"web_bind": "0.0.0.0"}, WATCHERS - {"gate"}),
+        ({"web_bind": "0.0.0.0"}, WATCHERS - {"gate", "backup"}),
         ({"exporter_port": "19187"}, {"exporter"}),
         ({"health_port": "18080"}, {"health"}),
         ({"health_tls": "on"}, {"health"}),

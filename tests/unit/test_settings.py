@@ -144,6 +144,34 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_HEALTH_LAG=1kB", "at least 1MB"),
         ("PODS_HEALTH_SILENCE=19", "from 20 to 3600"),
         ("PODS_HEALTH_WAIT=0", "from 1 to 3600"),
+        ("PODS_BACKUP=yes", "on, off"),
+        ("BACKUP_SCHEDULE=daily", "0 2 * * *"),
+        ("BACKUP_FULL_SCHEDULE='0 2 * *'", "0 2 * * *"),
+        ("BACKUP_DRILL_SCHEDULE=never", "0 2 * * *"),
+        ("BACKUP_TIME_ZONE=Mars/Olympus", "Europe/Berlin"),
+        ("BACKUP_RETENTION_DAYS=-1", "from 0 to 36500"),
+        ("BACKUP_RETENTION_COUNT=many", "from 0 to 10000"),
+        ("BACKUP_RETENTION_DAILY=10001", "from 0 to 10000"),
+        ("BACKUP_RETENTION_WEEKLY=1.5", "from 0 to 10000"),
+        ("BACKUP_RETENTION_MONTHLY=", "from 0 to 10000"),
+        ("BACKUP_RETENTION_YEARLY=x", "from 0 to 10000"),
+        ("BACKUP_RETENTION_MINIMUM=0", "from 1 to 10000"),
+        ("BACKUP_STORES=s3,local", "auto, local, s3"),
+        ("BACKUP_DIRECTORY=backups", "absolute path"),
+        ("BACKUP_TAIL_SECONDS=0", "from 1 to 3600"),
+        ("BACKUP_SPOOL=1MB", "at least 256MB"),
+        ("BACKUP_LEVEL=20", "from 1 to 19"),
+        ("BACKUP_WORKERS=65", "from 0 to 64"),
+        ("BACKUP_RATE=-1", "from 0 to 1048576"),
+        ("BACKUP_ENCRYPTION=true", "on, off"),
+        ("AWS_S3_BUCKET='a b'", "without spaces"),
+        ("AWS_S3_PREFIX='a b'", "without spaces"),
+        ("AWS_ACCESS_KEY_ID='a b'", "without spaces"),
+        ("AWS_SECRET_ACCESS_KEY='a b'", "without spaces"),
+        ("AWS_REGION='a b'", "without spaces"),
+        ("AWS_S3_ENCRYPTION=rot13", "AES256, aws:kms"),
+        ("AWS_S3_KMS_KEY='a b'", "without spaces"),
+        ("AWS_ENDPOINT_URL='a b'", "without spaces"),
         ("PODS_IMAGES=alpine", "registry, debian"),
         ("PODS_REGISTRY='a b'", "without spaces"),
         ("PODS_DEBIAN_SUITE=12", "suite"),
@@ -377,8 +405,8 @@ def test_the_example_is_all_comments(tmp_path: Path) -> None:
 
 
 def test_the_example_uncommented_gives_the_defaults(tmp_path: Path) -> None:
-    uncommented = re.sub(r"^#(PODS_\w+=)", r"\1", example_env(), flags=re.MULTILINE)
-    assert uncommented.count("\nPODS_") == len(VARIABLES)
+    uncommented = re.sub(r"^#([A-Z]\w+=)", r"\1", example_env(), flags=re.MULTILINE)
+    assert len(re.findall(r"^[A-Z]\w+=", uncommented, flags=re.MULTILINE)) == len(VARIABLES)
     assert _from_env(tmp_path, uncommented) == load_settings(tmp_path / "elsewhere", {})
 
 

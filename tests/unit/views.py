@@ -17,8 +17,7 @@ from health.app import Service
 from health.board import make_board
 from health.guard import Guard
 from health.loop import Loop
-from health.overview import View
-from health.verdict import judge
+from health.overview import View, make_view
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshots import NOW, as_wanted
 
@@ -31,10 +30,7 @@ def view_of(
     snapshot: Snapshot = WELL, *, topology: Topology = TOPOLOGY, settings: Settings = SETTINGS, **more: Any
 ) -> View:
     """What the loop makes of a snapshot."""
-    wanted = pools(settings, topology)
-    verdict = judge(topology, snapshot, wanted)
-    known = {"written": NOW, **more}
-    return View(settings=settings, topology=topology, snapshot=snapshot, verdict=verdict, pools=wanted, **known)
+    return make_view(settings, topology, snapshot, **{"written": NOW, **more})
 
 
 class Still(Loop):

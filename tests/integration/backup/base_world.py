@@ -120,16 +120,23 @@ class World:
         server.configure(**configuration(self.box, port), archive_mode="off")
         server.start()
         if restored.parameters["recovery_target_action"] == "promote":
-            told = "recovers"
-            wait_until(
-                lambda: told if server.value("SELECT pg_is_in_recovery()") else "", timeout=60, what=told, hint=""
-            )
+            wait_promoted(server)
         return server
 
     def stop(self, server: Server) -> None:
         """Stop a revived server and remove it."""
         server.stop("immediate")
         self.box.run("rm", "-rf", str(server.data), user="0")
+
+
+def wait_promoted(server: Server) -> None:
+    """Until it has recovered: before that it answers already, but with less."""
+    wait_until(
+        lambda: "it recovers" if server.value("SELECT pg_is_in_recovery()") else "",
+        timeout=60,
+        what="not promoted",
+        hint="see its log",
+    )
 
 
 def world(

@@ -1,5 +1,6 @@
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from backup.store import DamagedError
 from cluster.errors import MachineError, RefusedError
 from cluster.postgres import wait_until
 from tests.integration.backup.base_server import INSIDE, Server, box, configuration, image, standby
-from tests.integration.backup.base_world import World, fill, hashes, world
+from tests.integration.backup.base_world import World, fill, hashes, wait_promoted, world
 
 ROOT = Path(__file__).parents[3]
 
@@ -146,6 +147,18 @@ def test_a_damaged_backup_is_named_and_the_directory_given_back(chain: World, tm
     assert not (chain.box.path / "restored-damaged").exists()
 
 
+def test_a_disk_that_takes_no_more_is_told_in_one_line_and_the_directory_given_back(chain: World) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(MachineError, match="the restore cannot write below .*restored-full: File too large"):
+            chain.restore(Target(), into="restored-full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert not (chain.box.path / "restored-full").exists()
+
+
 def test_a_program_that_is_missing_is_named_and_the_directory_given_back(chain: World, tmp_path: Path) -> None:
     planned = plan(chain.catalog(), chain.archive(), Target())
     into = tmp_path / "into"
@@ -237,6 +250,7 @@ def test_what_the_guide_says_restores_by_hand(chain: World) -> None:
     server = Server(chain.box, "restored-by-hand", 5460)
     server.configure(**configuration(chain.box, 5460), max_connections="150")
     server.start()
+    wait_promoted(server)
     assert hashes(server) == hashes(chain.server)
     chain.stop(server)
 

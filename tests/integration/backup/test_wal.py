@@ -297,6 +297,33 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
         assert "on timeline 1, the archive on 2 already" in archive.receiver.error
 
 
+def test_a_cluster_that_went_back_to_an_older_timeline_is_archived_from_where_it_forked(site: Site) -> None:
+    """What an in-place restore does: timeline 3 comes from 1, and 2, which the archive followed, is left."""
+    servers = site.servers
+    servers.clone(A, B)
+    site.catch_up(A)
+    servers.stop(A, "fast")
+    servers.promote(B)
+    site.lead("b")
+    servers.write(B, 2)
+    site.catch_up(B)
+    servers.sh(
+        f"cd /pg/{A}; rm -rf pg_replslot/*; cp /pg/{B}/pg_wal/00000002.history pg_wal/; touch standby.signal; "
+        "echo \"recovery_target_timeline = 'current'\" >> postgresql.conf"
+    )
+    servers.start(A)
+    servers.promote(A)
+    servers.write(A, 3)
+    servers.sql(A, "CHECKPOINT")
+    site.lead("a")
+    site.catch_up(A)
+    found = audit(site.store, site.system)
+    assert [stretch.timeline for stretch in found.lineages[3]] == [1, 3]
+    assert found.holes() == ()
+    assert found.newest(3) == found.reaches(3, min(at for _, at in found.has))
+    assert read_gaps(site.store, site.system) == ()
+
+
 def test_the_slot_of_a_standby_is_made_and_does_not_hoard(site: Site) -> None:
     servers = site.servers
     servers.clone(A, B)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from backup.wal.backlog import Backlog
 from backup.wal.lag import Lag
 from backup.wal.spool import Unfinished
-from backup.wal.state import ArchiveState, StoreState, dump_state, parse_state, read_state
+from backup.wal.state import ArchiveState, StoreState, dump_state, parse_state, read_state, write_state
 from cluster.errors import RefusedError
 from tests.unit.backup.wal_made import SIZE, name, segment, spool, spooled, wal
 
@@ -139,6 +139,9 @@ def test_the_state_can_be_read_back(tmp_path: Path) -> None:
         stores=(StoreState(name="s3", archived="0/4000", behind=4096, lag=3.0),),
     )
     assert parse_state(dump_state(state)) == state
+    write_state(tmp_path / "state" / "archive.json", state)
+    assert read_state(tmp_path / "state" / "archive.json") == state
+    assert len(list((tmp_path / "state").iterdir())) == 1
     assert read_state(tmp_path / "none") is None
     with pytest.raises(ValueError, match="newer PODS"):
         parse_state('{"format": 99}')
