@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster.inside import Inside
+from exporters.collectors.backups import read_backups
 from exporters.collectors.console import read_console
 from exporters.collectors.gate import read_gate
 from exporters.collectors.statistics import Remembered, Statistics, read_statistics
@@ -74,7 +75,7 @@ class Looks:
             itself = [
                 *PROCESS_COLLECTOR.collect(), *PLATFORM_COLLECTOR.collect(), *GC_COLLECTOR.collect()
             ]  # fmt: skip
-            return _written([*stack_metrics(inside, console, gate, self._version), *itself], accept)
+            return _written([*stack_metrics(inside, console, gate, self._version, read_backups()), *itself], accept)
 
         return look
 

@@ -35,6 +35,10 @@ Source: PostgreSQL documentation, "Hot Standby", Administrator's Overview.
 """
 
 
+FROM_RESTORE = "# From the restore:"
+"""What follows this line in postgresql.auto.conf is the recovery's, and no longer wanted when it is over."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
     """How to recover.
@@ -77,7 +81,7 @@ def rewrite(text: str, chosen: Mapping[str, str]) -> str:
     """postgresql.auto.conf without what is stale and with ``chosen`` at the end."""
     kept = [line for line in text.splitlines() if not _goes(line, chosen)]
     lines = [f"{name} = {_quoted(value)}" for name, value in chosen.items()]
-    return "\n".join([*kept, "# From the restore:", *lines]) + "\n"
+    return "\n".join([*kept, FROM_RESTORE, *lines]) + "\n"
 
 
 def _goes(line: str, chosen: Mapping[str, str]) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 from backup.catalog import read_catalog, systems
 from backup.restore import Plan, Recovery, check_target, plan, read_archive, restore
 from backup.restore.programs import Programs
-from backup.restore.recovery import rewrite
+from backup.restore.recovery import FROM_RESTORE
+from backup.restore.restoring import AUTO_CONF
 from backup.restore.throwaway import PARAMETERS, Server, serve
 from backup.service.ground import Ground, open_ground
 from backup.service.proving import restore_command
@@ -96,10 +97,8 @@ def _set_password(connection: Any, password: str) -> None:
 
 def _tidy(data: Path) -> None:
     """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve."""
-    configuration = data / "postgresql.auto.conf"
-    kept = rewrite(configuration.read_text(), {})
-    lines = [line for line in kept.splitlines() if line.split("=")[0].strip() not in PARAMETERS]
-    configuration.write_text("\n".join(lines) + "\n")
+    configuration = data / AUTO_CONF
+    configuration.write_text(configuration.read_text().split(FROM_RESTORE)[0])
     for name in ("postgresql.conf", "pg_hba.conf"):
         (data / name).unlink(missing_ok=True)
 

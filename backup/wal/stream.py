@@ -21,7 +21,7 @@ _KEEPALIVE = struct.Struct("!cQqB")
 _STATUS_SECONDS = 1.0
 _SILENCE_SECONDS = 30.0
 """After so long without a message the server is asked for one; after three times that the connection counts as lost."""
-_SYNC_BYTES = 8 << 20
+_SYNC_BYTES = 64 << 20
 _LOOK_SECONDS = 1.0
 
 

@@ -36,7 +36,8 @@ SELECT 'PostgreSQL ' || current_setting('server_version') AS version,
        CASE WHEN standby THEN lsn - '0/0'::pg_lsn END AS pods_wal_replayed_bytes,
        CASE WHEN standby THEN coalesce(received_tli, (SELECT timeline_id FROM pg_control_checkpoint()))
             ELSE ('x' || substr(pg_walfile_name(lsn), 1, 8))::bit(32)::int4 END AS pods_timeline_id,
-       (SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming') AS pods_replication_streaming_replicas,
+       (SELECT count(*) FROM pg_stat_replication
+        WHERE state = 'streaming' AND replay_lsn IS NOT NULL) AS pods_replication_streaming_replicas,
        -- what the entrypoint set on the command line no restart would change
        (SELECT count(*) FROM pg_settings WHERE pending_restart AND source <> 'command line')
            AS pods_settings_pending_restart

@@ -27,7 +27,7 @@ def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
             "scrape_interval": interval,
             "scrape_timeout": f"{min(settings.scrape_interval, 5)}s",
             "evaluation_interval": interval,
-            "external_labels": {"pods": topology.project},
+            "external_labels": {"cluster": topology.project},
         },
         "rule_files": ["/etc/prometheus/rules/*.yml"],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},

@@ -10,7 +10,7 @@ GRAFANA = PROJECT_ROOT / "grafana"
 RECEIVERS = "alertmanager.yml"
 RECEIVERS_PATH = f"rendered/alertmanager/{RECEIVERS}"
 """Closed to other users: whom to tell may hold a token."""
-RULES = ("alerts.yml", "compat.yml")
+RULES = ("alerts.yml", "backup_alerts.yml", "compat.yml")
 
 
 def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str, str]:
@@ -19,7 +19,7 @@ def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str
         return {}
     found = {
         "rendered/prometheus/prometheus.yml": prometheus_yml(settings, topology),
-        **{f"rendered/prometheus/rules/{name}": (PROMETHEUS / name).read_text() for name in RULES},
+        **{f"rendered/prometheus/rules/{name}": _rules(name, settings) for name in RULES},
         RECEIVERS_PATH: receivers or (PROMETHEUS / RECEIVERS).read_text(),
     }
     if "grafana" in optional_services(settings, topology.image_source):
@@ -27,3 +27,10 @@ def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str
             for path in sorted(p for p in (GRAFANA / room).rglob("*") if p.is_file()):
                 found[f"rendered/grafana/{path.relative_to(GRAFANA)}"] = path.read_text()
     return found
+
+
+def _rules(name: str, settings: Settings) -> str:
+    """Rules about backups are silent, not gone, where none are taken: a file that is left out would stay as it was."""
+    if name == "backup_alerts.yml" and settings.backup == "off":
+        return "groups: []\n"
+    return (PROMETHEUS / name).read_text()

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from cluster.desired import pools
 from cluster.inside import Inside
 from cluster.naming import write_pools
+from exporters.collectors.backups import BackupReading
 from exporters.collectors.console import ConsoleReading
 from exporters.collectors.gate import GateReading
 from exporters.family import Family, Row, gauge
-from exporters.metrics import containers, pooler
+from exporters.metrics import backups, containers, pooler
 from exporters.metrics.render import expose, single
 
 if TYPE_CHECKING:
@@ -43,20 +44,25 @@ DESIRED = (
         metrics=(gauge("info", "The version of PODS, and the cluster's name; 1."),),
     ),
 )
-FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *DESIRED)
+FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *backups.FAMILIES, *DESIRED)
 
 
-def stack_metrics(inside: Inside, console: ConsoleReading, gate: GateReading, version: str) -> "list[Exposed]":
-    """Metrics of all that is no node."""
+def stack_metrics(
+    inside: Inside, console: ConsoleReading, gate: GateReading, version: str, kept: BackupReading | None = None
+) -> "list[Exposed]":
+    """Metrics of all that is no node; ``kept`` is what the backup service says of itself, where it runs."""
+    watched = inside.settings.container_metrics == "on"
     rows: dict[str, Sequence[Row]] = {
         **console.rows,
         **gate.rows,
         **desired_rows(inside, console, version),
         **_with_idle_pools(inside, console),
+        **(kept.rows if kept else {}),
     }
+    gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [
         single("pgbouncer_up", "1 if PgBouncer's console answered.", float(not console.error)),
-        single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error)),
+        *([gate_up] if watched else []),
         *expose(FAMILIES, rows),
     ]
 

@@ -151,7 +151,7 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line_and_the_directory_given_b
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
     try:
-        with pytest.raises(MachineError, match="the restore cannot write below .*restored-full: File too large"):
+        with pytest.raises(MachineError, match=r"the restore cannot write below .*restored-full: File too large"):
             chain.restore(Target(), into="restored-full")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
