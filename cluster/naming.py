@@ -28,6 +28,8 @@ RESERVED = frozenset(
         "backup",
         "backups",
         "localhost",
+        "master",
+        "replication",
         "postgres",
         "template0",
         "template1",

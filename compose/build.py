@@ -4,6 +4,7 @@
 that reach a package archive and no registry. Chosen at the first `up`, written into the topology, never switched.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -190,6 +191,8 @@ def _pull(client: "DockerClient", reference: str, console: Console) -> None:
 
 
 def _build(client: "DockerClient", settings: Settings, recipe: Recipe, console: Console) -> None:
+    from docker.errors import NotFound
+
     environment = {"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"}
     with console.step(f"Building the image of {recipe.role}") as step:
         if not recipe.needs_code:
@@ -200,7 +203,8 @@ def _build(client: "DockerClient", settings: Settings, recipe: Recipe, console: 
         with staged(client, python, step) as (site, code):
             contexts = [f"--build-context=site={site}", f"--build-context=code={code}"]
             follow([*_build_argv(settings, recipe, recipe.reference), *contexts], step, env=environment)
-        client.api.remove_image(python)
+        with contextlib.suppress(NotFound):  # another `up` may have built, and removed, the same
+            client.api.remove_image(python)
 
 
 def _build_argv(settings: Settings, recipe: Recipe, tag: str, target: str = "") -> list[str]:

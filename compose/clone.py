@@ -10,7 +10,7 @@ from cluster.control import PGDATA
 from cluster.errors import PodsError, RefusedError
 from cluster.lsn import Lsn
 from cluster.naming import slot_of
-from cluster.postgres import connect, execute, fetch_all, fetch_one, literal
+from cluster.postgres import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.units import human_seconds, human_size
 from compose import preflight
 from compose.console import Console, Step
@@ -98,22 +98,23 @@ def create_slot(stack: Stack, node: str) -> bool:
     """Hold WAL for ``node`` from now on; a lost slot of that name is replaced. False if it was held already."""
     if has_slot(stack, node):
         return False
-    drop_slot(stack, node)
+    drop_slot(stack.superuser(stack.topology.primary), slot_of(node))
     with connect(stack.superuser(stack.topology.primary)) as connection:
         execute(connection, "create_slot", slot=literal(slot_of(node)))
     return True
 
 
-def drop_slot(stack: Stack, node: str) -> None:
-    """Hold WAL for ``node`` no longer; its walreceiver must be gone."""
-    with connect(stack.superuser(stack.topology.primary)) as connection:
-        known = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
+def drop_slot(server: Access, slot: str) -> bool:
+    """Hold WAL for nobody in ``slot`` any more; whoever streams from it must be gone. False if there was none."""
+    with connect(server) as connection:
+        known = {found.name: found for found in fetch_all(connection, "slots", Slot)}
         deadline = time.monotonic() + _SOURCE_SECONDS
-        while slot_of(node) in known and known[slot_of(node)].active and time.monotonic() < deadline:
+        while slot in known and known[slot].active and time.monotonic() < deadline:
             time.sleep(0.1)
-            known = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
-        if slot_of(node) in known:
-            execute(connection, "drop_slot", slot=literal(slot_of(node)))
+            known = {found.name: found for found in fetch_all(connection, "slots", Slot)}
+        if slot in known:
+            execute(connection, "drop_slot", slot=literal(slot))
+    return slot in known
 
 
 def remove_container(stack: Stack, step: Step, service: str) -> None:

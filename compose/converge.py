@@ -9,12 +9,12 @@ from dataclasses import replace
 from cluster import control
 from cluster.control import DataDirectory
 from cluster.errors import MachineError, RefusedError, TimedOutError
-from cluster.naming import slot_of
+from cluster.naming import ARCHIVE_SLOT, slot_of
 from cluster.postgres import connect, wait_until
 from cluster.sizing import derive
 from cluster.topology import save
 from compose import containers, roles, secrets
-from compose.clone import clone, create_slot
+from compose.clone import clone, create_slot, drop_slot
 from compose.console import Console, Step
 from compose.home import make_private_directory, make_service_directories
 from compose.host import concrete_of
@@ -237,11 +237,19 @@ class Convergence:
         for node in self.stack.topology.names:
             if node in self.before and self.before[node].well:
                 reload_node(self.stack, node)
+        if "backup" not in self.stack.watchers:
+            self._release_archive()
         for watcher in self.stack.watchers:
             if watcher in self.before and self.before[watcher].well:
                 reload_watcher(self.stack, watcher, self.before[watcher])
         if POOLER in self.before and self.before[POOLER].well:
             reload_pooler(self.stack)
+
+    def _release_archive(self) -> None:
+        """Nobody streams an archive any more: its slots would hold WAL back until they break."""
+        for node in self.stack.topology.names:
+            if node in self.before and self.before[node].well and drop_slot(self.stack.superuser(node), ARCHIVE_SLOT):
+                self.console.note(f"{ARCHIVE_SLOT} on {node} is gone, since PODS_BACKUP is off")
 
     def _mend_replicas(self) -> None:
         """A replica that could not be started is cloned anew, if the primary is well and its data is the reason."""

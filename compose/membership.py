@@ -63,7 +63,7 @@ class Coming:
 
     def _release(self) -> None:
         if self.made_slot:
-            drop_slot(self.stack, self.node)
+            drop_slot(self.stack.superuser(self.stack.topology.primary), slot_of(self.node))
 
     def _clone(self, step: Step) -> None:
         if self._has_data():
@@ -172,7 +172,7 @@ class Going:
         self.stack.compose.run("up", "--detach", "--no-deps", self.node)
 
     def _drop(self, _: Step) -> None:
-        drop_slot(self.stack, self.node)
+        drop_slot(self.stack.superuser(self.stack.topology.primary), slot_of(self.node))
 
     def _reserve_again(self) -> None:
         create_slot(self.stack, self.node)

@@ -16,7 +16,7 @@ from compose.containers import Container
 from compose.driver import Compose
 from compose.home import Home
 from exporters.snapshot import Snapshot, read_snapshot
-from health.verdict import Verdict, judge
+from health.verdict import Thresholds, Verdict, judge
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -86,7 +86,13 @@ class Stack:
 
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""
-        return judge(self.topology, snapshot, self.pools, synchronous=synchronous_count(self.settings))
+        return judge(
+            self.topology,
+            snapshot,
+            self.pools,
+            synchronous=synchronous_count(self.settings),
+            thresholds=Thresholds.of(self.settings),
+        )
 
     @property
     def pools(self) -> Mapping[str, tuple[str, ...]]:

@@ -44,7 +44,8 @@ class Request:
             "MANIFEST_CHECKSUMS 'SHA256'",
         ]
         if self.codec == "zstd":
-            options += ["COMPRESSION 'zstd'", f"COMPRESSION_DETAIL 'level={self.level},workers={self.workers}'"]
+            workers = f",workers={self.workers}" if self.workers else ""
+            options += ["COMPRESSION 'zstd'", f"COMPRESSION_DETAIL 'level={self.level}{workers}'"]
         if self.rate:
             options.append(f"MAX_RATE {self.rate}")
         if self.incremental:

@@ -1,7 +1,6 @@
 """Reading the tar archives that PostgreSQL sends, piece by piece: nothing is held but the piece at hand.
 
-Python's tarfile does the same at more cost. Measured, CPU: 30,000 files of 8 KiB in 4.2 s against 0.35 s here; 1.5 GB
-in 1,005 files in 0.28 s against 0.09 s.
+Python's tarfile does the same at more cost (measured: 30,000 files of 8 KiB in 4.2 s of CPU against 0.35 s here).
 Source of the format: POSIX.1-2024, pax, "ustar Interchange Format"; sizes above 8 GiB in base 256 as PostgreSQL's
 src/port/tar.c writes them.
 """

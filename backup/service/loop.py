@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from backup.base.turn import take_turn
 from backup.schedule import Schedule, due, due_kind, parse_schedule
-from backup.service.ground import Ground, open_ground
+from backup.service.ground import HOME, Ground, open_ground
 from backup.service.keeping import prune
 from backup.service.proving import drill
-from backup.service.record import read_record
+from backup.service.record import read_record, tell
 from backup.service.survey import survey
 from backup.service.taking import take_backup
 from backup.wal.archiver import Archiver, Options
@@ -43,6 +43,7 @@ class Service:
         self._window = window
         self._stop = threading.Event()
         self._tried = 0.0
+        self._home = HOME / "state"
 
     def run(self) -> None:
         """Serve until told to stop; settings or topology that changed begin anew within seconds."""
@@ -68,7 +69,7 @@ class Service:
             spool=ground.spool,
             state=ground.state / STATE,
             spool_limit=settings.backup_spool,
-            shipping=Shipping(level=settings.backup_level, tail_seconds=settings.backup_tail_seconds),
+            shipping=Shipping(tail_seconds=settings.backup_tail_seconds),
         )
         source = Source(nodes=ground.nodes, primary=lambda: self._window.look().topology.primary)
         changed = threading.Event()
@@ -97,6 +98,7 @@ class Service:
         while not changed.is_set():
             if self._stop.wait(1.0) or _differs(self._window, known):
                 changed.set()
+            tell(self._home)
 
     def _keep(self) -> None:
         """Backups, drills and retention, when they are due."""

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backup.wal.state import read_state
 from cluster.topology import write_atomically
 
 FILE = "record.json"
@@ -52,3 +53,18 @@ def write_record(directory: Path, record: Record) -> None:
     """Write it whole."""
     record.updated = time.time()
     write_atomically(directory / FILE, json.dumps(asdict(record), indent=2) + "\n")
+
+
+def tell(directory: Path) -> None:
+    """What the health page shows, where it changed: the last backup, and how far behind the archive is."""
+    record, archive = read_record(directory), read_state(directory / "archive.json")
+    lags = [store.lag for store in archive.stores] if archive else []
+    said = {
+        "last_success": record.last_success,
+        "last_backup": record.last_backup or None,
+        "archive_lag_seconds": round(max(lags)) if lags else None,
+    }
+    text = json.dumps(said) + "\n"
+    path = directory / "state.json"
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text)

@@ -27,8 +27,10 @@ def unpack(body: bytes, most: int) -> bytes:
     import zstandard
 
     try:
-        if zstandard.frame_content_size(body) > most:
-            raise DamagedError(f"a compressed piece of WAL is larger than {most} bytes")
-        return zstandard.ZstdDecompressor().decompress(body, max_output_size=most)
+        size = zstandard.frame_content_size(body)
+        # The library takes a frame that says 0 for empty without looking further; ours never are.
+        if not 0 < size <= most:
+            raise DamagedError(f"a compressed piece of WAL says that it has {size} bytes, and at most {most} are due")
+        return zstandard.ZstdDecompressor().decompress(body, max_output_size=most, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise DamagedError(f"a compressed piece of WAL cannot be read: {error}") from None

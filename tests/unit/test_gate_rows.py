@@ -28,6 +28,14 @@ def test_cgroup_v1_is_read_by_its_own_names() -> None:
     assert (row["memory_rss"], row["memory_cache"], row["memory_mapped_file"]) == (106496, 31559680, 0)
 
 
+def test_on_cgroup_v1_what_a_container_s_own_groups_use_counts_too() -> None:
+    detail = {"rss": 1, "cache": 1, "inactive_file": 1, "mapped_file": 1}
+    detail |= {f"total_{name}": 5 for name in detail}
+    row = _row({**V1, "memory_stats": {"usage": 100, "stats": detail}})
+    assert row["memory_working_set_bytes"] == 95
+    assert (row["memory_rss"], row["memory_cache"], row["memory_mapped_file"]) == (5, 5, 5)
+
+
 def test_cgroup_v2_is_read_by_its_own_names() -> None:
     row = _row(V2)
     assert row["memory_usage_bytes"] == 76193792

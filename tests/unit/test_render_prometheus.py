@@ -66,4 +66,4 @@ def test_a_scrape_ends_before_the_next_begins(interval: str, timeout: str) -> No
 def test_alerts_go_to_alertmanager_and_carry_the_cluster_s_name() -> None:
     settings = _read()
     assert settings["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["alertmanager:9093"]}]
-    assert settings["global"]["external_labels"] == {"pods": "shop"}
+    assert settings["global"]["external_labels"] == {"cluster": "shop"}

@@ -151,6 +151,7 @@ class TestStream:
 
         for option in ("WAL false", "TABLESPACE_MAP", "'SHA256'", "'level=5,workers=4'", "INCREMENTAL"):
             assert option in command
+        assert "'level=3'" in Request(label="pods", workers=0).command()
         assert "COMPRESSION" not in Request(label="pods", codec="none").command()
 
     def test_archives_are_named_as_the_server_names_them(self) -> None:
