@@ -46,3 +46,8 @@ def store_names(settings: Settings) -> tuple[str, ...]:
     if settings.backup_stores == "auto":
         return ("s3",) if settings.s3_bucket else ("local",)
     return tuple(settings.backup_stores.split(","))
+
+
+def web_address(settings: Settings) -> str:
+    """Where a browser on this host finds the web pages."""
+    return "127.0.0.1" if settings.web_bind == "0.0.0.0" else settings.web_bind  # noqa: S104 - compared, not bound

@@ -160,7 +160,7 @@ class Settings:
     grafana: str = _setting(
         AUTO,
         one_of(AUTO, "on", "off"),
-        "Whether Grafana runs; auto: where a registry gives its image, or the engine has it already.",
+        "Whether Grafana runs; auto: where the other images come from a registry.",
         _WATCH,
     )
     container_metrics: str = _setting(
@@ -172,7 +172,7 @@ class Settings:
     cadvisor: str = _setting(
         "off", one_of("on", "off"), "Whether cAdvisor runs beside our own container metrics.", _WATCH
     )
-    scrape_interval: int = _setting("10", whole(2, 300), "Seconds between two looks of Prometheus.", _WATCH)
+    scrape_interval: int = _setting("10", whole(3, 300), "Seconds between two looks of Prometheus.", _WATCH)
     metrics_days: int = _setting("15", whole(1, 3650), "Days that Prometheus keeps metrics.", _WATCH)
     metrics_size: int = _setting("5GB", size("64MB"), "Disk that Prometheus may use for metrics.", _WATCH)
     health: str = _setting("on", one_of("on", "off"), "Whether the health service runs.", _HEALTH)

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from cluster.desired import web_address
 from cluster.naming import slot_of
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
@@ -182,7 +183,7 @@ def connection_help(stack: Stack) -> str:
 def _pages(stack: Stack) -> list[str]:
     """Where to look at the cluster in a browser."""
     settings, secure = stack.settings, "s" if stack.settings.health_tls == "on" else ""
-    address = "127.0.0.1" if settings.web_bind == "0.0.0.0" else settings.web_bind  # noqa: S104 - compared, not bound
+    address = web_address(settings)
     pages = {
         "health": f"http{secure}://{address}:{settings.health_port}/",
         "grafana": f"http://{address}:{settings.grafana_port}/ (admin; {password_file(stack.home, GRAFANA)})",

@@ -27,6 +27,8 @@ TARGET = Path("/restore")
 """Where the host mounts the directory to restore into; PostgreSQL's data directory comes below it."""
 PGDATA = Path("18/docker")
 _LONGEST = 7 * 86_400.0
+"""Seconds that a recovery may take."""
+_STAYS = "allow_in_place_tablespaces"
 
 
 def planned(window: Window, asked: argparse.Namespace) -> tuple[Ground, Place, Plan]:
@@ -96,9 +98,14 @@ def _set_password(connection: Any, password: str) -> None:
 
 
 def _tidy(data: Path) -> None:
-    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve."""
+    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve.
+
+    But for what tablespaces that became folders need whenever the server recovers from a crash.
+    """
     configuration = data / AUTO_CONF
-    configuration.write_text(configuration.read_text().split(FROM_RESTORE)[0])
+    before, _, ours = configuration.read_text().partition(FROM_RESTORE)
+    kept = [line for line in ours.splitlines() if line.startswith(_STAYS)]
+    configuration.write_text(before + "".join(f"{line}\n" for line in kept))
     for name in ("postgresql.conf", "pg_hba.conf"):
         (data / name).unlink(missing_ok=True)
 

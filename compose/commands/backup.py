@@ -107,7 +107,7 @@ def prune(c: Context, dry_run: bool = False) -> None:
 
 @task(help={"name": "the backup; latest, or all"}, auto_shortflags=False)
 def verify(c: Context, name: str = "latest") -> None:
-    """Check every byte of a backup against PostgreSQL's own manifest."""
+    """Check every byte of a backup against its manifest."""
     from compose.backups import ask
     from compose.show_backups import print_verified
     from compose.stack import open_stack
@@ -117,7 +117,7 @@ def verify(c: Context, name: str = "latest") -> None:
 
 @task(help={"store": "restore from this store", "json": "print data"}, auto_shortflags=False)
 def drill(c: Context, store: str = "", json: bool = False) -> None:
-    """Restore the newest backup into a throw-away server and look at it."""
+    """Restore the newest backup on trial, and look at it."""
     from compose.backups import ask
     from compose.present import print_json
     from compose.show_backups import print_drill

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cluster.desired import store_names
+from cluster.desired import store_names, web_address
 from cluster.settings import Settings
 from cluster.topology import Topology
 from compose.render.concrete import Concrete
@@ -75,7 +75,7 @@ def _prometheus(template: Service, settings: Settings, _: Topology, concrete: Co
         "--storage.tsdb.path=/prometheus",
         f"--storage.tsdb.retention.time={settings.metrics_days}d",
         f"--storage.tsdb.retention.size={settings.metrics_size}B",
-        f"--web.external-url=http://{settings.web_bind}:{settings.prometheus_port}/",
+        f"--web.external-url=http://{web_address(settings)}:{settings.prometheus_port}/",
     ]
     service["ports"] = [published(settings.web_bind, settings.prometheus_port, PROMETHEUS_PORT)]
     service["volumes"] += [
@@ -87,7 +87,7 @@ def _prometheus(template: Service, settings: Settings, _: Topology, concrete: Co
 
 def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
     service = hardened(template, concrete.images.alertmanager, concrete.user)
-    service["command"].append(f"--web.external-url=http://{settings.web_bind}:{settings.alertmanager_port}/")
+    service["command"].append(f"--web.external-url=http://{web_address(settings)}:{settings.alertmanager_port}/")
     service["ports"] = [published(settings.web_bind, settings.alertmanager_port, ALERTMANAGER_PORT)]
     service["volumes"] += [
         mount("./rendered/alertmanager", "/etc/alertmanager"),

@@ -7,9 +7,10 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from exporters.collectors import gate as reading
 from exporters.collectors.gate import read_gate
 from exporters.gate.__main__ import Gate
 from exporters.gate.engine import Engine
-from exporters.gate.reader import Document, Reader, _unix, disk_rows
+from exporters.gate.reader import Reader, _unix, disk_rows
 from exporters.metrics import containers
 from tests.unit.fake_engine import FakeEngine, running
 
@@ -47,7 +48,7 @@ def reader(engine: FakeEngine, data: Path) -> Reader:
     return Reader(Engine(engine.socket, PROJECT), data)
 
 
-def _names(document: Document, source: str) -> list[str]:
+def _names(document: Mapping[str, Sequence[Mapping[str, Any]]], source: str) -> list[str]:
     return [row["name"] for row in document[source]]
 
 

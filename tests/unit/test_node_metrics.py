@@ -1,12 +1,11 @@
 """What one probe answers: also of a node that does not."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.collectors.statistics import Statistics
+from exporters.family import Row
 from exporters.metrics.node import STATES, node_metrics, state_of
 from exporters.metrics.nodes import COLLECTORS, SOURCES
 from exporters.metrics.render import encode
@@ -65,7 +64,7 @@ def test_every_state_has_an_error_that_shows_it() -> None:
     assert {state for _, state in TOLD} == set(STATES)
 
 
-def _full_rows() -> dict[str, tuple[dict[str, Any], ...]]:
+def _full_rows() -> dict[str, tuple[Row, ...]]:
     """A row of every source, with every column the query gives."""
     return {source.name: (dict.fromkeys(columns_of(source.name), 1),) for source in SOURCES}
 

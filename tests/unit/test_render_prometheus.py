@@ -56,7 +56,7 @@ def test_cadvisor_is_asked_only_where_it_runs() -> None:
     assert list(_jobs()) == ["pods-nodes", "pods-stack", "prometheus", "alertmanager"]
 
 
-@pytest.mark.parametrize(("interval", "timeout"), [("2", "2s"), ("4", "4s"), ("5", "5s"), ("10", "5s"), ("300", "5s")])
+@pytest.mark.parametrize(("interval", "timeout"), [("3", "3s"), ("4", "4s"), ("5", "5s"), ("10", "5s"), ("300", "5s")])
 def test_a_scrape_ends_before_the_next_begins(interval: str, timeout: str) -> None:
     settings = _read(settings_of(scrape_interval=interval))["global"]
     assert (settings["scrape_interval"], settings["scrape_timeout"]) == (f"{interval}s", timeout)

@@ -134,7 +134,7 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_GRAFANA=maybe", "auto, on, off"),
         ("PODS_CONTAINER_METRICS=auto", "on, off"),
         ("PODS_CADVISOR=yes", "on, off"),
-        ("PODS_SCRAPE_INTERVAL=1", "from 2 to 300"),
+        ("PODS_SCRAPE_INTERVAL=1", "from 3 to 300"),
         ("PODS_METRICS_DAYS=0", "from 1 to 3650"),
         ("PODS_METRICS_SIZE=auto", "512MB"),
         ("PODS_HEALTH=1", "on, off"),

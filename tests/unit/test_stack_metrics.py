@@ -74,6 +74,11 @@ def test_whether_the_gate_answers_is_told(inside: Inside, gate: GateReading, up:
     assert value_of(_read(inside, SILENT, gate), "pods_gate_up") == up
 
 
+def test_a_gate_that_was_not_asked_for_is_not_missed(tmp_path: Path) -> None:
+    unwatched = mounted(tmp_path, settings_of(container_metrics="off"), TOPOLOGY).look()
+    assert not [name for name, _ in _read(unwatched, SILENT) if name == "pods_gate_up"]
+
+
 def test_what_the_gate_tells_is_told(inside: Inside) -> None:
     gate = GateReading(rows={"machine": [{"cpu_cores": 2, "memory_bytes": 1 << 30}]})
     assert value_of(_read(inside, SILENT, gate), "machine_memory_bytes") == 1 << 30
