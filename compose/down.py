@@ -1,6 +1,7 @@
 """`inv down`: stop the cluster. Data stays unless purging was asked for, and confirmed by the cluster's name."""
 
 import shutil
+from pathlib import Path
 
 from cluster.errors import PodsError, RefusedError
 from cluster.settings import Settings
@@ -56,8 +57,27 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
     names = topology.names if topology else ()
     watched = [home.data / name for name in ("prometheus", "alertmanager", "grafana", "backup", ".gate")]
     with console.step("Deleting data and secrets"):
-        for directory in (*(home.node(name) for name in names), *watched, home.aside, home.rendered, home.secrets):
+        for directory in (*(home.node(name) for name in names), *watched, home.aside, home.rendered):
             if directory.exists():
                 shutil.rmtree(directory)
+        key = _forget_secrets(home)
         for file in (home.compose_file, home.topology):
             file.unlink(missing_ok=True)
+    kept = [str(path) for path in (home.data / "backups", key) if path and path.exists()]
+    if kept:
+        console.note(f"kept: {' and '.join(kept)}; a cluster can be made from them: inv backup.restore --in-place")
+
+
+def _forget_secrets(home: Home) -> Path | None:
+    """Delete every secret but the key of sealed backups, which nobody could read without it; where that is."""
+    key = home.secrets / "backup_key"
+    for path in home.secrets.iterdir() if home.secrets.exists() else ():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != key:
+            path.unlink()
+    if key.exists():
+        return key
+    if home.secrets.exists():
+        home.secrets.rmdir()
+    return None
