@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     fetch = commands.add_parser("fetch")
     fetch.add_argument("--store", default="")
     fetch.add_argument("--system", default="")
+    fetch.add_argument("--ahead", type=Path, required=True)
     fetch.add_argument("file")
     fetch.add_argument("target", type=Path)
     for name in ("plan", "restore"):

@@ -1,9 +1,10 @@
 """What `inv backup.*` does: asks the backup service, in its own container, and passes on what it says."""
 
+import contextlib
 import json
 import subprocess
 import threading
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,19 +29,33 @@ def ask(stack: Stack, console: Console, title: str, *arguments: str) -> Any:
         raise RefusedError("this cluster has no backups: PODS_BACKUP is off", "set PODS_BACKUP=on in .env, then inv up")
     container = stack.containers().get(SERVICE)
     if container is None or container.status != "running":
-        return run_apart(stack, console, title, (), *arguments)
+        return run_apart(stack, console, title, Apart(), *arguments)
     return _run(stack, console, title, ["exec", "-T", SERVICE, "python3", "-m", SERVICE, *arguments])
 
 
-def run_apart(stack: Stack, console: Console, title: str, mounts: Sequence[tuple[Path, str]], *arguments: str) -> Any:
-    """Run one of the service's commands in a container of its own with more mounts (host path, container path)."""
-    volumes = [part for host, inside in mounts for part in ("--volume", f"{host}:{inside}")]
-    return _run(stack, console, title, ["run", "--rm", "--no-deps", "-T", *volumes, SERVICE, SERVICE, *arguments])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """A container of its own: more mounts (host path, container path), a name, and what it is told on stdin."""
+
+    mounts: tuple[tuple[Path, str], ...] = ()
+    name: str = ""
+    stdin: str = field(default="", repr=False)
+
+    @property
+    def arguments(self) -> list[str]:
+        """For `docker compose`."""
+        volumes = [part for host, inside in self.mounts for part in ("--volume", f"{host}:{inside}")]
+        return ["run", "--rm", "--no-deps", "-T", *(("--name", self.name) if self.name else ()), *volumes, SERVICE]
 
 
-def _run(stack: Stack, console: Console, title: str, arguments: list[str]) -> Any:
+def run_apart(stack: Stack, console: Console, title: str, apart: Apart, *arguments: str) -> Any:
+    """Run one of the service's commands in a container of its own; its result."""
+    return _run(stack, console, title, [*apart.arguments, SERVICE, *arguments], apart.stdin)
+
+
+def _run(stack: Stack, console: Console, title: str, arguments: list[str], stdin: str = "") -> Any:
     with console.step(title) as step:
-        code, output, told = _follow(stack, arguments, step)
+        code, output, told = _follow(stack, arguments, step, stdin)
     try:
         answer = json.loads(output)
     except ValueError:
@@ -51,17 +66,20 @@ def _run(stack: Stack, console: Console, title: str, arguments: list[str]) -> An
     return answer
 
 
-def _follow(stack: Stack, arguments: list[str], step: Step) -> tuple[int, str, list[str]]:
+def _follow(stack: Stack, arguments: list[str], step: Step, stdin: str) -> tuple[int, str, list[str]]:
     """Exit code, stdout, lines of stderr; the last of which is what the step shows."""
     import os
 
     argv = stack.compose.argv(*arguments)
     environment = {**os.environ, **stack.compose.environment}
     with subprocess.Popen(
-        argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(stdin)
         answered: list[str] = []
         reader = threading.Thread(target=_collect, args=(process.stdout, answered))
         reader.start()

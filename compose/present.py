@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -33,7 +34,17 @@ def status_report(stack: Stack) -> dict[str, Any]:
         "primary": stack.topology.primary,
         "nodes": [_node(stack, snapshot, running.get(name), name) for name in stack.topology.names],
         "pools": [_pool(snapshot, name, hosts) for name, hosts in stack.pools.items()],
+        "backup": backup_report(stack),
     }
+
+
+def backup_report(stack: Stack) -> dict[str, Any] | None:
+    """What the backup service last said: last_success (Unix seconds), last_backup, archive_lag_seconds; or None."""
+    try:
+        told: dict[str, Any] = json.loads((stack.home.data / "backup" / "state" / "state.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return told if "backup" in stack.watchers else None
 
 
 def _node(stack: Stack, snapshot: Snapshot, container: Container | None, name: str) -> dict[str, Any]:
@@ -110,11 +121,21 @@ def print_status(report: dict[str, Any]) -> None:
             for p in report["pools"]
         ],
     )
+    _print_backup(report["backup"])
     print(f"✓ {report['project']} is healthy" if report["healthy"] else f"✗ {report['project']} is degraded")
     for reason in report["reasons"]:
         print(f"  - {reason}")
     for note in report["notes"]:
         print(f"  note: {note}")
+
+
+def _print_backup(told: dict[str, Any] | None) -> None:
+    if told is None:
+        return
+    age = human_seconds(time.time() - told["last_success"]) if told["last_success"] else None
+    last = f"last backup {told['last_backup']}, {age} ago" if age else "no backup yet"
+    lag = told["archive_lag_seconds"]
+    print(f"{last}; archive " + ("not begun" if lag is None else f"{lag} s behind"))
 
 
 def print_nodes(nodes: list[dict[str, Any]]) -> None:

@@ -1,12 +1,19 @@
-"""A cluster that is about to be restored on a host that has none: everything prepared, no data, no container."""
+"""A cluster made from a store alone, on a host that has none."""
 
+from dataclasses import replace
+from typing import Any
+
+from cluster.control import MAJOR
 from cluster.errors import RefusedError
-from cluster.topology import load
+from cluster.topology import load, save
 from compose.console import Console
 from compose.home import make_service_directories
 from compose.lock import exclusive
+from compose.restore import show_plan
 from compose.stack import Stack, open_home, open_stack
-from compose.up import Wanted, prepare
+from compose.swap import await_archive, place, restore_into_workshop, workshop_of
+from compose.up import Wanted, prepare, up
+from compose.wish import Wish
 
 
 def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool]:
@@ -18,10 +25,29 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
     home, settings = open_home()
     known = load(home.topology)
     if known is not None and (known.system_identifier or not may_prepare):
-        return open_stack(), (home.node(known.primary) / "18").exists() or bool(known.system_identifier)
+        return open_stack(), (home.node(known.primary) / MAJOR).exists() or bool(known.system_identifier)
     if not may_prepare:
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
     with exclusive(home.lock, "backup.restore"):
         stack = prepare(home, settings, console, Wanted())
         make_service_directories(home, settings, stack.watchers)
     return stack, False
+
+
+def rebuild(stack: Stack, console: Console, wanted: Wish) -> dict[str, Any]:
+    """Make a cluster from a store; ``stack`` is prepared and has no data.
+
+    The system identifier goes into the topology before any data is there: should this be interrupted, `up` will make no
+    new cluster in its place, and the same restore begins again.
+    """
+    with exclusive(stack.home.lock, "backup.restore"):
+        plan = show_plan(stack, console, wanted, stack.home.data)
+        topology = replace(stack.topology, system_identifier=plan["system"])
+        save(stack.home.topology, stack.home.topology_copy, topology)
+        stack = stack.with_topology(topology)
+        with console.step(f"Restoring into {workshop_of(stack)}") as step:
+            done = restore_into_workshop(stack, step, wanted)
+        place(stack)
+    stack = up(stack.home, stack.settings, console, Wanted())
+    await_archive(stack, console)
+    return done

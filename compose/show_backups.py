@@ -104,6 +104,8 @@ def print_restored(done: dict[str, Any]) -> None:
     print(f"restored from {done['backup']} up to {done['lsn']}{newest}")
     if "directory" in done:
         print(f"data directory: {done['directory']} (PostgreSQL 18, shut down cleanly)")
+    for name, path in done.get("aside", {}).items():
+        print(f"what {name} held is kept in {path}; delete it when you are sure")
 
 
 def utc(when: float) -> str:

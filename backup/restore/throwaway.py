@@ -4,6 +4,7 @@ It is made from the data directory alone; whatever configuration the cluster had
 memory, nor its libraries, nor its network are asked for.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 PORT = 5432
 _LOOK = 0.1
 """Seconds between two tries to connect."""
+_TELLING = re.compile("FATAL|PANIC|ERROR|HINT")
+_FETCHING = re.compile(r"[0-9A-F]{8}([0-9A-F]{16}|\.history): ")
+"""What our restore_command says of a file of WAL."""
+_TRIED = "FATAL:  the database system is "
+"""What the server says to our own tries to connect."""
 _MOST_SOCKET = 107
 """Bytes of a socket's path that Linux takes (unix(7), less its ending zero)."""
 PARAMETERS = {
@@ -145,5 +151,5 @@ def _stop(data: Path, programs: Programs) -> None:
 
 def _last_words(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "ERROR", "HINT"))]
+    telling = [line for line in lines if _FETCHING.match(line) or (_TELLING.search(line) and _TRIED not in line)]
     return "".join(f" / {line}" for line in telling[-3:])

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable
 
-from backup.base.turn import take_turn
 from backup.schedule import Schedule, due, due_kind, parse_schedule
 from backup.service.ground import HOME, Ground, open_ground
 from backup.service.keeping import prune
@@ -140,8 +139,7 @@ class Service:
         since = read_record(ground.state).drill.get("when") or first
         if _schedule(ground.inside.settings.backup_drill_schedule, ground).missed(min(since, now), now) is None:
             return
-        with take_turn(ground.workshop):
-            found = drill(ground, ground.store(), say)
+        found = drill(ground, ground.store(), say)
         say(f"drill: {'passed' if found.ok else 'FAILED: ' + '; '.join(found.problems)}")
 
 

@@ -2,11 +2,13 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from backup import drill as drills
 from backup import verify as verifying
+from backup.base.turn import take_turn
 from backup.catalog import Backup, find, read_catalog
 from backup.drill import Drill
 from backup.restore import read_archive
@@ -14,6 +16,7 @@ from backup.service.ground import Ground
 from backup.service.survey import survey
 from backup.store import Store
 from backup.verify import Verification
+from cluster.errors import RefusedError
 
 Progress = Callable[[str], None]
 ASSERTIONS = Path("/etc/drill")
@@ -41,20 +44,38 @@ def _chosen(backups: tuple[Backup, ...], name: str) -> tuple[Backup, ...]:
 
 def drill(ground: Ground, store: Store, progress: Progress) -> Drill:
     """Restore the newest moment from ``store`` into a server of its own, look at it, record what was seen."""
-    catalog = read_catalog(store, ground.system)
-    archive = read_archive(store, ground.system, catalog[-1].wal_segment_size if catalog else 16 << 20)
-    site = drills.Ground(
-        directory=ground.workshop,
-        restore_command=restore_command(store.name),
-        database=ground.inside.settings.database,
-        assertions=ASSERTIONS if ASSERTIONS.is_dir() else None,
-    )
-    found = drills.drill(catalog, archive, store, site, progress)
+    with _alone(ground):
+        found = _drill(ground, store, progress)
     drills.record(store, ground.system, found)
     survey(ground)
     return found
 
 
-def restore_command(store: str) -> str:
-    """What PostgreSQL runs in this container to get a file of WAL."""
-    return f"{shlex.quote(sys.executable)} -m backup fetch --store {shlex.quote(store)} %f %p"
+@contextmanager
+def _alone(ground: Ground) -> Iterator[None]:
+    """One drill at a time: the next clears away what it finds of the one before."""
+    with ExitStack() as turn:
+        try:
+            turn.enter_context(take_turn(ground.workshop))
+        except RefusedError:
+            raise RefusedError("another drill is under way", "wait until it is done") from None
+        yield
+
+
+def _drill(ground: Ground, store: Store, progress: Progress) -> Drill:
+    catalog = read_catalog(store, ground.system)
+    archive = read_archive(store, ground.system, catalog[-1].wal_segment_size if catalog else 16 << 20)
+    site = drills.Ground(
+        directory=ground.workshop,
+        restore_command=restore_command(store.name, ground.workshop / "ahead"),
+        database=ground.inside.settings.database,
+        assertions=ASSERTIONS if ASSERTIONS.is_dir() else None,
+    )
+    return drills.drill(catalog, archive, store, site, progress)
+
+
+def restore_command(store: str, ahead: Path, system: str = "") -> str:
+    """What PostgreSQL runs in this container to get a file of WAL; ``ahead`` is a folder for those it wants next."""
+    options = {"--store": store, "--ahead": str(ahead), "--system": system}
+    given = " ".join(f"{option} {shlex.quote(text)}" for option, text in options.items() if text)
+    return f"{shlex.quote(sys.executable)} -m backup fetch {given} %f %p"

@@ -5,8 +5,10 @@ What is handed over is a finished cluster, not one that still has to recover: it
 
 import argparse
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from backup.catalog import read_catalog, systems
@@ -29,6 +31,13 @@ PGDATA = Path("18/docker")
 _LONGEST = 7 * 86_400.0
 """Seconds that a recovery may take."""
 _STAYS = "allow_in_place_tablespaces"
+_MORE = {"fsync": "on", "wal_keep_size": "1GB"}
+"""The data shall last; and the archive has still to get the first WAL of the new timeline."""
+_DEFAULTS = {
+    "postgresql.conf": "# PostgreSQL's defaults; the cluster that was backed up had its configuration elsewhere.\n",
+    "pg_hba.conf": "local all all peer\nhost all all all scram-sha-256\nlocal replication all peer\n",
+}
+"""What a server needs to start with the data directory alone."""
 
 
 def planned(window: Window, asked: argparse.Namespace) -> tuple[Ground, Place, Plan]:
@@ -59,33 +68,36 @@ def which_system(store: Store, wanted: str) -> str:
 
 def restore_into(window: Window, asked: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Restore, recover to the target, promote, shut down cleanly."""
-    ground, store, plan = planned(window, asked)
+    _, store, plan = planned(window, asked)
     data = TARGET / PGDATA
     data.parent.mkdir(mode=0o700, exist_ok=True)
     system = plan.backup.system_identifier
-    command = f"{restore_command(store.name)} --system {system}"
-    recovery = Recovery(restore_command=command, parameters=PARAMETERS | {"fsync": "on"})
+    ahead = TARGET / ".ahead"
+    command = restore_command(store.name, ahead, system)
+    recovery = Recovery(restore_command=command, parameters=PARAMETERS | _MORE)
     done = restore(plan, store, data, recovery, progress, check=True)
     progress(f"Recovering to {plan.target}")
-    folder = ground.home / "work"
-    with serve(data, folder, Programs(), user="postgres", timeout=_LONGEST) as server:
-        reached = _reached(server, ground, passwords=asked.passwords)
+    with (
+        TemporaryDirectory() as folder,
+        serve(data, Path(folder), Programs(), user="postgres", timeout=_LONGEST) as server,
+    ):
+        reached = _reached(server, passwords=asked.passwords)
         progress("Shutting it down cleanly")
         Programs().run("pg_ctl", "stop", f"--pgdata={data}", "--mode=fast", "--wait", "--timeout=3600")
     _tidy(data)
-    shutil.rmtree(_ahead(ground), ignore_errors=True)
+    shutil.rmtree(ahead, ignore_errors=True)
     return {"backup": plan.backup.name, "system": system, "seconds": done.seconds, "timeline": plan.timeline, **reached}
 
 
-def _reached(server: Server, ground: Ground, *, passwords: bool) -> dict[str, Any]:
-    """Where recovery ended; and, on request, a superuser whose password this host knows."""
+def _reached(server: Server, *, passwords: bool) -> dict[str, Any]:
+    """Where recovery ended; and, on request, a superuser whose password (told on stdin) this host knows."""
     from cluster.postgres import fetch_all
 
     with server.connect("postgres", timeout=60.0) as connection:
         (facts,) = fetch_all(connection, "backup_replayed", dict[str, Any])
         if passwords:
             connection.execute("SET default_transaction_read_only = off")
-            _set_password(connection, (ground.inside.secrets / "superuser_password").read_text().strip())
+            _set_password(connection, sys.stdin.read().strip())
         connection.execute("CHECKPOINT")
     return facts
 
@@ -98,7 +110,9 @@ def _set_password(connection: Any, password: str) -> None:
 
 
 def _tidy(data: Path) -> None:
-    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve.
+    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve,
+
+    and nobody gets in over the network without a password.
 
     But for what tablespaces that became folders need whenever the server recovers from a crash.
     """
@@ -106,8 +120,8 @@ def _tidy(data: Path) -> None:
     before, _, ours = configuration.read_text().partition(FROM_RESTORE)
     kept = [line for line in ours.splitlines() if line.startswith(_STAYS)]
     configuration.write_text(before + "".join(f"{line}\n" for line in kept))
-    for name in ("postgresql.conf", "pg_hba.conf"):
-        (data / name).unlink(missing_ok=True)
+    for name, text in _DEFAULTS.items():
+        (data / name).write_text(text)
 
 
 def fetch_wal(window: Window, asked: argparse.Namespace, progress: Progress) -> int:
@@ -116,11 +130,6 @@ def fetch_wal(window: Window, asked: argparse.Namespace, progress: Progress) -> 
     system = asked.system or ground.system
     if not system:
         raise RefusedError("whose WAL is not known", "give --system")
-    ahead = _ahead(ground)
-    ahead.mkdir(mode=0o700, exist_ok=True)
-    archive = Archive(stores=(ground.store(asked.store),), system=system, ahead=ahead)
+    asked.ahead.mkdir(mode=0o700, exist_ok=True)
+    archive = Archive(stores=(ground.store(asked.store),), system=system, ahead=asked.ahead)
     return fetch(archive, asked.file, asked.target, progress)
-
-
-def _ahead(ground: Ground) -> Path:
-    return ground.workshop / "ahead"

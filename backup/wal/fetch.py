@@ -4,6 +4,7 @@ PostgreSQL ends recovery when it is told that a segment is not there (exit 1 to 
 (PostgreSQL 18, src/backend/access/transam/xlogarchive.c). So an outage must not look like an end.
 """
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -69,7 +70,7 @@ def _history(archive: Archive, name: str) -> bytes | None:
 def _segment(archive: Archive, name: str, target: Path, ahead: int) -> int:
     kept = archive.ahead / name
     if kept.exists() and _is_good(kept, name, archive.system):
-        kept.replace(target) if _one_disk(kept, target) else _move(kept, target)
+        _move(kept, target)
         return THERE
     with suppress(FileNotFoundError):
         kept.unlink()
@@ -140,13 +141,15 @@ def _is_good(path: Path, name: str, system: str) -> bool:
     return True
 
 
-def _one_disk(source: Path, target: Path) -> bool:
-    return source.stat().st_dev == target.parent.stat().st_dev
-
-
 def _move(source: Path, target: Path) -> None:
-    _place(source.read_bytes(), target)
-    source.unlink()
+    """By a rename where that goes: two mounts of one disk have one device number and still let nothing pass."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _place(source.read_bytes(), target)
+        source.unlink()
 
 
 def _place(data: bytes | None, target: Path) -> int:

@@ -25,7 +25,7 @@ def now(c: Context, type: str = "auto", json: bool = False) -> None:
 
     if type not in ("auto", "full", "incremental"):
         raise UsageError(f"--type {type!r} is not possible", "use full, incremental or auto")
-    taken = ask(open_stack(), Console(), "Taking a backup", "now", "--type", type)
+    taken = ask(open_stack(), Console(), "Taking a backup", "now", f"--type={type}")
     print_json(taken) if json else print_taken(taken, Console())
 
 
@@ -60,7 +60,7 @@ def show(c: Context, name: str = "latest") -> None:
     from compose.present import print_json
     from compose.stack import open_stack
 
-    print_json(ask(open_stack(), Console(), "Reading the stores", "show", "--name", name))
+    print_json(ask(open_stack(), Console(), "Reading the stores", "show", f"--name={name}"))
 
 
 @task(help={"name": "the backup", "why": "a reason, for whoever wonders later"}, auto_shortflags=False)
@@ -69,7 +69,7 @@ def hold(c: Context, name: str, why: str = "") -> None:
     from compose.backups import ask
     from compose.stack import open_stack
 
-    ask(open_stack(), Console(), f"Holding {name}", "hold", "--name", name, "--why", why)
+    ask(open_stack(), Console(), f"Holding {name}", "hold", f"--name={name}", f"--why={why}")
 
 
 @task(help={"name": "the backup"}, auto_shortflags=False)
@@ -78,7 +78,7 @@ def release(c: Context, name: str) -> None:
     from compose.backups import ask
     from compose.stack import open_stack
 
-    ask(open_stack(), Console(), f"Releasing {name}", "release", "--name", name)
+    ask(open_stack(), Console(), f"Releasing {name}", "release", f"--name={name}")
 
 
 @task(help={"name": "the backup", "yes": "do not ask"}, auto_shortflags=False)
@@ -91,7 +91,7 @@ def delete(c: Context, name: str, yes: bool = False) -> None:
 
     if not confirm(f"This deletes backup {name} and those that build on it, from every store.", yes=yes, expect=name):
         raise RefusedError("nothing was deleted: the backup's name was not confirmed", f"type {name}, or give --yes")
-    ask(open_stack(), Console(), f"Deleting {name}", "delete", "--name", name)
+    ask(open_stack(), Console(), f"Deleting {name}", "delete", f"--name={name}")
 
 
 @task(help={"dry_run": "only say what would go, and why"}, auto_shortflags=False)
@@ -112,7 +112,7 @@ def verify(c: Context, name: str = "latest") -> None:
     from compose.show_backups import print_verified
     from compose.stack import open_stack
 
-    print_verified(ask(open_stack(), Console(), "Verifying", "verify", "--name", name))
+    print_verified(ask(open_stack(), Console(), "Verifying", "verify", f"--name={name}"))
 
 
 @task(help={"store": "restore from this store", "json": "print data"}, auto_shortflags=False)
@@ -123,7 +123,7 @@ def drill(c: Context, store: str = "", json: bool = False) -> None:
     from compose.show_backups import print_drill
     from compose.stack import open_stack
 
-    found = ask(open_stack(), Console(), "Holding a drill", "drill", "--store", store)
+    found = ask(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
     print_json(found) if json else print_drill(found)
 
 
@@ -163,9 +163,10 @@ def restore(
 ) -> None:
     """Restore to any moment: into a directory, or in place."""
     from cluster.errors import UsageError
-    from compose.rebuild import open_or_prepare
-    from compose.restore import rebuild, restore_in_place, restore_into, show_plan, wish
+    from compose.rebuild import open_or_prepare, rebuild
+    from compose.restore import restore_in_place, restore_into, show_plan
     from compose.show_backups import print_restored
+    from compose.wish import wish
 
     targets = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
     wanted = wish(name, targets, to_immediate, timeline=timeline, store=store, system=system)

@@ -59,7 +59,7 @@ def _backup(name: str, entry: Mapping[str, float]) -> Row:
 def _counts(stores: Mapping[str, Any]) -> Iterator[Row]:
     for name, entry in stores.items():
         for kind in ("full", "incremental"):
-            yield {"type": kind, "storage": name, "count": entry.get("counts", {}).get(kind, 0)}
+            yield {"type": kind, "storage": name, "kept": entry.get("counts", {}).get(kind, 0)}
 
 
 def _store(name: str, entry: Mapping[str, Any]) -> Row:

@@ -20,7 +20,7 @@ FAMILIES = (
         source="backup_counts",
         prefix="pods_backup_",
         labels=_KIND,
-        metrics=(gauge("count", "Backups in the store."),),
+        metrics=(gauge("kept", "Backups in the store."),),
     ),
     Family(
         source="backup_stores",

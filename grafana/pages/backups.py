@@ -45,7 +45,7 @@ _NOW = Row(
             "Backups",
             "Backups that are stored and complete.",
             "none",
-            series(f"sum(pods_backup_count{_THESE})", "backups"),
+            series(f"sum(pods_backup_kept{_THESE})", "backups"),
             base="red",
             limits=(from_(1, "green"),),
         ),

@@ -81,7 +81,7 @@ def prometheus(shared: Cluster) -> Iterator[Prometheus]:
 
 def _looked(prometheus: Prometheus, cluster: Cluster) -> bool:
     _work(cluster)
-    looks = prometheus.now(f'count(count_over_time(pg_up{{cluster="$cluster"}}[10m]) >= {_SCRAPES})')
+    looks = prometheus.now(f'count(count_over_time(pg_up{{cluster="$cluster"}}[10m]) >= {_SCRAPES} and pg_up)')
     return [series["value"][1] for series in looks] == [str(len(cluster.stack.topology.names))]
 
 

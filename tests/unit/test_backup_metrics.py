@@ -56,8 +56,8 @@ def test_successes_failures_and_counts_are_told_by_type_and_store() -> None:
     assert found["pods_backup_last_success_timestamp_seconds", full] == 1000
     assert found["pods_backup_last_failure_timestamp_seconds", part] == 900
     assert ("pods_backup_last_success_timestamp_seconds", part) not in found
-    assert found["pods_backup_count", full] == 2
-    assert found["pods_backup_count", '{"storage": "local", "type": "incremental"}'] == 0
+    assert found["pods_backup_kept", full] == 2
+    assert found["pods_backup_kept", '{"storage": "local", "type": "incremental"}'] == 0
 
 
 def test_a_store_that_does_not_answer_says_nothing_of_its_contents() -> None:

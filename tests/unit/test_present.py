@@ -115,3 +115,18 @@ def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home
     text = present.connection_help(Stack(home, SETTINGS, TOPOLOGY))
     addresses = [line.split(maxsplit=1)[1] for line in text.splitlines() if "postgresql://" in line]
     assert {conninfo_to_dict(address)["sslrootcert"] for address in addresses} == {str(home.ca)}
+
+
+def test_the_last_backup_is_reported_where_backups_are_taken(
+    bare_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _report(bare_home)["backup"] is None
+    state = bare_home.data / "backup" / "state" / "state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"last_success": NOW, "last_backup": "b1", "archive_lag_seconds": 4}))
+    present.print_status(_report(bare_home))
+    told = capsys.readouterr().out
+    assert "last backup b1, " in told
+    assert "archive 4 s behind" in told
+    off = _Observed(bare_home, settings_of(backup="off"), TOPOLOGY)
+    assert present.backup_report(off) is None

@@ -1,0 +1,192 @@
+"""The steps that put a backup in the place of the data of all nodes, each of which can be taken back.
+
+Nothing is deleted: the cluster stops, the backup is restored beside the data, and only when it is whole do the two
+change places. What was there stays in data/.aside. Killed at any moment, this leaves either the old cluster, which
+`inv up` starts, or none, and then the same restore once more makes the new one.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from backup.wal.state import ArchiveState, read_state
+from cluster.control import PGDATA, read_data_directory
+from cluster.errors import TimedOutError
+from cluster.lsn import Lsn
+from cluster.postgres import wait_until
+from cluster.units import human_seconds
+from compose import containers
+from compose.backups import SERVICE, Apart, run_apart
+from compose.clone import aside_path, move_data
+from compose.console import Console, Step
+from compose.home import make_private_directory
+from compose.stack import POOLER, Stack
+from compose.steps import Task
+from compose.wish import Wish
+
+_WORKSHOP = ".restored"
+_SPARE_SECONDS = 30.0
+"""Beyond the interval of the tail, how long the store may take for the last of the WAL."""
+
+
+def workshop_of(stack: Stack) -> Path:
+    """Where data is restored before it takes its place; nothing that could be mistaken for a node's."""
+    return stack.home.data / _WORKSHOP
+
+
+class Swap:
+    """One restore in place."""
+
+    def __init__(self, stack: Stack, console: Console, wanted: Wish) -> None:
+        self.stack, self.console, self.wanted = stack, console, wanted
+        self.workshop = workshop_of(stack)
+        self.running: list[str] = []
+        self.moved: dict[str, Path] = {}
+        self.done: dict[str, Any] = {}
+
+    def tasks(self) -> list[Task]:
+        """All of them."""
+        primary = self.stack.home.node(self.stack.topology.primary)
+        return [
+            Task("Stopping PgBouncer and the nodes", self._halt, self._start),
+            Task("Waiting until the archive has the last WAL", self._archived),
+            Task(f"Restoring into {self.workshop}", self._restore, self._discard),
+            Task(f"Moving the old data to {self.stack.home.aside}", self._aside, self._back),
+            Task(f"Putting the restored data into {primary}", self._place, self._displace),
+        ]
+
+    def _halt(self, step: Step) -> None:
+        """What serves clients: nobody writes what would be lost."""
+        topology, known = self.stack.topology, self.stack.containers()
+        serving = [POOLER, topology.primary, *(node.name for node in topology.replicas)]
+        self.running = [name for name in serving if name in known and known[name].status == "running"]
+        if self.running:
+            self.stack.compose.follow(step, "stop", *self.running)
+
+    def _start(self) -> None:
+        if self.running:
+            self.stack.compose.run("up", "--detach", "--no-deps", *reversed(self.running))
+
+    def _archived(self, step: Step) -> None:
+        """Else the newest moment would be that of the last tail. What is not stored in time is only told of."""
+        if self.wanted.to != "latest" or self.stack.topology.primary not in self.running:
+            return
+        patience = self.stack.settings.backup_tail_seconds + _SPARE_SECONDS
+        since = time.time()
+        try:
+            wait_until(lambda: self._unarchived(since), timeout=patience, what="not everything was archived", hint="")
+        except TimedOutError as error:
+            step.update(error.message)
+            self.console.warn(f"{error.message}; what is not there is in the data that is moved aside")
+
+    def _unarchived(self, since: float) -> str:
+        return unarchived(_archive(self.stack), self.wanted.store, since)
+
+    def _restore(self, step: Step) -> None:
+        self.done = restore_into_workshop(self.stack, step, self.wanted)
+
+    def _discard(self) -> None:
+        shutil.rmtree(self.workshop, ignore_errors=True)
+
+    def _aside(self, _: Step) -> None:
+        """Replicas first: while the primary's data is in its place, `up` makes them anew."""
+        topology = self.stack.topology
+        for name in (*(node.name for node in topology.replicas), topology.primary):
+            if (self.stack.home.node(name) / PGDATA).exists():
+                self.moved[name] = aside_path(self.stack, name)
+                move_data(self.stack, name, self.moved[name])
+
+    def _back(self) -> None:
+        for name, kept in self.moved.items():
+            if kept.exists():
+                kept.rename(self.stack.home.node(name) / PGDATA)
+
+    def _place(self, _: Step) -> None:
+        place(self.stack)
+
+    def _displace(self) -> None:
+        data = self.stack.home.node(self.stack.topology.primary) / PGDATA
+        if data.exists():
+            make_private_directory(self.workshop)
+            data.rename(self.workshop / "displaced")
+
+
+def restore_into_workshop(stack: Stack, step: Step, wanted: Wish) -> dict[str, Any]:
+    """Restore beside the data, with the superuser's password as it is in this cluster's secrets."""
+    workshop, name = workshop_of(stack), f"{stack.topology.project}-restore"
+    left = [c for c in containers.of_project(stack.client, stack.topology.project) if c.name == name]
+    containers.remove_leftovers(stack.client, left)  # of a restore that was killed; it must not write where we do
+    shutil.rmtree(workshop, ignore_errors=True)
+    make_private_directory(workshop)
+    apart = Apart(mounts=((workshop, "/restore"),), name=name, stdin=stack.passwords["superuser"])
+    done: dict[str, Any] = run_apart(
+        stack, _Quiet(step), step.title, apart, "restore", "--passwords", *wanted.arguments
+    )
+    return done
+
+
+class _Quiet(Console):
+    """Shows the progress of a container in a step that is open already."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self._step = step
+
+    def live(self, text: str) -> None:
+        """Behind the open step's title."""
+        self._step.update(text.split(": ", 1)[-1])
+
+    def line(self, text: str) -> None:
+        """Nothing: the open step has its own beginning and end."""
+
+
+def place(stack: Stack) -> None:
+    """Make the restored data the primary's. One rename: it is there whole, or not at all."""
+    target = stack.home.node(stack.topology.primary) / PGDATA
+    make_private_directory(stack.home.node(stack.topology.primary))
+    make_private_directory(target.parent)
+    (workshop_of(stack) / PGDATA).rename(target)
+    shutil.rmtree(workshop_of(stack))
+
+
+def unarchived(state: ArchiveState | None, store: str, since: float) -> str:
+    """What a store lacks of the WAL of a primary that has stopped, in words; "" when it has all."""
+    if state is None or state.updated <= since or state.streaming:
+        return "the archiver has not noticed yet that the primary stopped"
+    for one in state.stores:
+        if store in ("", one.name) and _behind(one.archived, state.flushed):
+            return f"{one.name} has WAL up to {one.archived or 'nothing'} of {state.flushed}"
+    return ""
+
+
+def _behind(archived: str, flushed: str) -> bool:
+    return bool(flushed) and (not archived or Lsn.parse(archived) < Lsn.parse(flushed))
+
+
+def await_archive(stack: Stack, console: Console) -> None:
+    """Until the archive goes on on the timeline of the restored data: only then may it be restored once more."""
+    data = read_data_directory(stack.home.node(stack.topology.primary))
+    assert data is not None
+    patience = stack.settings.backup_tail_seconds + _SPARE_SECONDS
+    with console.step(f"Waiting until the archive goes on on timeline {data.timeline}") as step:
+        try:
+            wait_until(
+                lambda: _not_going_on(_archive(stack), data.timeline), timeout=patience, what="it did not", hint=""
+            )
+        except TimedOutError as error:
+            console.warn(f"the archive does not go on after {human_seconds(patience)}: {error.message}")
+            step.result = "not yet; see inv logs --service backup"
+
+
+def _not_going_on(state: ArchiveState | None, timeline: int) -> str:
+    if state is None or not state.streaming or state.timeline < timeline:
+        return (state and state.error) or "no WAL of it was received"
+    return next((f"{one.name} has nothing of it" for one in state.stores if not one.archived or one.waiting), "")
+
+
+def _archive(stack: Stack) -> ArchiveState | None:
+    try:
+        return read_state(stack.home.data / SERVICE / "state" / "archive.json")
+    except (OSError, ValueError):
+        return None
