@@ -89,7 +89,7 @@ def _summary(holdings: Holdings, missing: tuple[Missing, ...]) -> dict[str, Any]
         "wal_bytes": holdings.wal_bytes,
         "oldest": min((window.since for window in windows), default=None),
         "newest": max((window.until for window in windows), default=None),
-        "missing": len(missing),
+        "missing": sum(not lost.known for lost in missing),
         "verified": max((mark.when for mark in verified if mark.ok), default=None),
         "broken": sum(not mark.ok for mark in verified),
         "last_full": max((b.started for b in holdings.backups if b.kind == "full"), default=None),

@@ -62,7 +62,7 @@ def test_the_rendered_configuration_is_one(tool: str, shared: Cluster) -> None:
 def test_prometheus_has_loaded_every_rule_and_none_of_them_fails(shared: Cluster) -> None:
     groups = Web(shared).prometheus("rules")["groups"]
     loaded = [rule for group in groups for rule in group["rules"] if rule["type"] == "alerting"]
-    wanted = sorted(rule.key for rule in RULES if rule.group != "pods-backups")
+    wanted = sorted(rule.key for rule in RULES)
     assert sorted((rule["name"], rule["labels"]["severity"]) for rule in loaded) == wanted
     assert [rule["lastError"] for rule in loaded if rule["health"] == "err"] == []
 

@@ -33,30 +33,6 @@ OTHERS: Mapping[str, frozenset[str]] = {
     "process_cpu_seconds_total": frozenset(),
     "process_resident_memory_bytes": frozenset(),
 }
-UNTIL_ISSUE_6: Mapping[str, frozenset[str]] = {
-    f"pods_{name}": labels
-    for labels, names in (
-        (
-            frozenset({"type", "storage"}),
-            (
-                "backup_last_success_timestamp_seconds",
-                "backup_last_failure_timestamp_seconds",
-                "backup_last_duration_seconds",
-                "backup_last_size_bytes",
-                "backup_count",
-                "backup_oldest_recoverable_timestamp_seconds",
-                "backup_in_progress",
-                "backup_last_verify_timestamp_seconds",
-            ),
-        ),
-        (
-            frozenset[str](),
-            ("wal_archive_last_success_timestamp_seconds", "wal_archive_ready_files"),
-        ),
-    )
-    for name in names
-}
-"""Names that research §2 gives to what the backup service will emit; no collector declares them yet."""
 _ALONE = ("pgbouncer_up", "pods_gate_up")
 _STAND_INS = {"$__rate_interval": "1m", "$__range": "1h", "$__interval": "15s"}
 
@@ -156,4 +132,4 @@ def recorded() -> dict[str, str]:
 
 def known() -> dict[str, frozenset[str]]:
     """Every metric that a dashboard may ask for, and its labels."""
-    return emitted() | dict(OTHERS) | dict(UNTIL_ISSUE_6)
+    return emitted() | dict(OTHERS)

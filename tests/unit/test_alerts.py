@@ -28,18 +28,6 @@ THEIR_OWN: Mapping[str, frozenset[str]] = {
     "alertmanager_config_last_reload_successful": frozenset(),
     "alertmanager_notifications_failed_total": frozenset({"integration", "reason"}),
 }
-BACKUP = frozenset({"type", "storage"})
-UNTIL_ISSUE_6: Mapping[str, frozenset[str]] = {
-    # research/monitoring.md §2; the backup service emits them once it runs, and backup_alerts.yml is loaded then
-    "pods_backup_last_success_timestamp_seconds": BACKUP,
-    "pods_backup_last_failure_timestamp_seconds": BACKUP,
-    "pods_backup_last_verify_timestamp_seconds": BACKUP,
-    "pods_backup_last_duration_seconds": BACKUP,
-    "pods_backup_last_size_bytes": BACKUP,
-    "pods_wal_archive_last_success_timestamp_seconds": frozenset(),
-    "pods_wal_archive_last_failure_timestamp_seconds": frozenset(),
-    "pods_wal_archive_ready_files": frozenset(),
-}
 RECORDED_LABELS: Mapping[str, frozenset[str]] = {"pods:node_passing": frozenset({"state"})}
 
 
@@ -81,16 +69,11 @@ def test_a_runbook_says_of_each_alert_what_it_means_what_to_do_and_when_it_is_ha
 
 @pytest.mark.parametrize("expr", [*RECORDED.values(), *(rule.expr for rule in RULES)])
 def test_every_metric_and_label_a_rule_asks_for_is_emitted(expr: str) -> None:
-    known = {**emitted(), **THEIR_OWN, **UNTIL_ISSUE_6, **RECORDED_LABELS}
+    known = {**emitted(), **THEIR_OWN, **RECORDED_LABELS}
     for selector in branches(parse(expr)):
         assert selector.name in known, selector.name
         for label, _ in selector.matchers:
             assert label in known[selector.name] | TARGET_LABELS, f"{selector.name} has no {label}"
-
-
-def test_rules_that_are_loaded_ask_for_nothing_that_is_not_emitted_yet() -> None:
-    loaded = {s.name for rule in RULES if rule.group != "pods-backups" for s in branches(parse(rule.expr))}
-    assert loaded & set(UNTIL_ISSUE_6) == set()
 
 
 def test_what_is_recorded_has_the_labels_it_is_asked_by() -> None:

@@ -8,7 +8,6 @@ from grafana.catalog import DASHBOARDS
 from grafana.model import Dashboard
 from tests.unit.grafana_promql import (
     TARGET_LABELS,
-    UNTIL_ISSUE_6,
     asked,
     branches,
     emitted,
@@ -72,14 +71,6 @@ def test_rates_follow_the_zoom(page: Dashboard) -> None:
     for query in asked(page):
         for window in re.findall(r"\b(?:rate|increase|irate|changes)\([^[]*\[([^]]+)\]", query.expr):
             assert window in {"$__rate_interval", "$__range"}, query.expr
-
-
-@PAGES
-def test_only_what_issue_6_brings_is_not_emitted_yet_and_only_where_backups_are_shown(page: Dashboard) -> None:
-    for query in asked(page):
-        names = {selector.name for selector in branches(parse(query.expr))}
-        if names & set(UNTIL_ISSUE_6):
-            assert page.uid == "pods-backups" or query.where == "Backups"
 
 
 @PAGES
