@@ -26,6 +26,8 @@ from compose.steps import Task
 from compose.wish import Wish
 
 _WORKSHOP = ".restored"
+_UP = ("running", "restarting")
+"""States of a container that is up, or soon will be by itself."""
 _SPARE_SECONDS = 30.0
 """Beyond the interval of the tail, how long the store may take for the last of the WAL."""
 
@@ -60,7 +62,7 @@ class Swap:
         """What serves clients: nobody writes what would be lost."""
         topology, known = self.stack.topology, self.stack.containers()
         serving = [POOLER, topology.primary, *(node.name for node in topology.replicas)]
-        self.running = [name for name in serving if name in known and known[name].status == "running"]
+        self.running = [name for name in serving if name in known and known[name].status in _UP]
         if self.running:
             self.stack.compose.follow(step, "stop", *self.running)
 

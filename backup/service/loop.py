@@ -11,7 +11,7 @@ from backup.schedule import Schedule, due, due_kind, parse_schedule
 from backup.service.ground import HOME, Ground, open_ground
 from backup.service.keeping import prune
 from backup.service.proving import drill
-from backup.service.record import read_record, tell
+from backup.service.record import forget_running, read_record, tell
 from backup.service.survey import survey
 from backup.service.taking import take_backup
 from backup.wal.archiver import Archiver, Options
@@ -48,6 +48,7 @@ class Service:
         """Serve until told to stop; settings or topology that changed begin anew within seconds."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        forget_running(self._home)
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeper.start()
         while not self._stop.is_set():

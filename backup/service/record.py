@@ -5,7 +5,7 @@ Not the truth, which is in the stores: only what cannot be read there, and what 
 
 import json
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ def write_record(directory: Path, record: Record) -> None:
     """Write it whole."""
     record.updated = time.time()
     write_atomically(directory / FILE, json.dumps(asdict(record), indent=2) + "\n")
+
+
+def forget_running(directory: Path) -> None:
+    """A backup that was under way when the service was killed is no more: it was a process of the same container."""
+    record = read_record(directory)
+    if record.running:
+        write_record(directory, replace(record, running=""))
 
 
 def tell(directory: Path) -> None:

@@ -16,8 +16,8 @@ def _outermost(text: str) -> str:
     """What stands between the last SELECT outside of parentheses and its FROM."""
     words = [word for word in _words(text) if word[1] == 0]
     begin = max(end for word, _, _, end in words if word == "SELECT")
-    froms = [here for before, here in pairwise(words) if here[0] == "FROM" and before[0] != "DISTINCT"]
-    return text[begin : min(start for _, _, start, _ in froms if start > begin)]
+    sources = [here for before, here in pairwise(words) if here[0] == "FROM" and before[0] != "DISTINCT"]
+    return text[begin : min(start for _, _, start, _ in sources if start > begin)]
 
 
 def _words(text: str) -> list[tuple[str, int, int, int]]:

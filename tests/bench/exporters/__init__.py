@@ -30,9 +30,9 @@ class Peer:
     pids: tuple[int, ...]
     pages: tuple[str, ...]
 
-    def scrape(self) -> list[int]:
-        """Ask every page, one after the other; the samples of each."""
-        return [_samples(url) for url in self.pages]
+    def scrape(self) -> list[tuple[int, float]]:
+        """Ask every page, one after the other; samples and seconds of each. The last page is no node's."""
+        return [_timed(url) for url in self.pages]
 
     def cpu(self) -> float:
         """CPU seconds spent so far, user and system."""
@@ -59,25 +59,29 @@ def _compare(cluster: Cluster, ours: Peer, theirs: Peer) -> None:
     for peer in (ours, theirs):
         peer.scrape()  # both have their caches, connections and code warm
     walls: dict[str, list[float]] = {ours.name: [], theirs.name: []}
+    alone: dict[str, list[float]] = {ours.name: [], theirs.name: []}
     cpus, served = dict.fromkeys(walls, 0.0), dict.fromkeys(walls, 0.0)
     for _ in range(ROUNDS):
         for peer in (ours, theirs):
             spent, worked, began = peer.cpu(), _active(cluster), time.perf_counter()
-            samples = peer.scrape()
+            pages = peer.scrape()
             walls[peer.name].append(time.perf_counter() - began)
+            alone[peer.name] += [seconds for _, seconds in pages[:-1]]
             cpus[peer.name] += peer.cpu() - spent
             served[peer.name] += _active(cluster) - worked
             if len(walls[peer.name]) == 1:
-                print(f"{peer.name:<10} samples per page: {samples}")
+                print(f"{peer.name:<10} samples per page: {[samples for samples, _ in pages]}")
     nodes = len(cluster.stack.topology.nodes)
     for peer in (ours, theirs):
         wall, cpu = statistics.median(walls[peer.name]), cpus[peer.name] / ROUNDS
         print(
             f"{peer.name:<10} wall {wall * 1e3:6.1f} ms (p95 {_p95(walls[peer.name]) * 1e3:6.1f}), "
             f"CPU {cpu * 1e3:6.1f} ms, in the servers {served[peer.name] / ROUNDS * 1e3:6.1f} ms, "
-            f"per node: wall {wall / nodes * 1e3:5.1f} ms, CPU {cpu / nodes * 1e3:5.1f} ms; RSS {peer.rss():6.1f} MB"
+            f"a node's page: wall {statistics.median(alone[peer.name]) * 1e3:5.1f} ms; "
+            f"all CPU by nodes {cpu / nodes * 1e3:5.1f} ms; RSS {peer.rss():6.1f} MB"
         )
     ratios = {
+        "a node's page": statistics.median(alone[ours.name]) / statistics.median(alone[theirs.name]),
         "wall": statistics.median(walls[ours.name]) / statistics.median(walls[theirs.name]),
         "CPU": cpus[ours.name] / cpus[theirs.name],
         "in the servers": served[ours.name] / served[theirs.name],
@@ -171,6 +175,11 @@ def _wait(pages: Sequence[str]) -> None:
             except OSError:
                 assert time.monotonic() < deadline, page
                 time.sleep(0.2)
+
+
+def _timed(url: str) -> tuple[int, float]:
+    began = time.perf_counter()
+    return _samples(url), time.perf_counter() - began
 
 
 def _samples(url: str) -> int:

@@ -159,14 +159,14 @@ class TestStream:
         assert list(archive_names([], "none")) == ["base.tar"]
 
     @given(st.lists(st.binary(min_size=1, max_size=400_000), max_size=8))
-    def test_every_byte_reaches_the_archive_that_began_before_it_in_order(self, datas: list[bytes]) -> None:
+    def test_every_byte_reaches_the_archive_that_began_before_it_in_order(self, pieces: list[bytes]) -> None:
         connection = Scripted(
             [
                 b"n16384.tar\0/x\0",
-                *(b"d" + data for data in datas),
+                *(b"d" + data for data in pieces),
                 b"p" + struct.pack("!q", 17),
                 b"nbase.tar\0\0",
-                *(b"d" + data for data in reversed(datas)),
+                *(b"d" + data for data in reversed(pieces)),
                 b"m",
                 b"d{}",
             ]
@@ -176,8 +176,8 @@ class TestStream:
         stop = receive(connection, sink)  # type: ignore[arg-type]
 
         assert stop == Lsn.parse("0/2000120")
-        assert sink.archives["16384.tar"] == b"".join(datas)
-        assert sink.archives["base.tar"] == b"".join(reversed(datas))
+        assert sink.archives["16384.tar"] == b"".join(pieces)
+        assert sink.archives["base.tar"] == b"".join(reversed(pieces))
         assert sink.manifest == b"{}"
         assert sink.done == [17]
 
