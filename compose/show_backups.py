@@ -79,13 +79,7 @@ def print_verified(found: list[dict[str, Any]]) -> None:
 
 
 def print_drill(found: dict[str, Any]) -> None:
-    """What a drill saw.
-
-    Raises:
-        RefusedError: it failed.
-    """
-    from cluster.errors import RefusedError
-
+    """What a drill saw."""
     newest = f", newest commit {utc(found['newest'])}" if found.get("newest") else ""
     if found["ok"]:
         print(f"✓ {found['backup']} restored and recovered in {human_seconds(found['rto'])}{newest}")
@@ -93,9 +87,20 @@ def print_drill(found: dict[str, Any]) -> None:
     for problem in found["problems"]:
         print(f"✗ {problem}")
     for each in found["assertions"]:
-        if each.get("problem"):
-            print(f"✗ {each['name']}: {each['problem']}")
-    raise RefusedError("the drill failed", "see above; inv backup.verify --name all looks for damaged backups")
+        if not each["holds"]:
+            print(f"✗ {each['name']}: {each['detail']}")
+
+
+def check_drill(found: dict[str, Any]) -> None:
+    """The exit code tells too.
+
+    Raises:
+        RefusedError: it failed.
+    """
+    from cluster.errors import RefusedError
+
+    if not found["ok"]:
+        raise RefusedError("the drill failed", "see above; inv backup.verify --name all looks for damaged backups")
 
 
 def print_restored(done: dict[str, Any]) -> None:

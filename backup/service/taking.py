@@ -1,20 +1,21 @@
 """Taking a backup as the service does: from a healthy replica, into every store, recorded, then what is old goes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
 from backup.base import Options, Site, Taken, take
+from backup.catalog import read_catalog
 from backup.layout import Kind, segments_between, wal_key
 from backup.service.ground import Ground
 from backup.service.record import read_record, write_record
 from backup.service.survey import survey
-from backup.store import StoreError
+from backup.store import Store, StoreError
 from backup.wal.gaps import full_made, full_wanted
 from backup.wal.identity import remembered
 from cluster.errors import MachineError, PodsError
 from cluster.lsn import Lsn
-from cluster.postgres import connect, execute
+from cluster.postgres import Access, connect, execute
 
 Progress = Callable[[str], None]
 
@@ -30,7 +31,7 @@ def take_backup(ground: Ground, kind: Kind, progress: Progress) -> Taken:
         progress(f"A full backup is needed: {wanted}")
         kind = "full"
     with _recorded(ground, kind):
-        taken = take(_site(ground, progress), _options(ground, kind))
+        taken = take(_site(ground, _nodes(ground, gap=bool(wanted)), progress), _options(ground, kind))
     _note_success(ground, taken)
     full_made(ground.spool / ground.system, taken.backup.start_lsn)
     survey(ground)
@@ -71,9 +72,28 @@ def _options(ground: Ground, kind: Kind) -> Options:
     return Options(kind=kind, level=settings.backup_level, workers=settings.backup_workers, rate=settings.backup_rate)
 
 
-def _site(ground: Ground, progress: Progress) -> Site:
+def _nodes(ground: Ground, *, gap: bool) -> Mapping[str, Access]:
+    """Which may be asked: after a gap, or for a store that has just begun, the primary alone.
+
+    A backup begins at a checkpoint, which the primary makes at once; a replica's last one may be older than the WAL
+    that such a store has, and then the backup could never become consistent there.
+    """
+    primary = ground.inside.topology.primary
+    if gap or any(_is_new(store, ground.system) for store in ground.stores):
+        return {primary: ground.access(primary)}
+    return ground.nodes
+
+
+def _is_new(store: Store, system: str) -> bool:
+    try:
+        return not read_catalog(store, system, on_damaged=lambda *_: None)
+    except StoreError:
+        return False  # it is down, and gets nothing now
+
+
+def _site(ground: Ground, nodes: Mapping[str, Access], progress: Progress) -> Site:
     return Site(
-        nodes=ground.nodes,
+        nodes=nodes,
         primary=lambda: ground.inside.topology.primary,
         stores=ground.stores,
         spool=ground.spool,

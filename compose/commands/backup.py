@@ -120,11 +120,12 @@ def drill(c: Context, store: str = "", json: bool = False) -> None:
     """Restore the newest backup on trial, and look at it."""
     from compose.backups import ask
     from compose.present import print_json
-    from compose.show_backups import print_drill
+    from compose.show_backups import check_drill, print_drill
     from compose.stack import open_stack
 
     found = ask(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
     print_json(found) if json else print_drill(found)
+    check_drill(found)
 
 
 @task(
