@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.settings import PROJECT_ROOT
+from cluster.settings import PROJECT_ROOT, VARIABLES
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Inv:
     @property
     def environ(self) -> dict[str, str]:
         """This process's environment without its PODS_* settings, with the home's."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PODS_")}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("PODS_") and k not in VARIABLES}
         return {**inherited, **self.environment, "PODS_HOME": str(self.home)}
 
     def argv(self, *arguments: str) -> list[str]:

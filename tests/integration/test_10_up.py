@@ -65,7 +65,10 @@ def test_up_says_how_to_connect_and_no_password(cluster: Cluster) -> None:
 
 def test_plain_compose_works_from_the_home(cluster: Cluster) -> None:
     rows = [json.loads(line) for line in cluster.compose("ps", "--format", "json").splitlines()]
-    assert {row["Service"] for row in rows} == {"primary", "replica1", "replica2", "pgbouncer"}
+    assert {row["Service"] for row in rows} == set(cluster.stack.services)
+    assert {"primary", "replica1", "replica2", "pgbouncer", "exporter", "health", "backup", "prometheus"} < set(
+        cluster.stack.services
+    )
     assert {row["Health"] for row in rows} == {"healthy"}
     assert "postgres" in cluster.compose("exec", "-T", "primary", "id", "-un")
     assert "ready to accept" in cluster.compose("logs", "primary")
