@@ -149,7 +149,7 @@ def ensure(client: "DockerClient", settings: Settings, source: str, base: str, c
 def wanted_roles(settings: Settings, source: str) -> list[str]:
     """Images that a cluster with these settings uses, in the order in which they are made."""
     services = optional_services(settings, source)
-    ours = ["services"] if {"exporter", "health", "gate"} & set(services) else []
+    ours = ["services"] if {"exporter", "health", "gate", "backup"} & set(services) else []
     return ["postgres", "pgbouncer", *ours, *(name for name in services if name in Images.__slots__)]
 
 

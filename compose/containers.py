@@ -15,6 +15,8 @@ _PROJECT = "com.docker.compose.project"
 _SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
 _GONE_SECONDS = 30.0
+RESTORE = "-restore"
+"""How the name of the container of a restore in place ends."""
 _DIRECTORY = "com.docker.compose.project.working_dir"
 
 
@@ -82,8 +84,13 @@ def _moment(text: str) -> datetime:
 
 def remove_leftovers(client: "DockerClient", containers: list[Container]) -> list[str]:
     """Remove one-off containers that an interrupted operation left (clones, inits); return their names."""
-    leftovers = [c for c in containers if c.one_off and c.service != "psql"]
+    leftovers = [c for c in containers if c.one_off and not _goes_on(c)]
     return [container.name for container in leftovers if _remove(client, container.id)]
+
+
+def _goes_on(container: Container) -> bool:
+    """What holds no lock and may run as long as it likes: psql, and a restore into a directory of the user's own."""
+    return container.service == "psql" or (container.service == "backup" and not container.name.endswith(RESTORE))
 
 
 def _remove(client: "DockerClient", container_id: str) -> bool:

@@ -6,6 +6,9 @@ from compose import secrets
 from compose.containers import Container
 from compose.stack import POOLER, Stack
 
+_SECRETS = {"backup": ("archive_password", "s3_access_key", "s3_secret_key", "backup_key")}
+"""What people change in a running cluster: the keys of its stores."""
+
 
 def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
     """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was."""
@@ -22,12 +25,24 @@ def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
 def reload_watcher(stack: Stack, service: str, container: Container) -> bool:
     """Let Prometheus or Alertmanager read its files again if one is newer than the container; True if it was told."""
     directory = stack.home.rendered / service
+    if service in _SECRETS:
+        return _restart_with_new_secrets(stack, service, container)
     if service not in ("prometheus", "alertmanager") or container.started is None:
         return False
     newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())
     stale = newest > container.started.timestamp()
     if stale:
         stack.client.api.kill(container.id, "HUP")
+    return stale
+
+
+def _restart_with_new_secrets(stack: Stack, service: str, container: Container) -> bool:
+    """A secret is replaced whole, and a container goes on seeing the file that was there when it started."""
+    files = [path for name in _SECRETS[service] if (path := stack.home.secrets / name).exists()]
+    newest = max((path.stat().st_mtime for path in files), default=0.0)
+    stale = container.started is not None and newest > container.started.timestamp() + 1  # which has whole seconds
+    if stale:
+        stack.client.api.restart(container.id, timeout=60)
     return stale
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import RefusedError
-from cluster.settings import Settings
+from cluster.settings import Settings, load_settings
 from cluster.topology import write_atomically
 from compose.home import Home, service_user
 
@@ -86,7 +86,18 @@ def _keys_of_stores(home: Home, settings: Settings) -> None:
     if settings.backup_encryption == "on" and not key.exists():
         from backup.store.sealing import make_key
 
+        _refuse_lost_key(home, key)
         write_atomically(key, make_key(), 0o600, _owner())
+
+
+def _refuse_lost_key(home: Home, key: Path) -> None:
+    """Settings in force that sealed already mean that there was a key, and that a new one would open nothing."""
+    in_force = home.rendered / "services"
+    if (in_force / ".env").exists() and load_settings(in_force, {}).backup_encryption == "on":
+        raise RefusedError(
+            f"the key {key}, without which no backup can be read, is gone",
+            "put it back from your copy; to begin anew: BACKUP_ENCRYPTION=off, another store, inv up, then on",
+        )
 
 
 def pgpass_text(passwords: Passwords, settings: Settings) -> str:

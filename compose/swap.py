@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.wal.state import ArchiveState, read_state
-from cluster.control import PGDATA, read_data_directory
+from cluster.control import PGDATA, DataDirectory, read_data_directory
 from cluster.errors import TimedOutError
 from cluster.lsn import Lsn
 from cluster.postgres import wait_until
@@ -28,6 +28,8 @@ from compose.wish import Wish
 _WORKSHOP = ".restored"
 _UP = ("running", "restarting")
 """States of a container that is up, or soon will be by itself."""
+_FRESH_SECONDS = 10.0
+"""A state of the archive that is older says nothing of now."""
 _SPARE_SECONDS = 30.0
 """Beyond the interval of the tail, how long the store may take for the last of the WAL."""
 
@@ -51,6 +53,7 @@ class Swap:
         """All of them."""
         primary = self.stack.home.node(self.stack.topology.primary)
         return [
+            Task("Waiting until the archive follows the primary", self._follows),
             Task("Stopping PgBouncer and the nodes", self._halt, self._start),
             Task("Waiting until the archive has the last WAL", self._archived),
             Task(f"Restoring into {self.workshop}", self._restore, self._discard),
@@ -70,20 +73,30 @@ class Swap:
         if self.running:
             self.stack.compose.run("up", "--detach", "--no-deps", *reversed(self.running))
 
-    def _archived(self, step: Step) -> None:
-        """Else the newest moment would be that of the last tail. What is not stored in time is only told of."""
-        if self.wanted.to != "latest" or self.stack.topology.primary not in self.running:
+    def _follows(self, _: Step) -> None:
+        """What the archive does not receive before the primary stops would be missing from the newest moment."""
+        known = self.stack.containers().get(self.stack.topology.primary)
+        if self.wanted.to != "latest" or known is None or known.status != "running":
             return
-        patience = self.stack.settings.backup_tail_seconds + _SPARE_SECONDS
-        since = time.time()
-        try:
-            wait_until(lambda: self._unarchived(since), timeout=patience, what="not everything was archived", hint="")
-        except TimedOutError as error:
-            step.update(error.message)
-            self.console.warn(f"{error.message}; what is not there is in the data that is moved aside")
+        wait_until(
+            lambda: _not_following(_archive(self.stack)),
+            timeout=_SPARE_SECONDS,
+            what="the archive does not follow the primary, whose last WAL would be lost",
+            hint="see inv logs --service backup; nothing was touched. To go back all the same, give a target",
+        )
 
-    def _unarchived(self, since: float) -> str:
-        return unarchived(_archive(self.stack), self.wanted.store, since)
+    def _archived(self, _: Step) -> None:
+        """The store must have all that a primary wrote that was stopped cleanly, or it is started again."""
+        primary = self.stack.topology.primary
+        data = _read(self.stack, primary) if self.wanted.to == "latest" and primary in self.running else None
+        if data is None or data.state != "shut down":
+            return
+        wait_until(
+            lambda: unarchived(_archive(self.stack), self.wanted.store, data),
+            timeout=self.stack.settings.backup_tail_seconds + _SPARE_SECONDS,
+            what="the last WAL is not in the store",
+            hint="see inv logs --service backup. To go back all the same, give a target",
+        )
 
     def _restore(self, step: Step) -> None:
         self.done = restore_into_workshop(self.stack, step, self.wanted)
@@ -152,18 +165,30 @@ def place(stack: Stack) -> None:
     shutil.rmtree(workshop_of(stack))
 
 
-def unarchived(state: ArchiveState | None, store: str, since: float) -> str:
-    """What a store lacks of the WAL of a primary that has stopped, in words; "" when it has all."""
-    if state is None or state.updated <= since or state.streaming:
-        return "the archiver has not noticed yet that the primary stopped"
+def unarchived(state: ArchiveState | None, store: str, data: DataDirectory) -> str:
+    """What a store lacks of the WAL of a primary that was shut down, in words; "" when it has all.
+
+    The last record is the checkpoint of the shutdown; ``data`` says where it begins.
+    """
+    if state is None or state.timeline != data.timeline:
+        return f"nothing of timeline {data.timeline} was received"
     for one in state.stores:
-        if store in ("", one.name) and _behind(one.archived, state.flushed):
-            return f"{one.name} has WAL up to {one.archived or 'nothing'} of {state.flushed}"
+        if store in ("", one.name) and (not one.archived or Lsn.parse(one.archived) <= data.checkpoint):
+            return f"{one.name} has WAL up to {one.archived or 'nothing'}, and the primary stopped at {data.checkpoint}"
     return ""
 
 
-def _behind(archived: str, flushed: str) -> bool:
-    return bool(flushed) and (not archived or Lsn.parse(archived) < Lsn.parse(flushed))
+def _not_following(state: ArchiveState | None) -> str:
+    if state is None or time.time() - state.updated > _FRESH_SECONDS:
+        return "the backup service says nothing"
+    return "" if state.streaming else state.error or "it does not stream"
+
+
+def _read(stack: Stack, node: str) -> DataDirectory | None:
+    try:
+        return read_data_directory(stack.home.node(node))
+    except ValueError:
+        return None
 
 
 def await_archive(stack: Stack, console: Console) -> None:

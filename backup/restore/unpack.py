@@ -60,6 +60,8 @@ def _unpack_archive(
                         raise _damaged(backup, wrong)
     except BrokenTarError as error:
         raise _damaged(backup, f"{file.name}: {error}") from None
+    except DamagedError as error:
+        raise error if backup.name in error.message else _damaged(backup, error.message) from None
     if not stored.is_like(file):
         raise _damaged(backup, f"{file.name} is not what was stored")
     return written

@@ -21,6 +21,7 @@ from backup.service.ground import Ground, open_ground
 from backup.service.proving import restore_command
 from backup.store import Place, Store
 from backup.wal.fetch import Archive, fetch
+from backup.wal.slots import SLOT
 from cluster.errors import RefusedError, UsageError
 from cluster.inside import Window
 
@@ -31,7 +32,7 @@ PGDATA = Path("18/docker")
 _LONGEST = 7 * 86_400.0
 """Seconds that a recovery may take."""
 _STAYS = "allow_in_place_tablespaces"
-_MORE = {"fsync": "on", "wal_keep_size": "1GB"}
+_MORE = {"fsync": "on", "max_slot_wal_keep_size": "-1"}
 """The data shall last; and the archive has still to get the first WAL of the new timeline."""
 _DEFAULTS = {
     "postgresql.conf": "# PostgreSQL's defaults; the cluster that was backed up had its configuration elsewhere.\n",
@@ -90,12 +91,17 @@ def restore_into(window: Window, asked: argparse.Namespace, progress: Progress) 
 
 
 def _reached(server: Server, *, passwords: bool) -> dict[str, Any]:
-    """Where recovery ended; and, on request, a superuser whose password (told on stdin) this host knows."""
-    from cluster.postgres import fetch_all
+    """Where recovery ended.
+
+    What takes the place of a cluster's data (``passwords``) gets a superuser whose password, told on stdin, this host
+    knows; and the archive's slot, or the first WAL of the new timeline could be gone before the archive comes for it.
+    """
+    from cluster.postgres import execute, fetch_all, literal
 
     with server.connect("postgres", timeout=60.0) as connection:
         (facts,) = fetch_all(connection, "backup_replayed", dict[str, Any])
         if passwords:
+            execute(connection, "create_slot", slot=literal(SLOT))
             connection.execute("SET default_transaction_read_only = off")
             _set_password(connection, sys.stdin.read().strip())
         connection.execute("CHECKPOINT")
@@ -110,11 +116,10 @@ def _set_password(connection: Any, password: str) -> None:
 
 
 def _tidy(data: Path) -> None:
-    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve,
+    """Nothing of the recovery stays: the cluster's own configuration is elsewhere, or PostgreSQL's defaults serve.
 
-    and nobody gets in over the network without a password.
-
-    But for what tablespaces that became folders need whenever the server recovers from a crash.
+    But for what tablespaces that became folders need whenever the server recovers from a crash. Nobody gets in over the
+    network without a password.
     """
     configuration = data / AUTO_CONF
     before, _, ours = configuration.read_text().partition(FROM_RESTORE)

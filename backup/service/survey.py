@@ -15,6 +15,7 @@ from backup.timelines import Histories, parse_history
 from backup.wal.gaps import read_gaps
 from backup.windows import Archive, Missing, Window, audit, find_windows
 from cluster.errors import PodsError
+from cluster.lsn import Lsn
 
 SEGMENT = 16 << 20
 
@@ -60,7 +61,7 @@ def missing_wal(store: Store, system: str, holdings: Holdings) -> tuple[Missing,
     """Segments that are not where they should be; a recorded gap explains some."""
     gaps: dict[int, list[tuple[int, int]]] = {}
     for gap in read_gaps(store, system):
-        gaps.setdefault(gap.timeline, []).append((int(gap.from_lsn), int(gap.to_lsn)))
+        gaps.setdefault(gap.timeline, []).append((Lsn.parse(gap.from_lsn), Lsn.parse(gap.to_lsn)))
     return audit(holdings.backups, holdings.archive, holdings.histories, gaps)
 
 

@@ -156,7 +156,8 @@ OURS = ["postgres", "pgbouncer", "services"]
         ("debian", {"grafana": "on"}, [*OURS, "prometheus", "alertmanager", "grafana"]),
         ("registry", {"grafana": "off", "cadvisor": "on"}, [*OURS, "prometheus", "alertmanager", "cadvisor"]),
         ("registry", {"monitoring": "off"}, OURS),
-        ("registry", {"monitoring": "off", "health": "off"}, ["postgres", "pgbouncer"]),
+        ("registry", {"monitoring": "off", "health": "off"}, OURS),
+        ("registry", {"monitoring": "off", "health": "off", "backup": "off"}, ["postgres", "pgbouncer"]),
     ],
 )
 def test_only_images_that_are_used_are_made_or_fetched(source: str, texts: dict[str, str], roles: list[str]) -> None:

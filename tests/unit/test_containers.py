@@ -140,9 +140,11 @@ def test_what_an_interrupted_operation_left_is_removed_and_nothing_else() -> Non
         replace(CONTAINER, id="clone", name="pods-replica1-run-1", service="replica1", one_off=True),
         replace(CONTAINER, id="ended", name="pods-replica2-run-1", service="replica2", one_off=True),
         replace(CONTAINER, id="psql", name="pods-psql-run-1", service="psql", one_off=True),
+        replace(CONTAINER, id="into", name="pods-backup-run-1", service="backup", one_off=True),
+        replace(CONTAINER, id="in place", name="pods-restore", service="backup", one_off=True),
     ]
-    assert remove_leftovers(client, left) == ["pods-replica1-run-1"]
-    assert client.api.removed == ["clone"]
+    assert remove_leftovers(client, left) == ["pods-replica1-run-1", "pods-restore"]
+    assert client.api.removed == ["clone", "in place"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,10 @@ class _Api:
     def kill(self, container: str, signal: str) -> None:
         self.signals.append((container, signal))
 
+    def restart(self, container: str, timeout: int) -> None:
+        assert timeout >= 60, "a base backup must have time to end"
+        self.signals.append((container, "restart"))
+
 
 @dataclass
 class _Engine:
@@ -88,6 +92,18 @@ def test_who_looks_at_the_files_itself_is_told_nothing(stack: Stack, api: _Api, 
     _rendered(stack.home, service, age=-1)
     assert not reload_watcher(stack, service, _container(service))
     assert api.signals == []
+
+
+@pytest.mark.parametrize(("age", "told"), [(-10, [("id-of-backup", "restart")]), (10, [])])
+def test_the_backup_service_is_restarted_for_new_keys_of_a_store(
+    stack: Stack, api: _Api, age: float, told: list[tuple[str, str]]
+) -> None:
+    stack.home.secrets.mkdir(exist_ok=True)
+    key = stack.home.secrets / "s3_secret_key"
+    key.touch()
+    os.utime(key, (STARTED.timestamp() - age, STARTED.timestamp() - age))
+    assert reload_watcher(stack, "backup", _container("backup")) is bool(told)
+    assert api.signals == told
 
 
 def test_one_that_does_not_run_will_read_them_when_it_starts(stack: Stack, api: _Api) -> None:

@@ -211,3 +211,14 @@ def test_a_secret_of_another_user_is_refused_not_taken_for_missing(made: Home) -
     password_file(made, APP).chmod(0)
     with pytest.raises(RefusedError, match="cannot be read by this user"):
         read(made)
+
+
+def test_a_key_of_backups_that_is_gone_is_not_replaced_by_a_new_one(made: Home) -> None:
+    sealed = settings_of(user="shop", backup_encryption="on")
+    ensure(made, sealed, first=False)
+    in_force = made.rendered / "services"
+    in_force.mkdir(parents=True)
+    (in_force / ".env").write_text("BACKUP_ENCRYPTION=on\n")
+    (made.secrets / "backup_key").unlink()
+    with pytest.raises(RefusedError, match="backup_key"):
+        ensure(made, sealed, first=False)
