@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.errors import PodsError
+from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres import Access, connect, wait_until
 from cluster.settings import PROJECT_ROOT
 from compose import secrets
@@ -43,13 +44,14 @@ def _clean(cluster: Cluster, replicas: set[str]) -> None:
     stack = cluster.stack
     assert {n.name for n in stack.topology.replicas} == replicas
     assert {n.state for n in stack.topology.replicas} <= {"member"}
-    assert set(stack.containers()) == {"primary", "pgbouncer", *replicas}
+    others = {"pgbouncer", *stack.watchers}
+    assert set(stack.containers()) == {"primary", *others, *replicas}
     slots = {r["slot_name"] for r in cluster.query("SELECT slot_name FROM pg_replication_slots")}
-    assert slots == {f"{name}_slot" for name in replicas}
+    assert slots - {ARCHIVE_SLOT} == {f"{name}_slot" for name in replicas}
     assert {p["name"] for p in cluster.status()["pools"]} == set(stack.pools)
     for directory in (cluster.home.data, cluster.home.rendered / "nodes", cluster.home.tls):
         found = {p.name for p in directory.iterdir() if p.is_dir() and not p.name.startswith(".")}
-        assert found - {"pgbouncer"} == {"primary", *replicas}, directory
+        assert found - {*others, "backups"} == {"primary", *replicas}, directory
     assert not list(cluster.home.data.glob("*/18/.new"))
     report = cluster.inv("status")
     assert report.code == 0, report
