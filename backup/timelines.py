@@ -62,10 +62,11 @@ def way_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:
     """The stretches that lead to ``timeline``, oldest first; None where its history is not known."""
     if timeline not in histories and timeline != 1:
         return None
-    return tuple(_stretches(timeline, histories.get(timeline, ())))
+    return tuple(stretches(timeline, histories.get(timeline, ())))
 
 
-def _stretches(timeline: int, history: History) -> Iterator[Stretch]:
+def stretches(timeline: int, history: History) -> Iterator[Stretch]:
+    """The parts of the way to ``timeline`` along its history, oldest first."""
     start = Lsn(0)
     for left in history:
         yield Stretch(left.timeline, start, left.at)

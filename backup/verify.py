@@ -59,9 +59,9 @@ def verify(store: Store, backup: Backup, progress: Callable[[str], None]) -> Ver
         result.problems.append(error.message)
         manifest = None
     seen: set[str] = set()
-    meter = _Passing(Meter(f"Reading {backup.name}", backup.size, progress))
+    meter = Meter(f"Reading {backup.name}", backup.size, progress)
     for file in archives(backup):
-        _verify_archive(store, backup, file, manifest, result, seen, meter)
+        _verify_archive(store, backup, file, manifest, result, seen, meter.add)
     if manifest is not None:
         result.problems.extend(f"{path} is missing" for path in manifest.files if path not in seen)
     result.seconds = time.monotonic() - began
@@ -71,18 +71,6 @@ def verify(store: Store, backup: Backup, progress: Callable[[str], None]) -> Ver
 def record(store: Store, backup: Backup, result: Verification) -> None:
     """Keep the result beside the backup."""
     mark_verified(store, backup, Verified(name=backup.name, when=time.time(), ok=result.ok, detail=result.detail))
-
-
-class _Passing:
-    """Sums what passes by."""
-
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
-        self._done = 0
-
-    def __call__(self, size: int) -> None:
-        self._done += size
-        self._meter.at(self._done)
 
 
 def _verify_archive(

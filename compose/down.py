@@ -9,7 +9,7 @@ from cluster.topology import Topology, load
 from compose import containers, engine, preflight
 from compose.console import Console, ask
 from compose.driver import Compose
-from compose.home import Home
+from compose.home import Home, service_directories
 from compose.lock import exclusive
 
 
@@ -55,9 +55,8 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
             "mend it, or delete the directories yourself",
         )
     names = topology.names if topology else ()
-    watched = [home.data / name for name in ("prometheus", "alertmanager", "grafana", "backup", ".gate")]
     with console.step("Deleting data and secrets"):
-        for directory in (*(home.node(name) for name in names), *watched, home.aside, home.rendered):
+        for directory in (*(home.node(name) for name in names), *service_directories(home), home.aside, home.rendered):
             if directory.exists():
                 shutil.rmtree(directory)
         key = _forget_secrets(home)

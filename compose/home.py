@@ -106,6 +106,11 @@ def make_service_directories(home: Home, settings: Settings, services: Iterable[
         make_private_directory(local_store(home, settings))
 
 
+def service_directories(home: Home) -> list[Path]:
+    """All of these directories, the deeper ones first; backups are not in them."""
+    return [home.data / name for names in _DIRECTORIES.values() for name in reversed(names)]
+
+
 def local_store(home: Home, settings: Settings) -> Path:
     """The directory of the local backup store."""
     return Path(settings.backup_directory) if settings.backup_directory else home.data / "backups"

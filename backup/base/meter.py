@@ -18,7 +18,13 @@ class Meter:
     total: int
     progress: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
+    done: int = 0
     _told: float = 0.0
+
+    def add(self, size: int) -> None:
+        """So many bytes more are done; from several threads at once a line may be a piece behind."""
+        self.done += size
+        self.at(self.done)
 
     def at(self, done: int) -> None:
         """So many bytes are done."""

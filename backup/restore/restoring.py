@@ -85,7 +85,7 @@ def _assemble(plan: Plan, store: Store, claimed: Claim, tools: Programs, progres
     for number, backup in enumerate(plan.chain):
         part = claimed.workshop / str(number)
         meter = Meter(f"Fetching {backup.name}", backup.size, progress)
-        unpack(store, backup, part, _Sum(meter))
+        unpack(store, backup, part, meter.add)
         parts.append(part)
     if len(parts) == 1:
         return parts[0]
@@ -95,18 +95,6 @@ def _assemble(plan: Plan, store: Store, claimed: Claim, tools: Programs, progres
     options = ("--link", "--no-sync", "--manifest-checksums=SHA256", f"--output={made}")
     tools.run("pg_combinebackup", *options, *map(str, parts))
     return made
-
-
-class _Sum:
-    """Adds up what passes, from several threads at once: a line of progress may be a piece behind."""
-
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
-        self._done = 0
-
-    def __call__(self, size: int) -> None:
-        self._done += size
-        self._meter.at(self._done)
 
 
 def _verify(made: Path, tools: Programs) -> None:

@@ -16,6 +16,7 @@ from backup.service.ground import Ground
 from backup.service.survey import survey
 from backup.store import Store
 from backup.verify import Verification
+from backup.wal.identity import segment_size
 from cluster.errors import RefusedError
 
 Progress = Callable[[str], None]
@@ -64,7 +65,7 @@ def _alone(ground: Ground) -> Iterator[None]:
 
 def _drill(ground: Ground, store: Store, progress: Progress) -> Drill:
     catalog = read_catalog(store, ground.system)
-    archive = read_archive(store, ground.system, catalog[-1].wal_segment_size if catalog else 16 << 20)
+    archive = read_archive(store, ground.system, segment_size(store, ground.system))
     site = drills.Ground(
         directory=ground.workshop,
         restore_command=restore_command(store.name, ground.workshop / "ahead"),

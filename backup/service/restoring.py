@@ -21,6 +21,7 @@ from backup.service.ground import Ground, open_ground
 from backup.service.proving import restore_command
 from backup.store import Place, Store
 from backup.wal.fetch import Archive, fetch
+from backup.wal.identity import segment_size
 from backup.wal.slots import SLOT
 from cluster.errors import RefusedError, UsageError
 from cluster.inside import Window
@@ -51,7 +52,7 @@ def planned(window: Window, asked: argparse.Namespace) -> tuple[Ground, Place, P
     store = ground.store(asked.store)
     system = which_system(store, asked.system or ground.system)
     catalog = read_catalog(store, system)
-    archive = read_archive(store, system, catalog[-1].wal_segment_size if catalog else 16 << 20)
+    archive = read_archive(store, system, segment_size(store, system))
     target = check_target(asked.to, asked.kind)
     return ground, store, plan(catalog, archive, target, asked.name, asked.timeline)
 

@@ -13,16 +13,15 @@ from backup.service.record import read_record, write_record
 from backup.store import Store
 from backup.timelines import Histories, parse_history
 from backup.wal.gaps import read_gaps
+from backup.wal.identity import segment_size
 from backup.windows import Archive, Missing, Window, audit, find_windows
 from cluster.errors import PodsError
 from cluster.lsn import Lsn
 
-SEGMENT = 16 << 20
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """All of one cluster in one store. ``objects`` and ``bytes`` are those of its WAL."""
+    """All of one cluster in one store: backups, marks on them, and WAL with the bytes it takes."""
 
     backups: tuple[Backup, ...]
     archive: Archive
@@ -40,8 +39,7 @@ class Holdings:
 
 def read_holdings(store: Store, system: str) -> Holdings:
     """Read a store through. Costs a listing of all its WAL."""
-    backups = read_catalog(store, system)
-    size = backups[-1].wal_segment_size if backups else SEGMENT
+    backups, size = read_catalog(store, system), segment_size(store, system)
     listed = [(stored, found) for stored in store.list(wal_prefix(system)) if (found := parse_wal_key(stored.key))]
     histories = {
         found.timeline: parse_history(store.get(stored.key).decode()) for stored, found in listed if not found.segment

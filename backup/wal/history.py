@@ -1,24 +1,11 @@
-"""Histories of timelines: which timeline came from which, and where. Pure.
-
-Source: PostgreSQL 18, src/backend/access/transam/timeline.c: a line per ancestor, oldest first, of its number, the
-position at which it was left, and a reason; ``#`` begins a comment.
-"""
+"""Where the archive has to go on, on a timeline that came from others. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backup.layout import segment_start
+from backup.timelines import Stretch, parse_history, stretches
 from cluster.lsn import Lsn
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """The WAL of one timeline as a later one sees it: from ``begin`` to ``end`` (None: it goes on)."""
-
-    timeline: int
-    begin: Lsn
-    end: Lsn | None
-
 
 Lineage = tuple[Stretch, ...]
 """A timeline with all its ancestors, oldest first."""
@@ -32,25 +19,16 @@ class Place:
     lsn: Lsn
 
 
-def parse_history(text: str, timeline: int) -> Lineage:
+def lineage_of(text: str, timeline: int) -> Lineage:
     """The lineage of ``timeline`` from its history file; "" for timeline 1, which has none.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: it is not that timeline's.
     """
-    lines = [line.split("#")[0].split() for line in text.splitlines()]
-    ancestors = [(int(words[0]), Lsn.parse(words[1])) for words in lines if len(words) >= 2]
-    numbers = [number for number, _ in ancestors]
-    ends = [end for _, end in ancestors]
-    if numbers != sorted(set(numbers)) or ends != sorted(ends) or (numbers and numbers[-1] >= timeline):
+    history = parse_history(text)
+    if bool(history) != (timeline > 1) or (history and history[-1].timeline >= timeline):
         raise ValueError(f"not the history of timeline {timeline}")
-    if bool(numbers) != (timeline > 1):
-        raise ValueError(f"timeline {timeline} has no history of its own")
-    begins = [Lsn(0), *ends]
-    return tuple(
-        Stretch(timeline=number, begin=begin, end=end)
-        for number, begin, end in zip([*numbers, timeline], begins, [*ends, None], strict=True)
-    )
+    return tuple(stretches(timeline, history))
 
 
 def next_place(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> Place | None:
@@ -74,7 +52,7 @@ def next_place(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> 
         return Place(stretch.timeline, segment_start(lacks, segment_size))
     # A segment in which a timeline begins is whole only on that timeline.
     after = lineage[known[-1] + 1]
-    return Place(after.timeline, segment_start(after.begin, segment_size))
+    return Place(after.timeline, segment_start(after.start, segment_size))
 
 
 def timeline_at(lineage: Sequence[Stretch], lsn: int) -> int:

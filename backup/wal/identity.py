@@ -14,6 +14,8 @@ from cluster.replication import replicate
 from cluster.topology import write_atomically
 from cluster.units import parse_size
 
+_DEFAULT_SEGMENT = 16 << 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
@@ -76,6 +78,12 @@ def read_identity(store: Store, system: str) -> Identity | None:
         return parse_identity(store.get(archive_key(system)).decode())
     except MissingError:
         return None
+
+
+def segment_size(store: Store, system: str) -> int:
+    """Bytes of a WAL segment of the cluster; of one that the store knows nothing of, PostgreSQL's default."""
+    identity = read_identity(store, system)
+    return identity.wal_segment_size if identity else _DEFAULT_SEGMENT
 
 
 def remembered(spool: Path) -> Identity | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backup.layout import segment_start
 from backup.store import Store
 from backup.wal.gaps import Gap, note, want_full
-from backup.wal.history import Lineage, Place, next_place, parse_history, timeline_at
+from backup.wal.history import Lineage, Place, lineage_of, next_place, timeline_at
 from backup.wal.positions import lacks
 from backup.wal.slots import SLOT, ensure_slot, is_invalidated, remake_slot
 from backup.wal.spool import PARTIAL, Spool
@@ -125,7 +125,7 @@ class Receiver:
     def _keep_histories(self, server: Replication, timeline: int) -> None:
         """Keep the history of a timeline and of its ancestors, and the lineage if it is the newest."""
         text = self._history(server, timeline) if timeline > 1 else ""
-        lineage = parse_history(text, timeline)
+        lineage = lineage_of(text, timeline)
         for stretch in lineage[1:-1]:
             try:
                 self._history(server, stretch.timeline)

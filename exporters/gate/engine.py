@@ -10,7 +10,6 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
-ONE_SECOND = 1.0
 _TIMEOUT = 5.0
 
 

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
+from cluster.postgres import wait_until
 from tests.fix_stack import Cluster
+from tests.fix_web import Web
 
 
 def _mtimes(home: Path) -> dict[str, float]:
@@ -46,6 +48,15 @@ def test_the_table_says_the_same(cluster: Cluster) -> None:
     text = cluster.inv.ok().out  # status is the default task
     assert "replica2_slot" in text
     assert "is healthy" in text
+
+
+def test_no_alert_fires_or_is_about_to(cluster: Cluster) -> None:
+    def alerts() -> str:
+        known = Web(cluster).prometheus("alerts")["alerts"]
+        return ", ".join(sorted({alert["labels"]["alertname"] for alert in known} - {"PodsWatchdog"}))
+
+    wait_until(lambda: "" if Web(cluster).prometheus("alerts")["alerts"] else "nothing", timeout=60, what="", hint="")
+    wait_until(alerts, timeout=90, what="a healthy cluster is said to be ill", hint="", pause=1)
 
 
 def test_up_again_changes_nothing(cluster: Cluster) -> None:

@@ -26,6 +26,7 @@ from tests.fix_stack import write_env
 
 __all__ = ["backed_up", "kept"]
 BALANCES = "SELECT concat_ws(' ', count(*), sum(abalance), sum(aid::bigint * abalance)) AS x FROM pgbench_accounts"
+TIMELINE = "SELECT timeline_id FROM pg_control_checkpoint()"
 
 
 def test_the_first_backup_is_taken_by_itself_and_its_metrics_say_so(kept: Kept) -> None:
@@ -366,14 +367,14 @@ def test_a_restore_in_place_killed_at_any_step_is_one_command_from_health(kept: 
 
 
 def test_an_interrupted_restore_in_place_takes_everything_back(kept: Kept) -> None:
-    timeline = kept.archive().timeline
+    timeline = kept.query(TIMELINE)
     aside = sorted(kept.home.aside.iterdir()) if kept.home.aside.exists() else []
     result = kept.interrupted("INT", 5, "backup.restore", "--in-place", "--yes")
     assert result.err.count("↩ taken back") == 3, result
     kept.inv.ok("up")
     assert (sorted(kept.home.aside.iterdir()) if kept.home.aside.exists() else []) == aside
     assert not (kept.home.data / ".restored").exists()
-    assert kept.archive().timeline == timeline
+    assert kept.query(TIMELINE) == timeline
 
 
 def test_a_cluster_comes_back_on_an_empty_host_from_the_store_alone(kept: Kept, tmp_path: Path) -> None:

@@ -9,25 +9,28 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backup.layout import parse_wal_key, segment_name, segment_start, wal_prefix
+from backup.layout import parse_segment, parse_wal_key, segment_name, segment_start, wal_prefix
+from backup.service.survey import missing_wal, read_holdings
 from backup.store.local import LocalStore
 from backup.wal.archiver import Archiver
-from backup.wal.audit import audit
 from backup.wal.gaps import full_wanted, read_gaps
+from backup.wal.history import lineage_of
 from backup.wal.reading import read_history, read_segment
 from backup.wal.slots import SLOT, hold_on_standby, read_slot
 from backup.wal.tails import find_pieces
+from backup.windows import Missing
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
 from cluster.replication import LostError, ServerError, replicate
 from tests.integration.backup.wal_lab import BIN, Lab, image, lab, until
 from tests.integration.backup.wal_process import archiver
+from tests.unit.backup.samples import a_backup
 from tests.unit.backup.wal_made import Moody
 
 A, B = 5501, 5502
@@ -75,6 +78,24 @@ class Site:
     @property
     def spool(self) -> Path:
         return self.root / "spool" / self.system
+
+    def missing(self) -> tuple[Missing, ...]:
+        """Segments that are missing, as `backup.windows` tells them: from the first that there is."""
+        holdings = read_holdings(self.store, self.system)
+        first = min(parse_segment(name, SEGMENT).start for name in self.segments(1))
+        since = a_backup(wal_segment_size=SEGMENT, start_lsn=str(first), stop_lsn=str(first))
+        return missing_wal(self.store, self.system, replace(holdings, backups=(since,)))
+
+    def segments(self, timeline: int) -> list[str]:
+        """Whole segments of a timeline in the store."""
+        found = (parse_wal_key(stored.key) for stored in self.store.list(wal_prefix(self.system, timeline)))
+        return [key.segment for key in found if key is not None and key.is_whole and key.segment]
+
+    def end(self, timeline: int) -> int:
+        """Up to where there is WAL of a timeline."""
+        archive = read_holdings(self.store, self.system).archive
+        newest = archive.newest(timeline)
+        return parse_segment(newest, SEGMENT).start + archive.covered(newest) if newest else 0
 
     def lead(self, name: str) -> None:
         (self.root / "primary").write_text(name)
@@ -150,9 +171,7 @@ def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> No
         site.wait_archived(archive, A)
         assert segment_start(_start(A, site.servers), SEGMENT) >= segment_start(reached, SEGMENT), "the slot moves on"
     assert site.compare(A, 1) >= 5
-    found = audit(site.store, site.system)
-    assert found.holes() == ()
-    assert found.newest(1) == found.reaches(1, min(at for _, at in found.has))
+    assert site.missing() == ()
     assert len([name for name in (site.spool).iterdir() if len(name.name) == 24]) == 0
 
 
@@ -184,8 +203,7 @@ def test_killed_again_and_again_it_leaves_no_hole_and_no_wrong_object(site: Site
         writer.join()
     site.catch_up(A)
     assert site.compare(A, 1) >= 18
-    found = audit(site.store, site.system)
-    assert found.holes() == ()
+    assert site.missing() == ()
     assert site.store.sweep(0) >= 0
     assert not [path for path in site.spool.iterdir() if len(path.name) == 24], "nothing is left behind in the spool"
 
@@ -199,7 +217,7 @@ def test_a_lost_spool_is_filled_again_from_where_the_store_ends(site: Site) -> N
     site.servers.write(A, 3)
     site.catch_up(A)
     assert site.compare(A, 1) >= 5
-    assert audit(site.store, site.system).holes() == ()
+    assert site.missing() == ()
     assert read_gaps(site.store, site.system) == ()
 
 
@@ -246,7 +264,7 @@ def test_a_store_that_was_down_at_the_start_gets_what_it_lacks_when_it_is_back(s
         moody.down = False
         until(lambda: not archive.receiver.unasked, what="a second look")
         site.wait_archived(archive, A)
-    assert audit(site.store, site.system).holes() == ()
+    assert site.missing() == ()
     assert site.compare(A, 1) >= 4
 
 
@@ -266,10 +284,8 @@ def test_after_a_failover_the_new_primary_fills_in_what_the_old_one_had_not_sent
     history = read_history(site.store, site.system, 2)
     assert history is not None
     assert history.decode() == servers.sh(f"cat /pg/{B}/pg_wal/00000002.history")
-    found = audit(site.store, site.system)
-    assert found.holes() == ()
-    assert found.newest(2) == found.reaches(2, min(at for _, at in found.has))
-    assert (found.newest(2) or 0) > Lsn.parse(target)
+    assert site.missing() == ()
+    assert site.end(2) > Lsn.parse(target)
     assert site.compare(B, 2) >= 2
 
 
@@ -287,7 +303,7 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
         site.wait_archived(archive, B)
         state = archive.state()
         assert (state.timeline, state.node, state.error) == (2, "b", "")
-    assert audit(site.store, site.system).holes() == ()
+    assert site.missing() == ()
     (left,) = [each for each in site.store.list(wal_prefix(site.system, 1)) if ".tail/" in each.key][-1:]
     assert left.size, "what the old timeline had of its last segment stays"
     site.lead("a")
@@ -317,10 +333,10 @@ def test_a_cluster_that_went_back_to_an_older_timeline_is_archived_from_where_it
     servers.sql(A, "CHECKPOINT")
     site.lead("a")
     site.catch_up(A)
-    found = audit(site.store, site.system)
-    assert [stretch.timeline for stretch in found.lineages[3]] == [1, 3]
-    assert found.holes() == ()
-    assert found.newest(3) == found.reaches(3, min(at for _, at in found.has))
+    history = read_history(site.store, site.system, 3)
+    assert history is not None
+    assert [stretch.timeline for stretch in lineage_of(history.decode(), 3)] == [1, 3]
+    assert site.missing() == ()
     assert read_gaps(site.store, site.system) == ()
 
 
@@ -355,9 +371,12 @@ def test_wal_that_was_removed_is_a_recorded_gap_and_asks_for_a_full_backup(site:
     (gap,) = read_gaps(site.store, site.system)
     assert "has already been removed" in gap.why
     assert gap.why in full_wanted(site.spool)
-    (hole,) = audit(site.store, site.system).holes()
-    assert hole.known
-    assert Lsn.parse(gap.from_lsn) <= hole.start < hole.end == Lsn.parse(gap.to_lsn)
+    lost = site.missing()
+    assert lost
+    assert all(each.known for each in lost)
+    ends = [parse_segment(each.segment, SEGMENT) for each in (lost[0], lost[-1])]
+    assert Lsn.parse(gap.from_lsn) <= ends[0].start
+    assert ends[1].end == Lsn.parse(gap.to_lsn)
     servers.write(A, 1)
     site.catch_up(A)
     assert read_gaps(site.store, site.system) == (gap,), "it is recorded once"
@@ -376,7 +395,7 @@ def test_a_lost_slot_is_made_anew_and_what_is_still_there_is_received(site: Site
         site.wait_archived(archive, A)
         assert archive.receiver.streaming
     assert len(read_gaps(site.store, site.system)) == 1
-    assert all(hole.known for hole in audit(site.store, site.system).holes())
+    assert all(each.known for each in site.missing())
 
 
 def test_another_cluster_at_the_primarys_address_is_refused(site: Site) -> None:

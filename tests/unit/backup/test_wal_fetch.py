@@ -1,20 +1,13 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backup.layout import tail_key, wal_key
 from backup.store import DamagedError, Store
-from backup.wal.audit import Audit, Hole, audit, missing
 from backup.wal.codec import pack
 from backup.wal.fetch import Archive, fetch
-from backup.wal.gaps import Gap, note, ship_notes
-from backup.wal.history import parse_history
 from backup.wal.reading import read_history, read_segment
-from cluster.errors import RefusedError
-from cluster.lsn import Lsn
-from tests.unit.backup.wal_made import SIZE, SYSTEM, Moody, local, name, put, put_history, segment, wal
+from tests.unit.backup.wal_made import SYSTEM, Moody, local, name, put, put_history, segment, wal
 
 
 class Restore:
@@ -133,61 +126,3 @@ def test_a_history_is_restored(tmp_path: Path) -> None:
     assert restore("00000002.history") == 0
     assert restore.got == b"1\t0/500000\tx\n"
     assert read_history(store, SYSTEM, 3) is None
-
-
-def test_the_audit_follows_the_wal_over_timelines(tmp_path: Path) -> None:
-    store = local(tmp_path)
-    put(store, name(3), name(4), name(5, 2), name(6, 2))
-    store.create(tail_key(SYSTEM, name(5), 0, 700), pack(wal(segment(5))[:700]))
-    store.create(tail_key(SYSTEM, name(7, 2), 0, 300), pack(wal(segment(7, 2))[:300]))
-    put_history(store, 2, f"1\t{Lsn(5 * SIZE + 600)}\tx\n")
-    found = audit(store, SYSTEM)
-    assert found.holes() == ()
-    assert found.reaches(2, 3 * SIZE) == 7 * SIZE + 300
-    assert found.reaches(1, 3 * SIZE) == 5 * SIZE + 700
-    assert found.newest(2) == 7 * SIZE + 300
-    assert missing(found, 2, 3 * SIZE + 5, 7 * SIZE + 300) is None
-    assert missing(found, 2, 3 * SIZE + 5, 7 * SIZE + 301) == 7 * SIZE + 300
-    assert missing(found, 2, 2 * SIZE + 5, 7 * SIZE) == 2 * SIZE + 5
-
-
-def test_the_audit_finds_a_deleted_segment_and_tells_it_from_a_recorded_gap(tmp_path: Path) -> None:
-    store = local(tmp_path / "store")
-    put(store, *(name(number) for number in (1, 2, 4, 5, 9)))
-    gap = Gap(timeline=1, from_lsn=str(segment(6).start), to_lsn=str(segment(9).start), noticed=1.8e9, why="removed")
-    note(tmp_path, store.name, gap)
-    list(ship_notes(tmp_path, store, SYSTEM))
-    assert audit(store, SYSTEM).holes() == (
-        Hole(timeline=1, start=segment(3).start, end=segment(4).start, known=False),
-        Hole(timeline=1, start=segment(6).start, end=segment(9).start, known=True),
-    )
-
-
-def test_the_segment_before_a_switch_of_timelines_is_missed(tmp_path: Path) -> None:
-    store = local(tmp_path)
-    put(store, name(3), name(5, 2))
-    put_history(store, 2, f"1\t{Lsn(5 * SIZE + 600)}\tx\n")
-    (hole,) = audit(store, SYSTEM).holes()
-    assert (hole.timeline, hole.start, hole.end) == (1, 4 * SIZE, 5 * SIZE)
-
-
-def test_there_is_nothing_to_audit_where_there_is_no_archive(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="has no archive"):
-        audit(local(tmp_path), SYSTEM)
-
-
-@given(there=st.sets(st.integers(0, 30)), start=st.integers(0, 31))
-def test_wal_reaches_exactly_as_far_as_there_is_no_hole(there: set[int], start: int) -> None:
-    found = Audit(
-        segment_size=SIZE,
-        has={(1, number * SIZE): SIZE for number in there},
-        gaps=(),
-        lineages={1: parse_history("", 1)},
-    )
-    expected = start
-    while expected in there:
-        expected += 1
-    assert found.reaches(1, start * SIZE) == expected * SIZE
-    inside = set(range(min(there), max(there))) - there if there else set()
-    lost = {number for hole in found.holes() for number in range(hole.start // SIZE, hole.end // SIZE)}
-    assert lost == inside
