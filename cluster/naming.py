@@ -74,16 +74,6 @@ def read_pool_of(node: str, database: str) -> str:
     return f"{database}_read{numbered[1]}" if numbered else f"{database}_read_{node}"
 
 
-def node_of_read_pool(pool: str, database: str) -> str | None:
-    """The node a read pool reads from, or None if the pool is not one node's."""
-    tail = pool.removeprefix(f"{database}_read")
-    if tail == pool:
-        return None
-    if tail.startswith("_") and NODE_NAME.match(tail[1:]) and not _NUMBERED.match(tail[1:]):
-        return tail[1:]
-    return f"replica{tail}" if _NUMBERED.match(f"replica{tail}") else None
-
-
 def write_pools(database: str) -> tuple[str, str]:
     """The pools that lead to the primary."""
     return database, f"{database}_write"

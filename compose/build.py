@@ -33,6 +33,8 @@ OFFICIAL_ALERTMANAGER = "prom/alertmanager:v0.28.1"
 OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
 OFFICIAL_CADVISOR = "gcr.io/cadvisor/cadvisor:v0.52.1"
 _ASK_SECONDS = 20
+_IMAGE_OF = dict.fromkeys(("gate", "exporter", "health", "backup"), "services")
+"""Services that share an image; every other one has an image of its own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +151,7 @@ def ensure(client: "DockerClient", settings: Settings, source: str, base: str, c
 def wanted_roles(settings: Settings, source: str) -> list[str]:
     """Images that a cluster with these settings uses, in the order in which they are made."""
     services = optional_services(settings, source)
-    ours = ["services"] if {"exporter", "health", "gate", "backup"} & set(services) else []
-    return ["postgres", "pgbouncer", *ours, *(name for name in services if name in Images.__slots__)]
+    return ["postgres", "pgbouncer", *dict.fromkeys(_IMAGE_OF.get(service, service) for service in services)]
 
 
 def inputs_hash(base: str, context: Path, more: Iterable[Path] = ()) -> str:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cluster.desired import web_address
-from cluster.naming import slot_of
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
 from compose.containers import Container
 from compose.secrets import APP, GRAFANA, password_file
 from compose.stack import Stack
-from exporters.snapshot import Snapshot
+from health.overview import View, node, pool
 
 if TYPE_CHECKING:
     from compose.console import Console
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 def status_report(stack: Stack) -> dict[str, Any]:
     """Everything `inv status` says, as data. Sizes in bytes, durations in seconds."""
     running = stack.containers()
-    snapshot = stack.snapshot()
-    verdict = stack.judge(snapshot)
+    view = stack.view(stack.snapshot())
+    verdict = view.verdict
     return {
         "project": stack.topology.project,
         "home": str(stack.home.path),
@@ -32,8 +31,8 @@ def status_report(stack: Stack) -> dict[str, Any]:
         "reasons": list(verdict.reasons),
         "notes": list(verdict.notes),
         "primary": stack.topology.primary,
-        "nodes": [_node(stack, snapshot, running.get(name), name) for name in stack.topology.names],
-        "pools": [_pool(snapshot, name, hosts) for name, hosts in stack.pools.items()],
+        "nodes": [_node(view, running.get(name), name) for name in stack.topology.names],
+        "pools": [pool(view, name) for name in view.pools],
         "backup": backup_report(stack),
     }
 
@@ -47,56 +46,12 @@ def backup_report(stack: Stack) -> dict[str, Any] | None:
     return told if "backup" in stack.watchers else None
 
 
-def _node(stack: Stack, snapshot: Snapshot, container: Container | None, name: str) -> dict[str, Any]:
-    facts, slot, standby = snapshot.nodes[name].facts, snapshot.slot(slot_of(name)), snapshot.standby(name)
-    replica = stack.topology.role(name) == "replica"
-    return {
-        "name": name,
-        "role": _role(facts.in_recovery) if facts else stack.topology.role(name),
-        "wanted_role": stack.topology.role(name),
-        "state": _state(snapshot, container, name),
-        "port": host_endpoint(stack.settings, stack.topology, name)[1],
-        "timeline": facts.timeline if facts else None,
-        "lsn": str(facts.lsn) if facts else None,
-        "lag_bytes": snapshot.lag_bytes(name) if replica else None,
-        "lag_seconds": snapshot.lag_seconds(name) if replica else None,
-        "sync": standby.sync_state if standby else None,
-        "slot": slot.name if slot else None,
-        "wal_status": slot.wal_status if slot else None,
-        "retained_bytes": slot.retained_bytes if slot else None,
-        "io_method": facts.io_method if facts else None,
-        "uptime": facts.uptime if facts else None,
-        "connections": facts.connections if facts else None,
-        "pending_restart": list(facts.pending_restart) if facts else [],
-        "error": snapshot.nodes[name].error,
-    }
-
-
-def _role(in_recovery: bool) -> str:
-    return "replica" if in_recovery else "primary"
-
-
-def _state(snapshot: Snapshot, container: Container | None, name: str) -> str:
-    facts = snapshot.nodes[name].facts
-    if facts is not None:
-        return "running" if not facts.in_recovery else facts.receiver_status or "not streaming"
-    if container is None:
-        return "no container"
-    return "not answering" if container.status == "running" else container.status
-
-
-def _pool(snapshot: Snapshot, name: str, hosts: tuple[str, ...]) -> dict[str, Any]:
-    pool = next((p for p in snapshot.pooler.pools if p.name == name), None)
-    return {
-        "name": name,
-        "target": list(pool.hosts if pool else hosts),
-        "clients": pool.clients_active if pool else None,
-        "waiting": pool.clients_waiting if pool else None,
-        "max_wait": pool.max_wait if pool else None,
-        "servers_active": pool.servers_active if pool else None,
-        "servers_idle": pool.servers_idle if pool else None,
-        "size": pool.size if pool else None,
-    }
+def _node(view: View, container: Container | None, name: str) -> dict[str, Any]:
+    """The health service's words; of a node that gives no answer, what Docker says of its container."""
+    told = node(view, name)
+    if view.snapshot.nodes[name].facts is None and (container is None or container.status != "running"):
+        told["state"] = container.status if container else "no container"
+    return told
 
 
 def print_json(data: Any) -> None:

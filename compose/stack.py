@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cluster.desired import optional_services, pools, synchronous_count
+from cluster.desired import optional_services, pools
 from cluster.errors import RefusedError, UsageError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres import Access, host_endpoint
@@ -16,7 +16,8 @@ from compose.containers import Container
 from compose.driver import Compose
 from compose.home import Home
 from exporters.snapshot import Snapshot, read_snapshot
-from health.verdict import Thresholds, Verdict, judge
+from health.overview import View, make_view
+from health.verdict import Verdict
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -84,15 +85,13 @@ class Stack:
             nodes, replace(self.access(POOLER, secrets.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline
         )
 
+    def view(self, snapshot: Snapshot) -> View:
+        """The snapshot with its verdict, as the health service has it."""
+        return make_view(self.settings, self.topology, snapshot)
+
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""
-        return judge(
-            self.topology,
-            snapshot,
-            self.pools,
-            synchronous=synchronous_count(self.settings),
-            thresholds=Thresholds.of(self.settings),
-        )
+        return self.view(snapshot).verdict
 
     @property
     def pools(self) -> Mapping[str, tuple[str, ...]]:

@@ -55,7 +55,8 @@ def make_view(
     written: Lsn | None = None,
     backup: Mapping[str, Any] | None = None,
 ) -> View:
-    """Judge a snapshot by the thresholds of the settings."""
+    """Judge a snapshot by the thresholds of the settings; ``written`` where more is known than it says."""
+    primary = snapshot.primary
     wanted = pools(settings, topology)
     limits, needed = Thresholds.of(settings), synchronous_count(settings)
     return View(
@@ -64,7 +65,7 @@ def make_view(
         snapshot=snapshot,
         verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits),
         pools=wanted,
-        written=written,
+        written=written if written is not None or primary is None or primary.facts is None else primary.facts.lsn,
         backup=backup,
     )
 
@@ -80,7 +81,7 @@ def overview(view: View) -> dict[str, Any]:
         "notes": list(view.verdict.notes),
         "primary": primary.name if primary else None,
         "nodes": [node(view, name) for name in view.topology.names],
-        "pools": [_pool(view, name, hosts) for name, hosts in view.pools.items()],
+        "pools": [pool(view, name) for name in view.pools],
         "slots": slots(primary.slots if primary else ()),
         "backup": dict(view.backup) if view.backup is not None else None,
         "taken": round(view.snapshot.taken, 3),
@@ -199,9 +200,10 @@ def _role(in_recovery: bool) -> str:
     return "replica" if in_recovery else "primary"
 
 
-def _pool(view: View, name: str, hosts: tuple[str, ...]) -> dict[str, Any]:
-    pool = next((p for p in view.snapshot.pooler.pools if p.name == name), None)
-    return {"name": name, "target": list(pool.hosts if pool else hosts), **_counts(pool)}
+def pool(view: View, name: str) -> dict[str, Any]:
+    """One pool."""
+    found = next((p for p in view.snapshot.pooler.pools if p.name == name), None)
+    return {"name": name, "target": list(found.hosts if found else view.pools[name]), **_counts(found)}
 
 
 def _counts(pool: Pool | None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 SELECT application_name AS node,
        state,
        sync_state,
-       replay_lsn::text AS replay_lsn,
        pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::int8 AS lag_bytes,
        extract(epoch FROM replay_lag)::float8 AS replay_lag
 FROM pg_stat_replication

@@ -15,7 +15,6 @@ class Standby:
     node: str
     state: str
     sync_state: str
-    replay_lsn: str | None
     lag_bytes: int | None
     replay_lag: float | None
 
@@ -43,7 +42,6 @@ class NodeFacts:
     lsn: Lsn
     received_lsn: Lsn | None
     receiver_status: str | None
-    receiver_source: str | None
     receiver_silence: float | None
     io_method: str
     uptime: float

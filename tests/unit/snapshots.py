@@ -26,7 +26,6 @@ def facts(topology: Topology, name: str, **changes: Any) -> NodeFacts:
             lsn=NOW,
             received_lsn=NOW if replica else None,
             receiver_status="streaming" if replica else None,
-            receiver_source=topology.primary if replica else None,
             receiver_silence=0.1 if replica else None,
             io_method="io_uring",
             uptime=100.0,
@@ -39,9 +38,7 @@ def facts(topology: Topology, name: str, **changes: Any) -> NodeFacts:
 
 def standby(name: str, **changes: Any) -> Standby:
     """A standby as its primary wants it."""
-    streaming = Standby(
-        node=name, state="streaming", sync_state="async", replay_lsn=str(NOW), lag_bytes=0, replay_lag=None
-    )
+    streaming = Standby(node=name, state="streaming", sync_state="async", lag_bytes=0, replay_lag=None)
     return replace(streaming, **changes)
 
 

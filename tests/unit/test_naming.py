@@ -7,7 +7,6 @@ from cluster.naming import (
     RESERVED,
     check_node_name,
     next_replica_name,
-    node_of_read_pool,
     node_of_slot,
     read_pool_of,
     replica_ports,
@@ -44,21 +43,10 @@ def test_a_slot_leads_back_to_its_node(node: str) -> None:
     assert node_of_slot(slot_of(node)) == node
 
 
-@given(node_names, databases)
-def test_a_read_pool_leads_back_to_its_node(node: str, database: str) -> None:
-    assert node_of_read_pool(read_pool_of(node, database), database) == node
-
-
 @given(st.from_regex(r"[a-z0-9_]{0,40}", fullmatch=True))
 def test_a_slot_that_has_a_node_is_that_node_s_slot(slot: str) -> None:
     node = node_of_slot(slot)
     assert node is None or slot_of(node) == slot
-
-
-@given(st.one_of(st.from_regex(r"appdb_read[a-z0-9_]{0,40}", fullmatch=True), st.text(max_size=20)))
-def test_a_pool_that_has_a_node_is_that_node_s_pool(pool: str) -> None:
-    node = node_of_read_pool(pool, "appdb")
-    assert node is None or read_pool_of(node, "appdb") == pool
 
 
 @given(st.lists(node_names, min_size=2, max_size=2, unique=True), databases)
@@ -73,11 +61,6 @@ def test_a_node_s_pool_is_never_one_of_the_shared_pools(node: str, database: str
     shared = {*write_pools(database), shared_read_pool(database)}
     assert len(shared) == 3
     assert read_pool_of(node, database) not in shared
-
-
-@pytest.mark.parametrize("pool", ["appdb", "appdb_write", "appdb_read", "appdb_read0", "appdb_read01", "appdb_read_"])
-def test_a_pool_that_is_no_node_s_has_no_node(pool: str) -> None:
-    assert node_of_read_pool(pool, "appdb") is None
 
 
 @pytest.mark.parametrize("slot", ["", "replica1", "_slot", "Replica1_slot", "1_slot", "pg_slot_x", "x" * 32 + "_slot"])

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,10 +8,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cluster.desired import pools
 from cluster.lsn import Lsn
+from cluster.settings import PROJECT_ROOT
 from compose import present
 from compose.home import Home
 from compose.stack import Stack
 from exporters.snapshot import Snapshot
+from health.schemas import SCHEMAS
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshots import NOW, as_wanted, silent, with_facts
 
@@ -50,6 +53,15 @@ def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
     assert [pool["name"] for pool in report["pools"]] == list(pools(SETTINGS, TOPOLOGY))
     assert _node(report, "primary")["lag_bytes"] is None
     assert _node(report, "replica1")["lag_bytes"] == 0
+
+
+def test_the_reference_names_every_field_and_no_other(bare_home: Home) -> None:
+    text = (PROJECT_ROOT / "docs" / "reference" / "status-json.md").read_text(encoding="utf-8")
+    report = _report(bare_home)
+    emitted = [report, report["nodes"][0], SCHEMAS["Backup"]["properties"], report["pools"][0]]
+    chapters = re.split(r"^## ", text, flags=re.M)[:4]
+    for chapter, fields in zip(chapters, emitted, strict=True):
+        assert set(re.findall(r"^\| `(\w+)` \|", chapter, flags=re.M)) == set(fields), chapter[:20]
 
 
 def test_a_report_is_json(bare_home: Home) -> None:
