@@ -9,7 +9,8 @@ import pytest
 from cluster.settings import PROJECT_ROOT
 from exporters.family import Family, Metric, Source
 from exporters.metrics import nodes, stack
-from exporters.metrics.nodes import COLLECTORS, SETTINGS, SOURCES
+from exporters.metrics.background import SETTINGS
+from exporters.metrics.nodes import COLLECTORS, SOURCES
 from tests.unit.select_list import columns_of
 
 PAGES = {"node": nodes.FAMILIES, "stack": stack.FAMILIES}
