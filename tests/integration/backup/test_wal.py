@@ -82,7 +82,8 @@ class Site:
     def missing(self) -> tuple[Missing, ...]:
         """Segments that are missing, as `backup.windows` tells them: from the first that there is."""
         holdings = read_holdings(self.store, self.system)
-        first = min(parse_segment(name, SEGMENT).start for name in self.segments(1))
+        stored = (parse_wal_key(stored.key) for stored in self.store.list(wal_prefix(self.system, 1)))
+        first = min(parse_segment(key.segment, SEGMENT).start for key in stored if key is not None and key.segment)
         since = a_backup(wal_segment_size=SEGMENT, start_lsn=str(first), stop_lsn=str(first))
         return missing_wal(self.store, self.system, replace(holdings, backups=(since,)))
 
