@@ -1,5 +1,7 @@
 """Fixtures live in plugins, one concern each."""
 
+import signal
+
 from hypothesis import settings
 
 pytest_plugins = ["tests.fix_golden", "tests.fix_settings", "tests.fix_ledger", "tests.fix_stack", "tests.fix_s3"]
@@ -7,3 +9,6 @@ pytest_plugins = ["tests.fix_golden", "tests.fix_settings", "tests.fix_ledger", 
 # A loaded machine must not fail a property; forty examples are enough at this size.
 settings.register_profile("pods", deadline=None, max_examples=40)
 settings.load_profile("pods")
+
+# A shell that starts pytest in the background has it ignore Ctrl-C, and with it every command that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
