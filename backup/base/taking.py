@@ -209,21 +209,30 @@ def _described(
 
 
 def _await_wal(site: Site, options: Options, node: Node, backup: Backup) -> None:
-    """A backup without its WAL is none. A primary switched segments by itself at the end; a replica cannot."""
+    """A backup without its WAL is none. A primary switched segments by itself at the end; for a replica it has to.
+
+    It is asked again until it has: it may be away just now, and an idle one would never fill the segment.
+    """
     start, stop = Lsn.parse(backup.start_lsn), Lsn.parse(backup.stop_lsn)
+    switched = not node.in_recovery
 
     def missing() -> str:
-        return "" if site.wal_archived(backup.timeline, start, stop) else f"WAL {start} to {stop} is not all archived"
+        nonlocal switched
+        if site.wal_archived(backup.timeline, start, stop):
+            return ""
+        refusal = "" if switched else _switch(site)
+        switched = not refusal
+        return refusal or f"WAL {start} to {stop} is not all archived"
 
-    if missing() and node.in_recovery:
-        _switch(site)
     site.progress(f"Waiting for WAL up to {stop} in the archive")
     hint = "see whether the archive keeps up, then take it again"
-    wait_until(missing, timeout=options.wal_timeout, what=f"backup {backup.name} did not count", hint=hint)
+    wait_until(missing, timeout=options.wal_timeout, what=f"backup {backup.name} did not count", hint=hint, pause=0.5)
 
 
-def _switch(site: Site) -> None:
+def _switch(site: Site) -> str:
+    """Have the primary begin another segment; why it did not."""
     try:
         site.switch_wal()
     except PodsError as error:
-        site.progress(f"the primary did not switch segments: {error.message}")
+        return f"the primary did not switch segments: {error.message}"
+    return ""

@@ -132,6 +132,22 @@ def test_a_replica_that_keeps_up_is_asked_rather_than_the_primary(other: World, 
     assert all((other.wal / segment).exists() for segment in taken.backup.segments)
 
 
+def test_a_primary_that_is_away_at_the_end_of_a_replicas_backup_is_asked_again(other: World, replica: Server) -> None:
+    """Nobody else ends the segment of an idle cluster, and the backup would wait for it for ever."""
+    asked = []
+
+    def switch() -> None:
+        asked.append(len(asked))
+        if len(asked) < 3:
+            raise MachineError("primary does not answer", "")
+        other.switch()
+
+    taken = take(other.site(switch_wal=switch), Options(kind="full", wal_timeout=30))
+
+    assert taken.backup.node == replica.name
+    assert asked == [0, 1, 2]
+
+
 def test_an_incremental_backup_that_a_replica_cannot_give_is_taken_from_the_primary(
     other: World, replica: Server
 ) -> None:
