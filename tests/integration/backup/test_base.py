@@ -134,7 +134,11 @@ def test_a_replica_that_keeps_up_is_asked_rather_than_the_primary(other: World, 
 
 def test_a_primary_that_is_away_at_the_end_of_a_replicas_backup_is_asked_again(other: World, replica: Server) -> None:
     """Nobody else ends the segment of an idle cluster, and the backup would wait for it for ever."""
-    asked = []
+    asked: list[int] = []
+    other.server.sql("INSERT INTO t VALUES (0, '')", "CHECKPOINT")
+    written = other.server.value("SELECT pg_current_wal_lsn()::text")
+    behind = f"SELECT pg_last_wal_replay_lsn() < '{written}'"
+    wait_until(lambda: "behind" if replica.value(behind) else "", timeout=30, what="replay", hint="")
 
     def switch() -> None:
         asked.append(len(asked))
