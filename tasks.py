@@ -31,6 +31,7 @@ ns = Collection(
         backup.list_,
         backup.windows,
         backup.restore,
+        backup.discard,
         backup.verify,
         backup.drill,
         backup.prune,

@@ -4,7 +4,7 @@
 again whenever it is asked, so that it follows replicas as they come and go and is configured with none of them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cluster.errors import MachineError, RefusedError
@@ -81,9 +81,12 @@ class Window:
 
 
 def _read_topology(path: Path) -> Topology:
-    """Not ``topology.load``, which keeps a copy of a damaged file beside it: what is mounted here is read-only."""
+    """Not ``topology.load``, which keeps a copy of a damaged file beside it: what is mounted here is read-only.
+
+    Copies beside the cluster are none of a service's business, which goes on undisturbed as they come and go.
+    """
     try:
-        return parse(path.read_text(encoding="utf-8"))
+        return replace(parse(path.read_text(encoding="utf-8")), copies=())
     except FileNotFoundError:
         raise RefusedError(f"there is no topology in {path.parent}", "run: inv up") from None
     except (OSError, ValueError) as error:  # a UnicodeDecodeError is one

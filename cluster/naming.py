@@ -27,6 +27,7 @@ RESERVED = frozenset(
         "cadvisor",
         "backup",
         "backups",
+        "copies",
         "localhost",
         "master",
         "replication",
@@ -42,7 +43,7 @@ ARCHIVE_SLOT = "archive_slot"
 
 
 def check_node_name(name: str) -> str:
-    """Return ``name`` if a replica may be called that.
+    """Return ``name`` if a replica, or a copy beside the cluster, may be called that.
 
     Raises:
         RefusedError: it is malformed, too long or reserved.
@@ -53,7 +54,7 @@ def check_node_name(name: str) -> str:
             "use a lower-case letter, then at most 30 of a-z, 0-9 and _",
         )
     if name in RESERVED:
-        raise RefusedError(f"{name!r} is reserved and cannot name a replica", "choose another name")
+        raise RefusedError(f"{name!r} is reserved and cannot name a node", "choose another name")
     return name
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from cluster.copies import Copy, wrong_copies
 from cluster.errors import MachineError, RefusedError
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED, check_node_name, next_replica_name, replica_ports
 from cluster.settings import PROJECT_NAME, Settings, fixed_ports
@@ -43,7 +44,7 @@ class Sizing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """The nodes in order of their ordinals, the primary's name, and what was decided once.
+    """The nodes in order of their ordinals, the primary's name, the copies beside them, and what was decided once.
 
     ``system_identifier`` is PostgreSQL's own, empty until the primary's data was made: from then on data that does
     not carry it is never started and an empty directory is never initialised again.
@@ -59,6 +60,7 @@ class Topology:
     image_base: str = ""
     system_identifier: str = ""
     lift_memlock: bool = False
+    copies: tuple[Copy, ...] = ()
 
     @classmethod
     def first(cls, settings: Settings, sizing: Sizing) -> Self:
@@ -78,6 +80,11 @@ class Topology:
     def names(self) -> tuple[str, ...]:
         """Every node's name."""
         return tuple(node.name for node in self.nodes)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Every PostgreSQL server's name: the nodes', and those of the copies beside them."""
+        return (*self.names, *(copy.name for copy in self.copies))
 
     def role(self, name: str) -> Role:
         """The role ``name`` shall have."""
@@ -119,27 +126,42 @@ class Topology:
         Raises:
             RefusedError: the name is taken, reserved or malformed.
         """
-        name = check_node_name(name or next_replica_name(self.names))
-        if name in self.names:
-            raise RefusedError(f"there is a node {name!r} already", "choose another name")
-        taken = {node.ordinal for node in self.nodes}
-        ordinal = next(n for n in range(1, len(taken) + 2) if n not in taken)
-        nodes = sorted((*self.nodes, Node(name=name, ordinal=ordinal, state=state)), key=lambda node: node.ordinal)
-        return replace(self, nodes=tuple(nodes))
+        name = self.check_free(name or next_replica_name(self.servers))
+        node = Node(name=name, ordinal=self.free_ordinal(), state=state)
+        return replace(self, nodes=tuple(sorted((*self.nodes, node), key=lambda node: node.ordinal)))
+
+    def check_free(self, name: str) -> str:
+        """``name``, if a server to be may be called that.
+
+        Raises:
+            RefusedError: the name is taken, reserved or malformed.
+        """
+        if check_node_name(name) in self.servers:
+            if name in self.names:
+                raise RefusedError(f"there is a node {name!r} already", "choose another name")
+            hint = "choose another name, or take it away first: inv backup.discard"
+            raise RefusedError(f"there is a copy {name!r} already", hint)
+        return name
+
+    def free_ordinal(self) -> int:
+        """The lowest, and with it the lowest free port: nodes and copies count together."""
+        taken = {*(node.ordinal for node in self.nodes), *(copy.ordinal for copy in self.copies)}
+        return next(n for n in range(1, len(taken) + 2) if n not in taken)
 
 
 def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
-    """Host port of every node and of every other service that listens."""
+    """Host port of every node, of every copy and of every other service that listens."""
     fixed = {name.removesuffix("_port"): port for name, port in fixed_ports(settings).items()}
     reserved = set(fixed.values())
-    highest = max(node.ordinal for node in topology.nodes)
+    servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.copies)
+    highest = max(server.ordinal for server in servers)
     ordered = list(islice(replica_ports(settings.replica_port, reserved), highest))
     if len(ordered) < highest:
         raise RefusedError(
             f"the ports from PODS_REPLICA_PORT={settings.replica_port} up do not suffice for {highest} replicas",
             "set PODS_REPLICA_PORT in .env to a lower port",
         )
-    ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in topology.nodes}
+    ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in servers}
     return ports | {service: port for service, port in fixed.items() if service != FIRST_PRIMARY}
 
 
@@ -161,10 +183,12 @@ def parse(text: str) -> Topology:
         raise ValueError(f"made by a newer PODS (format {found})" if newer else f"not a topology of format {FORMAT}")
     try:
         nodes = tuple(Node(**node) for node in raw.pop("nodes"))
-        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), **raw)
+        copies = tuple(Copy(**copy) for copy in raw.pop("copies", ()))
+        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), copies=copies, **raw)
     except (KeyError, TypeError) as error:
         raise ValueError(f"a field is missing or unknown: {error}") from None
-    for problem in (*_wrong_fields(asdict(topology)), *_wrong_nodes(asdict(topology))):
+    told = asdict(topology)
+    for problem in (*_wrong_fields(told), *_wrong_nodes(told), *wrong_copies(told["copies"])):
         raise ValueError(problem)
     return topology
 
@@ -183,7 +207,8 @@ def _wrong_fields(raw: dict[str, Any]) -> Iterator[str]:
 
 
 def _wrong_nodes(raw: dict[str, Any]) -> Iterator[str]:
-    names, ordinals = ([node[field] for node in raw["nodes"]] for field in ("name", "ordinal"))
+    servers = (*raw["nodes"], *raw["copies"])
+    names, ordinals = ([server[field] for server in servers] for field in ("name", "ordinal"))
     if not all(isinstance(name, str) and NODE_NAME.match(name) for name in names):
         yield "a node has a bad name"
     elif set(names) & (RESERVED - {FIRST_PRIMARY}):
@@ -196,7 +221,7 @@ def _wrong_nodes(raw: dict[str, Any]) -> Iterator[str]:
         yield "two nodes have one ordinal"
     elif any(node["state"] not in STATES for node in raw["nodes"]):
         yield "a node is in no known state"
-    elif raw["primary"] not in names:
+    elif raw["primary"] not in [node["name"] for node in raw["nodes"]]:
         yield "the primary is not among the nodes"
 
 

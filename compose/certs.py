@@ -59,7 +59,7 @@ def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: boo
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
     everywhere = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared, not bound
     own = [address for address in (settings.bind, settings.web_bind) if address not in everywhere]
-    services = (*topology.names, "pgbouncer", *OURS)
+    services = (*topology.servers, "pgbouncer", *OURS)
     return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
 
 

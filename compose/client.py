@@ -37,13 +37,16 @@ def psql_arguments(stack: Stack, target: Target) -> list[str]:
         raise UsageError("--superuser and --user cannot be given together", "choose one")
     user = "postgres" if target.superuser else target.user or settings.user
     if target.node:
-        return [
-            make_conninfo(host=stack.topology.node(target.node).name, port=5432, user=user, dbname=settings.database)
-        ]
+        return [make_conninfo(host=_server(stack, target.node), port=5432, user=user, dbname=settings.database)]
     pool = target.pool or write_pools(settings.database)[1]
     if pool not in (*stack.pools, "pgbouncer"):
         raise UsageError(f"there is no pool {pool!r}", "the pools are: " + ", ".join(stack.pools))
     return [make_conninfo(host=POOLER, port=6432, user=user, dbname=pool)]
+
+
+def _server(stack: Stack, name: str) -> str:
+    """A node, or a copy beside the cluster."""
+    return name if name in stack.topology.servers else stack.topology.node(name).name
 
 
 def run_psql(stack: Stack, target: Target, command: str | None) -> int:

@@ -56,7 +56,14 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
         )
     names = topology.names if topology else ()
     with console.step("Deleting data and secrets"):
-        for directory in (*(home.node(name) for name in names), *service_directories(home), home.aside, home.rendered):
+        ours = (
+            *(home.node(name) for name in names),
+            home.copies,
+            *service_directories(home),
+            home.aside,
+            home.rendered,
+        )
+        for directory in ours:
             if directory.exists():
                 shutil.rmtree(directory)
         key = _forget_secrets(home)

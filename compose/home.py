@@ -49,6 +49,11 @@ class Home:
         return self.data / ".aside"
 
     @property
+    def copies(self) -> Path:
+        """One directory per copy beside the cluster; one whose name begins with a dot is not finished."""
+        return self.data / "copies"
+
+    @property
     def secrets(self) -> Path:
         """Passwords and keys, mode 0700."""
         return self.path / "secrets"
@@ -76,6 +81,14 @@ class Home:
     def node(self, name: str) -> Path:
         """What is mounted as /var/lib/postgresql in ``name``."""
         return self.data / name
+
+    def copy(self, name: str) -> Path:
+        """What is mounted as /var/lib/postgresql in the copy ``name``."""
+        return self.copies / name
+
+    def unfinished_copy(self, name: str) -> Path:
+        """Where the data of the copy ``name`` is made: it becomes a copy's by one rename."""
+        return self.copies / f".{name}"
 
 
 def make_private_directory(directory: Path) -> None:

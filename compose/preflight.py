@@ -61,7 +61,7 @@ class PortClash:
 def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) -> list[PortClash]:
     """Ports of services not in ``ours`` (already running) that are taken."""
     # where images come from is not known before the first `up`; Grafana may yet be among them
-    wanted = {*topology.names, "pgbouncer", *optional_services(settings, topology.image_source or "registry")}
+    wanted = {*topology.servers, "pgbouncer", *optional_services(settings, topology.image_source or "registry")}
     return [
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
@@ -81,13 +81,14 @@ def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> 
 
 
 def _variable(service: str, topology: Topology) -> str:
-    if service not in topology.names:
+    if service not in topology.servers:
         return f"PODS_{service.upper()}_PORT"
-    return "PODS_REPLICA_PORT" if topology.node(service).ordinal else "PODS_PRIMARY_PORT"
+    first = next((node.name for node in topology.nodes if not node.ordinal), None)
+    return "PODS_PRIMARY_PORT" if service == first else "PODS_REPLICA_PORT"
 
 
 def _bind(settings: Settings, service: str, topology: Topology) -> str:
-    return settings.bind if service in (*topology.names, "pgbouncer") else settings.web_bind
+    return settings.bind if service in (*topology.servers, "pgbouncer") else settings.web_bind
 
 
 def _check_address(setting: str, address: str) -> None:

@@ -11,6 +11,8 @@ from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
 from compose.containers import Container
 from compose.secrets import APP, GRAFANA, password_file
+from compose.show_copies import copy_lines
+from compose.show_copies import report as copies_report
 from compose.stack import Stack
 from health.overview import View, node, pool
 
@@ -34,6 +36,7 @@ def status_report(stack: Stack) -> dict[str, Any]:
         "nodes": [_node(view, running.get(name), name) for name in stack.topology.names],
         "pools": [pool(view, name) for name in view.pools],
         "backup": backup_report(stack),
+        "copies": copies_report(stack, running),
     }
 
 
@@ -77,6 +80,8 @@ def print_status(report: dict[str, Any]) -> None:
         ],
     )
     _print_backup(report["backup"])
+    for line in copy_lines(report["copies"]):
+        print(line)
     print(f"✓ {report['project']} is healthy" if report["healthy"] else f"✗ {report['project']} is degraded")
     for reason in report["reasons"]:
         print(f"  - {reason}")

@@ -30,7 +30,7 @@ def publish(stack: Stack, topology: Topology) -> Stack:
 
 def _forget_strangers(stack: Stack, topology: Topology) -> None:
     """Rendered files and certificates of nodes that are no more."""
-    kept = {*topology.names, POOLER, *certs.OURS}
+    kept = {*topology.servers, POOLER, *certs.OURS}
     for directory in (stack.home.rendered / "nodes", stack.home.tls):
         for path in directory.iterdir():
             if path.is_dir() and path.name not in kept:

@@ -2,7 +2,7 @@
 
 from cluster.errors import MachineError, TimedOutError
 from cluster.postgres import connect, fetch_all
-from compose import certs
+from compose import certs, copies
 from compose.console import Console
 from compose.lock import exclusive
 from compose.reload import reload_node, reload_pooler
@@ -17,7 +17,7 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
     """
     with exclusive(stack.home.lock, "restart"):
         stack = reopened(stack)
-        services = [stack.check_service(only)] if only else list(stack.services)
+        services = [stack.check_service(only)] if only else [*stack.services, *_copies(stack)]
         if not only and _lowers_limits(stack):
             services.insert(0, services.pop(services.index(stack.topology.primary)))
         for service in services:
@@ -28,6 +28,12 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
                         f"{service} is not well after its restart: {why_not(stack, service)}",
                         "mend that, then run inv up",
                     )
+
+
+def _copies(stack: Stack) -> list[str]:
+    """Those that run beside the cluster; after all that matters more."""
+    running = stack.containers() if stack.topology.copies else {}
+    return [copy.name for copy in stack.topology.copies if copy.name in running]
 
 
 def _lowers_limits(stack: Stack) -> bool:
@@ -56,3 +62,4 @@ def renew_certificates(stack: Stack, console: Console) -> None:
         if POOLER in running and running[POOLER].status == "running":
             with console.step(f"Reloading {POOLER}"):
                 reload_pooler(stack)
+        copies.reload_all(stack, running)

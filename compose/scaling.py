@@ -166,7 +166,7 @@ def _way(stack: Stack, snapshot: Snapshot, name: str, wish: Wish) -> Way:
 
 
 def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) -> None:
-    preflight.check_ports(stack.settings, topology, [*running, *stack.topology.names])
+    preflight.check_ports(stack.settings, topology, [*running, *stack.topology.servers])
     if (stack.home.node(name) / MAJOR).exists():
         raise RefusedError(f"{stack.home.node(name)} holds data already", "move it away, or choose another name")
 

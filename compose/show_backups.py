@@ -6,6 +6,7 @@ from typing import Any
 from cluster.units import human_seconds, human_size
 from compose.console import Console
 from compose.present import table
+from compose.show_copies import access
 
 
 def print_backups(rows: list[dict[str, Any]]) -> None:
@@ -109,6 +110,9 @@ def print_restored(done: dict[str, Any]) -> None:
     print(f"restored from {done['backup']} up to {done['lsn']}{newest}")
     if "directory" in done:
         print(f"data directory: {done['directory']} (PostgreSQL 18, shut down cleanly)")
+    if "copy" in done:
+        print(f"{done['copy']} listens on {done['address']}, {access(done)}; inv psql --node {done['copy']}")
+        print(f"to take it away: inv backup.discard {done['copy']}")
     for name, path in done.get("aside", {}).items():
         print(f"what {name} held is kept in {path}; delete it when you are sure")
 

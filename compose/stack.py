@@ -113,9 +113,10 @@ class Stack:
         return {c.service: c for c in containers.of_project(self.client, self.topology.project) if not c.one_off}
 
     def check_service(self, name: str) -> str:
-        """``name`` if it is a service of this cluster."""
-        if name not in self.services:
-            raise RefusedError(f"there is no service {name!r}", "there are: " + ", ".join(self.services))
+        """``name`` if it is a service of this cluster, or a copy beside it."""
+        known = (*self.services, *(copy.name for copy in self.topology.copies))
+        if name not in known:
+            raise RefusedError(f"there is no service {name!r}", "there are: " + ", ".join(known))
         return name
 
 

@@ -17,13 +17,14 @@ from cluster.lsn import Lsn
 from cluster.postgres import wait_until
 from cluster.units import human_seconds
 from compose import containers
-from compose.backups import SERVICE, Apart, run_apart
+from compose.backups import SERVICE
 from compose.clone import aside_path, move_data
 from compose.console import Console, Step
 from compose.home import make_private_directory
 from compose.stack import POOLER, Stack
 from compose.steps import Task
 from compose.wish import Wish
+from compose.workshop import Workshop
 
 _WORKSHOP = ".restored"
 _UP = ("running", "restarting")
@@ -129,31 +130,8 @@ class Swap:
 
 def restore_into_workshop(stack: Stack, step: Step, wanted: Wish) -> dict[str, Any]:
     """Restore beside the data, with the superuser's password as it is in this cluster's secrets."""
-    workshop, name = workshop_of(stack), f"{stack.topology.project}-restore"
-    left = [c for c in containers.of_project(stack.client, stack.topology.project) if c.name == name]
-    containers.remove_leftovers(stack.client, left)  # of a restore that was killed; it must not write where we do
-    shutil.rmtree(workshop, ignore_errors=True)
-    make_private_directory(workshop)
-    apart = Apart(mounts=((workshop, "/restore"),), name=name, stdin=stack.passwords["superuser"])
-    done: dict[str, Any] = run_apart(
-        stack, _Quiet(step), step.title, apart, "restore", "--passwords", *wanted.arguments
-    )
-    return done
-
-
-class _Quiet(Console):
-    """Shows the progress of a container in a step that is open already."""
-
-    def __init__(self, step: Step) -> None:
-        super().__init__()
-        self._step = step
-
-    def live(self, text: str) -> None:
-        """Behind the open step's title."""
-        self._step.update(text.split(": ", 1)[-1])
-
-    def line(self, text: str) -> None:
-        """Nothing: the open step has its own beginning and end."""
+    workshop = Workshop(workshop_of(stack), stack.topology.project + containers.RESTORE)
+    return workshop.restore(stack, step, wanted, "--passwords", stdin=stack.passwords["superuser"])
 
 
 def place(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.settings import MOST_REPLICAS, Settings
 from cluster.topology import Topology, load, save
-from compose import build, certs, containers, engine, preflight, secrets
+from compose import build, certs, containers, copies, engine, preflight, secrets
 from compose.console import Console
 from compose.converge import Convergence
 from compose.home import Home, service_user
@@ -48,6 +48,7 @@ def up(home: Home, settings: Settings, console: Console, wanted: Wanted) -> Stac
     with exclusive(home.lock, "up"):
         stack, data = _looked_at(home, settings, console, wanted)
         stack = Convergence(stack, console, data).run()
+        copies.keep(stack, console)
         return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
 
 
@@ -106,7 +107,7 @@ def _check(
     preflight.check_home(home, topology.project, found)
     data = preflight.check_data(home, topology)
     ours = [c.service for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]
-    preflight.check_ports(settings, topology, ours)
+    preflight.check_ports(settings, replace(topology, copies=()), ours)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
     if topology.image_source and settings.images not in ("auto", topology.image_source):
         raise RefusedError(

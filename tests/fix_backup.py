@@ -234,9 +234,9 @@ def purge(inv: Inv) -> None:
         subprocess.run(["docker", "rm", "-f", container], check=False, capture_output=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def backed_up(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Kept]:
-    """The cluster that the tests of this module share, with one replica and an exporter."""
+    """The cluster that tests of backups share, with one replica and an exporter."""
     path, project = tmp_path_factory.mktemp("backed-up"), f"pods-kept-{tokens.token_hex(3)}"
     with running_cluster(path, project, PODS_REPLICAS="1", **QUIET, **NEVER) as cluster:
         cluster.wait_first_backup()

@@ -140,6 +140,8 @@ def drill(c: Context, store: str = "", json: bool = False) -> None:
         "store": "from this store; without it the first",
         "system": "on a host without a cluster: whose backup, by system identifier",
         "into": "restore into this new directory",
+        "as_node": "restore into a copy of this name, which runs beside the cluster",
+        "writable": "let the copy be written to",
         "in_place": "replace this cluster's data; on a host without a cluster make one",
         "plan": "only say what would be done",
         "yes": "do not ask",
@@ -158,12 +160,14 @@ def restore(
     store: str | None = None,
     system: str | None = None,
     into: str | None = None,
+    as_node: str | None = None,
+    writable: bool = False,
     in_place: bool = False,
     plan: bool = False,
     yes: bool = False,
 ) -> None:
-    """Restore to any moment: into a directory, or in place."""
-    from cluster.errors import UsageError
+    """Restore to any moment: in place, or beside the cluster."""
+    from compose.copies_restore import restore_as_node
     from compose.rebuild import open_or_prepare, rebuild
     from compose.restore import restore_in_place, restore_into, show_plan
     from compose.show_backups import print_restored
@@ -171,15 +175,37 @@ def restore(
 
     targets = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
     wanted = wish(name, targets, to_immediate, timeline=timeline, store=store, system=system)
-    if sum((bool(into), in_place, plan)) != 1:
-        raise UsageError("where to is not said", "give --into DIRECTORY, --in-place, or --plan to look first")
+    _check_place(into, as_node, in_place=in_place, plan=plan, writable=writable)
     console = Console()
     stack, exists = open_or_prepare(console, may_prepare=in_place)
     if plan:
         show_plan(stack, console, wanted)
     elif into:
         print_restored(restore_into(stack, console, wanted, Path(into)))
+    elif as_node:
+        print_restored(restore_as_node(stack, console, wanted, as_node, writable=writable))
     elif exists:
         print_restored(restore_in_place(stack, console, wanted, yes=yes))
     else:
         print_restored(rebuild(stack, console, wanted))
+
+
+def _check_place(into: str | None, as_node: str | None, *, in_place: bool, plan: bool, writable: bool) -> None:
+    from cluster.errors import UsageError
+
+    if sum((bool(into), bool(as_node), in_place, plan)) != 1:
+        hint = "give --as-node NAME, --into DIRECTORY, --in-place, or --plan to look first"
+        raise UsageError("where to is not said", hint)
+    if writable and not as_node:
+        raise UsageError("--writable is for a copy", "give it with --as-node")
+
+
+@task(help={"name": "the copy", "yes": "do not ask"}, auto_shortflags=False)
+def discard(c: Context, name: str, yes: bool = False) -> None:
+    """Take away a copy that restore --as-node made."""
+    from compose.copies import discard as take_away
+    from compose.stack import open_stack
+
+    kept = take_away(open_stack(), Console(), name, yes=yes)
+    if kept:
+        print(f"what was in {name} is kept in {kept}; delete it when you no longer need it")

@@ -11,8 +11,9 @@ from cluster.sizing import derive
 from cluster.topology import Topology, write_atomically
 from compose.home import Home, service_user
 from compose.render.concrete import Concrete
+from compose.render.copies import copy_files
 from compose.render.pgbouncer import pgbouncer_ini
-from compose.render.postgres import USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
+from compose.render.postgres import NO_MAPS, USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
 from compose.render.stack import compose_stack, compose_text, passwd_text
 from compose.render.watching import RECEIVERS, watching
 
@@ -60,11 +61,13 @@ def render(settings: Settings, topology: Topology, concrete: Concrete, user: Use
         files |= {
             f"{directory}/postgresql.conf": postgresql_conf(settings, topology, derived, node),
             f"{directory}/pg_hba.conf": pg_hba_conf(settings),
-            f"{directory}/pg_ident.conf": "# Made by PODS: no user name maps.\n",
+            f"{directory}/pg_ident.conf": NO_MAPS,
             f"{directory}/{USER_PARAMETERS}": user.parameters,
             f"{directory}/{USER_HBA}": user.hba,
             f"{directory}/role": topology.role(node) + "\n",
         }
+    for copy in topology.copies:
+        files |= copy_files(settings, derived, copy, user.hba)
     return files
 
 

@@ -10,6 +10,7 @@ from cluster.settings import PROJECT_ROOT, Settings
 from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports
 from compose.render.concrete import Concrete
+from compose.render.copies import copy_service
 from compose.render.optional import optional_service
 from compose.render.service import hardened, mount
 from compose.render.service import port as published
@@ -36,6 +37,10 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
     services["psql"] = _psql(templates["psql"], concrete)
     for name in optional_services(settings, topology.image_source):
         services[name] = optional_service(name, templates[name], settings, topology, concrete)
+    for copy in topology.copies:
+        services[copy.name] = copy_service(
+            templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, concrete
+        )
     for service in services.values():
         service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
     used = {name for service in services.values() for name in service.get("secrets", ())}

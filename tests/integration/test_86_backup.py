@@ -19,12 +19,11 @@ import pytest
 
 from cluster.control import PGDATA
 from cluster.postgres import wait_until
-from tests.fix_backup import NEVER, QUIET, Diary, Kept, backed_up, kept, purge, running_cluster, utc
+from tests.fix_backup import NEVER, QUIET, Diary, Kept, purge, running_cluster, utc
 from tests.fix_inv import Inv
 from tests.fix_s3 import KEYS, wait_for_http
 from tests.fix_stack import write_env
 
-__all__ = ["backed_up", "kept"]
 BALANCES = "SELECT concat_ws(' ', count(*), sum(abalance), sum(aid::bigint * abalance)) AS x FROM pgbench_accounts"
 TIMELINE = "SELECT timeline_id FROM pg_control_checkpoint()"
 

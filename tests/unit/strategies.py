@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
+from cluster.copies import Copy
 from cluster.naming import RESERVED
 from cluster.topology import STATES, Node, NodeState, Sizing, Topology
 
@@ -30,9 +31,15 @@ sizings = st.builds(
 
 @st.composite
 def topologies(draw: st.DrawFn, *, min_nodes: int = 1, states: Sequence[NodeState] = STATES) -> Topology:
-    """Any topology that can come about: nodes of any names and states, any of them the primary, ordinals with gaps."""
-    names = draw(st.lists(node_names, min_size=min_nodes, max_size=6, unique=True))
-    ordinals = sorted(draw(st.sets(st.integers(0, 60), min_size=len(names), max_size=len(names))))
+    """Any topology that can come about: nodes of any names and states, any of them the primary, ordinals with gaps.
+
+    And copies beside them, which have ordinals between those of the nodes.
+    """
+    both = draw(st.lists(node_names, min_size=min_nodes, max_size=8, unique=True))
+    split = draw(st.integers(min_nodes, len(both)))
+    names, copies = both[:split], both[split:]
+    free = draw(st.permutations(range(61)))
+    ordinals, theirs = sorted(free[: len(names)]), [n for n in free[len(names) :] if n][: len(copies)]
     primary = draw(st.sampled_from(names))
     return Topology(
         project=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,30}", fullmatch=True)),
@@ -46,4 +53,8 @@ def topologies(draw: st.DrawFn, *, min_nodes: int = 1, states: Sequence[NodeStat
         image_base=draw(st.sampled_from(["", "postgres:18", "pods/base:forky"])),
         system_identifier=draw(st.sampled_from(["", "7400000000000000001"])),
         lift_memlock=draw(st.booleans()),
+        copies=tuple(
+            Copy(name=name, ordinal=ordinal, writable=draw(st.booleans()))
+            for name, ordinal in zip(copies, theirs, strict=True)
+        ),
     )

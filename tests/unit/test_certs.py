@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from cluster.copies import Copy, with_copy
 from compose import certs
 from compose.certs import OURS, ensure, ensure_all, expires
 from compose.home import Home
@@ -225,6 +226,12 @@ def test_a_cluster_s_certificates_are_good_for_its_address_and_the_names_asked_f
     for service in services:
         for name in (service, "192.0.2.7", "db.example.org", "198.51.100.7", "127.0.0.1"):
             _verify(bare_home, name, service)
+
+
+def test_a_copy_beside_the_cluster_has_a_certificate_too(bare_home: Home) -> None:
+    settings = settings_of(replicas="0")
+    topology = with_copy(topology_of(settings), Copy(name="before", ordinal=1))
+    assert ensure_all(bare_home, settings, topology) == ["primary", "before", "pgbouncer", *OURS]
 
 
 def test_the_pages_are_good_for_the_address_on_which_they_listen(bare_home: Home) -> None:

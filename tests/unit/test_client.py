@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from cluster.copies import Copy, with_copy
 from cluster.errors import RefusedError, UsageError
 from compose.client import Target, psql_arguments
 from compose.home import Home
@@ -35,6 +36,13 @@ def test_a_pool_is_reached_through_pgbouncer(stack: Stack, pool: str) -> None:
 
 def test_a_node_is_reached_directly(stack: Stack) -> None:
     assert _goes_to(stack, node="replica1") == {"host": "replica1", "port": "5432", "user": "shop", "dbname": "shopdb"}
+
+
+def test_a_copy_is_reached_like_a_node(stack: Stack) -> None:
+    beside = stack.with_topology(with_copy(stack.topology, Copy(name="before", ordinal=3)))
+    assert _goes_to(beside, node="before") == {**_goes_to(stack, node="replica1"), "host": "before"}
+    with pytest.raises(RefusedError, match="before"):
+        _goes_to(stack, node="before")
 
 
 def test_another_role_can_be_asked_for(stack: Stack) -> None:

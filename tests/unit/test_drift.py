@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from invoke.parser.context import ParserContext
 
+from cluster.copies import Copy, with_copy
 from cluster.desired import optional_services
 from cluster.errors import EXIT_CODES
 from cluster.inside import Window
@@ -141,9 +142,10 @@ def told_files() -> list[str]:
 
 def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -> None:
     settings = settings_of()
-    topology = topology_of(settings)
+    topology = with_copy(topology_of(settings), Copy(name="before", ordinal=3))
     rendered = files.render(settings, topology, CONCRETE, files.UserFiles())
     names = {re.sub(rf"nodes/({'|'.join(topology.names)})/", "nodes/<node>/", name) for name in rendered}
+    names = {name.replace("copies/before/", "copies/<copy>/") for name in names}
     assert {name for name in names if not any(fnmatch(name, pattern) for pattern in told_files)} == set()
     kept = [path for path in told_files if path.startswith("rendered/") and not path.endswith("/")]
     unknown = {pattern for pattern in kept if not any(fnmatch(name, pattern) for name in names)}

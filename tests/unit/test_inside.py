@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.copies import Copy, with_copy
 from cluster.errors import MachineError, PodsError, RefusedError
 from cluster.inside import Window
 from tests.fix_settings import settings_of, topology_of
@@ -35,6 +36,12 @@ def test_a_replica_that_comes_is_seen_at_the_next_look(window: Window, tmp_path:
     mount(tmp_path, SETTINGS, TOPOLOGY.add("blue"))
     assert "blue" in window.look().topology.names
     assert "blue" not in before.topology.names
+
+
+def test_a_copy_beside_the_cluster_is_no_change_to_a_service(window: Window, tmp_path: Path) -> None:
+    before = window.look()
+    mount(tmp_path, SETTINGS, with_copy(TOPOLOGY, Copy(name="before", ordinal=3)))
+    assert window.look() == before
 
 
 def test_a_setting_that_changed_is_seen_at_the_next_look(window: Window, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster.control import DataDirectory
+from cluster.copies import Copy, with_copy
 from cluster.desired import optional_services
 from cluster.errors import MachineError, RefusedError
 from cluster.settings import VARIABLES
@@ -119,6 +120,16 @@ def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -
         "health": "PODS_HEALTH_PORT",
     }
     assert {clash.variable for clash in clashes} <= set(VARIABLES)
+
+
+def test_a_copy_s_port_is_looked_for_like_a_replica_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[int, str] = {}
+    monkeypatch.setattr(
+        preflight, "_free", lambda address, port: bool(asked.setdefault(port, address)) and port != 5435
+    )
+    topology = with_copy(TOPOLOGY, Copy(name="before", ordinal=3))
+    (clash,) = port_clashes(settings_of(bind="127.0.0.2"), topology, ours=[])
+    assert (clash.service, clash.port, clash.variable) == ("before", 5435, "PODS_REPLICA_PORT")
 
 
 def test_an_address_that_is_not_this_host_s_is_refused_by_its_setting() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from cluster.copies import Copy, with_copy
 from cluster.desired import pools
 from cluster.lsn import Lsn
 from cluster.settings import PROJECT_ROOT
 from compose import present
 from compose.home import Home
+from compose.show_copies import report as copies_report
 from compose.stack import Stack
 from exporters.snapshot import Snapshot
 from health.schemas import SCHEMAS
@@ -58,8 +60,9 @@ def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
 def test_the_reference_names_every_field_and_no_other(bare_home: Home) -> None:
     text = (PROJECT_ROOT / "docs" / "reference" / "status-json.md").read_text(encoding="utf-8")
     report = _report(bare_home)
-    emitted = [report, report["nodes"][0], SCHEMAS["Backup"]["properties"], report["pools"][0]]
-    chapters = re.split(r"^## ", text, flags=re.M)[:4]
+    (copy,) = copies_report(Stack(bare_home, SETTINGS, with_copy(TOPOLOGY, Copy(name="before", ordinal=3))), {})
+    emitted = [report, report["nodes"][0], SCHEMAS["Backup"]["properties"], report["pools"][0], copy]
+    chapters = re.split(r"^## ", text, flags=re.M)[:5]
     for chapter, fields in zip(chapters, emitted, strict=True):
         assert set(re.findall(r"^\| `(\w+)` \|", chapter, flags=re.M)) == set(fields), chapter[:20]
 

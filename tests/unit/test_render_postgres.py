@@ -6,12 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.copies import Copy
 from cluster.naming import slot_of
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology
 from cluster.units import postgres_size
-from compose.render.postgres import USER_HBA, USER_PARAMETERS, fixed_parameters, pg_hba_conf, postgresql_conf
+from compose.render.postgres import (
+    USER_HBA,
+    USER_PARAMETERS,
+    copy_conf,
+    fixed_parameters,
+    pg_hba_conf,
+    postgresql_conf,
+)
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
 
@@ -192,3 +200,49 @@ def test_the_user_s_own_rules_come_last() -> None:
 
 def test_replication_is_for_the_replicator_alone() -> None:
     assert [row[2] for row in _rows(pg_hba_conf(SETTINGS)) if row[1] == "replication"] == ["replicator"]
+
+
+def _copy_conf(*, writable: bool, settings: Settings = SETTINGS) -> str:
+    copy = Copy(name="before", ordinal=3, writable=writable)
+    return copy_conf(settings, derive(settings, TOPOLOGY.sizing), copy)
+
+
+def test_a_copy_s_configuration(golden: Callable[[str, str], None]) -> None:
+    golden("copy/postgresql.conf", _copy_conf(writable=False))
+    golden("copy/pg_hba.conf", pg_hba_conf(SETTINGS, node=False))
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_copy_sends_nothing_and_takes_nothing(writable: bool) -> None:
+    pairs = _parameters(_copy_conf(writable=writable))
+    parameters = dict(pairs)
+    assert len(parameters) == len(pairs)
+    assert (parameters["archive_mode"], parameters["max_replication_slots"]) == ("off", "0")
+    assert parameters["max_logical_replication_workers"] == "0"
+    nothing = {"restore_command", "primary_conninfo", "primary_slot_name", "shared_preload_libraries"}
+    assert {parameters[name] for name in nothing} == {"''"}
+    assert (parameters["ssl"], parameters["fsync"]) == ("on", "on")
+    assert USER_PARAMETERS not in _copy_conf(writable=writable), "which is meant for nodes"
+
+
+def test_only_a_writable_copy_takes_writes() -> None:
+    assert dict(_parameters(_copy_conf(writable=False)))["default_transaction_read_only"] == "on"
+    assert "read_only" not in _copy_conf(writable=True)
+
+
+def test_a_copy_is_small_however_large_the_nodes_are() -> None:
+    large = settings_of(shared_buffers="16GB", work_mem="64MB", max_wal_size="16GB")
+    parameters = dict(_parameters(_copy_conf(writable=True, settings=large)))
+    assert (parameters["shared_buffers"], parameters["work_mem"]) == ("128MB", "4MB")
+    assert (parameters["max_wal_size"], parameters["io_method"]) == ("1GB", "worker")
+    small = settings_of(shared_buffers="64MB")
+    assert dict(_parameters(_copy_conf(writable=True, settings=small)))["shared_buffers"] == "64MB"
+
+
+def test_nobody_gets_into_a_copy_through_whom_nodes_work_together() -> None:
+    rows = _rows(pg_hba_conf(SETTINGS, node=False))
+    allowed = {row[2] for row in rows if row[0] != "local" and row[-1] != "reject"}
+    assert allowed == {"postgres", "all"}
+    assert not [row for row in rows if "replication" in row[1]]
+    others = [row for row in _rows(pg_hba_conf(SETTINGS)) if row not in rows]
+    assert {row[2] for row in others} == {"replicator", "archiver", "monitor", "pooler"}

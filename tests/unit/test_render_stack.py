@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.copies import Copy, with_copy
 from cluster.desired import optional_services
 from cluster.settings import Settings
 from cluster.sizing import derive
@@ -29,6 +30,7 @@ from tests.fix_settings import CONCRETE, settings_of, topology_of
 SETTINGS = settings_of()
 UNWATCHED = {"monitoring": "off", "health": "off", "backup": "off"}
 TOPOLOGY = topology_of(SETTINGS)
+BEFORE = Copy(name="before", ordinal=3)
 
 
 def _stack(
@@ -75,7 +77,7 @@ def _as_compose_reads(text: str) -> Any:
 
 def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
     settings = settings_of(project="shop", tls_names="db.example.org", bind="192.0.2.7", cadvisor="on")
-    stack = _stack(settings, replace(topology_of(settings), lift_memlock=True))
+    stack = _stack(settings, with_copy(replace(topology_of(settings), lift_memlock=True), BEFORE))
     for service in stack["services"].values():
         service["labels"][DEFINITION_LABEL] = "a hash of all this"
     golden("compose.yaml", compose_text(_mapped(stack, lambda text: text.replace(str(SECCOMP), "/pods/seccomp.json"))))
@@ -320,6 +322,37 @@ def test_a_node_that_comes_or_a_switchover_touches_no_other_container() -> None:
     more = _definitions(topology=TOPOLOGY.add())
     assert {name: more[name] for name in before} == before
     assert _definitions(topology=replace(TOPOLOGY, primary="replica1")) == before
+
+
+def test_a_copy_touches_no_container_of_the_cluster() -> None:
+    before, after = _definitions(), _definitions(topology=with_copy(TOPOLOGY, BEFORE))
+    assert {name: after[name] for name in before} == before
+    assert set(after) - set(before) == {"before"}
+
+
+def test_a_copy_is_locked_down_and_has_no_secret_and_less_of_the_host() -> None:
+    services = _stack(topology=with_copy(replace(TOPOLOGY, lift_memlock=True), BEFORE))["services"]
+    copy, node = services["before"], services["primary"]
+    for key in ("image", "user", "cap_drop", "read_only", "restart", "tmpfs", "stop_signal", "networks"):
+        assert copy[key] == node[key], key
+    assert copy["security_opt"] == ["no-new-privileges:true"], "it does without io_uring"
+    assert not {"secrets", "ulimits", "privileged", "cap_add"} & copy.keys()
+    assert (copy["cpu_shares"], copy["oom_score_adj"]) == (256, 500)
+    assert copy["mem_limit"] == TOPOLOGY.sizing.memory // 8
+    assert copy["ports"] == [{**node["ports"][0], "published": "5435"}]
+    sources = {mount["source"]: mount.get("read_only", False) for mount in copy["volumes"]}
+    assert sources == {
+        "./rendered/passwd": True,
+        "./data/copies/before": False,
+        "./rendered/copies/before": True,
+        "./secrets/tls/before": True,
+    }
+
+
+@pytest.mark.parametrize(("memory", "limit"), [(1 << 30, 512 << 20), (8 << 30, 1 << 30), (256 << 30, 4 << 30)])
+def test_a_copy_may_take_an_eighth_of_the_host_within_bounds(memory: int, limit: int) -> None:
+    topology = with_copy(replace(TOPOLOGY, sizing=replace(TOPOLOGY.sizing, memory=memory)), BEFORE)
+    assert _stack(topology=topology)["services"]["before"]["mem_limit"] == limit
 
 
 def test_the_template_s_service_names_cannot_be_a_node_s() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.copies import Copy, with_copy
 from cluster.errors import RefusedError, UsageError
 from cluster.topology import save
 from compose import secrets, stack
@@ -61,6 +62,13 @@ def test_a_cluster_that_nobody_watches_has_no_such_service(made: Stack) -> None:
 @pytest.mark.parametrize("name", ["primary", "replica2", "pgbouncer", "health"])
 def test_a_service_of_the_cluster_can_be_named(made: Stack, name: str) -> None:
     assert made.check_service(name) == name
+
+
+def test_a_copy_can_be_named_and_is_none_of_the_services_that_the_cluster_needs(made: Stack) -> None:
+    beside = made.with_topology(with_copy(made.topology, Copy(name="before", ordinal=3)))
+    assert beside.check_service("before") == "before"
+    assert beside.services == made.services
+    assert beside.pools == made.pools
 
 
 @pytest.mark.parametrize("name", ["replica9", "psql", "", "primary; id"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.copies import new_copy, with_copy
 from cluster.errors import PodsError, RefusedError
 from cluster.topology import STATES, Node, NodeState, Topology, dump, host_ports, load, parse, save, write_atomically
 from tests.fix_settings import SIZING, settings_of, topology_of
@@ -76,9 +77,6 @@ def test_what_does_not_exist_is_not_removed() -> None:
 @given(topologies(min_nodes=2), st.data())
 def test_what_is_added_and_removed_again_leaves_no_trace(topology: Topology, data: st.DataObject) -> None:
     state = data.draw(st.sampled_from(STATES))
-    ordinals = {node.ordinal for node in topology.nodes}
-    if ordinals >= set(range(1, len(ordinals) + 1)):
-        return
     more = topology.add("newcomer", state)
     assert more.node("newcomer").state == state
     assert more.remove("newcomer") == topology
@@ -110,7 +108,7 @@ def test_adding_a_node_moves_no_other(topology: Topology, name: str | None) -> N
     try:
         more = topology.add(name)
     except RefusedError:
-        assert name in topology.names
+        assert name in topology.servers
         return
     added = [node for node in more.nodes if node not in topology.nodes]
     assert len(added) == 1
@@ -118,12 +116,16 @@ def test_adding_a_node_moves_no_other(topology: Topology, name: str | None) -> N
     assert tuple(node for node in more.nodes if node not in added) == topology.nodes
     assert [node.ordinal for node in more.nodes] == sorted({node.ordinal for node in more.nodes})
     assert added[0].ordinal > 0
-    assert (more.primary, more.sizing) == (topology.primary, topology.sizing)
+    assert (more.primary, more.sizing, more.copies) == (topology.primary, topology.sizing, topology.copies)
 
 
 @given(topologies())
 def test_what_is_dumped_is_parsed_back(topology: Topology) -> None:
     assert parse(dump(topology)) == topology
+
+
+def test_a_file_from_before_there_were_copies_is_read() -> None:
+    assert parse(_without("copies")) == FIRST
 
 
 def test_the_file_is_made_for_reading_and_says_its_format() -> None:
@@ -182,6 +184,18 @@ CORRUPT: dict[str, str | bytes] = {
     "a name that is a number": _with(nodes=[{"name": 7, "ordinal": 0}], primary=7),
     "a name that is another service's": _with(nodes=[{"name": "pgbouncer", "ordinal": 0}], primary="pgbouncer"),
     "a primary that is no node": _with(primary="replica9"),
+    "copies that are no list": _with(copies=7),
+    "a copy with an unknown field": _with(copies=[{"name": "before", "ordinal": 3, "state": "member"}]),
+    "a copy with a node's name": _with(copies=[{"name": "replica1", "ordinal": 3}]),
+    "a copy with a node's ordinal": _with(copies=[{"name": "before", "ordinal": 1}]),
+    "a copy with the first primary's ordinal": _with(
+        nodes=[{"name": "replica1", "ordinal": 1}], primary="replica1", copies=[{"name": "before", "ordinal": 0}]
+    ),
+    "a copy that leaves the directory": _with(copies=[{"name": "../x", "ordinal": 3}]),
+    "a copy that is half writable": _with(copies=[{"name": "before", "ordinal": 3, "writable": "yes"}]),
+    "a copy of a number": _with(copies=[{"name": "before", "ordinal": 3, "backup": 7}]),
+    "a copy as of a text": _with(copies=[{"name": "before", "ordinal": 3, "newest": "now"}]),
+    "a copy that is the primary": _with(primary="before", copies=[{"name": "before", "ordinal": 3}]),
     "a sizing that lacks something": _with(sizing={"memory": 1, "disk": 1}),
     "a sizing that is text": _with(sizing={"memory": "16GB", "disk": 1, "nodes": 1}),
     "a sizing that is no object": _with(sizing=None),
@@ -281,16 +295,26 @@ def test_every_service_has_a_port_of_its_own(topology: Topology) -> None:
     settings = settings_of(replica_port="5433", primary_port="5440", pgbouncer_port="5450", health_port="5434")
     ports = host_ports(settings, topology)
     pages = {"exporter", "prometheus", "alertmanager", "grafana", "health"}
-    assert set(ports) == {*topology.names, "pgbouncer", *pages}
+    assert set(ports) == {*topology.servers, "pgbouncer", *pages}
     assert len(set(ports.values())) == len(ports)
 
 
 @given(topologies(), node_names)
 def test_ports_stay_when_a_node_comes(topology: Topology, name: str) -> None:
-    if name in topology.names or {node.ordinal for node in topology.nodes} >= set(range(1, len(topology.nodes) + 1)):
+    if name in topology.servers:
         return
     before, after = host_ports(settings_of(), topology), host_ports(settings_of(), topology.add(name))
     assert {service: port for service, port in after.items() if service != name} == before
+
+
+@given(topologies(), node_names)
+def test_ports_stay_when_a_copy_comes_and_its_own_is_nobody_s(topology: Topology, name: str) -> None:
+    if name in topology.servers:
+        return
+    more = with_copy(topology, new_copy(topology, name, writable=False))
+    before, after = host_ports(settings_of(), topology), host_ports(settings_of(), more)
+    assert {service: port for service, port in after.items() if service != name} == before
+    assert after[name] not in before.values()
 
 
 @given(topologies(), st.data())

@@ -1,0 +1,172 @@
+"""Copies beside the cluster: entered in the topology, kept running by `up`, taken away.
+
+A copy is restored in ``data/copies/.NAME``. The topology that has it is saved only when it is whole, and that decides:
+what a topology does not know is thrown away, what it knows is put in its place and started.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster.control import PGDATA
+from cluster.copies import Copy, find_copy, without_copy
+from cluster.errors import PodsError, RefusedError
+from cluster.sizing import derive
+from cluster.topology import Topology, save
+from compose import certs
+from compose.clone import aside_path, remove_container
+from compose.console import Console, ask
+from compose.containers import Container
+from compose.host import concrete_of
+from compose.lock import exclusive
+from compose.render import files
+from compose.render.copies import DATA
+from compose.render.stack import definitions
+from compose.stack import Stack, reopened
+from compose.steps import Task, perform
+from compose.waiting import start_and_wait, why_not
+
+
+def enter(stack: Stack, topology: Topology) -> Stack:
+    """Save a topology with other copies and render it. Nobody who runs is told: no node is concerned."""
+    home = stack.home
+    save(home.topology, home.topology_copy, topology)
+    certs.ensure_all(home, stack.settings, topology)
+    rendered = files.render(
+        stack.settings,
+        topology,
+        concrete_of(stack.settings, topology),
+        files.accepted_user_files(home, topology.primary),
+    )
+    files.write(home, files.changes(home, rendered))
+    return stack.with_topology(topology)
+
+
+def leave(stack: Stack, topology: Topology, name: str) -> None:
+    """Save a topology without the copy ``name``, and remove what was rendered for it."""
+    enter(stack, topology)
+    for directory in (stack.home.rendered / DATA / name, stack.home.tls / name):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def place(stack: Stack, name: str) -> None:
+    """Make finished data the copy's: one rename."""
+    stack.home.unfinished_copy(name).rename(stack.home.copy(name))
+
+
+def discard(stack: Stack, console: Console, name: str, *, yes: bool) -> Path | None:
+    """Stop a copy and take it away, having asked; where its data is kept, if it could be written to.
+
+    Raises:
+        RefusedError: there is no such copy, or nobody confirmed it.
+    """
+    with exclusive(stack.home.lock, "backup.discard"):
+        stack = reopened(stack)
+        copy = find_copy(stack.topology, name)
+        fate = "keeps its data in data/.aside, since it could be written to" if copy.writable else "deletes its data"
+        if not ask(f"This stops the copy {name} and {fate}.", yes=yes, expect=name):
+            raise RefusedError(f"{name} was not discarded: nobody confirmed it", f"type {name}, or give --yes")
+        perform(_parting(stack, name), console)
+        return _dispose(stack, console, copy)
+
+
+def _parting(stack: Stack, name: str) -> list[Task]:
+    def start_again() -> None:
+        stack.compose.run("up", "--detach", "--no-deps", name)
+
+    def enter_again() -> None:
+        enter(stack, stack.topology)
+
+    remaining = without_copy(stack.topology, name)
+    return [
+        Task(f"Stopping {name}", lambda step: remove_container(stack, step, name), start_again),
+        Task(f"Removing {name} from the topology", lambda _: leave(stack, remaining, name), enter_again),
+    ]
+
+
+def _dispose(stack: Stack, console: Console, copy: Copy) -> Path | None:
+    """Of a copy that no topology knows any more."""
+    if copy.writable:
+        with console.step(f"Moving the data of {copy.name} aside") as step:
+            kept = _set_aside(stack, copy.name)
+            step.result = f"kept in {kept}" if kept else "there was none"
+        return kept
+    with console.step(f"Deleting the data of {copy.name}"):
+        with contextlib.suppress(FileNotFoundError):
+            stack.home.copy(copy.name).rename(stack.home.unfinished_copy(copy.name))
+        shutil.rmtree(stack.home.unfinished_copy(copy.name), ignore_errors=True)
+    return None
+
+
+def _set_aside(stack: Stack, name: str) -> Path | None:
+    directory, kept = stack.home.copy(name), aside_path(stack, name)
+    if not (directory / PGDATA).exists():
+        return None
+    stack.home.aside.mkdir(mode=0o700, exist_ok=True)
+    (directory / PGDATA).rename(kept)
+    shutil.rmtree(directory)
+    return kept
+
+
+def keep(stack: Stack, console: Console) -> None:
+    """What `up` does for copies: ends what was interrupted, starts what does not run. For those who hold the lock.
+
+    A copy that cannot run is said and no more: the cluster does not need it.
+    """
+    tidy(stack, console)
+    present = [copy.name for copy in stack.topology.copies if _has_data(stack, console, copy.name)]
+    now = stack.containers() if present else {}
+    missing = [name for name in present if not _as_wanted(stack, now.get(name), name)]
+    if missing:
+        _start(stack, console, missing)
+    reload_all(stack, now)
+
+
+def tidy(stack: Stack, console: Console) -> None:
+    """Put in its place what was finished, throw away what was not, keep aside what is no copy any more."""
+    known = {copy.name for copy in stack.topology.copies}
+    for path in sorted(stack.home.copies.iterdir()) if stack.home.copies.is_dir() else ():
+        name = path.name.removeprefix(".")
+        if path.name != name and name in known and not stack.home.copy(name).exists():
+            place(stack, name)
+        elif path.name != name:
+            shutil.rmtree(path)
+            console.note(f"removed {path}, which an interrupted operation left")
+        elif name not in known and (kept := _set_aside(stack, name)):
+            console.note(f"{path} is no copy any more; its data is kept in {kept}")
+
+
+def _has_data(stack: Stack, console: Console, name: str) -> bool:
+    there = (stack.home.copy(name) / PGDATA / "global" / "pg_control").exists()
+    if not there:
+        console.warn(f"the copy {name} has no data in {stack.home.copy(name)}; to forget it: inv backup.discard {name}")
+    return there
+
+
+def _as_wanted(stack: Stack, container: Container | None, name: str) -> bool:
+    derived = derive(stack.settings, stack.topology.sizing)
+    wanted = definitions(stack.settings, stack.topology, derived, concrete_of(stack.settings, stack.topology))
+    return container is not None and container.well and container.definition == wanted[name]
+
+
+def _start(stack: Stack, console: Console, names: list[str]) -> None:
+    try:
+        with console.step("Starting " + ", ".join(names)) as step:
+            unwell = {name: why_not(stack, name) for name in start_and_wait(stack, step, names)}
+    except PodsError as error:
+        unwell = {", ".join(names): error.message}
+    for name, reason in unwell.items():
+        console.warn(f"{name} does not run beside the cluster: {reason}")
+
+
+def reload_all(stack: Stack, running: Mapping[str, Container]) -> None:
+    """Let copies take up files and certificates that are newer than their containers in ``running``.
+
+    They are told by a signal, since a copy's passwords may be older than those of now.
+    """
+    for copy in stack.topology.copies:
+        container, tls = running.get(copy.name), stack.home.tls / copy.name / "server.crt"
+        newest = max(path.stat().st_mtime for path in (*(stack.home.rendered / DATA / copy.name).iterdir(), tls))
+        if container is not None and container.started is not None and newest > container.started.timestamp():
+            stack.client.api.kill(container.id, "HUP")

@@ -1,0 +1,50 @@
+"""A directory in which something is restored before it takes its place, and the container that restores there."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compose import containers
+from compose.backups import Apart, run_apart
+from compose.console import Console, Step
+from compose.home import make_private_directory
+from compose.stack import Stack
+from compose.wish import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Nothing in ``path`` could be mistaken for a node's data; ``container`` is the name of who works there."""
+
+    path: Path
+    container: str
+
+    def clear(self, stack: Stack) -> None:
+        """Nobody works there any more, and nothing is left: what a restore that was killed began must not write on."""
+        left = [c for c in containers.of_project(stack.client, stack.topology.project) if c.name == self.container]
+        containers.remove_leftovers(stack.client, left)
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def restore(self, stack: Stack, step: Step, wanted: Wish, *flags: str, stdin: str = "") -> dict[str, Any]:
+        """Restore what is ``wanted``, recovered and shut down; what the service said of it."""
+        self.clear(stack)
+        make_private_directory(self.path)
+        apart = Apart(mounts=((self.path, "/restore"),), name=self.container, stdin=stdin)
+        done: dict[str, Any] = run_apart(stack, _Quiet(step), step.title, apart, "restore", *flags, *wanted.arguments)
+        return done
+
+
+class _Quiet(Console):
+    """Shows the progress of a container in a step that is open already."""
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self._step = step
+
+    def live(self, text: str) -> None:
+        """Behind the open step's title."""
+        self._step.update(text.split(": ", 1)[-1])
+
+    def line(self, text: str) -> None:
+        """Nothing: the open step has its own beginning and end."""

@@ -1,0 +1,142 @@
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.control import PGDATA
+from cluster.copies import Copy, find_copy, new_copy, with_copy, without_copy
+from cluster.errors import RefusedError
+from cluster.topology import Topology
+from compose.console import Console
+from compose.copies import tidy
+from compose.copies_data import verifier
+from compose.home import Home
+from compose.roles import password_matches
+from compose.show_copies import copy_lines, report
+from compose.stack import Stack
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.strategies import node_names, topologies
+
+SETTINGS = settings_of()
+CLUSTER = topology_of(SETTINGS)
+BEFORE = Copy(name="before", ordinal=3, backup="b1", lsn="0/5000028", newest=1_795_426_858.0)
+TOPOLOGY = with_copy(CLUSTER, BEFORE)
+
+
+@given(topologies(), node_names, st.booleans())
+def test_what_comes_and_goes_leaves_no_trace(topology: Topology, name: str, writable: bool) -> None:
+    if name in topology.servers:
+        return
+    copy = new_copy(topology, name, writable=writable)
+    more = with_copy(topology, copy)
+    assert find_copy(more, name) == copy
+    assert without_copy(more, name) == topology
+
+
+@given(topologies(min_nodes=2), st.booleans())
+def test_a_copy_is_no_node_and_has_no_role(topology: Topology, writable: bool) -> None:
+    if "newcomer" in topology.servers:
+        return
+    more = with_copy(topology, new_copy(topology, "newcomer", writable=writable))
+    assert (more.nodes, more.names, more.replicas) == (topology.nodes, topology.names, topology.replicas)
+    with pytest.raises(RefusedError, match="there is no node 'newcomer'"):
+        more.node("newcomer")
+
+
+def test_a_copy_takes_the_lowest_free_port_and_the_next_replica_another() -> None:
+    assert new_copy(CLUSTER, "before", writable=False).ordinal == 3
+    assert TOPOLOGY.add().node("replica3").ordinal == 4
+    assert new_copy(CLUSTER.remove("replica1"), "before", writable=False).ordinal == 1
+
+
+@pytest.mark.parametrize("name", ["before", "primary", "replica1", "copies", "pgbouncer", "../x", "a;b", ""])
+def test_a_taken_reserved_or_malformed_name_is_refused(name: str) -> None:
+    with pytest.raises(RefusedError, match=repr(name)):
+        new_copy(TOPOLOGY, name, writable=False)
+
+
+def test_a_replica_is_not_called_like_a_copy() -> None:
+    with pytest.raises(RefusedError, match="there is a copy 'before' already"):
+        TOPOLOGY.add("before")
+    third = with_copy(CLUSTER, Copy(name="replica3", ordinal=3))
+    assert third.add().names[-1] == "replica4"
+
+
+def test_a_copy_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(RefusedError) as refusal:
+        find_copy(TOPOLOGY, "after")
+    assert "'after'" in refusal.value.message
+    assert refusal.value.hint == "the copies are: before"
+
+
+_passwords = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40)
+
+
+@given(_passwords, _passwords)
+def test_a_verifier_fits_its_password_and_no_other(password: str, other: str) -> None:
+    made = verifier(password)
+    assert password_matches(password, made)
+    assert password_matches(other, made) == (other == password)
+    assert verifier(password) != made, "a salt of its own each time"
+
+
+def _data(directory: Path, mark: str) -> None:
+    (directory / PGDATA).mkdir(parents=True)
+    (directory / PGDATA / "PG_VERSION").write_text(mark)
+
+
+def _tidied(home: Home, topology: Topology) -> str:
+    said = io.StringIO()
+    tidy(Stack(home, SETTINGS, topology), Console(said))
+    return said.getvalue()
+
+
+def test_what_was_not_finished_is_thrown_away(bare_home: Home) -> None:
+    _data(bare_home.unfinished_copy("other"), "18")
+    assert "interrupted" in _tidied(bare_home, TOPOLOGY)
+    assert list(bare_home.copies.iterdir()) == []
+    assert not bare_home.aside.exists()
+
+
+def test_what_the_topology_knows_was_finished_and_takes_its_place(bare_home: Home) -> None:
+    _data(bare_home.unfinished_copy("before"), "finished")
+    assert _tidied(bare_home, TOPOLOGY) == ""
+    assert (bare_home.copy("before") / PGDATA / "PG_VERSION").read_text() == "finished"
+    assert not bare_home.unfinished_copy("before").exists()
+
+
+def test_a_copy_that_is_there_is_not_replaced_by_what_was_not_finished(bare_home: Home) -> None:
+    _data(bare_home.copy("before"), "mine")
+    _data(bare_home.unfinished_copy("before"), "another")
+    _tidied(bare_home, TOPOLOGY)
+    assert [path.name for path in bare_home.copies.iterdir()] == ["before"]
+    assert (bare_home.copy("before") / PGDATA / "PG_VERSION").read_text() == "mine"
+
+
+def test_a_copy_that_no_topology_knows_is_kept_aside(bare_home: Home) -> None:
+    _data(bare_home.copy("before"), "written to")
+    assert str(bare_home.aside) in _tidied(bare_home, CLUSTER)
+    (kept,) = bare_home.aside.iterdir()
+    assert (kept / "PG_VERSION").read_text() == "written to"
+    assert not bare_home.copy("before").exists()
+
+
+def test_where_there_was_never_a_copy_nothing_is_made(bare_home: Home) -> None:
+    assert _tidied(bare_home, CLUSTER) == ""
+    assert list(bare_home.path.iterdir()) == []
+
+
+def _report(home: Home, running: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return report(Stack(home, SETTINGS, TOPOLOGY), running)
+
+
+def test_a_copy_is_shown_with_its_moment_and_its_port(bare_home: Home) -> None:
+    (row,) = _report(bare_home, {})
+    assert (row["name"], row["state"], row["port"], row["writable"]) == ("before", "no container", 5435, False)
+    assert copy_lines([row]) == ["copy before: no container, as of 2026-11-23 09:40:58, read-only, port 5435"]
+    writable = row | {"newest": None, "writable": True, "state": "running"}
+    assert copy_lines([writable]) == ["copy before: running, as of 0/5000028, writable, port 5435"]
