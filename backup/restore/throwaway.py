@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import psycopg
 
 PORT = 5432
+LOG = "server.log"
 _LOOK = 0.1
 """Seconds between two tries to connect."""
 _TELLING = re.compile("FATAL|PANIC|ERROR|HINT")
@@ -104,7 +105,7 @@ def serve(data: Path, folder: Path, programs: Programs, *, user: str, timeout: f
     check_folder(folder)
     (data / "postgresql.conf").write_text(f"unix_socket_directories = '{folder}'\n")
     (data / "pg_hba.conf").write_text("local all all trust\n")
-    log = folder / "server.log"
+    log = folder / LOG
     try:
         programs.run("pg_ctl", "start", f"--pgdata={data}", f"--log={log}", "--no-wait")
         server = Server(folder, user)
@@ -124,20 +125,25 @@ def check_folder(folder: Path) -> None:
 
 def _await(server: Server, data: Path, timeout: float) -> None:
     """Until it has recovered: pg_ctl would count one that only just began as started, since nobody is let in before."""
-    pid = data / "postmaster.pid"
     deadline = time.monotonic() + timeout
-    appeared = False
+    gone = False
     while True:
-        appeared = appeared or pid.exists()
         try:
             with server.connect("template1", timeout=timeout):
                 return
         except MachineError:
-            if appeared and not pid.exists():
+            before, gone = gone, _is_gone(server, data)
+            if before and gone:  # seen twice: it may have said something just before it wrote its file
                 raise MachineError("the restored server did not start") from None
         if time.monotonic() > deadline:
             raise MachineError(f"the restored server did not recover within {timeout:.0f} s")
         time.sleep(_LOOK)
+
+
+def _is_gone(server: Server, data: Path) -> bool:
+    """It has said something, so it began; and it is no more, though nobody may ever have seen its file."""
+    log = server.folder / LOG
+    return log.exists() and log.stat().st_size > 0 and not (data / "postmaster.pid").exists()
 
 
 def _stop(data: Path, programs: Programs) -> None:

@@ -458,7 +458,7 @@ def test_a_replica_that_comes_and_goes_raises_nothing(watch: Watch, cluster: Clu
     """A slow clone, longer than any rule waits: hence the one alert that says so, which in earnest waits six hours."""
     raised: list[dict[str, str]] = []
     rules = (ROOM / "alerts.yml").read_text(encoding="utf-8")
-    _load(cluster, **{"rules/alerts.yml": _impatient(rules, _SOONER, patience="8s")})
+    _load(cluster, **{"rules/alerts.yml": _impatient(rules, _SOONER, patience="4s")})
     over = threading.Event()
 
     def look() -> None:
@@ -468,7 +468,7 @@ def test_a_replica_that_comes_and_goes_raises_nothing(watch: Watch, cluster: Clu
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
     try:
-        cluster.inv.ok("replica.add", "--name", "replica3", "--max-rate", "2M")
+        cluster.inv.ok("replica.add", "--name", "replica3", "--max-rate", "4M")
         eventually(lambda: "replica3" in Web(cluster).targets(), 20, "replica3 is watched")
     finally:
         over.set()
