@@ -4,8 +4,6 @@ import shutil
 import ssl
 from pathlib import Path
 
-import pytest
-
 from cluster.postgres import connect
 from compose import secrets
 from tests.fix_stack import Cluster
