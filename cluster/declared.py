@@ -8,13 +8,13 @@ from typing import Any
 from cluster.values import (
     AUTO,
     address,
-    directory_or_nothing,
     existing_file,
     matching,
     names,
     networks,
     no_space,
     one_of,
+    path_or_nothing,
     pool_size,
     schedule,
     schedule_or_off,
@@ -244,7 +244,7 @@ class Settings:
     )
     backup_directory: str = _setting(
         "",
-        directory_or_nothing,
+        path_or_nothing,
         "Directory of the local store, better on another disk; empty: data/backups.",
         _BACKUP,
         variable="BACKUP_DIRECTORY",
@@ -295,6 +295,13 @@ class Settings:
     s3_region: str = _setting("", no_space, "Region of the bucket.", _BACKUP, variable="AWS_REGION")
     s3_endpoint: str = _setting(
         "", no_space, "Address of a store that is not Amazon's.", _BACKUP, variable="AWS_ENDPOINT_URL"
+    )
+    s3_ca: str = _setting(
+        "",
+        path_or_nothing,
+        "File of the CA certificates that the S3 store's own is signed by; empty: the usual ones.",
+        _BACKUP,
+        variable="AWS_CA_BUNDLE",
     )
     s3_encryption: str = _setting(
         "",

@@ -123,8 +123,8 @@ def existing_file(text: str) -> str:
     return text
 
 
-def directory_or_nothing(text: str) -> str:
-    """An absolute path, or nothing."""
+def path_or_nothing(text: str) -> str:
+    """An absolute path, or nothing. Whether something is there, `up` looks: services read settings too."""
     if text and not Path(text).is_absolute():
         raise ValueError("use an absolute path")
     return text

@@ -6,7 +6,7 @@ from compose import secrets
 from compose.containers import Container
 from compose.stack import POOLER, Stack
 
-_SECRETS = {"backup": ("archive_password", "s3_access_key", "s3_secret_key", "backup_key")}
+_SECRETS = {"backup": ("archive_password", "s3_access_key", "s3_secret_key", "s3_ca", "backup_key")}
 """What people change in a running cluster: the keys of its stores."""
 
 

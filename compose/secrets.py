@@ -82,12 +82,27 @@ def _keys_of_stores(home: Home, settings: Settings) -> None:
         path = home.secrets / name
         if not path.exists() or path.read_text() != text or path.stat().st_mode & 0o077:
             write_atomically(path, text, 0o600, _owner())
+    if settings.s3_ca:
+        _write_ca(home.secrets / "s3_ca", Path(settings.s3_ca))
     key = home.secrets / "backup_key"
     if settings.backup_encryption == "on" and not key.exists():
         from backup.store.sealing import make_key
 
         _refuse_lost_key(home, key)
         write_atomically(key, make_key(), 0o600, _owner())
+
+
+def _write_ca(path: Path, source: Path) -> None:
+    """A copy of the user's CA file: the service may not be able to read where that lies."""
+    try:
+        text = source.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise RefusedError(f"AWS_CA_BUNDLE={source} cannot be read: {reason}", "name a file in PEM") from None
+    if "BEGIN CERTIFICATE" not in text:
+        raise RefusedError(f"AWS_CA_BUNDLE={source} holds no certificate", "name a file in PEM")
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text, 0o600, _owner())
 
 
 def _refuse_lost_key(home: Home, key: Path) -> None:

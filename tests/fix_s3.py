@@ -3,6 +3,8 @@
 Each is started once; each test gets a bucket of its own. Without an engine Ceph's are skipped; under CI they fail.
 """
 
+import contextlib
+import datetime
 import os
 import secrets
 import socket
@@ -12,9 +14,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from backup.store.bucket import Bucket, open_client
 
@@ -42,6 +49,36 @@ def wait_for_http(url: str, alive: Callable[[], bool]) -> None:
             continue
         return
     raise AssertionError(f"nothing answers at {url}")
+
+
+def wait_for_port(host: str, port: int, alive: Callable[[], bool]) -> None:
+    """Until something listens there."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and alive():
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 5):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens at {host}:{port}")
+
+
+def self_signed(directory: Path, address: str) -> tuple[Path, Path]:
+    """Files of a key and of a certificate for an IP address, which vouches for itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "s3")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(
+        now + datetime.timedelta(days=1)
+    )
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    certificate = builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
+    paths = directory / "s3.key", directory / "s3.crt"
+    plain = serialization.NoEncryption()
+    paths[0].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
+    paths[1].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return paths
 
 
 @pytest.fixture(scope="session")

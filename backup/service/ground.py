@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backup.store import Place
-from backup.store.bucket import Bucket
+from backup.store.bucket import Bucket, peculiar
 from backup.store.local import LocalStore
 from backup.store.s3 import S3Store
 from backup.store.sealed import SealedStore
@@ -103,6 +103,8 @@ def _bucket(inside: Inside) -> Bucket:
         region=settings.s3_region or None,
         encryption=settings.s3_encryption,  # type: ignore[arg-type]  # settings let nothing else through
         kms_key=settings.s3_kms_key,
+        ca=str(inside.secrets / "s3_ca") if settings.s3_ca else None,
+        **peculiar(settings.s3_endpoint),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from backup.store import MissingError, StoreError
 from backup.store.keys import check_key
@@ -71,6 +72,19 @@ class Bucket:
         return {name: value for name, value in said.items() if value}
 
 
+_PECULIAR: Mapping[str, Mapping[str, Any]] = {
+    "r2.cloudflarestorage.com": {"equal_parts": True},
+    "scw.cloud": {"most_parts": 1_000},
+}
+"""What some services want otherwise, by the end of their host names (their documentation of multipart uploads)."""
+
+
+def peculiar(endpoint: str) -> dict[str, Any]:
+    """What a ``Bucket`` at ``endpoint`` must have beside what everybody's has."""
+    host = urlsplit(endpoint).hostname or ""
+    return {name: value for end, said in _PECULIAR.items() if host.endswith("." + end) for name, value in said.items()}
+
+
 def open_client(bucket: Bucket) -> Any:
     """A client, good for several threads. boto3 makes its methods at run time, hence no type.
 
@@ -135,8 +149,9 @@ def told(bucket: Bucket, key: str) -> Iterator[None]:
     except ClientError as error:
         raise _answer_error(bucket, key, error.response) from None
     except (BotoCoreError, HTTPError, OSError) as error:
-        text = " ".join(str(error).split())
-        raise StoreError(f"{bucket.where}, {key or 'list'}: {text or type(error).__name__}") from None
+        text = " ".join(str(error).split()) or type(error).__name__
+        hint = "set AWS_CA_BUNDLE to the file of the CA that signed it" if "CERTIFICATE_VERIFY_FAILED" in text else ""
+        raise StoreError(f"{bucket.where}, {key or 'list'}: {text}", hint) from None
 
 
 def _answer_error(bucket: Bucket, key: str, response: Mapping[str, Any]) -> MissingError | AnswerError:

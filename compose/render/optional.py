@@ -119,6 +119,8 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: Concre
         service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
     if settings.backup_encryption == "on":
         service["secrets"].append("backup_key")
+    if settings.s3_ca:
+        service["secrets"].append("s3_ca")
     return service
 
 

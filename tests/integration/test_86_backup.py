@@ -21,7 +21,7 @@ from cluster.control import PGDATA
 from cluster.postgres import wait_until
 from tests.fix_backup import NEVER, QUIET, Diary, Kept, purge, running_cluster, utc
 from tests.fix_inv import Inv
-from tests.fix_s3 import KEYS, wait_for_http
+from tests.fix_s3 import KEYS, self_signed, wait_for_port
 from tests.fix_stack import write_env
 
 BALANCES = "SELECT concat_ws(' ', count(*), sum(abalance), sum(aid::bigint * abalance)) AS x FROM pgbench_accounts"
@@ -400,15 +400,17 @@ def test_a_cluster_comes_back_on_an_empty_host_from_the_store_alone(kept: Kept, 
 
 
 @contextmanager
-def _s3_server(kept: Kept) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """Endpoint of a server on the gateway of the cluster's network, and its process."""
+def _s3_server(kept: Kept, tmp_path: Path) -> Iterator[tuple[str, Path, "subprocess.Popen[bytes]"]]:
+    """Endpoint of a server on the gateway of the cluster's network, whom its certificate trusts, and its process."""
     network = next(iter(json.loads(kept.docker("inspect", kept.container("backup")))[0]["NetworkSettings"]["Networks"]))
     gateway = json.loads(kept.docker("network", "inspect", network))[0]["IPAM"]["Config"][0]["Gateway"]
     program = [str(Path(sys.executable).with_name("moto_server")), "-H", gateway, "-p", "5577"]
+    key, certificate = self_signed(tmp_path, gateway)
+    program += ["--ssl-cert", str(certificate), "--ssl-key", str(key)]
     server = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for_http(f"http://{gateway}:5577/", lambda: server.poll() is None)
-        yield f"http://{gateway}:5577", server
+        wait_for_port(gateway, 5577, lambda: server.poll() is None)
+        yield f"https://{gateway}:5577", certificate, server
     finally:
         server.send_signal(signal.SIGCONT)
         server.terminate()
@@ -416,7 +418,7 @@ def _s3_server(kept: Kept) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 
 def test_a_bucket_beside_the_directory_takes_everything_and_catches_up(kept: Kept, tmp_path: Path) -> None:
-    with _s3_server(kept) as (endpoint, server), _two_stores(kept, endpoint):
+    with _s3_server(kept, tmp_path) as (endpoint, ca, server), _two_stores(kept, endpoint, ca):
         # a store that is new gets a full backup, which nobody has to ask for
         wait_until(lambda: "" if _stores(kept) == {"local", "s3"} else "no", timeout=90, what="none came", hint="")
         taken = kept.ask("backup.now", "--type", "incremental")
@@ -434,12 +436,14 @@ def test_a_bucket_beside_the_directory_takes_everything_and_catches_up(kept: Kep
 
 
 @contextmanager
-def _two_stores(kept: Kept, endpoint: str) -> Iterator[None]:
+def _two_stores(kept: Kept, endpoint: str, ca: Path) -> Iterator[None]:
     from backup.store.bucket import Bucket, open_client
 
-    open_client(Bucket(name="pods", endpoint=endpoint, **KEYS)).create_bucket(Bucket="pods")  # type: ignore[arg-type]
+    bucket = Bucket(name="pods", endpoint=endpoint, ca=str(ca), **KEYS)  # type: ignore[arg-type]
+    open_client(bucket).create_bucket(Bucket="pods")
     keys = {"AWS_ACCESS_KEY_ID": KEYS["access_key"], "AWS_SECRET_ACCESS_KEY": KEYS["secret_key"]}
     asked = {"AWS_S3_BUCKET": "pods", "AWS_ENDPOINT_URL": endpoint, "BACKUP_STORES": "local,s3", **keys}
+    asked |= {"AWS_CA_BUNDLE": str(ca)}
     kept.set(**asked)
     try:
         yield

@@ -222,3 +222,22 @@ def test_a_key_of_backups_that_is_gone_is_not_replaced_by_a_new_one(made: Home) 
     (made.secrets / "backup_key").unlink()
     with pytest.raises(RefusedError, match="backup_key"):
         ensure(made, sealed, first=False)
+
+
+def test_the_ca_of_a_store_is_copied_where_the_service_can_read_it(made: Home, tmp_path: Path) -> None:
+    source = tmp_path / "ca.pem"
+    source.write_text("-----BEGIN CERTIFICATE-----\n")
+    ensure(made, settings_of(user="shop", s3_ca=str(source)), first=False)
+    assert (made.secrets / "s3_ca").read_text() == source.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file"), (b"\xff\xfe", "not text"), (b"x", "no certificate")]
+)
+def test_a_ca_of_a_store_that_is_none_is_refused(made: Home, tmp_path: Path, content: bytes | None, why: str) -> None:
+    source = tmp_path / "ca.pem"
+    if content is not None:
+        source.write_bytes(content)
+    with pytest.raises(RefusedError, match=f"AWS_CA_BUNDLE={source} .*{why}"):
+        ensure(made, settings_of(user="shop", s3_ca=str(source)), first=False)
+    assert not (made.secrets / "s3_ca").exists()

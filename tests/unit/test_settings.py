@@ -169,6 +169,7 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("AWS_ACCESS_KEY_ID='a b'", "without spaces"),
         ("AWS_SECRET_ACCESS_KEY='a b'", "without spaces"),
         ("AWS_REGION='a b'", "without spaces"),
+        ("AWS_CA_BUNDLE=ca.pem", "absolute path"),
         ("AWS_S3_ENCRYPTION=rot13", "AES256, aws:kms"),
         ("AWS_S3_KMS_KEY='a b'", "without spaces"),
         ("AWS_ENDPOINT_URL='a b'", "without spaces"),

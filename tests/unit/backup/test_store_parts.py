@@ -2,7 +2,7 @@
 
 import pytest
 
-from backup.store.bucket import Bucket
+from backup.store.bucket import Bucket, peculiar
 from backup.store.parts import part_sizes
 
 GIB = 1 << 30
@@ -29,3 +29,9 @@ def test_a_store_that_wants_equal_parts_gets_them() -> None:
 def test_parts_that_s3_does_not_take_are_refused(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="S3 wants"):
         Bucket(name="any", **options)  # type: ignore[arg-type]
+
+
+def test_a_service_that_wants_it_otherwise_is_known_by_its_address() -> None:
+    assert peculiar("https://0123.r2.cloudflarestorage.com") == {"equal_parts": True}
+    assert peculiar("https://s3.fr-par.scw.cloud") == {"most_parts": 1000}
+    assert peculiar("https://s3.example.org") == peculiar("https://notscw.cloud") == peculiar("") == {}
