@@ -239,11 +239,17 @@ class Convergence:
                 reload_node(self.stack, node)
         if "backup" not in self.stack.watchers:
             self._release_archive()
-        for watcher in self.stack.watchers:
-            if watcher in self.before and self.before[watcher].well:
-                reload_watcher(self.stack, watcher, self.before[watcher])
+        self._reload_watchers()
         if POOLER in self.before and self.before[POOLER].well:
             reload_pooler(self.stack)
+
+    def _reload_watchers(self) -> None:
+        """Those that were not replaced by new containers, which have everything new."""
+        now = self.stack.containers()
+        for watcher in self.stack.watchers:
+            before = self.before.get(watcher)
+            if before is not None and before.well and watcher in now and now[watcher].id == before.id:
+                reload_watcher(self.stack, watcher, before)
 
     def _release_archive(self) -> None:
         """Nobody streams an archive any more: its slots would hold WAL back until they break."""
