@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 from tests.bench import exporters, health, launch, replicas
+from tests.bench.backups import bucket, disk, load, loss, wal
 
 BENCHES: dict[str, Callable[[], None]] = {
     "launch": launch.up_beside_compose,
@@ -12,6 +13,13 @@ BENCHES: dict[str, Callable[[], None]] = {
     "growing": replicas.growing,
     "exporter": exporters.beside_upstream,
     "health": health.beside_patroni,
+    "backup": disk.full,
+    "increment": disk.increment,
+    "backup-s3": bucket.full,
+    "archive": wal.archive,
+    "backup-cost": load.cost,
+    "rto": loss.rto,
+    "rpo": loss.rpo,
 }
 
 

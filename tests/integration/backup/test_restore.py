@@ -164,13 +164,13 @@ def test_a_program_that_is_missing_is_named_and_the_directory_given_back(chain: 
     into = tmp_path / "into"
     into.mkdir()
 
-    with pytest.raises(MachineError, match="pg_combinebackup cannot be run"):
+    with pytest.raises(MachineError, match="pg_controldata cannot be run"):
         restore(planned, chain.store, into, Recovery(restore_command="x"), chain.told.append, Programs(tmp_path))
 
     assert not list(into.iterdir())
 
 
-@pytest.mark.parametrize("moment", ["Fetching", "Putting", "Checking", "Moving"])
+@pytest.mark.parametrize("moment", ["-full-", "-incr-", "Moving"])
 def test_a_restore_that_is_killed_leaves_no_cluster_and_can_be_done_again(chain: World, moment: str) -> None:
     into = chain.box.path / "restored-killed"
     argv = [sys.executable, "-m", "tests.integration.backup.base_restorer"]

@@ -1,0 +1,90 @@
+"""Files of an incremental backup: blocks that changed, put where they belong in the file as it was before.
+
+pg_combinebackup writes every file anew; here only what changed is written, while it arrives. Step by step from the full
+backup on, it comes to the same (tests/integration/backup/test_chain.py compares every byte).
+Source of the format: PostgreSQL 18, src/include/backup/basebackup_incremental.h and src/backend/backup/basebackup.c:
+three numbers, which are a mark, how many blocks come and how many blocks the file keeps; the blocks' numbers; nothing
+up to the next whole block; the blocks.
+"""
+
+import os
+import struct
+from array import array
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from backup.base.tar import BrokenTarError
+
+BLOCK = 8192
+_PREFIX = "INCREMENTAL."
+_MARK = 0xD3AE1F0D
+_HEADER = struct.Struct("=III")
+_MOST = 1 << 17
+"""Blocks of a file: PostgreSQL begins another one at 1 GB."""
+
+
+def patched(path: str) -> str | None:
+    """The file that ``path`` has blocks for; None where it is a file itself."""
+    pure = PurePosixPath(path)
+    return str(pure.with_name(pure.name.removeprefix(_PREFIX))) if pure.name.startswith(_PREFIX) else None
+
+
+def patch(path: Path, content: Iterator[memoryview]) -> None:
+    """Bring a file to what it was when the incremental backup was taken.
+
+    Raises:
+        BrokenTarError: the content is no such blocks.
+        FileNotFoundError: there is no such file.
+    """
+    pieces = _Pieces(content)
+    kept, numbers = _begin(pieces)
+    size = max(kept, 1 + max(numbers, default=-1)) * BLOCK
+    if not numbers and path.lstat().st_size == size:  # most files did not change, and opening one costs most of it
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    try:
+        # what lay behind the blocks it keeps is no more; a hole between those that come is zeros
+        os.ftruncate(descriptor, min(kept * BLOCK, os.fstat(descriptor).st_size))
+        os.ftruncate(descriptor, size)
+        for number in numbers:
+            if os.pwrite(descriptor, pieces.take(BLOCK), number * BLOCK) != BLOCK:
+                raise OSError("a block was written in part")
+    finally:
+        os.close(descriptor)
+
+
+def _begin(pieces: "_Pieces") -> tuple[int, "array[int]"]:
+    """How many blocks the file keeps, and which ones follow."""
+    mark, count, kept = _HEADER.unpack(pieces.take(_HEADER.size))
+    if mark != _MARK or count > _MOST:
+        raise BrokenTarError("an incremental file does not begin as one")
+    numbers = array("I", bytes(pieces.take(count * 4)))
+    if kept > _MOST or max(numbers, default=0) >= _MOST:
+        raise BrokenTarError("an incremental file is longer than any file of the server")
+    if count:
+        pieces.take(-(_HEADER.size + count * 4) % BLOCK)
+    return kept, numbers
+
+
+class _Pieces:
+    """Pieces of any size, taken in another."""
+
+    def __init__(self, content: Iterator[memoryview]) -> None:
+        self._content = content
+        self._piece = memoryview(b"")
+
+    def take(self, size: int) -> bytes | memoryview:
+        """Exactly so many bytes."""
+        if len(self._piece) >= size:
+            taken, self._piece = self._piece[:size], self._piece[size:]
+            return taken
+        parts = []
+        while size:
+            if not self._piece:
+                self._piece = next(self._content, memoryview(b""))
+            if not self._piece:
+                raise BrokenTarError("an incremental file ends too early")
+            parts.append(self._piece[:size])
+            self._piece = self._piece[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
