@@ -1,10 +1,11 @@
 """Windows: to which moments the cluster can be restored, and which WAL is missing for more. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backup.catalog import Backup
-from backup.layout import Segment, WalObject, segment_name
+from backup.layout import parse_segment, segment_name, segment_start
+from backup.restore.archive import Archive, Reach, reach
 from backup.timelines import Histories, Stretch, way_to
 from cluster.lsn import Lsn
 
@@ -33,113 +34,43 @@ class Missing:
     known: bool = False
 
 
-class Archive:
-    """The WAL that is stored: whole segments, and for unfinished ones how far their pieces reach without a hole."""
-
-    def __init__(self, objects: Iterable[tuple[WalObject, float]], wal_segment_size: int) -> None:
-        self.size = wal_segment_size
-        self._covered: dict[str, int] = {}
-        self._made: dict[str, float] = {}
-        pieces: dict[str, list[tuple[int, int]]] = {}
-        for found, made in objects:
-            if found.segment is None:
-                continue
-            start, end = (0, self.size) if found.is_whole else (found.start or 0, found.end or 0)
-            pieces.setdefault(found.segment, []).append((start, end))
-            self._made[found.segment] = max(made, self._made.get(found.segment, 0.0))
-        for name, ranges in pieces.items():
-            self._covered[name] = _reach(ranges)
-
-    def covered(self, segment: str) -> int:
-        """Bytes of it, from its beginning, that are there."""
-        return self._covered.get(segment, 0)
-
-    def made(self, segment: str) -> float:
-        """Unix time at which the newest of it was stored; 0 where nothing is."""
-        return self._made.get(segment, 0.0)
-
-    def newest(self, timeline: int) -> str | None:
-        """The last segment of a timeline of which there is something."""
-        return max((name for name in self._covered if name.startswith(f"{timeline:08X}")), default=None)
-
-
-def _reach(ranges: Sequence[tuple[int, int]]) -> int:
-    reach = 0
-    for start, end in sorted(ranges):
-        if start <= reach:
-            reach = max(reach, end)
-    return reach
-
-
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How far WAL goes on without a hole."""
-
-    end: Lsn
-    until: float
-
-
-def _follow(way: Sequence[Stretch], archive: Archive, lsn: int) -> _Reach:
-    """Follow a way from ``lsn`` as far as there is WAL.
-
-    As PostgreSQL does: where two timelines of the way share a segment, that of the later one holds both and is asked
-    for first (src/backend/access/transam/xlogrecovery.c, XLogFileReadAnyTLI).
-    """
-    until = 0.0
-    start = lsn - lsn % archive.size
-    while True:
-        name = _best(way, archive, start)
-        end = start + archive.covered(name)
-        if end <= lsn:
-            return _Reach(Lsn(lsn), until)
-        lsn, until = end, max(until, archive.made(name))
-        if end < start + archive.size:
-            return _Reach(Lsn(lsn), until)
-        start += archive.size
-
-
-def _best(way: Sequence[Stretch], archive: Archive, start: int) -> str:
-    """The segment at ``start``, of the latest timeline that has begun by its end and has it; whole ones first."""
-    sharing = [part.timeline for part in way if part.start < start + archive.size and _lasts(part, start)]
-    names = [segment_name(timeline, start, archive.size) for timeline in reversed(sharing)]
-    return max(names, key=archive.covered)
-
-
-def _lasts(part: Stretch, start: int) -> bool:
-    return part.end is None or part.end > start
-
-
-def find_windows(
-    backups: Iterable[Backup], archive: Archive, histories: Histories, timelines: Iterable[int] = ()
-) -> tuple[Window, ...]:
+def find_windows(backups: Iterable[Backup], archive: Archive) -> tuple[Window, ...]:
     """The intervals that can be restored to, by timeline and time.
 
     Args:
         backups: all of one cluster.
         archive: its WAL.
-        histories: its timeline histories.
-        timelines: more timelines that WAL was stored of, beside those of backups and histories.
     """
-    known = tuple(backups)
-    goals = {backup.timeline for backup in known} | set(histories) | set(timelines)
-    found = [window for goal in sorted(goals) for window in _on_way(known, archive, goal, histories)]
+    known, histories = tuple(backups), archive.histories
+    goals = {backup.timeline for backup in known} | set(histories)
+    found = [window for goal in sorted(goals) for window in _on_way(known, archive, goal)]
     return tuple(window for window in found if not any(_is_part(window, other, histories) for other in found))
 
 
-def _on_way(backups: Sequence[Backup], archive: Archive, goal: int, histories: Histories) -> Iterator[Window]:
+def _on_way(backups: Sequence[Backup], archive: Archive, goal: int) -> Iterator[Window]:
     """The windows on the way to one timeline; backups whose WAL meets share one."""
-    way = way_to(goal, histories) or (Stretch(goal, Lsn(0), None),)
-    run: list[tuple[Backup, _Reach]] = []
+    way = _way(goal, archive.histories)
+    run: list[tuple[Backup, Reach]] = []
     for backup in sorted((each for each in backups if _is_on(way, each)), key=lambda each: each.order):
-        reach = _follow(way, archive, Lsn.parse(backup.start_lsn))
-        if reach.end < Lsn.parse(backup.stop_lsn):
+        found = reach(archive, _rest(way, backup))
+        if found.timeline == backup.timeline and found.lsn < Lsn.parse(backup.stop_lsn):
             continue  # it cannot even become consistent
-        if run and Lsn.parse(backup.start_lsn) > run[-1][1].end:
+        if run and Lsn.parse(backup.start_lsn) > run[-1][1].lsn:
             yield _window(goal, run)
             run = []
-        run.append((backup, reach))
+        run.append((backup, found))
     if run:
         yield _window(goal, run)
+
+
+def _way(goal: int, histories: Histories) -> tuple[Stretch, ...]:
+    return way_to(goal, histories) or (Stretch(goal, Lsn(0), None),)
+
+
+def _rest(way: Sequence[Stretch], backup: Backup) -> tuple[Stretch, ...]:
+    """The way from where a backup begins."""
+    rest = [part for part in way if part.timeline >= backup.timeline]
+    return (replace(rest[0], start=Lsn.parse(backup.start_lsn)), *rest[1:])
 
 
 def _is_on(way: Sequence[Stretch], backup: Backup) -> bool:
@@ -147,14 +78,14 @@ def _is_on(way: Sequence[Stretch], backup: Backup) -> bool:
     return any(part.timeline == backup.timeline and part.holds(stop) for part in way)
 
 
-def _window(goal: int, run: Sequence[tuple[Backup, _Reach]]) -> Window:
-    first, furthest = run[0][0], max((reach for _, reach in run), key=lambda reach: reach.end)
+def _window(goal: int, run: Sequence[tuple[Backup, Reach]]) -> Window:
+    first, furthest = run[0][0], max((found for _, found in run), key=lambda found: found.lsn)
     return Window(
         timeline=goal,
         start_lsn=first.stop_lsn,
-        end_lsn=str(furthest.end),
+        end_lsn=str(furthest.lsn),
         since=first.stopped,
-        until=max(furthest.until, first.stopped),
+        until=max(furthest.made, first.stopped),
         backups=tuple(backup.name for backup, _ in run),
     )
 
@@ -168,49 +99,50 @@ def _is_part(window: Window, other: Window, histories: Histories) -> bool:
 
 
 def audit(
-    backups: Iterable[Backup], archive: Archive, histories: Histories, gaps: Mapping[int, Sequence[tuple[int, int]]]
+    backups: Iterable[Backup], archive: Archive, gaps: Mapping[int, Sequence[tuple[int, int]]]
 ) -> tuple[Missing, ...]:
     """The segments that are missing between the oldest backup and the newest WAL, in order.
 
     Args:
         backups: all of one cluster; those that stay, if some are about to go.
         archive: its WAL.
-        histories: its timeline histories.
         gaps: recorded gaps by timeline: (from, to) positions.
     """
-    found: dict[str, Missing] = {}
+    size = archive.wal_segment_size
     oldest: dict[int, int] = {}
+    lost: set[str] = set()
     for backup in backups:
         start = int(Lsn.parse(backup.start_lsn))
         oldest[backup.timeline] = min(start, oldest.get(backup.timeline, start))
-        for segment in backup.segments:
-            if archive.covered(segment) < archive.size:
-                found[segment] = Missing(segment=segment, known=_is_known(segment, archive.size, gaps))
-    for goal in sorted({*oldest, *histories}):
-        for segment in _holes(goal, oldest, archive, histories):
-            found[segment] = Missing(segment=segment, known=_is_known(segment, archive.size, gaps))
-    return tuple(found[name] for name in sorted(found))
+        lost.update(segment for segment in backup.segments if archive.covered(segment) < size)
+    for goal in {*oldest, *archive.histories}:
+        lost.update(_holes(goal, oldest, archive))
+    return tuple(Missing(segment=name, known=_is_known(name, size, gaps)) for name in sorted(lost))
 
 
-def _holes(goal: int, oldest: Mapping[int, int], archive: Archive, histories: Histories) -> Iterator[str]:
-    way = way_to(goal, histories) or (Stretch(goal, Lsn(0), None),)
+def _holes(goal: int, oldest: Mapping[int, int], archive: Archive) -> Iterator[str]:
+    way, size = _way(goal, archive.histories), archive.wal_segment_size
     starts = [oldest[part.timeline] for part in way if part.timeline in oldest and part.holds(oldest[part.timeline])]
     newest = archive.newest(goal)
     if not starts or newest is None:
         return
-    end = _segment(newest, archive.size).start
-    for start in range(min(starts) - min(starts) % archive.size, end, archive.size):
+    for start in range(segment_start(min(starts), size), segment_start(newest, size), size):
         name = _best(way, archive, start)
-        if archive.covered(name) < archive.size:
+        if archive.covered(name) < size:
             yield name
 
 
+def _best(way: Sequence[Stretch], archive: Archive, start: int) -> str:
+    """The segment at ``start``, of the latest timeline that has begun by its end and has it; whole ones first.
+
+    As PostgreSQL does: where two timelines of the way share a segment, that of the later one holds both and is asked
+    for first (src/backend/access/transam/xlogrecovery.c, XLogFileReadAnyTLI).
+    """
+    size = archive.wal_segment_size
+    sharing = [part for part in way if part.start < start + size and (part.end is None or part.end > start)]
+    return max((segment_name(part.timeline, start, size) for part in reversed(sharing)), key=archive.covered)
+
+
 def _is_known(segment: str, size: int, gaps: Mapping[int, Sequence[tuple[int, int]]]) -> bool:
-    parsed = _segment(segment, size)
+    parsed = parse_segment(segment, size)
     return any(start < parsed.end and parsed.start < end for start, end in gaps.get(parsed.timeline, ()))
-
-
-def _segment(name: str, size: int) -> Segment:
-    from backup.layout import parse_segment
-
-    return parse_segment(name, size)

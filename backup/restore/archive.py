@@ -1,9 +1,9 @@
-"""The WAL archive as a restore sees it: which runs of WAL are there on each timeline, and how far they lead."""
+"""The WAL that a store has: which runs of it are there on each timeline, and how far they lead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backup.layout import history_key, parse_segment, parse_wal_key, segment_start, wal_prefix
+from backup.layout import WalObject, history_key, parse_segment, parse_wal_key, segment_start, wal_prefix
 from backup.store import Store
 from backup.timelines import Histories, History, Stretch, parse_history, way_to
 from cluster.errors import RefusedError
@@ -36,6 +36,17 @@ class Archive:
         """The run that ``lsn`` is in."""
         return next((run for run in self.runs.get(timeline, ()) if run.start <= lsn < run.end), None)
 
+    def covered(self, segment: str) -> int:
+        """Bytes of a segment, from its beginning, that are there."""
+        wanted = parse_segment(segment, self.wal_segment_size)
+        run = self.around(wanted.timeline, wanted.start)
+        return min(run.end, wanted.end) - wanted.start if run else 0
+
+    def newest(self, timeline: int) -> Lsn | None:
+        """Up to where there is something of a timeline."""
+        runs = self.runs.get(timeline)
+        return runs[-1].end if runs else None
+
     def after(self, timeline: int, lsn: int) -> Run | None:
         """The first run that begins at or after ``lsn``."""
         return next((run for run in self.runs.get(timeline, ()) if run.start >= lsn), None)
@@ -53,19 +64,49 @@ class Reach:
 
 def read_archive(store: Store, system: str, wal_segment_size: int) -> Archive:
     """What WAL a store holds. Raises StoreError where it cannot be asked, RefusedError for a damaged history."""
-    runs: dict[int, list[Run]] = {}
-    histories: dict[int, History] = {}
-    for stored in store.list(wal_prefix(system)):
-        found = parse_wal_key(stored.key)
-        if found is None:
-            continue
-        if found.segment is None:
-            histories[found.timeline] = _read_history(store, system, found.timeline)
-            continue
-        first = parse_segment(found.segment, wal_segment_size).start
-        end = first + (wal_segment_size if found.end is None else found.end)
-        _extend(runs.setdefault(found.timeline, []), Run(Lsn(first + (found.start or 0)), Lsn(end), stored.made))
-    return Archive(wal_segment_size=wal_segment_size, runs=runs, histories=histories)
+    found = [(wal, stored.made) for stored in store.list(wal_prefix(system)) if (wal := parse_wal_key(stored.key))]
+    return make_archive(store, system, found, wal_segment_size)
+
+
+def make_archive(store: Store, system: str, found: Sequence[tuple[WalObject, float]], wal_segment_size: int) -> Archive:
+    """The same from a list that was read already: objects, and the Unix time at which each was stored."""
+    lines = [wal.timeline for wal, _ in found if wal.segment is None]
+    histories = {timeline: _read_history(store, system, timeline) for timeline in lines}
+    return Archive(wal_segment_size=wal_segment_size, runs=find_runs(found, wal_segment_size), histories=histories)
+
+
+def find_runs(found: Iterable[tuple[WalObject, float]], wal_segment_size: int) -> dict[int, list[Run]]:
+    """The runs that segments and pieces, with the times at which they were stored, make together."""
+    single: dict[int, list[Run]] = {}
+    for wal, made in found:
+        if wal.segment is not None:
+            first = parse_segment(wal.segment, wal_segment_size).start
+            end = first + (wal_segment_size if wal.end is None else wal.end)
+            single.setdefault(wal.timeline, []).append(Run(Lsn(first + (wal.start or 0)), Lsn(end), made))
+    return {timeline: _join(sorted(runs, key=lambda run: (run.start, run.end))) for timeline, runs in single.items()}
+
+
+def _join(runs: Iterable[Run]) -> list[Run]:
+    joined: list[Run] = []
+    for run in runs:
+        last = joined[-1] if joined else None
+        if last is None or run.start > last.end:
+            joined.append(run)
+        elif run.end > last.end or run.start == last.start:
+            joined[-1] = Run(last.start, max(last.end, run.end), max(last.made, run.made))
+    return joined
+
+
+def vouch(archive: Archive, timeline: int, lsn: Lsn, when: float) -> Archive:
+    """The same, knowing that the WAL before ``lsn`` has all that was committed before ``when`` (Unix seconds)."""
+    runs = {
+        line: [
+            replace(run, made=max(run.made, when)) if line == timeline and run.start < lsn <= run.end else run
+            for run in known
+        ]
+        for line, known in archive.runs.items()
+    }
+    return replace(archive, runs=runs)
 
 
 def _read_history(store: Store, system: str, timeline: int) -> History:
@@ -73,15 +114,6 @@ def _read_history(store: Store, system: str, timeline: int) -> History:
         return parse_history(store.get(history_key(system, timeline)).decode())
     except ValueError as error:
         raise RefusedError(f"the history of timeline {timeline} in the archive is damaged: {error}") from None
-
-
-def _extend(known: list[Run], more: Run) -> None:
-    """Keys come sorted: pieces of a segment by their start, then the whole of it, then the next segment."""
-    last = known[-1] if known else None
-    if last is None or more.start > last.end:
-        known.append(more)
-    elif more.end > last.end or more.start <= last.start:
-        known[-1] = Run(min(last.start, more.start), max(last.end, more.end), max(last.made, more.made))
 
 
 def way(archive: Archive, timeline: int, start: Lsn, goal: int) -> tuple[Stretch, ...] | None:

@@ -95,8 +95,12 @@ class TooLateError(RefusedError):
     """The backup ended after the target; an older one may do."""
 
 
+class BeyondError(RefusedError):
+    """The target is later than all that is archived; on a live cluster it soon may be."""
+
+
 def _newest_first(catalog: Sequence[Backup]) -> list[Backup]:
-    return sorted(catalog, key=lambda backup: (backup.started, backup.name), reverse=True)
+    return sorted(catalog, key=lambda backup: backup.order, reverse=True)
 
 
 def _aim(archive: Archive, backup: Backup, target: Target, timeline: int | None) -> int:
@@ -154,7 +158,7 @@ def _refuse_beyond(target: Target, found: Reach) -> None:
         )
     if _is_beyond(target, found):
         told = f"{target} is beyond the archive, which ends at {_end(found)}"
-        raise RefusedError(told, "restore to latest, or to a moment before")
+        raise BeyondError(told, "restore to latest, or to a moment before")
 
 
 def _is_beyond(target: Target, found: Reach) -> bool:

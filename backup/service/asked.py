@@ -10,6 +10,7 @@ from backup.marks import Hold, hold, release
 from backup.removal import delete
 from backup.schedule import due_kind, parse_schedule
 from backup.service.ground import Ground, open_ground
+from backup.service.policy import policy_of
 from backup.service.survey import Holdings, missing_wal, read_holdings, survey
 from backup.service.taking import take_backup
 from backup.store import Store
@@ -85,7 +86,7 @@ def list_windows(window: Window) -> list[dict[str, Any]]:
     found = []
     for store in ground.stores:
         holdings = read_holdings(store, ground.system)
-        missing = missing_wal(store, ground.system, holdings)
+        missing = missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings))
         windows = [
             {
                 "timeline": each.timeline,

@@ -2,34 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
-from zoneinfo import ZoneInfo
 
 from backup.layout import parse_wal_key
 from backup.removal import delete, delete_wal, sweep
-from backup.retention import Decision, Policy, decide, wal_needs
+from backup.retention import Decision, decide, wal_needs
 from backup.service.ground import Ground
+from backup.service.policy import policy_of
 from backup.service.survey import Holdings, read_holdings, survey
 from backup.store import Store
-from cluster.settings import Settings
 from cluster.units import human_size
 
 Progress = Callable[[str], None]
 _UNFINISHED_SECONDS = 2 * 86_400.0
 """An attempt or upload that old is no longer under way."""
-
-
-def policy_of(settings: Settings) -> Policy:
-    """The rules that settings ask for."""
-    return Policy(
-        zone=ZoneInfo(settings.backup_time_zone),
-        days=settings.backup_retention_days,
-        count=settings.backup_retention_count,
-        daily=settings.backup_retention_daily,
-        weekly=settings.backup_retention_weekly,
-        monthly=settings.backup_retention_monthly,
-        yearly=settings.backup_retention_yearly,
-        minimum=settings.backup_retention_minimum,
-    )
 
 
 def prune(ground: Ground, progress: Progress, *, dry_run: bool) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from backup.schedule import Schedule, due, due_kind, parse_schedule
 from backup.service.ground import HOME, Ground, open_ground
 from backup.service.keeping import prune
+from backup.service.mending import Mender
 from backup.service.proving import drill
 from backup.service.record import forget_running, read_record, tell
 from backup.service.survey import survey
@@ -43,6 +44,7 @@ class Service:
         self._stop = threading.Event()
         self._tried = 0.0
         self._home = HOME / "state"
+        self._mender = Mender(self._stop, say)
 
     def run(self) -> None:
         """Serve until told to stop; settings or topology that changed begin anew within seconds."""
@@ -112,7 +114,7 @@ class Service:
 
     def _look(self, ground: Ground) -> None:
         settings, now = ground.inside.settings, time.time()
-        if now - read_record(ground.state).updated > _SURVEY_SECONDS:
+        if abs(now - read_record(ground.state).updated) > _SURVEY_SECONDS:  # a clock may be set back
             survey(ground)
         wanted = bool(full_wanted(ground.spool / ground.system))
         last = _oldest(ground, "last_started")
@@ -120,6 +122,7 @@ class Service:
             self._take(ground, now)
         if settings.backup_drill_schedule != "off" and last is not None:
             self._drill(ground, last, now)
+        self._mender.look(ground)
 
     def _may_try(self) -> bool:
         return self._tried == 0.0 or time.monotonic() - self._tried > _RETRY_SECONDS

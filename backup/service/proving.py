@@ -16,6 +16,7 @@ from backup.service.ground import Ground
 from backup.service.survey import survey
 from backup.store import Store
 from backup.verify import Verification
+from backup.wal import fetch as fetching
 from backup.wal.identity import segment_size
 from cluster.errors import RefusedError
 
@@ -76,7 +77,7 @@ def _drill(ground: Ground, store: Store, progress: Progress) -> Drill:
 
 
 def restore_command(store: str, ahead: Path, system: str = "") -> str:
-    """What PostgreSQL runs in this container to get a file of WAL; ``ahead`` is a folder for those it wants next."""
+    """What PostgreSQL runs in this container to get a file of WAL; ``ahead`` is an empty folder for what comes next."""
     options = {"--store": store, "--ahead": str(ahead), "--system": system}
     given = " ".join(f"{option} {shlex.quote(text)}" for option, text in options.items() if text)
-    return f"{shlex.quote(sys.executable)} -m backup fetch {given} %f %p"
+    return fetching.restore_command(ahead, f"{shlex.quote(sys.executable)} -m backup fetch {given}")

@@ -19,7 +19,8 @@ FILE = "record.json"
 class Record:
     """Times are Unix seconds. ``backups``: by ``kind/store``, the last success and failure and what they were.
 
-    ``stores``: by store, how many backups of each kind, the moments that can be restored to, the last verification.
+    ``stores``: by store, how many backups of each kind, the moments that can be restored to, the last verification,
+    and how many segments of WAL it lacked and got from another store.
     """
 
     updated: float = 0.0
@@ -39,6 +40,11 @@ class Record:
     def failed(self, kind: str, store: str) -> None:
         """A backup did not get into a store."""
         self.backups.setdefault(f"{kind}/{store}", {})["last_failure"] = time.time()
+
+    def mended(self, store: str, segments: int) -> None:
+        """A store got so many segments from another one."""
+        entry = self.stores.setdefault(store, {})
+        entry["mended"] = entry.get("mended", 0) + segments
 
 
 def read_record(directory: Path) -> Record:

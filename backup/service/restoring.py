@@ -6,6 +6,7 @@ What is handed over is a finished cluster, not one that still has to recover: it
 import argparse
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,11 +14,15 @@ from typing import Any
 
 from backup.catalog import read_catalog, systems
 from backup.restore import Plan, Recovery, check_target, plan, read_archive, restore
+from backup.restore.archive import vouch
+from backup.restore.plan import BeyondError
 from backup.restore.programs import Programs
 from backup.restore.recovery import FROM_RESTORE
 from backup.restore.restoring import AUTO_CONF
+from backup.restore.target import Target
 from backup.restore.throwaway import PARAMETERS, Server, serve
 from backup.service.ground import Ground, open_ground
+from backup.service.present import Present, archive_now
 from backup.service.proving import restore_command
 from backup.store import Place, Store
 from backup.wal.fetch import Archive, fetch
@@ -45,16 +50,36 @@ _DEFAULTS = {
 def planned(window: Window, asked: argparse.Namespace) -> tuple[Ground, Place, Plan]:
     """The restore that was asked for, without touching anything.
 
+    A moment that the archive has not reached yet, and the cluster has, is archived first.
+
     Raises:
         PodsError: it cannot be done; says why.
     """
     ground = open_ground(window)
     store = ground.store(asked.store)
     system = which_system(store, asked.system or ground.system)
-    catalog = read_catalog(store, system)
-    archive = read_archive(store, system, segment_size(store, system))
     target = check_target(asked.to, asked.kind)
-    return ground, store, plan(catalog, archive, target, asked.name, asked.timeline)
+    try:
+        return ground, store, _plan(store, system, target, asked)
+    except BeyondError:
+        present = _reach_for(ground, store, system, target)
+        if present is None:
+            raise
+        return ground, store, _plan(store, system, target, asked, present)
+
+
+def _plan(store: Store, system: str, target: Target, asked: argparse.Namespace, present: Present | None = None) -> Plan:
+    archive = read_archive(store, system, segment_size(store, system))
+    if present is not None:
+        archive = vouch(archive, present.timeline, present.lsn, present.when)
+    return plan(read_catalog(store, system), archive, target, asked.name, asked.timeline)
+
+
+def _reach_for(ground: Ground, store: Store, system: str, target: Target) -> Present | None:
+    """Have the archive reach up to now, where that may be as far as ``target``."""
+    if system != ground.system or (target.time or 0.0) > time.time():
+        return None
+    return archive_now(ground, store.name)
 
 
 def which_system(store: Store, wanted: str) -> str:
@@ -75,6 +100,7 @@ def restore_into(window: Window, asked: argparse.Namespace, progress: Progress) 
     data.parent.mkdir(mode=0o700, exist_ok=True)
     system = plan.backup.system_identifier
     ahead = TARGET / ".ahead"
+    shutil.rmtree(ahead, ignore_errors=True)  # of a restore that was killed, perhaps with the whole host
     command = restore_command(store.name, ahead, system)
     recovery = Recovery(restore_command=command, parameters=PARAMETERS | _MORE)
     done = restore(plan, store, data, recovery, progress, check=True)

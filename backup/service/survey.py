@@ -1,5 +1,6 @@
 """Looking through the stores: what is there, to which moments one can go back, what was proven when."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,13 +9,16 @@ from backup.catalog import Backup, read_catalog
 from backup.drill import read_last
 from backup.layout import parse_wal_key, wal_prefix
 from backup.marks import Hold, Verified, read_holds, read_verified
+from backup.restore.archive import Archive, make_archive
+from backup.retention import Policy, decide, wal_needs
 from backup.service.ground import Ground
+from backup.service.policy import policy_of
 from backup.service.record import read_record, write_record
 from backup.store import Store
-from backup.timelines import Histories, parse_history
+from backup.timelines import Histories
 from backup.wal.gaps import read_gaps
 from backup.wal.identity import segment_size
-from backup.windows import Archive, Missing, Window, audit, find_windows
+from backup.windows import Missing, Window, audit, find_windows
 from cluster.errors import PodsError
 from cluster.lsn import Lsn
 
@@ -25,7 +29,6 @@ class Holdings:
 
     backups: tuple[Backup, ...]
     archive: Archive
-    histories: Histories
     holds: dict[str, Hold]
     verified: dict[str, Verified]
     wal_keys: tuple[str, ...]
@@ -34,20 +37,21 @@ class Holdings:
     @property
     def windows(self) -> tuple[Window, ...]:
         """The intervals that can be restored to."""
-        return find_windows(self.backups, self.archive, self.histories)
+        return find_windows(self.backups, self.archive)
+
+    @property
+    def histories(self) -> Histories:
+        """Of its timelines."""
+        return self.archive.histories
 
 
 def read_holdings(store: Store, system: str) -> Holdings:
     """Read a store through. Costs a listing of all its WAL."""
     backups, size = read_catalog(store, system), segment_size(store, system)
     listed = [(stored, found) for stored in store.list(wal_prefix(system)) if (found := parse_wal_key(stored.key))]
-    histories = {
-        found.timeline: parse_history(store.get(stored.key).decode()) for stored, found in listed if not found.segment
-    }
     return Holdings(
         backups=backups,
-        archive=Archive(((found, stored.made) for stored, found in listed), size),
-        histories=histories,
+        archive=make_archive(store, system, [(found, stored.made) for stored, found in listed], size),
         holds=read_holds(store, system),
         verified=read_verified(store, system),
         wal_keys=tuple(stored.key for stored, found in listed if found.segment),
@@ -55,12 +59,18 @@ def read_holdings(store: Store, system: str) -> Holdings:
     )
 
 
-def missing_wal(store: Store, system: str, holdings: Holdings) -> tuple[Missing, ...]:
-    """Segments that are not where they should be; a recorded gap explains some."""
+def missing_wal(store: Store, system: str, holdings: Holdings, policy: Policy) -> tuple[Missing, ...]:
+    """Segments that are not where they should be; a recorded gap explains some.
+
+    What a backup that is kept for itself alone does not need has been removed on purpose.
+    """
     gaps: dict[int, list[tuple[int, int]]] = {}
     for gap in read_gaps(store, system):
         gaps.setdefault(gap.timeline, []).append((Lsn.parse(gap.from_lsn), Lsn.parse(gap.to_lsn)))
-    return audit(holdings.backups, holdings.archive, holdings.histories, gaps)
+    decisions = decide(holdings.backups, policy, time.time(), holds=holdings.holds, histories=holdings.histories)
+    needs = wal_needs(decisions, holdings.histories, holdings.archive.wal_segment_size)
+    found = audit(holdings.backups, holdings.archive, gaps)
+    return tuple(lost for lost in found if not needs.may_go(lost.segment))
 
 
 def survey(ground: Ground) -> None:
@@ -69,8 +79,9 @@ def survey(ground: Ground) -> None:
     for store in ground.stores:
         try:
             holdings = read_holdings(store, ground.system)
-            missing = missing_wal(store, ground.system, holdings)
-            record.stores[store.name] = _summary(holdings, missing)
+            missing = missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings))
+            mended = record.stores.get(store.name, {}).get("mended", 0)
+            record.stores[store.name] = {**_summary(holdings, missing), "mended": mended}
             drill = read_last(store, ground.system)
         except PodsError as error:
             record.stores[store.name] = {**record.stores.get(store.name, {}), "error": error.message}
@@ -89,6 +100,7 @@ def _summary(holdings: Holdings, missing: tuple[Missing, ...]) -> dict[str, Any]
         "oldest": min((window.since for window in windows), default=None),
         "newest": max((window.until for window in windows), default=None),
         "missing": sum(not lost.known for lost in missing),
+        "lost": len(missing),
         "verified": max((mark.when for mark in verified if mark.ok), default=None),
         "broken": sum(not mark.ok for mark in verified),
         "last_full": max((b.started for b in holdings.backups if b.kind == "full"), default=None),

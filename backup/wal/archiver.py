@@ -100,10 +100,7 @@ class Archiver:
     def position(self) -> tuple[str, int] | None:
         """See `shipper.Front`."""
         stream = self.receiver.stream
-        unfinished = stream.unfinished if stream else None
-        if unfinished is None or unfinished.gone:
-            return None
-        return str(unfinished.segment), unfinished.durable
+        return stream.front if stream else None
 
     def lacking(self, segment: str) -> None:
         """See `shipper.Front`."""

@@ -7,6 +7,7 @@ PostgreSQL ends recovery when it is told that a segment is not there (exit 1 to 
 import errno
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,16 @@ class Archive:
     stores: Sequence[Store]
     system: str
     ahead: Path
+
+
+def restore_command(ahead: Path, asking: str) -> str:
+    """What PostgreSQL is given: takes what was fetched (and checked) ahead, and starts a program only for what was not.
+
+    Args:
+        ahead: as of ``Archive``; empty at the beginning.
+        asking: the program that calls `fetch` with the two names that follow.
+    """
+    return f"mv -T {shlex.quote(str(ahead))}/%f %p 2>/dev/null || exec {asking} %f %p"
 
 
 def fetch(archive: Archive, name: str, target: Path, told: Callable[[str], None], *, ahead: int = AHEAD) -> int:

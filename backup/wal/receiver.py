@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from backup.layout import segment_start
 from backup.store import Store
+from backup.wal.backfill import REMOVED, Wanted, backfill
 from backup.wal.gaps import Gap, note, want_full
 from backup.wal.history import Lineage, Place, lineage_of, next_place, timeline_at
 from backup.wal.positions import lacks
@@ -18,8 +19,6 @@ from cluster.lsn import Lsn
 from cluster.postgres import Access
 from cluster.replication import Replication, ServerError, replicate
 
-_REMOVED = "58P01"
-"""undefined_file: the WAL asked for is not there any more (PostgreSQL documentation, appendix A)."""
 _SLOWEST = 10.0
 
 
@@ -210,27 +209,41 @@ class Receiver:
             self._progress(f"{error}: slot {self._source.slot} of {server.node} is made anew")
             remake_slot(server, self._source.slot)
             return place
-        if error.sqlstate != _REMOVED or self.stream is None:
+        if error.sqlstate != REMOVED or self.stream is None:
             raise error
-        return self._skip(server, self.stream.unfinished.segment.start, error)
+        return self._seek(server, Place(self.stream.timeline, self.stream.unfinished.segment.start), error)
 
-    def _skip(self, server: Replication, missing: Lsn, error: ServerError) -> Place:
-        """The WAL from ``missing`` on is gone for ever: record it, ask for a full backup, go on where there is some."""
-        assert self.stream is not None
-        held = ensure_slot(server, self._source.slot)
-        resumed = segment_start(held, self._spool.segment_size)
-        if resumed <= missing:
+    def _seek(self, server: Replication, missing: Place, error: ServerError) -> Place | None:
+        """The primary has no WAL at ``missing`` any more: ask the other nodes for it, or go on where there is some."""
+        resumed = segment_start(ensure_slot(server, self._source.slot), self._spool.segment_size)
+        if resumed <= missing.lsn:
             raise error
-        self._record(self.stream.timeline, missing, resumed, error.message)
+        self._progress(f"{server.node} has no WAL from {missing.lsn} on any more: the other nodes are asked")
+        wanted = Wanted(lineage=self._lineage, place=missing, end=resumed)
+        found = backfill(wanted, self._others(), self._source.slot, self._sink, self._show)
+        if found.place is not None:
+            self._keep_histories(server, found.place.timeline)
+            return found.place
+        if not self._goes_on():
+            return None
+        return self._skip(missing, min([resumed, *found.later]), "; ".join((error.message, *found.refusals)))
+
+    def _others(self) -> dict[str, Access]:
+        return {name: access for name, access in self._source.nodes.items() if name != self.node}
+
+    def _show(self, stream: Stream, node: str) -> None:
+        self._progress(f"Receiving WAL from {node}, timeline {stream.timeline}, from {stream.written}")
+        self.stream = stream
+
+    def _skip(self, missing: Place, resumed: Lsn, why: str) -> Place:
+        """No node has this WAL: record it, ask for a full backup, go on where there is some."""
+        for store in self._stores:
+            lacking = (self._have or {}).get(store.name, {}).get(missing.timeline, missing.lsn)
+            if (first := max(missing.lsn, lacking)) < resumed:
+                named = {"from_lsn": str(first), "to_lsn": str(resumed), "why": why}
+                note(self._spool.path, store.name, Gap(timeline=missing.timeline, noticed=time.time(), **named))
+        told = f"WAL from {missing.lsn} to {resumed} of timeline {missing.timeline} is lost: {why}"
+        want_full(self._spool.path, str(resumed), told)
+        self._progress(f"{told}; a full backup is wanted")
         self._have = {}
         return Place(timeline_at(self._lineage, resumed), resumed)
-
-    def _record(self, timeline: int, missing: Lsn, resumed: Lsn, why: str) -> None:
-        for store in self._stores:
-            lacking = (self._have or {}).get(store.name, {}).get(timeline, missing)
-            if (first := max(missing, lacking)) < resumed:
-                gap = Gap(timeline=timeline, from_lsn=str(first), to_lsn=str(resumed), noticed=time.time(), why=why)
-                note(self._spool.path, store.name, gap)
-        lost = f"WAL from {missing} to {resumed} of timeline {timeline} is lost: {why}"
-        want_full(self._spool.path, str(resumed), lost)
-        self._progress(f"{lost}; a full backup is wanted")

@@ -9,6 +9,7 @@ from typing import Protocol
 from backup.layout import gaps_prefix, history_key, parse_segment, wal_key
 from backup.store import ConflictError, Store
 from backup.wal.backlog import Backlog
+from backup.wal.buffer import Buffer
 from backup.wal.codec import LEVEL, pack, unpack
 from backup.wal.gaps import Gap, note, ship_notes, want_full
 from backup.wal.identity import Identity, claim
@@ -52,6 +53,7 @@ class Shipper:
         self.store, self._spool, self._backlog, self._front, self._how = store, spool, backlog, front, how
         self._progress = progress
         self._tails = Tails(store, spool, how.level)
+        self._buffer = Buffer()
         self._stop = threading.Event()
         self._blocked: set[int] = set()
         self._threads: list[threading.Thread] = []
@@ -98,6 +100,7 @@ class Shipper:
         while not self._stop.is_set():
             name = self._backlog.take(self.store.name, 0.5)
             if name is None:
+                self._buffer.free()
                 continue
             if self._try(name):
                 pause = 1.0
@@ -158,7 +161,7 @@ class Shipper:
 
     def _ship_history(self, timeline: int, name: str) -> None:
         try:
-            self.store.create(history_key(self._spool.system, timeline), self._spool.read(name))
+            self.store.create(history_key(self._spool.system, timeline), bytes(self._spool.read(name)))
         except ConflictError:
             self._blocked.add(timeline)
             self.conflicts += 1
@@ -166,7 +169,7 @@ class Shipper:
         self._blocked.discard(timeline)
 
     def _ship_segment(self, name: str) -> None:
-        data = self._spool.read(name)
+        data = self._spool.read(name, buffer=self._buffer)
         segment = self._spool.segment(name)
         if len(data) != segment.size:
             raise NotWalError(f"{name} has {len(data)} bytes in the spool")
@@ -178,7 +181,7 @@ class Shipper:
         self._tails.drop(name)
         self.segments += 1
 
-    def _settle(self, name: str, data: bytes, error: ConflictError) -> None:
+    def _settle(self, name: str, data: memoryview, error: ConflictError) -> None:
         """Another release of zstd makes other bytes of the same segment; a segment that differs is never replaced."""
         stored = unpack(self.store.get(wal_key(self._spool.system, name)), len(data))
         if stored == data:

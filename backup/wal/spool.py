@@ -9,11 +9,13 @@ after a restart, over the bytes that are there.
 
 import os
 import re
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from backup.layout import Segment, parse_segment
+from backup.wal.buffer import Buffer
 from cluster.errors import RefusedError
+from cluster.lsn import Lsn
 from cluster.topology import write_atomically
 
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
@@ -53,26 +55,34 @@ class Spool:
         return parse_segment(name[:24], self.segment_size)
 
     def current(self) -> Segment | None:
-        """The segment to receive next: the newest unfinished one, or the one after the newest that is whole."""
+        """The segment to receive next: the first unfinished one of the newest, or the one after the newest whole one.
+
+        While segments come in one after the other, several are unfinished at once.
+        """
         names = self.names()
-        found = [self.segment(name) for name in names if name.endswith(PARTIAL)]
-        found += [self.segment(name).next for name in names if len(name) == _WHOLE]
-        return max(found, key=lambda segment: (segment.timeline, segment.start), default=None)
+        unfinished = {self.segment(name) for name in names if name.endswith(PARTIAL)}
+        follow = {self.segment(name).next for name in names if len(name) == _WHOLE}
+        found = max(unfinished | follow, key=lambda segment: (segment.timeline, segment.start), default=None)
+        while found and (before := replace(found, start=Lsn(found.start - found.size))) in unfinished:
+            found = before
+        return found
 
-    def read(self, name: str, start: int = 0, end: int | None = None) -> bytes:
-        """The bytes [``start``, ``end``) of a file, which do not stay in the page cache.
+    def read(self, name: str, start: int = 0, end: int | None = None, buffer: Buffer | None = None) -> memoryview:
+        """The bytes [``start``, ``end``) of a file, as far as they are there; in ``buffer``, until that is used again.
 
-        The kernel counts the cache of the files we read as ours, and the container would seem to leak.
+        What is read whole does not stay in the page cache: the kernel counts the cache of the files we read as ours,
+        and the container would seem to leak.
         """
         fd = os.open(self.path / name, os.O_RDONLY)
         try:
-            size = os.fstat(fd).st_size if end is None else end
-            data = b"".join(_read(fd, start, size))
+            size = max(0, (os.fstat(fd).st_size if end is None else end) - start)
+            data = buffer.take(size) if buffer else memoryview(bytearray(size))
+            done = _read_into(fd, data, start)
             if end is None:
                 os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(fd)
-        return data
+        return data[:done]
 
     def keep_history(self, timeline: int, text: bytes) -> None:
         """Keep the history of a timeline.
@@ -105,10 +115,11 @@ class Spool:
         (self.path / name).replace(self.path / f"{name[:24]}{BAD}")
 
 
-def _read(fd: int, start: int, end: int) -> Iterator[bytes]:
-    while start < end and (piece := os.pread(fd, end - start, start)):
-        start += len(piece)
-        yield piece
+def _read_into(fd: int, data: memoryview, start: int) -> int:
+    done = 0
+    while done < len(data) and (count := os.preadv(fd, [data[done:]], start + done)):
+        done += count
+    return done
 
 
 class Unfinished:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backup.layout import Segment
+from backup.wal.finishing import Finishing
 from backup.wal.history import Place
 from backup.wal.slots import status
 from backup.wal.spool import Spool, Unfinished
@@ -52,6 +53,7 @@ class Stream:
         self._spool = sink.spool
         segment = Segment(timeline=place.timeline, start=place.lsn, size=sink.spool.segment_size)
         self.unfinished = Unfinished(sink.spool, segment)
+        self._finishing = Finishing(sink.whole)
         now = time.monotonic()
         self._heard = self._told = self._looked = self._synced = now
         self._asked = False
@@ -64,25 +66,38 @@ class Stream:
 
     @property
     def durable(self) -> Lsn:
-        """Position after the last byte that is durable."""
-        unfinished = self.unfinished
-        return Lsn(unfinished.segment.start + unfinished.durable)
+        """Position before which everything is durable."""
+        unfinished, first = self.unfinished, self._finishing.first
+        return first[1] if first else Lsn(unfinished.segment.start + unfinished.durable)
+
+    @property
+    def front(self) -> tuple[str, int] | None:
+        """The first segment that is not whole in the spool, and how many bytes of it may be read there.
+
+        None where it will never be whole.
+        """
+        unfinished, first = self.unfinished, self._finishing.first
+        if first:
+            return first[0], 0
+        return None if unfinished.gone else (str(unfinished.segment), unfinished.durable)
 
     def run(self, slot: str) -> Place | None:
-        """Stream. The place at which the next timeline begins, or None where ``go_on`` ended it.
+        """Stream, through ``slot`` ("": none). The place at which the next timeline begins; None: ``go_on`` ended it.
 
         Raises:
             ServerError: the server refuses, or has the WAL no more (see `receiver`).
             LostError: the connection broke.
         """
         try:
-            start = f"{self.unfinished.segment.start}"
-            self._server.send(f"START_REPLICATION SLOT {slot} PHYSICAL {start} TIMELINE {self.timeline}")
+            through = f"SLOT {slot} " if slot else ""
+            start = self.unfinished.segment.start
+            self._server.send(f"START_REPLICATION {through}PHYSICAL {start} TIMELINE {self.timeline}")
             answer = self._server.answer()
             if answer is not None and answer.kind == "rows":
                 return self._end_of_timeline(answer.rows)
             return self._copy()
         finally:
+            self._finishing.close()
             self.unfinished.abandon()
 
     def _copy(self) -> Place | None:
@@ -134,11 +149,9 @@ class Stream:
                 self._next_segment()
 
     def _next_segment(self) -> None:
-        # In this order: a kill between the two must not leave a full segment that looks like an unfinished one.
         done = self.unfinished
-        name = done.finish()
         self.unfinished = Unfinished(self._spool, done.segment.next)
-        self._sink.whole(name)
+        self._finishing.add(done)
 
     def _unsynced(self) -> int:
         return self.unfinished.written - self.unfinished.durable
@@ -150,11 +163,13 @@ class Stream:
             self._tell()
 
     def _sync(self) -> None:
+        self._finishing.wait()
         self.unfinished.sync()
         self._synced = time.monotonic()
 
     def _say_status(self) -> None:
         if self._is_time("_told", _STATUS_SECONDS):
+            self._finishing.look()
             self._tell()
 
     def _tell(self, *, ask: bool = False) -> None:

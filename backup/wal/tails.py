@@ -40,7 +40,7 @@ class Tails:
         """
         with self._lock:
             now = position()
-            if now is None or int(now[0][:8], 16) in blocked:
+            if now is None or not now[1] or int(now[0][:8], 16) in blocked:
                 return False
             return self._ship_to(now[0], f"{now[0]}{PARTIAL}", now[1])
 
@@ -76,7 +76,7 @@ class Tails:
         begin = start - start % PAGE
         data = self._spool.read(file, begin, end)
         check_pages(data, self._spool.segment(segment), self._spool.system, begin)
-        piece = memoryview(data)[start - begin :]
+        piece = data[start - begin :]
         key = tail_key(self._spool.system, segment, start, end)
         try:
             self._store.create(key, pack(piece, self._level))

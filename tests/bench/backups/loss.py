@@ -7,7 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
+from backup.wal.fetch import restore_command
 from tests.bench.backups.box import BENCH, Box
 from tests.bench.backups.peers import Ours, Peer, Theirs
 from tests.bench.backups.wal import PUSH, archiver, caught_up, pushed
@@ -78,7 +80,9 @@ def _destroy(box: Box) -> float:
 
 def _revive(box: Box) -> None:
     """A server from the store alone, at the end of its recovery."""
-    command = " ".join((*box.ours("fetch", store=_STORE, ahead=f"{BENCH}/ahead"), "%f", "%p"))
+    ahead = f"{BENCH}/ahead"
+    box.sh(f"rm -rf {ahead}")
+    command = restore_command(Path(ahead), " ".join(box.ours("fetch", store=_STORE, ahead=ahead)))
     command = command.replace("{", "'{").replace("}", "}'")
     asked = {"into": _RESTORED, "store": _STORE, "restore_command": command, "parameters": _PARAMETERS}
     box.run(*box.ours("restore", **asked))

@@ -9,13 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backup.layout import parse_segment, parse_wal_key, segment_name, segment_start, wal_prefix
+from backup.service.ground import Ground
+from backup.service.policy import policy_of
+from backup.service.present import archive_now
 from backup.service.survey import missing_wal, read_holdings
 from backup.store.local import LocalStore
 from backup.wal.archiver import Archiver
@@ -23,17 +26,22 @@ from backup.wal.gaps import full_wanted, read_gaps
 from backup.wal.history import lineage_of
 from backup.wal.reading import read_history, read_segment
 from backup.wal.slots import SLOT, hold_on_standby, read_slot
+from backup.wal.state import read_state
 from backup.wal.tails import find_pieces
 from backup.windows import Missing
 from cluster.errors import RefusedError
+from cluster.inside import Inside
 from cluster.lsn import Lsn
+from cluster.postgres import Access
 from cluster.replication import LostError, ServerError, replicate
+from cluster.topology import Topology
+from tests.fix_settings import SIZING, settings_of
 from tests.integration.backup.wal_lab import BIN, Lab, image, lab, until
 from tests.integration.backup.wal_process import archiver
 from tests.unit.backup.samples import a_backup
 from tests.unit.backup.wal_made import Moody
 
-A, B = 5501, 5502
+A, B, C = 5501, 5502, 5503
 SEGMENT = 16 << 20
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -43,7 +51,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[
     """A container; each test makes its own clusters in it."""
     if not image():
         pytest.skip("the image pods/postgres has not been built yet; inv up builds it")
-    with lab(tmp_path_factory.mktemp("lab"), (A, B)) as made:
+    with lab(tmp_path_factory.mktemp("lab"), (A, B, C)) as made:
         yield made
 
 
@@ -53,7 +61,7 @@ def fresh(servers: Lab) -> Iterator[Lab]:
     servers.initdb(A, conf="wal_keep_size = 2GB")
     yield servers
     servers.sh(
-        f"for n in {A} {B}; do {BIN}/pg_ctl -D /pg/$n -m immediate stop || true; done >/dev/null 2>&1; rm -rf /pg/*"
+        f"for n in {A} {B} {C}; do {BIN}/pg_ctl -D /pg/$n -m immediate stop || true; done >/dev/null 2>&1; rm -rf /pg/*"
     )
 
 
@@ -63,7 +71,10 @@ class Site:
     def __init__(self, root: Path, servers: Lab) -> None:
         self.root, self.servers = root, servers
         (root / "store").mkdir()
-        nodes = {name: {**asdict(servers.access(node)), "ca": str(servers.ca)} for name, node in (("a", A), ("b", B))}
+        nodes = {
+            name: {**asdict(servers.access(node)), "ca": str(servers.ca)}
+            for name, node in (("a", A), ("b", B), ("c", C))
+        }
         (root / "access.json").write_text(json.dumps(nodes))
         self.lead("a")
 
@@ -85,7 +96,7 @@ class Site:
         stored = (parse_wal_key(stored.key) for stored in self.store.list(wal_prefix(self.system, 1)))
         first = min(parse_segment(key.segment, SEGMENT).start for key in stored if key is not None and key.segment)
         since = a_backup(wal_segment_size=SEGMENT, start_lsn=str(first), stop_lsn=str(first))
-        return missing_wal(self.store, self.system, replace(holdings, backups=(since,)))
+        return missing_wal(self.store, self.system, replace(holdings, backups=(since,)), policy_of(settings_of()))
 
     def segments(self, timeline: int) -> list[str]:
         """Whole segments of a timeline in the store."""
@@ -94,9 +105,7 @@ class Site:
 
     def end(self, timeline: int) -> int:
         """Up to where there is WAL of a timeline."""
-        archive = read_holdings(self.store, self.system).archive
-        newest = archive.newest(timeline)
-        return parse_segment(newest, SEGMENT).start + archive.covered(newest) if newest else 0
+        return read_holdings(self.store, self.system).archive.newest(timeline) or 0
 
     def lead(self, name: str) -> None:
         (self.root / "primary").write_text(name)
@@ -356,21 +365,107 @@ def test_the_slot_of_a_standby_is_made_and_does_not_hoard(site: Site) -> None:
     assert _start(B, servers) == target, "another timeline, or less than it holds, changes nothing"
 
 
-def test_wal_that_was_removed_is_a_recorded_gap_and_asks_for_a_full_backup(site: Site) -> None:
+def _forget(site: Site, node: int, *standbys: int) -> None:
+    """Let a primary remove the WAL that the archive has not received yet, and its standbys have."""
+    with replicate(site.servers.access(node)) as server:
+        if read_slot(server, SLOT)[0]:
+            server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+    for setting in ("wal_keep_size = 0", "max_wal_size = '48MB'"):
+        site.servers.sql(node, f"ALTER SYSTEM SET {setting}")
+    site.servers.sql(node, "SELECT pg_reload_conf()")
+    site.servers.write(node, 6)
+    for _ in range(2):
+        for standby in standbys:
+            _replayed(site.servers, node, standby)
+        site.servers.sql(node, "CHECKPOINT")
+        site.servers.write(node, 1)
+
+
+def _replayed(servers: Lab, source: int, standby: int) -> Lsn:
+    """Wait until a standby has all that its primary has."""
+    target = servers.sql(source, "SELECT pg_current_wal_flush_lsn()")
+    until(lambda: servers.sql(standby, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t", what=f"{standby}")
+    return Lsn.parse(target)
+
+
+def test_wal_that_the_primary_removed_comes_from_a_standby_that_has_it(site: Site) -> None:
     servers = site.servers
+    servers.clone(A, B, slot=True)
+    reached = site.catch_up(A)
+    hold_on_standby(servers.access(B), "b", SLOT, 1, reached)
+    _forget(site, A, B)
+    target = _replayed(servers, A, B)
     site.catch_up(A)
-    with replicate(servers.access(A)) as server:
-        server.command(f"DROP_REPLICATION_SLOT {SLOT}")
-    servers.sql(A, "ALTER SYSTEM SET wal_keep_size = 0")
-    servers.sql(A, "ALTER SYSTEM SET max_wal_size = '48MB'")
-    servers.sql(A, "SELECT pg_reload_conf()")
-    servers.write(A, 6)
+    assert read_gaps(site.store, site.system) == ()
+    assert full_wanted(site.spool) == ""
+    assert site.missing() == ()
+    assert site.end(1) >= target
+
+
+def test_a_new_primary_that_lacks_wal_of_the_old_timeline_is_filled_in_for_by_another_standby(site: Site) -> None:
+    servers = site.servers
+    for standby in (B, C):
+        servers.clone(A, standby, slot=True)
+    reached = site.catch_up(A)
+    hold_on_standby(servers.access(C), "c", SLOT, 1, reached)
+    with replicate(servers.access(B)) as server:
+        if read_slot(server, SLOT)[0]:
+            server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+    servers.write(A, 3)  # nobody archives meanwhile
+    for standby in (B, C):
+        target = _replayed(servers, A, standby)
+    servers.stop(A)
+    servers.promote(B)
+    servers.sql(B, f"SELECT pg_create_physical_replication_slot('standby_{C}', true)")
+    servers.sh(f"sed -i 's/port=5501/port={B}/; s/port=.5501./port={B}/' /pg/{C}/postgresql.auto.conf")
+    servers.stop(C, "fast")
+    servers.start(C)
+    _replayed(servers, B, C)
+    _forget(site, B, C)
+    _replayed(servers, B, C)
+    site.lead("b")
+    site.catch_up(B)
+    assert read_gaps(site.store, site.system) == ()
+    assert site.missing() == ()
+    assert site.end(2) > target
+    assert all(int(name[8:], 16) for name in site.segments(1))
+
+
+def test_what_a_standby_has_of_the_removed_wal_shortens_the_gap(site: Site) -> None:
+    servers = site.servers
+    servers.clone(A, B, slot=True)
+    site.catch_up(A)
+    with replicate(servers.access(B)) as server:
+        if read_slot(server, SLOT)[0]:
+            server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+    servers.sql(B, "ALTER SYSTEM SET wal_keep_size = 0")
+    servers.sql(B, "SELECT pg_reload_conf()")
+    _forget(site, A, B)
+    _replayed(servers, A, B)
     for _ in range(2):
         servers.sql(A, "CHECKPOINT")
         servers.write(A, 1)
+        _replayed(servers, A, B)
+        servers.sql(B, "CHECKPOINT")
+    hold_on_standby(servers.access(B), "b", SLOT, 1, 0)
+    held = segment_start(_start(B, servers), SEGMENT)
+    _forget(site, A, B)
+    _replayed(servers, A, B)
     site.catch_up(A)
     (gap,) = read_gaps(site.store, site.system)
-    assert "has already been removed" in gap.why
+    assert gap.to_lsn == str(held), "what the standby has is no part of it"
+    assert "b refuses: requested WAL segment" in gap.why
+    assert all(each.known for each in site.missing())
+
+
+def test_wal_that_was_removed_is_a_recorded_gap_and_asks_for_a_full_backup(site: Site) -> None:
+    servers = site.servers
+    site.catch_up(A)
+    _forget(site, A)
+    site.catch_up(A)
+    (gap,) = read_gaps(site.store, site.system)
+    assert "a refuses: requested WAL segment" in gap.why or "has already been removed" in gap.why
+    assert "does not let replicator replicate" in gap.why, "it says who else was asked"
     assert gap.why in full_wanted(site.spool)
     lost = site.missing()
     assert lost
@@ -422,3 +517,66 @@ def test_errors_of_the_server_carry_their_sqlstate_and_leave_the_connection_usab
     with pytest.raises(LostError, match="does not let replicator replicate"), replicate(site.servers.access(A)):
         pass
     assert issubclass(ServerError, RefusedError)
+
+
+def test_a_clock_that_is_set_back_by_an_hour_disturbs_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the clock of the service; the host's own stays as it is."""
+    real = time.time
+    with site.running() as archive:
+        until(lambda: archive.receiver.streaming)
+        site.servers.write(A, 2)
+        site.wait_archived(archive, A)
+        monkeypatch.setattr(time, "time", lambda: real() - 3600)
+        site.servers.write(A, 2)
+        site.wait_archived(archive, A)
+        state = archive.state()
+        assert (state.error, state.stores[0].error, state.gaps) == ("", "", 0)
+        assert state.stores[0].lag < 60
+        assert state.updated < real() - 3000
+    _forget(site, A)
+    site.catch_up(A)
+    monkeypatch.setattr(time, "time", lambda: real() - 7200)
+    _forget(site, A)
+    site.catch_up(A)
+    gaps = sorted(read_gaps(site.store, site.system), key=lambda gap: Lsn.parse(gap.from_lsn))
+    assert len(gaps) == 2
+    assert gaps[0].noticed > gaps[1].noticed, "the clock was set back between them"
+    assert all(each.known for each in site.missing())
+    assert site.segments(1) == sorted(site.segments(1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground(Ground):
+    """The service's ground; whatever node it asks for is the lab's A."""
+
+    site: Site
+
+    def access(self, node: str) -> Access:
+        return self.site.servers.access(A)
+
+
+def _ground(site: Site) -> Ground:
+    (site.root / "state").mkdir()
+    (site.root / "state" / "archive.json").symlink_to(site.root / "state.json")
+    topology = replace(Topology.first(settings_of(), SIZING), system_identifier=site.system)
+    inside = Inside(settings=settings_of(), topology=topology)
+    return _Ground(inside=inside, stores=(site.store,), home=site.root, site=site)
+
+
+def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None:
+    """A restore to a moment ago need not wait for the next tail."""
+    with site.running(tail_seconds=600.0) as archive:
+        until(lambda: archive.receiver.streaming and archive.state().stores)
+        ground = _ground(site)
+        until(lambda: (state := read_state(site.root / "state.json")) and state.streaming)
+        site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'moment', 'a commit just now')")
+        asked = time.time()
+        present = archive_now(ground, "local")
+        assert present is not None
+        assert present.when >= asked
+        assert site.end(1) >= present.lsn
+        stored = b"".join(read_segment(site.store, site.system, name) or b"" for name in site.segments(1))
+        assert b"a commit just now" in stored
+        assert archive_now(ground, "elsewhere", patience=0.5) is None, "a store that is not there has nothing"
+    until(lambda: time.time() - (site.root / "state.json").stat().st_mtime > 10, what="a state that is old")
+    assert archive_now(ground, "local") is None, "no archiver runs: nothing to wait for"

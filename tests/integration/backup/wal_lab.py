@@ -30,7 +30,7 @@ hot_standby = on
 wal_keep_size = 0
 io_method = worker
 """
-_HBA = "local all all trust\nhostssl replication replicator all scram-sha-256\n"
+_HBA = "local all all trust\nhostssl replication,postgres replicator all scram-sha-256\n"
 PASSWORD = "replicator-password"
 
 
@@ -77,12 +77,14 @@ class Lab:
         )
         self.start(node)
         self.sql(node, f"CREATE ROLE replicator LOGIN REPLICATION PASSWORD '{PASSWORD}'")
+        self.sql(node, "GRANT EXECUTE ON FUNCTION pg_switch_wal() TO replicator")
 
-    def clone(self, source: int, node: int) -> None:
-        """Make and start a standby."""
+    def clone(self, source: int, node: int, *, slot: bool = False) -> None:
+        """Make and start a standby; with ``slot`` one of its own, ``standby_<node>``, keeps WAL for it."""
+        option = f"-C -S standby_{node}" if slot else ""
         self.sh(
             f"export PGPASSWORD={PASSWORD}; "
-            f"{BIN}/pg_basebackup -h 127.0.0.1 -p {source} -U replicator -D /pg/{node} -R -c fast; "
+            f"{BIN}/pg_basebackup -h 127.0.0.1 -p {source} -U replicator -D /pg/{node} -R -c fast {option}; "
             f"sed -i 's/password=[^ ]*/password={PASSWORD}/' /pg/{node}/postgresql.auto.conf"
         )
         self.start(node)

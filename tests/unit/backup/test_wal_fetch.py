@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from backup.layout import tail_key, wal_key
 from backup.store import DamagedError, Store
 from backup.wal.codec import pack
-from backup.wal.fetch import Archive, fetch
+from backup.wal.fetch import Archive, fetch, restore_command
 from backup.wal.reading import read_history, read_segment
 from tests.unit.backup.wal_made import SYSTEM, Moody, local, name, put, put_history, segment, wal
 
@@ -126,3 +127,29 @@ def test_a_history_is_restored(tmp_path: Path) -> None:
     assert restore("00000002.history") == 0
     assert restore.got == b"1\t0/500000\tx\n"
     assert read_history(store, SYSTEM, 3) is None
+
+
+def _run(tmp_path: Path, name: str) -> subprocess.CompletedProcess[bytes]:
+    """As PostgreSQL does, with a program that fails with 7 where it is asked."""
+    command = restore_command(tmp_path / "kept ahead", f"sh -c 'echo asked > {tmp_path}/asked; exit 7'")
+    given = command.replace("%f", name).replace("%p", "pg_wal/RECOVERYXLOG")
+    (tmp_path / "pg_wal").mkdir()
+    return subprocess.run(given, shell=True, cwd=tmp_path, capture_output=True, check=False)
+
+
+def test_what_was_fetched_ahead_is_taken_without_starting_a_program(tmp_path: Path) -> None:
+    (tmp_path / "kept ahead").mkdir()
+    (tmp_path / "kept ahead" / name(3)).write_bytes(b"checked")
+
+    assert _run(tmp_path, name(3)).returncode == 0
+
+    assert (tmp_path / "pg_wal" / "RECOVERYXLOG").read_bytes() == b"checked"
+    assert not list((tmp_path / "kept ahead").iterdir())
+    assert not (tmp_path / "asked").exists()
+
+
+def test_what_was_not_fetched_ahead_is_asked_for_and_the_answer_counts(tmp_path: Path) -> None:
+    done = _run(tmp_path, name(3))
+
+    assert (done.returncode, done.stderr) == (7, b"")
+    assert (tmp_path / "asked").exists()

@@ -1,0 +1,123 @@
+"""WAL that the primary has removed: another node may have it still, since the archive's slot is on every node.
+
+After a failover the new primary may have less WAL than a standby, or than the old primary that has become one.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from backup.layout import segment_start
+from backup.wal.history import Lineage, Place, lineage_of, next_place
+from backup.wal.slots import read_slot
+from backup.wal.stream import Sink, Stream
+from cluster.errors import PodsError, RefusedError
+from cluster.lsn import Lsn
+from cluster.postgres import Access
+from cluster.replication import Replication, ServerError, replicate
+
+REMOVED = "58P01"
+"""undefined_file: the WAL asked for is not there any more (PostgreSQL documentation, appendix A)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """WAL from ``place`` to before ``end``, of the timeline that the primary is on."""
+
+    lineage: Lineage
+    place: Place
+    end: Lsn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """``place``: where to go on after what was received; None where nobody has the first of it.
+
+    Then ``refusals`` are what each node says, and ``later`` the positions from which some of them do have WAL.
+    """
+
+    place: Place | None = None
+    refusals: tuple[str, ...] = ()
+    later: tuple[Lsn, ...] = ()
+
+
+def backfill(
+    wanted: Wanted, nodes: Mapping[str, Access], slot: str, sink: Sink, shown: Callable[[Stream, str], None]
+) -> Found:
+    """Receive what is wanted from the first of ``nodes`` that has it, or as much of it as that one has.
+
+    Args:
+        wanted: the WAL.
+        nodes: all but the primary.
+        slot: the archive's, which says from where a node has WAL that it will not remove.
+        sink: where WAL goes.
+        shown: takes each stream and the name of its node when it begins.
+    """
+    refusals: list[str] = []
+    later: list[Lsn] = []
+    for node, access in nodes.items():
+        try:
+            with replicate(access, node=node) as server:
+                try:
+                    return Found(place=_receive(server, wanted, sink, shown))
+                except ServerError as error:
+                    refusals.append(str(error))
+                    later += _later(server, wanted, slot, sink.spool.segment_size)
+        except PodsError as error:
+            refusals.append(str(error))
+    return Found(refusals=tuple(refusals), later=tuple(later))
+
+
+def _later(server: Replication, wanted: Wanted, slot: str, segment_size: int) -> list[Lsn]:
+    _, restart = read_slot(server, slot)
+    start = segment_start(restart, segment_size) if restart else wanted.end
+    return [start] if wanted.place.lsn < start < wanted.end else []
+
+
+def _receive(server: Replication, wanted: Wanted, sink: Sink, shown: Callable[[Stream, str], None]) -> Place:
+    """Stream from one node. It goes through no slot, whose position is not ours to move.
+
+    Raises:
+        PodsError: it has nothing of what is wanted, or is not of this lineage.
+    """
+    end = min(_end(server, wanted, sink), wanted.end)
+    until = replace(sink, go_on=lambda: sink.go_on() and stream.written < end)
+    stream = Stream(server, until, wanted.place)
+    shown(stream, server.node)
+    try:
+        following = stream.run("")
+    except PodsError:
+        following = None
+        if stream.written < wanted.place.lsn + sink.spool.segment_size:
+            raise
+    if following is not None:
+        return Place(following.timeline, segment_start(following.lsn, sink.spool.segment_size))
+    reached = next_place(wanted.lineage, {wanted.place.timeline: stream.written}, sink.spool.segment_size)
+    if reached is None or reached <= wanted.place:
+        raise RefusedError(f"{server.node} has WAL to {stream.written} only")
+    return reached
+
+
+def _end(server: Replication, wanted: Wanted, sink: Sink) -> Lsn:
+    """Up to where the node has WAL of this lineage.
+
+    Raises:
+        RefusedError: nowhere.
+    """
+    identity = server.identify()
+    stretch = next((each for each in wanted.lineage if each.timeline == identity.timeline), None)
+    foreign = identity.system_identifier != sink.spool.system
+    if foreign or stretch is None or not _is_ours(server, identity.timeline, wanted.lineage):
+        raise RefusedError(f"{server.node} is on timeline {identity.timeline} of another history")
+    end = min(identity.flushed, stretch.end or identity.flushed)
+    if end <= wanted.place.lsn:
+        raise RefusedError(f"{server.node} has WAL to {end} only")
+    return end
+
+
+def _is_ours(server: Replication, timeline: int, lineage: Lineage) -> bool:
+    """Whether a timeline of that number came about as the one in our lineage did."""
+    text = server.command(f"TIMELINE_HISTORY {timeline}")[0][1] if timeline > 1 else ""
+    theirs = lineage_of(text or "", timeline)
+    return [(each.timeline, each.start) for each in theirs] == [
+        (each.timeline, each.start) for each in lineage[: len(theirs)]
+    ]
