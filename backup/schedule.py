@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from backup.layout import Kind
@@ -38,6 +39,11 @@ class Schedule:
         """Unix time of the first run after ``after``."""
         return next(self._runs(after))
 
+    def longest_gap(self, after: float) -> float:
+        """Seconds between two runs that follow each other, the most of the next ``_GAPS``; a weekend counts."""
+        runs = list(islice(self._runs(after), _GAPS + 1))
+        return max(later - earlier for earlier, later in pairwise(runs))
+
     def missed(self, since: float, now: float) -> float | None:
         """The newest run that was due after ``since`` and not after ``now``; None where there was none.
 
@@ -51,6 +57,8 @@ class Schedule:
         return newest if newest is not None and newest > since else None
 
 
+_GAPS = 100
+"""More than a quarter of daily runs, more than a year of weekly ones."""
 _OVERLAP = 3 * 3600.0
 """Seconds, more than clocks are ever set back by: going back from ``now``, no repeated hour is stepped over."""
 

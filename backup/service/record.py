@@ -17,10 +17,11 @@ FILE = "record.json"
 
 @dataclass(slots=True, kw_only=True)
 class Record:
-    """Times are Unix seconds. ``backups``: by ``kind/store``, the last success and failure and what they were.
+    """Times are Unix seconds; ``interval`` is seconds, the longest between two scheduled backups.
 
-    ``stores``: by store, how many backups of each kind, the moments that can be restored to, the last verification,
-    and how many segments of WAL it lacked and got from another store.
+    ``backups``: by ``kind/store``, the last success and failure and what they were. ``stores``: by store, how many
+    backups of each kind, the moments that can be restored to, the last verification, and how many segments of WAL it
+    lacked and got from another store.
     """
 
     updated: float = 0.0
@@ -28,6 +29,7 @@ class Record:
     last_backup: str = ""
     last_success: float | None = None
     last_error: str = ""
+    interval: float | None = None
     backups: dict[str, dict[str, float]] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
     drill: dict[str, Any] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from backup.layout import parse_wal_key, wal_prefix
 from backup.marks import Hold, Verified, read_holds, read_verified
 from backup.restore.archive import Archive, make_archive
 from backup.retention import Policy, decide, wal_needs
+from backup.schedule import parse_schedule
 from backup.service.ground import Ground
 from backup.service.policy import policy_of
 from backup.service.record import read_record, write_record
@@ -76,6 +77,8 @@ def missing_wal(store: Store, system: str, holdings: Holdings, policy: Policy) -
 def survey(ground: Ground) -> None:
     """Write what metrics tell of the stores into the record; a store that does not answer keeps what it had."""
     record = read_record(ground.state)
+    settings = ground.inside.settings
+    record.interval = parse_schedule(settings.backup_schedule, settings.backup_time_zone).longest_gap(time.time())
     for store in ground.stores:
         try:
             holdings = read_holdings(store, ground.system)

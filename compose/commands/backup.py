@@ -177,7 +177,7 @@ def restore(
     wanted = wish(name, targets, to_immediate, timeline=timeline, store=store, system=system)
     _check_place(into, as_node, in_place=in_place, plan=plan, writable=writable)
     console = Console()
-    stack, exists = open_or_prepare(console, may_prepare=in_place)
+    stack, exists = open_or_prepare(console, may_prepare=in_place or plan)
     if plan:
         show_plan(stack, console, wanted)
     elif into:

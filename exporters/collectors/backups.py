@@ -35,6 +35,7 @@ def record_rows(record: Mapping[str, Any]) -> dict[str, list[Row]]:
         "backup_stores": [_store(name, entry) for name, entry in record["stores"].items()],
         "backup_service": [
             {
+                "scheduled_interval_seconds": record.get("interval"),
                 "in_progress": int(bool(record["running"])),
                 "drill_last_timestamp_seconds": drill.get("when"),
                 "drill_success": int(drill["ok"]) if drill else None,
@@ -72,6 +73,7 @@ def _store(name: str, entry: Mapping[str, Any]) -> Row:
         "missing_wal_segments": entry.get("missing"),
         "stored_bytes": entry.get("bytes"),
         "stored_wal_bytes": entry.get("wal_bytes"),
+        "mended_wal_segments_total": entry.get("mended"),
         "store_up": int(not entry.get("error")),
     }
 

@@ -34,6 +34,7 @@ FAMILIES = (
             gauge("missing_wal_segments", "Segments of WAL that are missing, and no recorded gap explains it."),
             gauge("stored_bytes", "Bytes of all backups."),
             gauge("stored_wal_bytes", "Bytes of all archived WAL."),
+            counter("mended_wal_segments_total", "Segments of WAL that the store lacked and got from another."),
             gauge("store_up", "1 if the store answered when it was last looked through."),
         ),
     ),
@@ -41,6 +42,7 @@ FAMILIES = (
         source="backup_service",
         prefix="pods_backup_",
         metrics=(
+            gauge("scheduled_interval_seconds", "The longest time between two scheduled backups."),
             gauge("in_progress", "1 while a backup is being taken."),
             gauge("drill_last_timestamp_seconds", "When the newest backup was last restored for proof, Unix time."),
             gauge("drill_success", "1 if that went well."),

@@ -73,7 +73,7 @@ class Box:
 def box() -> Iterator[Box]:
     """The container, with this checkout's code in it; removed with all it made."""
     _build()
-    path = Path(tempfile.mkdtemp(prefix="pods-bench-", dir=os.environ.get("PODS_BENCH_DIR")))
+    path = Path(tempfile.mkdtemp(prefix="pods-bench-", dir=os.environ.get("BENCH_DIR")))
     name = f"pods-bench-backups-{uuid.uuid4().hex[:8]}"
     run = ["docker", "run", "--detach", "--init", "--name", name, "--user", "0", "--shm-size", "1g"]
     run += ["--volume", f"{path}:{BENCH}", "--env", f"PYTHONPATH={BENCH}/code:{_SITE}", "--env", "LC_ALL=C"]

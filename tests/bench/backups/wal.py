@@ -14,7 +14,7 @@ from tests.bench.backups.box import BENCH, Cost
 from tests.bench.backups.peers import Ours, Theirs
 from tests.bench.backups.world import DATA, UPLOADS, WAL_LEVEL, World, world
 
-SEGMENTS = int(os.environ.get("PODS_BENCH_SEGMENTS", "96"))
+SEGMENTS = int(os.environ.get("BENCH_SEGMENTS", "96"))
 ROUNDS = 2
 PUSH = "pgbackrest --stanza=bench archive-push %p"
 _RUNS = (("pgBackRest, synchronous", PUSH), ("pgBackRest, asynchronous", f"{PUSH} --archive-async"), ("PODS", ""))

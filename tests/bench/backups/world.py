@@ -14,7 +14,7 @@ from compose.home import Home
 from tests.bench.backups.box import BENCH, Box, box
 from tests.bench.backups.inside import PASSWORD
 
-GB = float(os.environ.get("PODS_BENCH_GB", "4"))
+GB = float(os.environ.get("BENCH_GB", "4"))
 DATA = f"{BENCH}/data"
 CONFIGURATION_FILE = "/etc/pgbackrest/pgbackrest.conf"
 BIN = "/usr/lib/postgresql/18/bin"

@@ -120,3 +120,11 @@ def test_what_is_no_schedule_is_refused(expression: str) -> None:
 def test_an_unknown_zone_is_refused(zone: str) -> None:
     with pytest.raises(UsageError, match="not a time zone"):
         parse_schedule("0 2 * * *", zone)
+
+
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [("0 2 * * *", 1), ("0 2 * * 0", 7), ("0 */6 * * *", 0.25), ("0 2 * * 1-5", 3), ("30 1 1 * *", 31)],
+)
+def test_the_longest_time_between_two_runs(expression: str, days: float) -> None:
+    assert parse_schedule(expression, "UTC").longest_gap(1_800_000_000) == days * 86_400
