@@ -10,9 +10,9 @@ from cluster.desired import web_address
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
 from compose.containers import Container
+from compose.copies.show import copy_lines
+from compose.copies.show import report as copies_report
 from compose.secrets import APP, GRAFANA, password_file
-from compose.show_copies import copy_lines
-from compose.show_copies import report as copies_report
 from compose.stack import Stack
 from health.overview import View, node, pool
 

@@ -2,8 +2,9 @@
 
 from cluster.errors import MachineError, TimedOutError
 from cluster.postgres import connect, fetch_all
-from compose import certs, copies
+from compose import certs
 from compose.console import Console
+from compose.copies import upkeep
 from compose.lock import exclusive
 from compose.reload import reload_node, reload_pooler
 from compose.stack import POOLER, Stack, reopened
@@ -62,4 +63,4 @@ def renew_certificates(stack: Stack, console: Console) -> None:
         if POOLER in running and running[POOLER].status == "running":
             with console.step(f"Reloading {POOLER}"):
                 reload_pooler(stack)
-        copies.reload_all(stack, running)
+        upkeep.reload_all(stack, running)

@@ -13,9 +13,10 @@ from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.settings import MOST_REPLICAS, Settings
 from cluster.topology import Topology, load, save
-from compose import build, certs, containers, copies, engine, preflight, secrets
+from compose import build, certs, containers, engine, preflight, secrets
 from compose.console import Console
 from compose.converge import Convergence
+from compose.copies import upkeep
 from compose.home import Home, service_user
 from compose.host import engine_socket
 from compose.lock import exclusive
@@ -48,7 +49,7 @@ def up(home: Home, settings: Settings, console: Console, wanted: Wanted) -> Stac
     with exclusive(home.lock, "up"):
         stack, data = _looked_at(home, settings, console, wanted)
         stack = Convergence(stack, console, data).run()
-        copies.keep(stack, console)
+        upkeep.keep(stack, console)
         return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
 
 

@@ -29,7 +29,8 @@ NEVER = {"BACKUP_SCHEDULE": "0 0 1 1 *", "BACKUP_FULL_SCHEDULE": "0 0 1 1 *", "B
 _INTERRUPTED = """
 import os, signal, sys
 from invoke.main import program
-from compose import restore, steps
+from compose import steps
+from compose.backups import restore
 how, boundary = signal.Signals["SIG" + sys.argv[1]], int(sys.argv[2])
 real = steps.perform
 def deadly(number, task):

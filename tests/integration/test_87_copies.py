@@ -28,7 +28,8 @@ SENDERS = "SELECT application_name FROM pg_stat_replication ORDER BY 1"
 INTERRUPTED = """
 import os, signal, sys
 from invoke.main import program
-from compose import copies, copies_restore, steps
+from compose import steps
+from compose.copies import restore as copies_restore, upkeep
 how, boundary = signal.Signals["SIG" + sys.argv[1]], int(sys.argv[2])
 real = steps.perform
 def deadly(number, task):
@@ -38,7 +39,7 @@ def deadly(number, task):
             os.kill(os.getpid(), how)
     return steps.Task(task.title, do, task.undo)
 perform = lambda tasks, console: real([deadly(*each) for each in enumerate(tasks)], console)
-copies.perform = copies_restore.perform = perform
+upkeep.perform = copies_restore.perform = perform
 program.run(["inv", *sys.argv[3:]])
 """
 

@@ -12,11 +12,11 @@ from cluster.copies import Copy, find_copy, new_copy, with_copy, without_copy
 from cluster.errors import RefusedError
 from cluster.topology import Topology
 from compose.console import Console
-from compose.copies import tidy
-from compose.copies_data import verifier
+from compose.copies.data import verifier
+from compose.copies.show import copy_lines, report
+from compose.copies.upkeep import tidy
 from compose.home import Home
 from compose.roles import password_matches
-from compose.show_copies import copy_lines, report
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import node_names, topologies

@@ -11,8 +11,8 @@ from cluster.desired import pools
 from cluster.lsn import Lsn
 from cluster.settings import PROJECT_ROOT
 from compose import present
+from compose.copies.show import report as copies_report
 from compose.home import Home
-from compose.show_copies import report as copies_report
 from compose.stack import Stack
 from exporters.snapshot import Snapshot
 from health.schemas import SCHEMAS

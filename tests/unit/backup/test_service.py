@@ -8,7 +8,7 @@ from backup.service.record import FILE, Record, read_record, tell, write_record
 from backup.wal.state import ArchiveState, StoreState, dump_state
 from cluster.desired import store_names
 from cluster.errors import UsageError
-from compose.wish import wish
+from compose.backups.wish import wish
 from tests.fix_settings import settings_of
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from cluster.control import PGDATA
 from cluster.errors import MachineError, RefusedError
 from cluster.units import human_size
-from compose.backups import Apart, ask, run_apart
+from compose.backups.service import Apart, ask, run_apart
+from compose.backups.swap import Swap, await_archive
+from compose.backups.wish import Wish
 from compose.console import Console
 from compose.console import ask as confirm
 from compose.home import make_private_directory
@@ -15,9 +17,7 @@ from compose.lock import exclusive
 from compose.preflight import free_disk
 from compose.stack import Stack, reopened
 from compose.steps import perform
-from compose.swap import Swap, await_archive
 from compose.up import Wanted, up
-from compose.wish import Wish
 
 
 def show_plan(stack: Stack, console: Console, wanted: Wish, target: Path | None = None) -> dict[str, Any]:

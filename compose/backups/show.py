@@ -5,8 +5,8 @@ from typing import Any
 
 from cluster.units import human_seconds, human_size
 from compose.console import Console
+from compose.copies.show import access
 from compose.present import table
-from compose.show_copies import access
 
 
 def print_backups(rows: list[dict[str, Any]]) -> None:

@@ -7,18 +7,19 @@ from typing import Any
 from cluster.copies import Copy, new_copy, with_copy
 from cluster.errors import TimedOutError
 from cluster.postgres import host_endpoint
-from compose import containers, copies, preflight
+from compose import containers, preflight
+from compose.backups.restore import show_plan
+from compose.backups.wish import Wish
+from compose.backups.workshop import Workshop
 from compose.clone import remove_container
 from compose.console import Console, Step
-from compose.copies_data import settle
+from compose.copies import upkeep
+from compose.copies.data import settle
 from compose.home import make_private_directory
 from compose.lock import exclusive
-from compose.restore import show_plan
 from compose.stack import Stack, reopened
 from compose.steps import Task, perform
 from compose.waiting import start_and_wait, why_not
-from compose.wish import Wish
-from compose.workshop import Workshop
 
 
 def restore_as_node(stack: Stack, console: Console, wanted: Wish, name: str, *, writable: bool) -> dict[str, Any]:
@@ -79,11 +80,11 @@ class Making:
 
     def _enter(self, _: Step) -> None:
         origin = {field: self.done[field] for field in ("backup", "lsn", "newest")}
-        self.stack = copies.enter(self.stack, with_copy(self.stack.topology, replace(self.copy, **origin)))
-        copies.place(self.stack, self.copy.name)
+        self.stack = upkeep.enter(self.stack, with_copy(self.stack.topology, replace(self.copy, **origin)))
+        upkeep.place(self.stack, self.copy.name)
 
     def _leave(self) -> None:
-        copies.leave(self.before, self.before.topology, self.copy.name)
+        upkeep.leave(self.before, self.before.topology, self.copy.name)
         shutil.rmtree(self.stack.home.copy(self.copy.name), ignore_errors=True)
 
     def _start(self, step: Step) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from compose import containers
-from compose.backups import Apart, run_apart
+from compose.backups.service import Apart, run_apart
+from compose.backups.wish import Wish
 from compose.console import Console, Step
 from compose.home import make_private_directory
 from compose.stack import Stack
-from compose.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)

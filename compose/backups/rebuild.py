@@ -6,14 +6,14 @@ from typing import Any
 from cluster.control import MAJOR
 from cluster.errors import RefusedError
 from cluster.topology import load, save
+from compose.backups.restore import show_plan
+from compose.backups.swap import await_archive, place, restore_into_workshop, workshop_of
+from compose.backups.wish import Wish
 from compose.console import Console
 from compose.home import make_service_directories
 from compose.lock import exclusive
-from compose.restore import show_plan
 from compose.stack import Stack, open_home, open_stack
-from compose.swap import await_archive, place, restore_into_workshop, workshop_of
 from compose.up import Wanted, prepare, up
-from compose.wish import Wish
 
 
 def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool]:

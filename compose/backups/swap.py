@@ -17,14 +17,14 @@ from cluster.lsn import Lsn
 from cluster.postgres import wait_until
 from cluster.units import human_seconds
 from compose import containers
-from compose.backups import SERVICE
+from compose.backups.service import SERVICE
+from compose.backups.wish import Wish
+from compose.backups.workshop import Workshop
 from compose.clone import aside_path, move_data
 from compose.console import Console, Step
 from compose.home import make_private_directory
 from compose.stack import POOLER, Stack
 from compose.steps import Task
-from compose.wish import Wish
-from compose.workshop import Workshop
 
 _WORKSHOP = ".restored"
 _UP = ("running", "restarting")

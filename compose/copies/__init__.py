@@ -1,0 +1,1 @@
+"""Copies beside the cluster: restored, kept running, shown, taken away."""
