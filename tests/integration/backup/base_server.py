@@ -204,9 +204,3 @@ def standby(source: Server, name: str, port: int) -> Server:
     server.configure(port=str(port))
     server.start()
     return server
-
-
-def image() -> str:
-    """The image of this checkout's servers, whatever its tag."""
-    listed = subprocess.run(["docker", "images", "-q", "pods/postgres"], capture_output=True, text=True, check=True)
-    return listed.stdout.split()[0]

@@ -19,7 +19,8 @@ from backup.verify import verify
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError
 from cluster.postgres import wait_until
 from cluster.replication import ServerError
-from tests.integration.backup.base_server import Server, box, image, standby
+from tests.fix_images import image
+from tests.integration.backup.base_server import Server, box, standby
 from tests.integration.backup.base_world import World, fill, world
 
 ROOT = Path(__file__).parents[3]

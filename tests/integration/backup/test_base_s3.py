@@ -15,8 +15,9 @@ from backup.store.sealed import SealedStore
 from backup.store.sealing import Key
 from backup.verify import verify
 from cluster.lsn import Lsn
+from tests.fix_images import image
 from tests.fix_s3 import MakeBucket
-from tests.integration.backup.base_server import box, image
+from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, hashes, world
 
 

@@ -15,7 +15,8 @@ from backup.restore import Target
 from backup.restore.programs import Programs
 from backup.restore.unpack import unpack
 from backup.store import DamagedError
-from tests.integration.backup.base_server import box, image
+from tests.fix_images import image
+from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, world
 
 OTHER = {MANIFEST, "tablespace_map", "postgresql.auto.conf", "recovery.signal"}

@@ -7,7 +7,8 @@ import pytest
 
 from backup.drill import Ground, drill, read_last, record
 from backup.restore.programs import Programs
-from tests.integration.backup.base_server import box, image
+from tests.fix_images import image
+from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, world
 
 

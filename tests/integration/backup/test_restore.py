@@ -19,7 +19,8 @@ from backup.restore.programs import Programs
 from backup.store import DamagedError
 from cluster.errors import MachineError, RefusedError
 from cluster.postgres import wait_until
-from tests.integration.backup.base_server import INSIDE, Server, box, configuration, image, standby
+from tests.fix_images import image
+from tests.integration.backup.base_server import INSIDE, Server, box, configuration, standby
 from tests.integration.backup.base_world import World, fill, hashes, wait_promoted, world
 
 ROOT = Path(__file__).parents[3]

@@ -15,12 +15,12 @@ from backup.layout import backups_prefix
 from backup.store import StoreError
 from backup.store.s3 import S3Store
 from cluster.errors import PodsError
+from tests.fix_images import image
 from tests.fix_s3 import MakeBucket, bucket_maker
 from tests.integration.backup.base_server import box
-from tests.integration.backup.base_server import image as base_image
 from tests.integration.backup.base_world import World, fill, world
 from tests.integration.backup.test_wal import SEGMENT, A, Site
-from tests.integration.backup.wal_lab import BIN, Lab, image, lab, until
+from tests.integration.backup.wal_lab import BIN, Lab, lab, until
 
 
 class Door:
@@ -87,8 +87,6 @@ def store(moto: str, door: Door) -> S3Store:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Lab]:
     """A container with a primary."""
-    if not image():
-        pytest.skip("the image pods/postgres has not been built yet; inv up builds it")
     with lab(tmp_path_factory.mktemp("lab"), (A, 5502, 5503)) as made:
         made.initdb(A, conf="wal_keep_size = 2GB")
         yield made
@@ -136,7 +134,7 @@ def test_a_start_without_the_server_receives_at_once_and_ships_later(
 @pytest.fixture(scope="module")
 def here(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     tmp = tmp_path_factory.mktemp("gone")
-    with box(tmp / "box", base_image()) as made:
+    with box(tmp / "box", image()) as made:
         found = world(made, tmp)
         fill(found.server, made.directory("aside"))
         yield found

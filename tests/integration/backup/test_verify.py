@@ -9,7 +9,8 @@ from backup.marks import read_verified
 from backup.store import StoreError
 from backup.store.local import LocalStore
 from backup.verify import record, verify
-from tests.integration.backup.base_server import box, image
+from tests.fix_images import image
+from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, world
 
 

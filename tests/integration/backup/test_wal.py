@@ -36,7 +36,7 @@ from cluster.postgres import Access
 from cluster.replication import LostError, ServerError, replicate
 from cluster.topology import Topology
 from tests.fix_settings import SIZING, settings_of
-from tests.integration.backup.wal_lab import BIN, Lab, image, lab, until
+from tests.integration.backup.wal_lab import BIN, Lab, lab, until
 from tests.integration.backup.wal_process import archiver
 from tests.unit.backup.samples import a_backup
 from tests.unit.backup.wal_made import Moody
@@ -49,8 +49,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Lab]:
     """A container; each test makes its own clusters in it."""
-    if not image():
-        pytest.skip("the image pods/postgres has not been built yet; inv up builds it")
     with lab(tmp_path_factory.mktemp("lab"), (A, B, C)) as made:
         yield made
 

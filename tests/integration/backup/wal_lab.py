@@ -12,6 +12,7 @@ from pathlib import Path
 from cluster.postgres import Access
 from compose import certs
 from compose.home import Home
+from tests.fix_images import image
 
 BIN = "/usr/lib/postgresql/18/bin"
 _CONF = """
@@ -32,12 +33,6 @@ io_method = worker
 """
 _HBA = "local all all trust\nhostssl replication,postgres replicator all scram-sha-256\n"
 PASSWORD = "replicator-password"
-
-
-def image() -> str:
-    """The image of PODS' own PostgreSQL, whatever its tag is now; "" where it was not built yet."""
-    done = subprocess.run(["docker", "images", "-q", "pods/postgres"], capture_output=True, text=True, check=False)
-    return done.stdout.split()[0] if done.returncode == 0 and done.stdout.split() else ""
 
 
 def until(check: Callable[[], object], timeout: float = 30.0, what: str = "it") -> None:
