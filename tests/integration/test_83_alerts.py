@@ -345,7 +345,7 @@ def test_the_watchdog_barks_and_is_heard(watch: Watch) -> None:
     project = watch.cluster.stack.topology.project
     watch.wait_for(sign("PodsWatchdog", cluster=project))
     assert all(alert.get("cluster") == project for alert in watch.firing())
-    eventually(lambda: sign("PodsWatchdog").is_in(watch.told("firing")), 30, "the watchdog is heard")
+    eventually(lambda: sign("PodsWatchdog").is_in(watch.told("firing")), 90, "the watchdog is heard")
 
 
 def test_what_clients_do_to_servers_and_pools(watch: Watch, cluster: Cluster) -> None:
