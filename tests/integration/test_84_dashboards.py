@@ -83,7 +83,10 @@ def prometheus(shared: Cluster) -> Iterator[Prometheus]:
 def _looked(prometheus: Prometheus, cluster: Cluster) -> bool:
     _work(cluster)
     looks = prometheus.now(f'count(count_over_time(pg_up{{cluster="$cluster"}}[10m]) >= {_SCRAPES} and pg_up)')
-    return [series["value"][1] for series in looks] == [str(len(cluster.stack.topology.names))]
+    queries = 'pgbouncer_stats_totals_queries_pooled_total{cluster="$cluster", database=~"$pool"}'
+    busy = prometheus.now(f"count(rate({queries}[$__rate_interval]) > 0)")
+    wanted = len(cluster.stack.topology.names), len(cluster.stack.pools)
+    return [series["value"][1] for series in (*looks, *busy)] == [str(count) for count in wanted]
 
 
 def _work(cluster: Cluster) -> None:
