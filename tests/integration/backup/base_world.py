@@ -82,7 +82,8 @@ class World:
         def missing() -> str:
             return "" if self.archived(timeline, last, Lsn(last + 1)) else f"{last} is not archived"
 
-        wait_until(missing, timeout=30, what="the WAL did not come", hint="see the server's log")
+        # PostgreSQL's own archiver sleeps for a minute where a wake-up came while it began, as after a promotion
+        wait_until(missing, timeout=90, what="the WAL did not come", hint="see the server's log")
 
     def ship(self, store: Store) -> None:
         """Put what the server archived where the archive's objects belong."""
