@@ -82,7 +82,7 @@ class World:
         def missing() -> str:
             return "" if self.archived(timeline, last, Lsn(last + 1)) else f"{last} is not archived"
 
-        # PostgreSQL's own archiver sleeps for a minute where a wake-up came while it began, as after a promotion
+        # after a promotion PostgreSQL's own archiver now and then comes with its next look, once a minute
         wait_until(missing, timeout=90, what="the WAL did not come", hint="see the server's log")
 
     def ship(self, store: Store) -> None:
