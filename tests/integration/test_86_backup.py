@@ -241,7 +241,7 @@ def test_prune_does_what_its_dry_run_explains_and_a_held_backup_stays(kept: Kept
     assert goes in doomed
     assert {held, stays} & doomed == set()
     assert f"keep   {held}: it is held" in dry
-    assert kept.inv.ok("backup.prune").out == dry
+    assert _decisions(kept.inv.ok("backup.prune").out) == _decisions(dry)
     rows = {row["name"]: row for row in kept.backups()}
     assert set(rows) == before - doomed
     assert rows[held]["hold"] == "before the audit"
@@ -251,6 +251,11 @@ def test_prune_does_what_its_dry_run_explains_and_a_held_backup_stays(kept: Kept
     kept.inv.ok("backup.delete", "--name", held, "--yes")
     assert held not in {row["name"] for row in kept.backups()}
     kept.set(BACKUP_RETENTION_DAYS="", BACKUP_RETENTION_COUNT="")
+
+
+def _decisions(out: str) -> str:
+    """Without how much WAL there is in all, which the archiver adds to meanwhile."""
+    return re.sub(r" of \d+ \(.*\)$", "", out, flags=re.MULTILINE)
 
 
 def test_a_killed_service_leaves_no_hole_under_load(kept: Kept, tmp_path: Path) -> None:
