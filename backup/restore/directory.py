@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,17 +120,6 @@ def _give_back(path: Path, *, new: bool) -> None:
         (path / MARKER).rmdir()
         if new:
             path.rmdir()
-
-
-def remove_others(path: Path, files: Set[str], folders: Set[str]) -> None:
-    """Remove every file and folder below ``path`` that is not named (relative to it)."""
-    for folder, _, names in os.walk(path, topdown=False):
-        inside = os.path.relpath(folder, path)
-        for name in names:
-            if os.path.normpath(f"{inside}/{name}") not in files:
-                (Path(folder) / name).unlink()
-        if inside != "." and inside not in folders:
-            Path(folder).rmdir()
 
 
 def _check_space(path: Path, space: int) -> None:

@@ -4,22 +4,24 @@ Source: PostgreSQL 18, src/backend/access/transam/xlogbackup.c (the lines) and x
 """
 
 import re
-from pathlib import Path
 
 from backup.catalog import Backup
 
-_FROM_LSN = re.compile(r"^INCREMENTAL FROM LSN: (\S+)\n", re.MULTILINE)
-_FROM_TLI = re.compile(r"^INCREMENTAL FROM TLI: (\d+)\n", re.MULTILINE)
+_FROM_LSN = re.compile(rb"^INCREMENTAL FROM LSN: (\S+)\n", re.MULTILINE)
+_FROM_TLI = re.compile(rb"^INCREMENTAL FROM TLI: (\d+)\n", re.MULTILINE)
 
 
-def join(label: Path, parent: Backup) -> str:
-    """Make ``label`` that of a whole cluster; what is wrong where it does not build on ``parent``, else ""."""
-    text = label.read_text(encoding="utf-8", errors="surrogateescape")
-    lsn, timeline = _FROM_LSN.search(text), _FROM_TLI.search(text)
+def parent_fault(label: bytes, parent: Backup) -> str:
+    """What is wrong where a backup with this ``label`` does not build on ``parent``, else ""."""
+    lsn, timeline = _FROM_LSN.search(label), _FROM_TLI.search(label)
     if lsn is None or timeline is None:
         return "its backup_label does not say on what it builds"
-    if (lsn[1], int(timeline[1])) != (parent.start_lsn, parent.timeline):
-        return f"it builds on {lsn[1]} of timeline {timeline[1]}, and {parent.name} begins at {parent.start_lsn}"
-    joined = _FROM_TLI.sub("", _FROM_LSN.sub("", text))
-    label.write_text(joined, encoding="utf-8", errors="surrogateescape")
+    if (lsn[1].decode(errors="replace"), int(timeline[1])) != (parent.start_lsn, parent.timeline):
+        found = f"{lsn[1].decode(errors='replace')} of timeline {int(timeline[1])}"
+        return f"it builds on {found}, and {parent.name} begins at {parent.start_lsn}"
     return ""
+
+
+def joined(label: bytes) -> bytes:
+    """The label of a whole cluster."""
+    return _FROM_TLI.sub(b"", _FROM_LSN.sub(b"", label))

@@ -42,10 +42,8 @@ class Plan:
 
     @property
     def space(self) -> int:
-        """Bytes that may be needed at once in the target: backups unpacked, put together, and WAL."""
-        unpacked = sum(backup.data_bytes for backup in self.chain)
-        together = self.chain[0].data_bytes if len(self.chain) > 1 else 0
-        return unpacked + together + _WAL_ROOM * self.backup.wal_segment_size
+        """Bytes that may be needed in the target: no block is written twice, and WAL comes beside them."""
+        return sum(backup.data_bytes for backup in self.chain) + _WAL_ROOM * self.backup.wal_segment_size
 
     def lines(self) -> Iterator[str]:
         """For people."""

@@ -81,10 +81,9 @@ def _told(directory: Path) -> Iterator[None]:
 
 
 def _assemble(plan: Plan, store: Store, claimed: Claim, progress: Callable[[str], None]) -> Path:
-    """The newest backup of the chain as one data directory: the full one, then what changed put into it."""
+    """The newest backup of the chain as one data directory."""
     made = claimed.workshop / "made"
-    for parent, backup in zip((None, *plan.chain), plan.chain, strict=False):
-        unpack(store, backup, made, parent, Meter(f"Fetching {backup.name}", backup.size, progress).add)
+    unpack(store, plan.chain, made, lambda each: Meter(f"Fetching {each.name}", each.size, progress).add)
     return made
 
 

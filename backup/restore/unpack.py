@@ -1,12 +1,11 @@
-"""Unpacking a backup into a directory, every byte checked on its way to the disk.
+"""Unpacking backups into a directory, every byte checked on its way to the disk.
 
-An incremental one goes over what its parent became: whole files replace others, blocks are put into them, and what it
-does not name goes.
+A chain is unpacked from its newest backup to the full one: the newest says what there is, each older one gives what is
+still missing of it.
 """
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,78 +15,72 @@ from backup.base.tar import BrokenTarError, Member
 from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
 from backup.manifest import Manifest
-from backup.restore.blocks import patch, patched
-from backup.restore.directory import remove_others
+from backup.restore.blocks import patched
 from backup.restore.fetch import fetch
-from backup.restore.label import join
+from backup.restore.label import joined, parent_fault
+from backup.restore.making import Making
 from backup.store import DamagedError, Store
 
 TABLESPACE_MAP = "tablespace_map"
 """Would tell the server to link the tablespaces of the cluster that the backup is of; here they are folders instead."""
+_LABEL = "backup_label"
 _AT_ONCE = 2
 """Archives: one is bound by a core, more only crowd the disk."""
-_WRITE_BACK = 32 << 20
-"""Bytes after which the disk begins to write, while more is unpacked, so that little is left for the end."""
 
 
 def unpack(
     store: Store,
-    backup: Backup,
+    chain: Sequence[Backup],
     directory: Path,
-    parent: Backup | None = None,
-    passed: Callable[[int], None] = lambda _: None,
+    passed: Callable[[Backup], Callable[[int], None]] = lambda _: lambda _: None,
 ) -> None:
-    """Make ``directory`` the data directory as it was sent, with every tablespace in a folder of ``pg_tblspc``.
+    """Make ``directory`` the data directory of a chain's newest backup, with tablespaces as folders of ``pg_tblspc``.
 
     Args:
-        store: where the backup is.
-        backup: which.
-        directory: not there yet; of an incremental backup what its parent was unpacked to.
-        parent: of an incremental backup.
-        passed: told bytes of the store as they come.
+        store: where the backups are.
+        chain: the full backup, then the incremental ones on it.
+        directory: not there yet.
+        passed: asked with each backup for what is told bytes of it as they come.
 
     Raises:
-        DamagedError: the backup is not as it was taken, or not one on ``parent``; names the first thing that is wrong.
+        DamagedError: a backup is not as it was taken, or not one on its parent; names the first thing that is wrong.
         StoreError: the store cannot be asked.
     """
-    directory.mkdir(mode=0o700, exist_ok=parent is not None)
-    unpacking = _Unpacking(store, backup, directory, read_manifest(store, backup), passed)
-    for oid, _ in backup.tablespaces:
-        unpacking.folder(f"pg_tblspc/{oid}")
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="unpack") as pool:
-        list(pool.map(unpacking.archive, archives(backup)))
-    if missing := unpacking.manifest.files.keys() - unpacking.seen:
-        raise _damaged(backup, f"{min(missing)} is missing")
-    if parent is None:
+    directory.mkdir(mode=0o700)
+    making = Making(directory)
+    parents = (None, *chain)
+    for backup, parent in reversed(list(zip(chain, parents, strict=False))):
+        _Unpacking(store, backup, parent, making, read_manifest(store, backup), passed(backup)).run()
+    if len(chain) == 1:  # there is none of PostgreSQL's for what a chain becomes
+        backup = chain[0]
         body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST))
         (directory / MANIFEST).write_bytes(body)
-        return
-    remove_others(directory, unpacking.files, unpacking.folders)
-    if wrong := join(directory / "backup_label", parent):
-        raise _damaged(backup, wrong)
 
 
 @dataclass(slots=True)
 class _Unpacking:
-    """One backup on its way: ``seen`` are paths as the manifest has them, ``files`` and ``folders`` as they stay."""
+    """One backup on its way; ``seen`` are paths as the manifest has them."""
 
     store: Store
     backup: Backup
-    directory: Path
+    parent: Backup | None
+    making: Making
     manifest: Manifest
     passed: Callable[[int], None]
     seen: set[str] = field(default_factory=set)
-    files: set[str] = field(default_factory=set)
-    folders: set[str] = field(default_factory=set)
 
-    def folder(self, path: str, mode: int = 0o700) -> None:
-        """Make a folder."""
-        self.folders.update((path, *map(str, Path(path).parents)))
-        (self.directory / path).mkdir(mode=0o700, exist_ok=True, parents=True)
-        (self.directory / path).chmod(mode & 0o750)
+    def run(self) -> None:
+        """Unpack every archive of it."""
+        for oid, _ in self.backup.tablespaces:
+            self.making.folder(f"pg_tblspc/{oid}")
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="unpack") as pool:
+            list(pool.map(self._archive, archives(self.backup)))
+        if missing := self.manifest.files.keys() - self.seen:
+            raise _damaged(self.backup, f"{min(missing)} is missing")
+        if lacking := self.making.turn_older():
+            raise _damaged(self.backup, f"it has no {lacking}, of which the one on it has blocks")
 
-    def archive(self, file: File) -> None:
-        """Unpack one archive."""
+    def _archive(self, file: File) -> None:
         key = backup_key(self.backup.system_identifier, self.backup.name, file.name)
         # What is in it is hashed file by file, against PostgreSQL's manifest; only `verify` hashes the archive as well.
         stored = Watched(fetch(self.store, key, file.size), self.passed, hashing=False)
@@ -104,7 +97,7 @@ class _Unpacking:
 
     def _entry(self, path: str, member: Member, content: Content) -> None:
         if member.kind == "directory":
-            self.folder(path, member.mode)
+            self.making.folder(path, member.mode)
         elif member.kind == "link":
             raise BrokenTarError(f"{member.path} is a link, which PostgreSQL sends only as a tablespace map")
         else:
@@ -112,33 +105,23 @@ class _Unpacking:
 
     def _file(self, path: str, member: Member, content: Content) -> None:
         hashed = _Hashed(content)
-        whole = patched(path) if self.backup.kind == "incremental" else None
+        whole = patched(path) if self.parent else None
         if whole is not None:
-            self._patch(whole, hashed)
+            self.making.blocks(whole, member.mode, hashed)
+        elif path == _LABEL and self.parent:
+            self._label(self.parent, member, hashed)
         elif path != TABLESPACE_MAP:
-            self._write(path, member, hashed)
+            self.making.whole(path, member.mode, member.size, hashed)
         self.seen.add(path)
         if wrong := fault(path, member.size, hashed.digest(), self.manifest.files.get(path)):
             raise _damaged(self.backup, wrong)
 
-    def _write(self, path: str, member: Member, content: Iterator[memoryview]) -> None:
-        self.files.add(path)
-        # what is there already is written over: to remove and make hundreds of small files anew takes longer
-        new = 0 if self.backup.kind == "incremental" else os.O_EXCL
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | new
-        descriptor = os.open(self.directory / path, flags, member.mode & 0o640)
-        try:
-            _write_all(descriptor, content)
-            os.ftruncate(descriptor, member.size)
-        finally:
-            os.close(descriptor)
-
-    def _patch(self, path: str, content: Iterator[memoryview]) -> None:
-        self.files.add(path)
-        try:
-            patch(self.directory / path, content)
-        except FileNotFoundError:
-            raise _damaged(self.backup, f"its parent has no {path}, of which it has blocks") from None
+    def _label(self, parent: Backup, member: Member, content: Iterator[memoryview]) -> None:
+        text = b"".join(content)
+        if wrong := parent_fault(text, parent):
+            raise _damaged(self.backup, wrong)
+        whole = joined(text)
+        self.making.whole(_LABEL, member.mode, len(whole), iter([memoryview(whole)]))
 
 
 class _Hashed:
@@ -165,15 +148,3 @@ class _Hashed:
 
 def _damaged(backup: Backup, what: str) -> DamagedError:
     return DamagedError(f"backup {backup.name} is damaged: {what}", "restore from another; inv backup.verify tells all")
-
-
-def _write_all(descriptor: int, content: Iterator[memoryview]) -> None:
-    """Write a file; DONTNEED makes the disk begin with what is new and keeps it in memory until it is written."""
-    size = pushed = 0
-    for piece in content:
-        size += len(piece)
-        while piece:
-            piece = piece[os.write(descriptor, piece) :]
-        if size - pushed >= _WRITE_BACK:
-            os.posix_fadvise(descriptor, pushed, size - pushed, os.POSIX_FADV_DONTNEED)
-            pushed = size

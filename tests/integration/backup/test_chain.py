@@ -80,7 +80,6 @@ def test_a_chain_becomes_byte_for_byte_what_pg_combinebackup_makes_of_it(chain: 
 
 def test_an_incremental_backup_goes_on_no_other_than_its_parent(chain: World, tmp_path: Path) -> None:
     full, _, second, _ = chain.catalog()
-    unpack(chain.store, full, tmp_path / "made")
 
-    with pytest.raises(DamagedError, match=rf"{second.name} is damaged: (it builds on|its parent has no)"):
-        unpack(chain.store, second, tmp_path / "made", full)
+    with pytest.raises(DamagedError, match=f"{second.name} is damaged: it builds on"):
+        unpack(chain.store, (full, second), tmp_path / "made")

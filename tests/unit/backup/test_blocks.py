@@ -1,6 +1,8 @@
 import struct
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -8,9 +10,9 @@ from hypothesis import strategies as st
 
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup
-from backup.restore.blocks import BLOCK, patch, patched
-from backup.restore.directory import remove_others
-from backup.restore.label import join
+from backup.restore.blocks import BLOCK, Rest, patched
+from backup.restore.label import joined, parent_fault
+from backup.restore.making import Making
 from tests.unit.backup.test_base import CHAIN
 
 Block = tuple[int, int]
@@ -29,31 +31,64 @@ def in_pieces(body: bytes, size: int) -> Iterator[memoryview]:
     return (memoryview(body)[at : at + size] for at in range(0, len(body), size))
 
 
-def apply(path: Path, body: bytes, size: int = 1 << 20) -> None:
-    patch(path, in_pieces(body, size))
+def full(fills: Sequence[int]) -> bytes:
+    return b"".join(bytes([fill]) * BLOCK for fill in fills)
 
 
-BLOCKS = st.dictionaries(st.integers(0, 12), st.integers(0, 255)).map(lambda found: sorted(found.items()))
+class Part(NamedTuple):
+    """What an incremental backup has of a file."""
+
+    kept: int
+    blocks: list[Block]
+
+
+PARTS = st.builds(
+    Part,
+    st.integers(0, 12),
+    st.dictionaries(st.integers(0, 12), st.integers(0, 255)).map(lambda found: sorted(found.items())),
+)
+
+
+def after(before: Sequence[int], part: Part) -> Sequence[int]:
+    """The file as it was when an incremental backup was taken.
+
+    At and behind ``kept`` only what comes counts, whatever was there (PostgreSQL 18, GetFileBackupMethod).
+    """
+    length = max([part.kept, *(number + 1 for number, _ in part.blocks)])
+    known = dict(enumerate(before[: part.kept])) | dict(part.blocks)
+    return [known.get(number, 0) for number in range(length)]
 
 
 @given(
-    before=st.lists(st.integers(0, 255), max_size=10),
-    kept=st.integers(0, 12),
-    blocks=BLOCKS,
+    first=st.lists(st.integers(0, 255), max_size=10),
+    parts=st.lists(PARTS, min_size=1, max_size=4),
     size=st.integers(1, 20000),
 )
-def test_blocks_come_where_they_belong_and_the_file_gets_its_length(
-    tmp_path_factory: pytest.TempPathFactory, before: list[int], kept: int, blocks: list[Block], size: int
+def test_a_chain_from_its_newest_backup_on_comes_to_the_same_as_from_its_oldest(
+    tmp_path_factory: pytest.TempPathFactory, first: list[int], parts: list[Part], size: int
 ) -> None:
-    path = tmp_path_factory.mktemp("blocks") / "file"
-    path.write_bytes(b"".join(bytes([fill]) * BLOCK for fill in before))
-    length = max([kept, *(number + 1 for number, _ in blocks)])
-    # at and behind ``kept`` only what comes counts, whatever was there (PostgreSQL 18, GetFileBackupMethod)
-    expected = dict.fromkeys(range(length), 0) | dict(enumerate(before[:kept])) | dict(blocks)
+    directory = tmp_path_factory.mktemp("blocks")
+    making = Making(directory)
+    for part in reversed(parts):
+        making.blocks("file", 0o600, in_pieces(incremental(part.kept, part.blocks), size))
+        assert making.turn_older() == ""
+    making.whole("file", 0o600, len(first) * BLOCK, in_pieces(full(first), size))
 
-    apply(path, incremental(kept, blocks), size)
+    assert making.turn_older() == ""
 
-    assert path.read_bytes() == b"".join(bytes([expected[number]]) * BLOCK for number in range(length))
+    assert (directory / "file").read_bytes() == full(reduce(after, parts, first))
+
+
+@given(taken=st.sets(st.integers(0, 40)), kept=st.integers(0, 40))
+def test_no_block_is_taken_twice_and_what_is_missing_is_all_the_others(taken: set[int], kept: int) -> None:
+    rest = Rest(41)
+
+    assert all(rest.take(number) for number in taken)
+    assert not any(rest.take(number) for number in taken)
+    rest.keep(kept)
+
+    missing = [number for run in rest.runs() for number in range(run.start // BLOCK, run.stop // BLOCK)]
+    assert missing == sorted(set(range(kept)) - taken)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +103,8 @@ def test_blocks_come_where_they_belong_and_the_file_gets_its_length(
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, body: bytes) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(BLOCK))
-
     with pytest.raises(BrokenTarError, match="incremental file"):
-        apply(path, body)
-
-    assert path.stat().st_size <= 3 * BLOCK
+        Making(tmp_path).blocks("file", 0o600, in_pieces(body, 1 << 20))
 
 
 @pytest.mark.parametrize(
@@ -90,33 +120,42 @@ def test_a_file_with_blocks_of_another_is_known_by_its_name(path: str, whole: st
     assert patched(path) == whole
 
 
-def test_what_the_newest_backup_does_not_name_goes(tmp_path: Path) -> None:
-    for path in ("base/5/1", "base/5/2", "base/6/1", "global/1", "gone"):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).touch()
-    (tmp_path / "pg_empty").mkdir()
+def test_what_the_newest_backup_does_not_name_is_not_made(tmp_path: Path) -> None:
+    making = Making(tmp_path)
+    making.folder("base")
+    making.whole("base/1", 0o600, 3, in_pieces(b"new", 2))
+    making.turn_older()
 
-    remove_others(tmp_path, {"base/5/1", "global/1"}, {"base", "base/5", "global", "pg_empty"})
+    making.folder("gone")
+    making.whole("base/1", 0o600, 5, in_pieces(b"older", 2))
+    making.whole("base/2", 0o600, 5, in_pieces(b"other", 2))
+    making.blocks("base/3", 0o600, in_pieces(incremental(1, [(0, 1)]), 9000))
 
-    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    assert left == {"base", "base/5", "base/5/1", "global", "global/1", "pg_empty"}
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"base", "base/1"}
+    assert (tmp_path / "base/1").read_bytes() == b"new"
 
 
-LABEL = "START WAL LOCATION: 0/5000028 (file 000000010000000000000005)\nLABEL: pods\nSTART TIMELINE: 1\n"
+def test_a_file_whose_rest_no_older_backup_has_is_named(tmp_path: Path) -> None:
+    making = Making(tmp_path)
+    making.blocks("2", 0o600, in_pieces(incremental(2, [(0, 1)]), 9000))
+    making.blocks("1", 0o600, in_pieces(incremental(2, []), 9000))
+    making.turn_older()
+    making.whole("2", 0o600, 5, in_pieces(b"other", 2))
+
+    assert making.turn_older() == "1"
 
 
-def label(parent: Backup, **changes: object) -> str:
+LABEL = b"START WAL LOCATION: 0/5000028 (file 000000010000000000000005)\nLABEL: pods\nSTART TIMELINE: 1\n"
+
+
+def label(parent: Backup, **changes: object) -> bytes:
     said = {"lsn": parent.start_lsn, "timeline": parent.timeline, **changes}
-    return f"{LABEL}INCREMENTAL FROM LSN: {said['lsn']}\nINCREMENTAL FROM TLI: {said['timeline']}\n"
+    return LABEL + f"INCREMENTAL FROM LSN: {said['lsn']}\nINCREMENTAL FROM TLI: {said['timeline']}\n".encode()
 
 
-def test_a_joined_label_is_one_of_a_whole_cluster(tmp_path: Path) -> None:
-    path = tmp_path / "backup_label"
-    path.write_text(label(CHAIN[0]))
-
-    assert join(path, CHAIN[0]) == ""
-
-    assert path.read_text() == LABEL
+def test_a_joined_label_is_one_of_a_whole_cluster() -> None:
+    assert parent_fault(label(CHAIN[0]), CHAIN[0]) == ""
+    assert joined(label(CHAIN[0])) == LABEL
 
 
 @pytest.mark.parametrize(
@@ -127,10 +166,5 @@ def test_a_joined_label_is_one_of_a_whole_cluster(tmp_path: Path) -> None:
         (label(CHAIN[0], timeline=99), "of timeline 99"),
     ],
 )
-def test_a_label_of_another_parent_is_refused_and_stays(tmp_path: Path, text: str, wrong: str) -> None:
-    path = tmp_path / "backup_label"
-    path.write_text(text)
-
-    assert wrong in join(path, CHAIN[0])
-
-    assert path.read_text() == text
+def test_a_label_of_another_parent_is_refused(text: bytes, wrong: str) -> None:
+    assert wrong in parent_fault(text, CHAIN[0])
