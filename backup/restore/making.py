@@ -1,13 +1,20 @@
-"""A data directory being made of backups, from the newest to the oldest: what is there is never written over."""
+"""A data directory being made of backups, from the newest to the oldest.
+
+Blocks of incremental backups wait in a scratch file until an older backup has the file they belong to; then it is
+written once, from beginning to end, with them in their places. pg_combinebackup makes the same of a chain
+(tests/integration/backup/test_chain.py compares every byte) and wants every backup unpacked beside it.
+"""
 
 import os
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
-from backup.restore.blocks import BLOCK, Rest, give
-
-_WRITE_BACK = 32 << 20
-"""Bytes after which the disk begins to write, while more is unpacked, so that little is left for the end."""
+from backup.direct import DirectWriter
+from backup.restore.blocks import BLOCK, blocks
+from backup.restore.rest import Overlay, Rest
 
 
 class Making:
@@ -16,11 +23,14 @@ class Making:
     Paths are relative to it. Of files and folders that the newest backup does not name nothing is made.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, scratch: int) -> None:
         self._directory = directory
+        self._scratch = scratch
+        self._slots = count()
         self._newest = True
         self._rests: dict[str, Rest] = {}
         self._given: set[str] = set()
+        self._writers: list[DirectWriter] = []
 
     def folder(self, path: str, mode: int = 0o700) -> None:
         """Make a folder."""
@@ -29,24 +39,52 @@ class Making:
             (self._directory / path).chmod(mode & 0o750)
 
     def whole(self, path: str, mode: int, size: int, content: Iterator[memoryview]) -> None:
-        """Write a file of ``size`` bytes, or what is missing of it."""
+        """Write a file of ``size`` bytes, with the blocks in it that newer backups gave."""
         rest = self._rests.pop(path, None)
         if rest is None and not self._newest:
             return  # it is there already, or is no more
-        new = os.O_EXCL if rest is None else 0
-        descriptor = os.open(self._directory / path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | new, mode & 0o640)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        descriptor = os.open(self._directory / path, flags, mode & 0o640)
         try:
-            _write(descriptor, content, [range(size)] if rest is None else rest.runs())
-            os.ftruncate(descriptor, size if rest is None else rest.blocks * BLOCK)
+            if rest is None:
+                self._write(descriptor, content)
+                os.ftruncate(descriptor, size)
+            else:
+                overlay = Overlay(self._scratch, rest.places())
+                self._write(descriptor, _first(content, rest.kept * BLOCK), overlay)
+                overlay.finish(descriptor)
+                os.ftruncate(descriptor, rest.blocks * BLOCK)
         finally:
             os.close(descriptor)
 
-    def blocks(self, path: str, mode: int, content: Iterator[memoryview]) -> None:
-        """Write the blocks of a file that no newer backup had."""
+    def _write(self, descriptor: int, content: Iterator[memoryview], overlay: Overlay | None = None) -> None:
+        writer = self._writers.pop() if self._writers else DirectWriter()
+        writer.begin(descriptor, overlay.lay if overlay else None)
+        for piece in content:
+            writer.write(piece)
+        writer.finish()
+        self._writers.append(writer)
+
+    def blocks(self, path: str, content: Iterator[memoryview]) -> None:
+        """Keep the blocks of a file that no newer backup had.
+
+        Raises:
+            BrokenTarError: the content is no such blocks.
+        """
         rest = self._rests.get(path)
-        if rest is not None or self._newest:
-            self._rests[path] = give(self._directory / path, mode & 0o640, content, rest)
-            self._given.add(path)
+        if rest is None and not self._newest:
+            return
+        kept, numbers, found = blocks(content)
+        rest = rest or Rest(max(kept, 1 + max(numbers, default=-1)))
+        for number, block in zip(numbers, found, strict=True):
+            if rest.wants(number):
+                slot = next(self._slots)
+                if os.pwrite(self._scratch, block, slot * BLOCK) != BLOCK:
+                    raise OSError("a block was written in part")
+                rest.put(number, slot)
+        rest.keep(kept)
+        self._rests[path] = rest
+        self._given.add(path)
 
     def turn_older(self) -> str:
         """All of one backup came; the first file it should have had a part of, "" when there is none."""
@@ -56,25 +94,18 @@ class Making:
         return lacking
 
 
-def _write(descriptor: int, content: Iterator[memoryview], missing: Iterable[range]) -> None:
-    """Write the bytes that are missing; DONTNEED makes the disk begin with them and keeps them until it is done."""
-    runs = iter(missing)
-    run = next(runs, None)
-    offset = pushed = 0
+@contextmanager
+def making(directory: Path) -> Iterator[Making]:
+    """A new ``directory`` in the making; its scratch file has no name and goes when the directory is made."""
+    directory.mkdir(mode=0o700)
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as scratch:
+        yield Making(directory, scratch.fileno())
+
+
+def _first(content: Iterator[memoryview], size: int) -> Iterator[memoryview]:
+    """At most ``size`` bytes."""
     for piece in content:
-        end = offset + len(piece)
-        while run is not None and run.start < end:
-            _write_at(descriptor, piece[max(run.start - offset, 0) : run.stop - offset], max(run.start, offset))
-            if run.stop > end:
-                break
-            run = next(runs, None)
-        offset = end
-        if offset - pushed >= _WRITE_BACK:
-            os.posix_fadvise(descriptor, pushed, offset - pushed, os.POSIX_FADV_DONTNEED)
-            pushed = offset
-
-
-def _write_at(descriptor: int, piece: memoryview, offset: int) -> None:
-    while piece:
-        written = os.pwrite(descriptor, piece, offset)
-        piece, offset = piece[written:], offset + written
+        yield piece[:size]
+        size -= min(size, len(piece))
+        if not size:
+            return

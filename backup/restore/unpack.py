@@ -5,8 +5,9 @@ still missing of it.
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from backup.manifest import Manifest
 from backup.restore.blocks import patched
 from backup.restore.fetch import fetch
 from backup.restore.label import joined, parent_fault
-from backup.restore.making import Making
+from backup.restore.making import Making, making
 from backup.store import DamagedError, Store
 
 TABLESPACE_MAP = "tablespace_map"
@@ -26,6 +27,10 @@ TABLESPACE_MAP = "tablespace_map"
 _LABEL = "backup_label"
 _AT_ONCE = 2
 """Archives: one is bound by a core, more only crowd the disk."""
+_WORTH_HANDING_OVER = 64 << 10
+"""Bytes; to hand a piece to another thread takes as long as to hash some 30 KiB."""
+_HELD = 8
+"""Pieces that wait to be hashed: as many as are written at once, and as many again."""
 
 
 def unpack(
@@ -46,11 +51,10 @@ def unpack(
         DamagedError: a backup is not as it was taken, or not one on its parent; names the first thing that is wrong.
         StoreError: the store cannot be asked.
     """
-    directory.mkdir(mode=0o700)
-    making = Making(directory)
     parents = (None, *chain)
-    for backup, parent in reversed(list(zip(chain, parents, strict=False))):
-        _Unpacking(store, backup, parent, making, read_manifest(store, backup), passed(backup)).run()
+    with making(directory) as made:
+        for backup, parent in reversed(list(zip(chain, parents, strict=False))):
+            _Unpacking(store, backup, parent, made, read_manifest(store, backup), passed(backup)).run()
     if len(chain) == 1:  # there is none of PostgreSQL's for what a chain becomes
         backup = chain[0]
         body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST))
@@ -85,9 +89,9 @@ class _Unpacking:
         # What is in it is hashed file by file, against PostgreSQL's manifest; only `verify` hashes the archive as well.
         stored = Watched(fetch(self.store, key, file.size), self.passed, hashing=False)
         try:
-            with reading(stored, file) as entries:
+            with reading(stored, file) as entries, ThreadPoolExecutor(1, thread_name_prefix="hash") as side:
                 for member, content in entries:
-                    self._entry(place(file, member), member, content)
+                    self._entry(place(file, member), member, content, side)
         except BrokenTarError as error:
             raise _damaged(self.backup, f"{file.name}: {error}") from None
         except DamagedError as error:
@@ -95,19 +99,18 @@ class _Unpacking:
         if not stored.is_like(file):
             raise _damaged(self.backup, f"{file.name} is not what was stored")
 
-    def _entry(self, path: str, member: Member, content: Content) -> None:
+    def _entry(self, path: str, member: Member, content: Content, side: ThreadPoolExecutor) -> None:
         if member.kind == "directory":
             self.making.folder(path, member.mode)
         elif member.kind == "link":
             raise BrokenTarError(f"{member.path} is a link, which PostgreSQL sends only as a tablespace map")
         else:
-            self._file(path, member, content)
+            self._file(path, member, _Hashed(content, side))
 
-    def _file(self, path: str, member: Member, content: Content) -> None:
-        hashed = _Hashed(content)
+    def _file(self, path: str, member: Member, hashed: "_Hashed") -> None:
         whole = patched(path) if self.parent else None
         if whole is not None:
-            self.making.blocks(whole, member.mode, hashed)
+            self.making.blocks(whole, hashed)
         elif path == _LABEL and self.parent:
             self._label(self.parent, member, hashed)
         elif path != TABLESPACE_MAP:
@@ -125,10 +128,12 @@ class _Unpacking:
 
 
 class _Hashed:
-    """Pieces of a file passing by."""
+    """Pieces of a file passing by; large ones are hashed on ``side``, while the caller writes them."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, side: ThreadPoolExecutor) -> None:
         self._content = content
+        self._side = side
+        self._under_way: deque[Future[None]] = deque()
         self._hash = hashlib.sha256()
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -136,14 +141,24 @@ class _Hashed:
 
     def __next__(self) -> memoryview:
         piece = next(self._content)
-        self._hash.update(piece)
+        if len(piece) < _WORTH_HANDING_OVER:
+            self._finish(0)
+            self._hash.update(piece)
+        else:
+            self._finish(_HELD - 1)
+            self._under_way.append(self._side.submit(self._hash.update, piece))
         return piece
 
     def digest(self) -> bytes:
         """SHA-256 of all, including what nobody took."""
         for _ in self:
             pass
+        self._finish(0)
         return self._hash.digest()
+
+    def _finish(self, but: int) -> None:
+        while len(self._under_way) > but:
+            self._under_way.popleft().result()
 
 
 def _damaged(backup: Backup, what: str) -> DamagedError:

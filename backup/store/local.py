@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from backup.direct import DirectWriter
 from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
 from backup.store.attributes import get_metadata, set_metadata
 from backup.store.folders import make_folders, remove_empty, sync_folder, walk
@@ -26,8 +27,6 @@ _AHEAD = 8 << 20
 """Bytes that the kernel shall fetch while we work on those before."""
 _TRIES = 100
 """Another process may remove a folder as often as it empties it; our own threads take turns."""
-_WRITE_BACK = 64 << 20
-"""Bytes after which what was written is pushed out of the page cache, which would look like our memory."""
 
 
 class LocalUpload:
@@ -36,35 +35,26 @@ class LocalUpload:
     def __init__(self, root: Path, key: str) -> None:
         self._key, self._root = key, root
         self.path = root / INCOMING / secrets.token_hex(16)
-        self._file = open(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=PIECE)  # noqa: SIM115
-        self._size = self._pushed = 0
+        self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._writer = DirectWriter()
+        self._writer.begin(self._descriptor)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
         with told(self._key, self._root):
-            self._file.write(data)
-            self._size += len(data)
-            if self._size - self._pushed >= _WRITE_BACK:
-                self._push()
-
-    def _push(self) -> None:
-        """DONTNEED starts the writing of dirty pages and drops clean ones, those of the round before."""
-        start = max(0, self._pushed - _WRITE_BACK)
-        os.posix_fadvise(self._file.fileno(), start, self._size - start, os.POSIX_FADV_DONTNEED)
-        self._pushed = self._size
+            self._writer.write(data)
 
     def finish(self, metadata: Mapping[str, str]) -> None:
         """Everything on disk, under the temporary name."""
-        self._file.flush()
-        set_metadata(self._file.fileno(), metadata)
-        os.fsync(self._file.fileno())
-        os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        self._file.close()
+        self._writer.finish()
+        set_metadata(self._descriptor, metadata)
+        os.fsync(self._descriptor)
+        os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def discard(self) -> None:
         """Remove the temporary name, whether or not the object has its own by now."""
         with suppress(OSError):
-            self._file.close()
+            os.close(self._descriptor)
         self.path.unlink(missing_ok=True)
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup
-from backup.restore.blocks import BLOCK, Rest, patched
+from backup.direct import CHUNK
+from backup.restore.blocks import BLOCK, patched
 from backup.restore.label import joined, parent_fault
-from backup.restore.making import Making
+from backup.restore.making import making
 from tests.unit.backup.test_base import CHAIN
 
 Block = tuple[int, int]
@@ -67,28 +68,31 @@ def after(before: Sequence[int], part: Part) -> Sequence[int]:
 def test_a_chain_from_its_newest_backup_on_comes_to_the_same_as_from_its_oldest(
     tmp_path_factory: pytest.TempPathFactory, first: list[int], parts: list[Part], size: int
 ) -> None:
-    directory = tmp_path_factory.mktemp("blocks")
-    making = Making(directory)
-    for part in reversed(parts):
-        making.blocks("file", 0o600, in_pieces(incremental(part.kept, part.blocks), size))
-        assert making.turn_older() == ""
-    making.whole("file", 0o600, len(first) * BLOCK, in_pieces(full(first), size))
-
-    assert making.turn_older() == ""
+    directory = tmp_path_factory.mktemp("blocks") / "made"
+    with making(directory) as made:
+        for part in reversed(parts):
+            made.blocks("file", in_pieces(incremental(part.kept, part.blocks), size))
+            assert made.turn_older() == ""
+        made.whole("file", 0o600, len(first) * BLOCK, in_pieces(full(first), size))
+        assert made.turn_older() == ""
 
     assert (directory / "file").read_bytes() == full(reduce(after, parts, first))
 
 
-@given(taken=st.sets(st.integers(0, 40)), kept=st.integers(0, 40))
-def test_no_block_is_taken_twice_and_what_is_missing_is_all_the_others(taken: set[int], kept: int) -> None:
-    rest = Rest(41)
+def test_a_file_of_many_chunks_has_every_block_in_its_place(tmp_path: Path) -> None:
+    """Written past the page cache; the older file ends within a block, and newer blocks lie behind it."""
+    length = 3 * CHUNK // BLOCK
+    first = [number % 251 for number in range(length)]
+    newer = Part(length + 9, [(number, 252) for number in range(0, length + 7, 5)])
+    with making(tmp_path / "made") as made:
+        made.blocks("file", in_pieces(incremental(*newer), 1 << 20))
+        made.turn_older()
+        made.whole("file", 0o600, length * BLOCK - 5000, in_pieces(full(first)[:-5000], 1 << 20))
 
-    assert all(rest.take(number) for number in taken)
-    assert not any(rest.take(number) for number in taken)
-    rest.keep(kept)
-
-    missing = [number for run in rest.runs() for number in range(run.start // BLOCK, run.stop // BLOCK)]
-    assert missing == sorted(set(range(kept)) - taken)
+    expected = bytearray(full(first)[:-5000] + bytes(5000 + 9 * BLOCK))
+    for number, byte in newer.blocks:
+        expected[number * BLOCK : (number + 1) * BLOCK] = bytes([byte]) * BLOCK
+    assert (tmp_path / "made/file").read_bytes() == expected
 
 
 @pytest.mark.parametrize(
@@ -103,8 +107,8 @@ def test_no_block_is_taken_twice_and_what_is_missing_is_all_the_others(taken: se
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, body: bytes) -> None:
-    with pytest.raises(BrokenTarError, match="incremental file"):
-        Making(tmp_path).blocks("file", 0o600, in_pieces(body, 1 << 20))
+    with making(tmp_path / "made") as made, pytest.raises(BrokenTarError, match="incremental file"):
+        made.blocks("file", in_pieces(body, 1 << 20))
 
 
 @pytest.mark.parametrize(
@@ -121,28 +125,29 @@ def test_a_file_with_blocks_of_another_is_known_by_its_name(path: str, whole: st
 
 
 def test_what_the_newest_backup_does_not_name_is_not_made(tmp_path: Path) -> None:
-    making = Making(tmp_path)
-    making.folder("base")
-    making.whole("base/1", 0o600, 3, in_pieces(b"new", 2))
-    making.turn_older()
+    with making(tmp_path / "made") as made:
+        made.folder("base")
+        made.whole("base/1", 0o600, 3, in_pieces(b"new", 2))
+        made.turn_older()
 
-    making.folder("gone")
-    making.whole("base/1", 0o600, 5, in_pieces(b"older", 2))
-    making.whole("base/2", 0o600, 5, in_pieces(b"other", 2))
-    making.blocks("base/3", 0o600, in_pieces(incremental(1, [(0, 1)]), 9000))
+        made.folder("gone")
+        made.whole("base/1", 0o600, 5, in_pieces(b"older", 2))
+        made.whole("base/2", 0o600, 5, in_pieces(b"other", 2))
+        made.blocks("base/3", in_pieces(incremental(1, [(0, 1)]), 9000))
 
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} == {"base", "base/1"}
-    assert (tmp_path / "base/1").read_bytes() == b"new"
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert there == {"made", "made/base", "made/base/1"}
+    assert (tmp_path / "made/base/1").read_bytes() == b"new"
 
 
 def test_a_file_whose_rest_no_older_backup_has_is_named(tmp_path: Path) -> None:
-    making = Making(tmp_path)
-    making.blocks("2", 0o600, in_pieces(incremental(2, [(0, 1)]), 9000))
-    making.blocks("1", 0o600, in_pieces(incremental(2, []), 9000))
-    making.turn_older()
-    making.whole("2", 0o600, 5, in_pieces(b"other", 2))
+    with making(tmp_path / "made") as made:
+        made.blocks("2", in_pieces(incremental(2, [(0, 1)]), 9000))
+        made.blocks("1", in_pieces(incremental(2, []), 9000))
+        made.turn_older()
+        made.whole("2", 0o600, 5, in_pieces(b"other", 2))
 
-    assert making.turn_older() == "1"
+        assert made.turn_older() == "1"
 
 
 LABEL = b"START WAL LOCATION: 0/5000028 (file 000000010000000000000005)\nLABEL: pods\nSTART TIMELINE: 1\n"
