@@ -117,7 +117,7 @@ class Replication:
             raise
 
     def receive(self, timeout: float) -> bytes | memoryview | None:
-        """The next message of a COPY; ``b""`` at its end, None where none came within ``timeout`` seconds.
+        """The next message of a COPY; ``b""`` at its end, None where none came within ``timeout`` seconds (0: yet).
 
         Raises:
             LostError: the connection broke. An error of the server comes with the `answer` after the end.
@@ -128,8 +128,7 @@ class Replication:
                 size, data = self._pgconn.get_copy_data(1)
             if size:
                 return data if size > 0 else b""
-            left = deadline - time.monotonic()
-            if left < 0 or not self._ready(select.POLLIN, left):
+            if not self._ready(select.POLLIN, deadline - time.monotonic()):
                 return None
             with self._translated():
                 self._pgconn.consume_input()

@@ -23,6 +23,10 @@ _STATUS_SECONDS = 1.0
 _SILENCE_SECONDS = 30.0
 """After so long without a message the server is asked for one; after three times that the connection counts as lost."""
 _SYNC_BYTES = 64 << 20
+_PAUSE_SECONDS = 0.05
+_LITTLE_BYTES = 64 << 10
+"""A server sends every commit by itself. To be woken by each costs it transactions, so while little comes we look from
+time to time; a socket holds more than this, so that more never has to wait for us."""
 _LOOK_SECONDS = 1.0
 
 
@@ -57,6 +61,7 @@ class Stream:
         now = time.monotonic()
         self._heard = self._told = self._looked = self._synced = now
         self._asked = False
+        self._paused = place.lsn
 
     @property
     def written(self) -> Lsn:
@@ -107,7 +112,10 @@ class Stream:
                 self._sync()
                 time.sleep(0.1)
                 continue
-            message = self._server.receive(self._patience())
+            message = self._server.receive(0)
+            if message is None:
+                self._pause()
+                message = self._server.receive(self._patience())
             if message is None:
                 self._check_silence()
             elif not message:
@@ -121,6 +129,12 @@ class Stream:
 
     def _goes_on(self) -> bool:
         return not self._is_time("_looked", _LOOK_SECONDS) or self._sink.go_on()
+
+    def _pause(self) -> None:
+        """All that came is taken: let more of it come, unless much comes."""
+        if self.written - self._paused < _LITTLE_BYTES:
+            time.sleep(_PAUSE_SECONDS)
+        self._paused = self.written
 
     def _patience(self) -> float:
         return self._sink.flush_seconds if self._unsynced() else _STATUS_SECONDS
