@@ -1,4 +1,4 @@
-"""Writing large files past the page cache, each from its beginning to its end.
+"""Writing a large file past the page cache, from its beginning to its end.
 
 What a backup or a restore writes is not read again soon. In the page cache it would take the place of the pages that
 the server works with, count as the memory of the container, and cost more time than the disk (decision 0018).
@@ -19,21 +19,15 @@ Look = Callable[[int, memoryview], object]
 
 
 class DirectWriter:
-    """Writes one file after another: `begin`, `write` and `finish` for each. It holds one CHUNK of memory.
+    """Writes one file, empty so far; what is shorter than a CHUNK, which it holds, goes through the page cache.
 
-    Files shorter than that go through the page cache. Nothing is sure to be on the disk before it is synced.
+    Nothing is sure to be on the disk before it is synced. ``look`` is shown each stretch (its offset, its bytes) before
+    it is written, and may change it.
     """
 
-    def __init__(self) -> None:
-        self._chunk = memoryview(mmap(-1, CHUNK))  # whole pages, as direct writes want them
-        self._descriptor = -1
-        self._offset = self._filled = 0
-        self._direct = False
-        self._look: Look | None = None
-
-    def begin(self, descriptor: int, look: Look | None = None) -> None:
-        """Turn to an empty file; ``look`` is shown each stretch (its offset, its bytes) first, and may change it."""
+    def __init__(self, descriptor: int, look: Look = lambda _offset, _part: None) -> None:
         self._descriptor, self._look = descriptor, look
+        self._chunk = memoryview(mmap(-1, CHUNK))  # whole pages, as direct writes want them
         self._offset = self._filled = 0
         self._direct = False
 
@@ -47,26 +41,22 @@ class DirectWriter:
             rest = rest[len(taken) :]
             if self._filled == CHUNK:
                 self._set_direct(on=True)
-                self._flush(0, CHUNK)
+                self._put(self._chunk)
+                self._filled = 0
 
     def finish(self) -> None:
         """Write what is left."""
         whole = self._filled - self._filled % _ALIGN if self._direct else 0
-        left = range(whole, self._filled)
-        if whole:
-            self._flush(0, whole)
+        self._put(self._chunk[:whole])
         self._set_direct(on=False)
-        if left:
-            self._flush(left.start, left.stop)
+        self._put(self._chunk[whole : self._filled])
 
-    def _flush(self, start: int, stop: int) -> None:
-        part = self._chunk[start:stop]
-        if self._look is not None:
+    def _put(self, part: memoryview) -> None:
+        if part:
             self._look(self._offset, part)
         while part:
             written = self._write(part)
             part, self._offset = part[written:], self._offset + written
-        self._filled = 0
 
     def _write(self, part: memoryview) -> int:
         try:

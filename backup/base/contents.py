@@ -20,29 +20,26 @@ Content = Iterator[memoryview]
 
 
 class Watched:
-    """Pieces of a stored object passing by, counted and, if ``hashing``, hashed."""
+    """Pieces of a stored object passing by, counted and hashed."""
 
-    def __init__(
-        self, pieces: Iterable[bytes], passed: Callable[[int], None] = lambda _: None, *, hashing: bool = True
-    ) -> None:
+    def __init__(self, pieces: Iterable[bytes], passed: Callable[[int], None] = lambda _: None) -> None:
         self._pieces = iter(pieces)
         self._passed = passed
-        self._hash = hashlib.sha256() if hashing else None
+        self._hash = hashlib.sha256()
         self.size = 0
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
-            if self._hash is not None:
-                self._hash.update(piece)
+            self._hash.update(piece)
             self.size += len(piece)
             self._passed(len(piece))
             yield piece
 
     def is_like(self, file: File) -> bool:
-        """All that is left is read; whether it is what was stored, as far as that was looked at."""
+        """All that is left is read; whether it is what was stored."""
         for _ in self:
             pass
-        return self.size == file.size and (self._hash is None or self._hash.hexdigest() == file.sha256)
+        return (self.size, self._hash.hexdigest()) == (file.size, file.sha256)
 
 
 class _Readable:

@@ -33,10 +33,10 @@ class Member:
     mode: int
 
 
-class _Stream:
+class Pieces:
     """Pieces of any size, taken in any other."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         self._pieces = iter(pieces)
         self._piece = memoryview(b"")
 
@@ -48,7 +48,11 @@ class _Stream:
         return taken
 
     def exactly(self, size: int) -> Iterator[memoryview]:
-        """``size`` bytes."""
+        """``size`` bytes, as they come.
+
+        Raises:
+            BrokenTarError: there are not so many.
+        """
         while size:
             taken = self.some(size)
             if not taken:
@@ -56,9 +60,12 @@ class _Stream:
             size -= len(taken)
             yield taken
 
-    def block(self) -> bytes:
-        """One block."""
-        return b"".join(self.exactly(_BLOCK))
+    def take(self, size: int) -> bytes | memoryview:
+        """``size`` bytes at once; errors as `exactly`."""
+        if len(self._piece) < size:
+            return b"".join(self.exactly(size))
+        taken, self._piece = self._piece[:size], self._piece[size:]
+        return taken
 
 
 def members(pieces: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[memoryview]]]:
@@ -67,8 +74,8 @@ def members(pieces: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[memoryvi
     Raises:
         BrokenTarError: it is no tar archive, it is cut short, or a path leads out of it.
     """
-    stream = _Stream(pieces)
-    while (header := stream.block()).strip(b"\0"):
+    stream = Pieces(pieces)
+    while (header := bytes(stream.take(_BLOCK))).strip(b"\0"):
         member = _member(header)
         content = stream.exactly(member.size)
         yield member, content

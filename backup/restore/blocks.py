@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from backup.base.tar import BrokenTarError
+from backup.base.tar import BrokenTarError, Pieces
 
 BLOCK = 8192
 _PREFIX = "INCREMENTAL."
@@ -32,12 +32,12 @@ def blocks(content: Iterator[memoryview]) -> tuple[int, "array[int]", Iterator[b
     Raises:
         BrokenTarError: the content is no such file; of blocks that are cut short, when they are taken.
     """
-    pieces = _Pieces(content)
+    pieces = Pieces(content)
     kept, numbers = _begin(pieces)
     return kept, numbers, (pieces.take(BLOCK) for _ in numbers)
 
 
-def _begin(pieces: "_Pieces") -> tuple[int, "array[int]"]:
+def _begin(pieces: Pieces) -> tuple[int, "array[int]"]:
     """How many blocks the file keeps, and which ones follow."""
     mark, count, kept = _HEADER.unpack(pieces.take(_HEADER.size))
     if mark != _MARK or count > _MOST:
@@ -48,27 +48,3 @@ def _begin(pieces: "_Pieces") -> tuple[int, "array[int]"]:
     if count:
         pieces.take(-(_HEADER.size + count * 4) % BLOCK)
     return kept, numbers
-
-
-class _Pieces:
-    """Pieces of any size, taken in another."""
-
-    def __init__(self, content: Iterator[memoryview]) -> None:
-        self._content = content
-        self._piece = memoryview(b"")
-
-    def take(self, size: int) -> bytes | memoryview:
-        """Exactly so many bytes."""
-        if len(self._piece) >= size:
-            taken, self._piece = self._piece[:size], self._piece[size:]
-            return taken
-        parts = []
-        while size:
-            if not self._piece:
-                self._piece = next(self._content, memoryview(b""))
-            if not self._piece:
-                raise BrokenTarError("an incremental file ends too early")
-            parts.append(self._piece[:size])
-            self._piece = self._piece[size:]
-            size -= len(parts[-1])
-        return b"".join(parts)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from backup.base.tar import Pieces
 from backup.direct import DirectWriter
 from backup.restore.blocks import BLOCK, blocks
 from backup.restore.rest import Overlay, Rest
@@ -30,7 +31,6 @@ class Making:
         self._newest = True
         self._rests: dict[str, Rest] = {}
         self._given: set[str] = set()
-        self._writers: list[DirectWriter] = []
 
     def folder(self, path: str, mode: int = 0o700) -> None:
         """Make a folder."""
@@ -47,23 +47,16 @@ class Making:
         descriptor = os.open(self._directory / path, flags, mode & 0o640)
         try:
             if rest is None:
-                self._write(descriptor, content)
+                _write(DirectWriter(descriptor), content)
                 os.ftruncate(descriptor, size)
             else:
                 overlay = Overlay(self._scratch, rest.places())
-                self._write(descriptor, _first(content, rest.kept * BLOCK), overlay)
+                known = Pieces(content).exactly(min(size, rest.kept * BLOCK))
+                _write(DirectWriter(descriptor, overlay.lay), known)
                 overlay.finish(descriptor)
                 os.ftruncate(descriptor, rest.blocks * BLOCK)
         finally:
             os.close(descriptor)
-
-    def _write(self, descriptor: int, content: Iterator[memoryview], overlay: Overlay | None = None) -> None:
-        writer = self._writers.pop() if self._writers else DirectWriter()
-        writer.begin(descriptor, overlay.lay if overlay else None)
-        for piece in content:
-            writer.write(piece)
-        writer.finish()
-        self._writers.append(writer)
 
     def blocks(self, path: str, content: Iterator[memoryview]) -> None:
         """Keep the blocks of a file that no newer backup had.
@@ -102,10 +95,7 @@ def making(directory: Path) -> Iterator[Making]:
         yield Making(directory, scratch.fileno())
 
 
-def _first(content: Iterator[memoryview], size: int) -> Iterator[memoryview]:
-    """At most ``size`` bytes."""
+def _write(writer: DirectWriter, content: Iterator[memoryview]) -> None:
     for piece in content:
-        yield piece[:size]
-        size -= min(size, len(piece))
-        if not size:
-            return
+        writer.write(piece)
+    writer.finish()

@@ -42,8 +42,9 @@ class Plan:
 
     @property
     def space(self) -> int:
-        """Bytes that may be needed in the target: no block is written twice, and WAL comes beside them."""
-        return sum(backup.data_bytes for backup in self.chain) + _WAL_ROOM * self.backup.wal_segment_size
+        """Bytes that may be needed at once in the target: the cluster, blocks that wait (see `making`), and WAL."""
+        full, *changes = (backup.data_bytes for backup in self.chain)
+        return full + 2 * sum(changes) + _WAL_ROOM * self.backup.wal_segment_size
 
     def lines(self) -> Iterator[str]:
         """For people."""

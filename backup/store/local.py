@@ -36,8 +36,7 @@ class LocalUpload:
         self._key, self._root = key, root
         self.path = root / INCOMING / secrets.token_hex(16)
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._writer = DirectWriter()
-        self._writer.begin(self._descriptor)
+        self._writer = DirectWriter(self._descriptor)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""

@@ -26,7 +26,7 @@ _SYNC_BYTES = 64 << 20
 _PAUSE_SECONDS = 0.05
 _LITTLE_BYTES = 64 << 10
 """A server sends every commit by itself. To be woken by each costs it transactions, so while little comes we look from
-time to time; a socket holds more than this, so that more never has to wait for us."""
+time to time; sockets hold more than this, so that a server with much to send shows as such after one pause."""
 _LOOK_SECONDS = 1.0
 
 
@@ -61,7 +61,7 @@ class Stream:
         now = time.monotonic()
         self._heard = self._told = self._looked = self._synced = now
         self._asked = False
-        self._paused = place.lsn
+        self._paused = self.written
 
     @property
     def written(self) -> Lsn:
@@ -112,10 +112,7 @@ class Stream:
                 self._sync()
                 time.sleep(0.1)
                 continue
-            message = self._server.receive(0)
-            if message is None:
-                self._pause()
-                message = self._server.receive(self._patience())
+            message = self._next()
             if message is None:
                 self._check_silence()
             elif not message:
@@ -130,11 +127,15 @@ class Stream:
     def _goes_on(self) -> bool:
         return not self._is_time("_looked", _LOOK_SECONDS) or self._sink.go_on()
 
-    def _pause(self) -> None:
-        """All that came is taken: let more of it come, unless much comes."""
+    def _next(self) -> bytes | memoryview | None:
+        """The next message. Once all that came is taken, more of it may come first, unless much comes."""
+        message = self._server.receive(0)
+        if message is not None:
+            return message
         if self.written - self._paused < _LITTLE_BYTES:
             time.sleep(_PAUSE_SECONDS)
         self._paused = self.written
+        return self._server.receive(self._patience())
 
     def _patience(self) -> float:
         return self._sink.flush_seconds if self._unsynced() else _STATUS_SECONDS

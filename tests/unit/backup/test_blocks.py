@@ -107,7 +107,7 @@ def test_a_file_of_many_chunks_has_every_block_in_its_place(tmp_path: Path) -> N
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, body: bytes) -> None:
-    with making(tmp_path / "made") as made, pytest.raises(BrokenTarError, match="incremental file"):
+    with making(tmp_path / "made") as made, pytest.raises(BrokenTarError, match=r"incremental file|ends too early"):
         made.blocks("file", in_pieces(body, 1 << 20))
 
 

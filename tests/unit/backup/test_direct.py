@@ -1,32 +1,53 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from backup.direct import CHUNK, DirectWriter
+from backup.direct import CHUNK, DirectWriter, Look
 
-PAGE_CACHE_ONLY = Path("/dev/shm")
-"""A file system in memory, which knows no direct writes (before Linux 6.6)."""
 NOISE = os.urandom(2 * CHUNK + 5000)
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["disk", "memory"])
+def write(path: Path, data: bytes, piece: int = 1 << 20, look: Look = lambda _offset, _part: None) -> None:
+    with path.open("wb", buffering=0) as file:
+        writer = DirectWriter(file.fileno(), look)
+        for start in range(0, len(data), piece):
+            writer.write(memoryview(data)[start : start + piece])
+        writer.finish()
+
+
 @pytest.mark.parametrize("piece", [4097, 1 << 20, 3 * CHUNK])
-def test_every_byte_is_written_whatever_the_sizes(tmp_path: Path, piece: int, shared: bool) -> None:
-    folder = PAGE_CACHE_ONLY if shared else tmp_path
-    path = folder / f"pods-test-{os.getpid()}"
-    writer = DirectWriter()  # one for all, as a restore has it
-    for size in (0, 1, 4096, CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 4096, len(NOISE)):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            writer.begin(descriptor)
-            for start in range(0, size, piece):
-                writer.write(memoryview(NOISE)[start : min(start + piece, size)])
-            writer.finish()
-            assert path.read_bytes() == NOISE[:size]
-        finally:
-            os.close(descriptor)
-            path.unlink()
+@pytest.mark.parametrize("size", [0, 1, 4096, CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 4096, len(NOISE)])
+def test_every_byte_is_written_whatever_the_sizes(tmp_path: Path, size: int, piece: int) -> None:
+    write(tmp_path / "file", NOISE[:size], piece)
+
+    assert (tmp_path / "file").read_bytes() == NOISE[:size]
+
+
+def short_once(path: Path) -> Callable[[int, memoryview, int], int]:
+    """A write that ends within a block, as on a disk that is just full; all others are the system's."""
+    system = os.pwrite
+    begun: list[bool] = []
+
+    def pwrite(descriptor: int, data: memoryview, offset: int) -> int:
+        if begun:
+            return system(descriptor, data, offset)
+        begun.append(True)
+        with path.open("r+b") as file:
+            return file.write(data[:1000])
+
+    return pwrite
+
+
+def test_after_a_write_that_ended_within_a_block_the_page_cache_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "pwrite", short_once(tmp_path / "file"))
+
+    write(tmp_path / "file", NOISE)
+
+    assert (tmp_path / "file").read_bytes() == NOISE
 
 
 def test_what_the_look_changes_is_what_is_written(tmp_path: Path) -> None:
@@ -36,20 +57,14 @@ def test_what_the_look_changes_is_what_is_written(tmp_path: Path) -> None:
         seen.append((offset, len(part)))
         part[0] = 7
 
-    path = tmp_path / "file"
-    with path.open("wb", buffering=0) as file:
-        writer = DirectWriter()
-        writer.begin(file.fileno(), look)
-        writer.write(bytes(CHUNK + 5000))
-        writer.finish()
+    write(tmp_path / "file", bytes(CHUNK + 5000), look=look)
 
     assert seen == [(0, CHUNK), (CHUNK, 4096), (CHUNK + 4096, 904)]
-    assert [at for at, byte in enumerate(path.read_bytes()) if byte] == [0, CHUNK, CHUNK + 4096]
+    assert [at for at, byte in enumerate((tmp_path / "file").read_bytes()) if byte] == [0, CHUNK, CHUNK + 4096]
 
 
-def test_a_full_disk_is_an_error_that_says_so() -> None:
-    with Path("/dev/full").open("wb", buffering=0) as full:
-        writer = DirectWriter()
-        writer.begin(full.fileno())
-        with pytest.raises(OSError, match="No space left"):
-            writer.write(bytes(CHUNK))
+def test_what_knows_no_direct_writes_is_written_to_and_a_full_disk_said() -> None:
+    """Devices refuse O_DIRECT, as some file systems do."""
+    write(Path("/dev/null"), NOISE)
+    with pytest.raises(OSError, match="No space left"):
+        write(Path("/dev/full"), NOISE)

@@ -292,7 +292,7 @@ class TestPlan:
     def test_the_plan_tells_chain_wal_and_room(self) -> None:
         told = "\n".join(plan(CHAIN, WHOLE, Target()).lines())
 
-        for words in (CHAIN[0].name, CHAIN[2].name, "0/9000000 of timeline 1", "needs up to 4.0 GB"):
+        for words in (CHAIN[0].name, CHAIN[2].name, "0/9000000 of timeline 1", "needs up to 6.0 GB"):
             assert words in told
 
     @given(st.data())
