@@ -14,6 +14,15 @@ def cells(expr: str) -> Query:
     return Query(expr=expr, now=True)
 
 
+def newest(selector: str, by: str) -> str:
+    """Of the series with one value of ``by`` the one scraped last.
+
+    When Prometheus reloads or starts, it does not notice that a series is gone: a node that came back with another
+    label in that moment is answered twice for five minutes.
+    """
+    return f"{selector}\n  and topk by ({by}) (1, timestamp({selector}))"
+
+
 def table(
     title: str,
     description: str,
@@ -26,7 +35,8 @@ def table(
 ) -> Panel:
     """One line per value of the first of ``labels``, by which all queries are joined.
 
-    ``labels``: label → heading; all but the first come from the first query. ``columns``: heading → query and unit.
+    ``labels``: label → heading; all but the first come from the first query, which then has to ask for the ``newest``.
+    ``columns``: heading → query and unit.
     """
     values = {f"Value #{letter}": name for letter, name in zip(ascii_uppercase, columns, strict=False)}
     return Panel(

@@ -3,7 +3,7 @@
 from grafana import annotations
 from grafana.model import Dashboard, Row
 from grafana.panels import bars, figure, from_, lines, series, states, warn_at, word
-from grafana.tables import cells, table
+from grafana.tables import cells, newest, table
 from grafana.variables import CLUSTER, POOL
 
 _THESE = 'cluster="$cluster", database=~"$pool"'
@@ -82,8 +82,8 @@ _NOW = Row(
             {
                 "size": (
                     cells(
-                        """max by (name, host) (
-  pgbouncer_databases_pool_size{cluster="$cluster", name=~"$pool"})"""
+                        f"""max by (name, host) (
+  {newest('pgbouncer_databases_pool_size{cluster="$cluster", name=~"$pool"}', "name")})"""
                     ),
                     "none",
                 ),

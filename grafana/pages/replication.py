@@ -3,7 +3,7 @@
 from grafana import annotations
 from grafana.model import Dashboard, Row
 from grafana.panels import bars, figure, from_, lines, series, states, warn_at, word
-from grafana.tables import cells, table
+from grafana.tables import cells, newest, table
 from grafana.variables import CLUSTER, INSTANCE
 
 _YES_NO = (word(0, "no", "red"), word(1, "yes", "green"))
@@ -42,8 +42,8 @@ _NOW = Row(
             {
                 "not sent": (
                     cells(
-                        """max by (standby, sync_state, slot_name) (
-  pods_replication_sent_lag_bytes{cluster="$cluster", standby=~"$instance"})"""
+                        f"""max by (standby, sync_state, slot_name) (
+  {newest('pods_replication_sent_lag_bytes{cluster="$cluster", standby=~"$instance"}', "standby")})"""
                     ),
                     "bytes",
                 ),

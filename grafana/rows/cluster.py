@@ -2,7 +2,7 @@
 
 from grafana.model import Row
 from grafana.panels import figure, from_, series, states, word
-from grafana.tables import cells, listing, table
+from grafana.tables import cells, listing, newest, table
 
 _ROLES = (word(0, "down", "red"), word(1, "primary", "blue"), word(2, "replica", "green"), word(3, "unknown", "orange"))
 # Arithmetic on every side drops the metric's name: with it, a node that comes back would be another series.
@@ -86,9 +86,9 @@ NODES = Row(
             {
                 "up since": (
                     cells(
-                        """max by (instance, server_version, io_method) (
-  pods_node_info{cluster="$cluster", instance=~"$instance"}
-  * on (cluster, instance) group_left () pg_postmaster_start_time_seconds{cluster="$cluster"}) * 1000"""
+                        f"""max by (instance, server_version, io_method) (
+  ({newest('pods_node_info{cluster="$cluster", instance=~"$instance"}', "instance")})
+  * on (cluster, instance) group_left () pg_postmaster_start_time_seconds{{cluster="$cluster"}}) * 1000"""
                     ),
                     "dateTimeAsIso",
                 ),

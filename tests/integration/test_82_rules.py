@@ -3,19 +3,24 @@
 import json
 import subprocess
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from exporters.metrics import nodes, stack
+from grafana.catalog import DASHBOARDS
+from grafana.model import Panel
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, eventually, fetch
 from tests.unit.alert_rules import FILES, PROOFS, ROOM, RULES
+from tests.unit.grafana_promql import branches, known, panels, parse
 from tests.unit.test_alerts import THEIR_OWN
 
+JOINED = [panel for page in DASHBOARDS for panel in panels(page) if panel.kind == "table" and len(panel.queries) > 1]
 NAMED_BY_OTHERS = {
     # postgres_exporter calls them so, and dashboards ask for them
     "pg_locks_count": 'should not have "_count" suffix',
@@ -48,6 +53,48 @@ def test_the_rules_are_rules(tool: str) -> None:
 @pytest.mark.parametrize("proof", sorted(PROOFS.glob("*.test.yml")), ids=lambda path: path.name)
 def test_every_rule_fires_and_does_not_fire(tool: str, proof: Path) -> None:
     assert "SUCCESS" in _promtool(tool, "test", "rules", str(proof), mounts=[ROOM])
+
+
+@pytest.mark.parametrize("panel", JOINED, ids=lambda panel: panel.title)
+def test_what_came_back_with_another_label_has_one_line_in_a_table(tool: str, panel: Panel, tmp_path: Path) -> None:
+    """Also when Prometheus did not see it go, as happens while it reloads or starts."""
+    expr = panel.queries[0].expr.replace("$", "")
+    key, *others = (label for label in panel.transformations[-1]["options"]["renameByName"] if "#" not in label)
+    selectors = list(branches(parse(expr)))
+    chosen = {label: value for selector in selectors for label, value in selector.matchers}
+    before, after = (chosen | dict.fromkeys(others, word) for word in ("before", "after"))
+    series = {
+        f"{name}{_braces(labels)}": values
+        for name in {selector.name for selector in selectors}
+        for labels, values in (
+            ((before, "1 _ _"), (after, "_ 1 1")) if known()[name] >= set(others) else ((chosen, "1 1 1"),)
+        )
+    }
+    proof = {
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": f"count by ({', '.join((key, *others))}) ({expr})",
+                        "eval_time": "2m",
+                        "exp_samples": [
+                            {"labels": _braces({label: after[label] for label in (key, *others)}), "value": 1}
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    path = tmp_path / "table.test.yml"
+    path.write_text(yaml.safe_dump(proof), encoding="utf-8")
+    assert "SUCCESS" in _promtool(tool, "test", "rules", str(path), mounts=[tmp_path])
+
+
+def _braces(labels: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
 
 
 def test_the_rendered_configuration_is_one(tool: str, shared: Cluster) -> None:
