@@ -90,6 +90,7 @@ def test_what_came_back_with_another_label_has_one_line_in_a_table(tool: str, pa
     }
     path = tmp_path / "table.test.yml"
     path.write_text(yaml.safe_dump(proof), encoding="utf-8")
+    tmp_path.chmod(0o755)  # promtool is another user
     assert "SUCCESS" in _promtool(tool, "test", "rules", str(path), mounts=[tmp_path])
 
 
