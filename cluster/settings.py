@@ -66,7 +66,14 @@ def _parse(declared: Any, chosen: Mapping[str, tuple[str, str]]) -> Any:
     try:
         return declared.metadata["parse"](text.strip())
     except ValueError as error:
-        raise UsageError(f"{variable}={text!r} is not valid ({where})", str(error)) from None
+        told = variable if declared.metadata["secret"] else f"{variable}={text!r}"
+        raise UsageError(f"{told} is not valid ({where})", str(error)) from None
+
+
+def secrets_in_file(home: Path) -> list[str]:
+    """Settings nobody else may read that ``home/.env`` gives a value: while there are any, it wants mode 0600."""
+    secret = {variable_of(f.name) for f in fields(Settings) if f.metadata["secret"]}
+    return [variable for _, variable, text in _from_file(home / ".env") if variable in secret and text]
 
 
 def _check_together(settings: Settings) -> None:
@@ -100,10 +107,8 @@ def _from_file(path: Path) -> Iterable[tuple[str, str, str]]:
     for binding in bindings:
         where = f"{path.name} line {_line_of(binding)}"
         if binding.error or (binding.key is not None and binding.value is None):
-            raise UsageError(
-                f"{where} is not a setting: {binding.original.string.strip()!r}",
-                "write NAME=value, or # before a comment",
-            )
+            # not what stands there: a key may have been broken over two lines
+            raise UsageError(f"{where} is not a setting", "write NAME=value, or # before a comment")
         if binding.key is not None and not binding.key.startswith("COMPOSE_"):
             yield where, binding.key, binding.value or ""
 

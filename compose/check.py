@@ -19,6 +19,7 @@ def check_configuration() -> list[str]:
         PodsError: the first thing that is wrong.
     """
     home, settings = open_home()
+    secrets.check_env(home)
     told = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
     topology = load(home.topology)
     if topology is None:

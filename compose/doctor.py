@@ -196,7 +196,11 @@ def _mirror(settings: Settings) -> Iterator[Finding]:
 def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
     if topology is None:
         return
-    for look in (lambda: preflight.check_data(home, topology), lambda: secrets.read(home)):
+    for look in (
+        lambda: preflight.check_data(home, topology),
+        lambda: secrets.read(home),
+        lambda: secrets.check_env(home),
+    ):
         try:
             look()
         except PodsError as error:

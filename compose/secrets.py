@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import RefusedError
-from cluster.settings import Settings, load_settings
+from cluster.settings import Settings, load_settings, secrets_in_file
 from cluster.topology import write_atomically
 from compose.home import Home, service_user
 
@@ -119,6 +119,17 @@ def pgpass_text(passwords: Passwords, settings: Settings) -> str:
     """A password file for libpq with every role a person may log in as."""
     roles = {APP: settings.user, **ROLE_OF}
     return "".join(f"*:*:*:{roles[name]}:{passwords[name]}\n" for name in (APP, SUPERUSER, MONITOR, ADMIN))
+
+
+def check_env(home: Home) -> None:
+    """Refuse a .env that others can read while it holds a secret."""
+    path = home.path / ".env"
+    held = secrets_in_file(home.path)
+    if held and path.stat().st_mode & 0o077:
+        raise RefusedError(
+            f"{path} is open to other users (mode {path.stat().st_mode & 0o777:04o}), and {' and '.join(held)} in it",
+            f"chmod 600 {path}, and change the key if others may have read it",
+        )
 
 
 def _read(path: Path) -> str:

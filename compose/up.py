@@ -105,6 +105,7 @@ def _check(
     home: Home, settings: Settings, topology: Topology, found: list[containers.Container]
 ) -> dict[str, DataState]:
     """Everything that can be refused is refused here, before anything changes."""
+    secrets.check_env(home)
     preflight.check_home(home, topology.project, found)
     data = preflight.check_data(home, topology)
     ours = [c.service for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]

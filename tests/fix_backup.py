@@ -93,6 +93,7 @@ class Kept(Cluster):
         path = self.home.path / ".env"
         kept = [line for line in path.read_text().splitlines() if line.partition("=")[0] not in settings]
         path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in settings.items() if value)]) + "\n")
+        path.chmod(0o600)
         self.inv.ok("up")
 
     def interrupted(self, how: str, boundary: int, *arguments: str) -> Result:

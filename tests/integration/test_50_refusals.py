@@ -63,6 +63,16 @@ def test_a_bad_setting(fresh: Inv, line: str, code: int, words: list[str]) -> No
     assert _tree(fresh.home) == {}
 
 
+def test_settings_that_others_can_read_hold_no_key(fresh: Inv) -> None:
+    env = fresh.home / ".env"
+    env.write_text(env.read_text() + "AWS_SECRET_ACCESS_KEY=precious\n")
+    env.chmod(0o644)
+    result = fresh("up")
+    _refused(result, 3, f"{env} is open to other users (mode 0644)", "AWS_SECRET_ACCESS_KEY", f"chmod 600 {env}")
+    assert "precious" not in result.out + result.err
+    assert _tree(fresh.home) == {}
+
+
 def test_a_port_in_use_names_its_holder(fresh: Inv) -> None:
     port = free_ports(1)[0]
     with socket.socket() as taken:

@@ -15,6 +15,7 @@ from compose.secrets import (
     ROLE_OF,
     SUPERUSER,
     Passwords,
+    check_env,
     ensure,
     password_file,
     pgpass_text,
@@ -134,6 +135,22 @@ def test_a_secret_open_to_others_is_refused(made: Home, mode: int) -> None:
         read(made)
     assert f"mode 0{mode:o}" in refusal.value.message
     assert f"chmod 600 {path}" in refusal.value.hint
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_file_of_settings_open_to_others_is_refused_while_it_holds_a_key(bare_home: Home, mode: int) -> None:
+    env = bare_home.path / ".env"
+    env.write_text("PODS_USER=shop\nAWS_SECRET_ACCESS_KEY=\n", encoding="utf-8")
+    env.chmod(mode)
+    check_env(bare_home)
+    env.write_text("PODS_USER=shop\nAWS_SECRET_ACCESS_KEY=precious\n", encoding="utf-8")
+    with pytest.raises(RefusedError) as refusal:
+        check_env(bare_home)
+    assert f"mode 0{mode:o}), and AWS_SECRET_ACCESS_KEY in it" in refusal.value.message
+    assert f"chmod 600 {env}" in refusal.value.hint
+    assert "precious" not in str(refusal.value.message + refusal.value.hint)
+    env.chmod(0o600)
+    check_env(bare_home)
 
 
 @pytest.mark.parametrize(

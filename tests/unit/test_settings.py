@@ -16,6 +16,7 @@ from cluster.settings import (
     fixed_ports,
     home_directory,
     load_settings,
+    secrets_in_file,
     services_env,
     settings_reference,
     shown,
@@ -190,6 +191,27 @@ def test_a_bad_value_is_refused_with_its_name_its_place_and_the_rule(tmp_path: P
     assert line.split("=")[0] in refusal.message
     assert ".env line 3" in refusal.message
     assert rule in refusal.hint
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, name: str) -> None:
+    refusal = _refusal(tmp_path, f"{name}='precious wJalrXUtn'\n")
+    assert refusal.message == f"{name} is not valid (.env line 1)"
+    assert "wJalrXUtn" not in refusal.hint
+
+
+def test_half_a_key_on_a_line_of_its_own_is_refused_without_being_shown(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, "AWS_SECRET_ACCESS_KEY=precious\nwJalrXUtn\n")
+    assert refusal.message == ".env line 2 is not a setting"
+    assert "wJalrXUtn" not in refusal.hint
+
+
+def test_what_a_file_keeps_secret_is_known(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(
+        "AWS_REGION=x\nAWS_ACCESS_KEY_ID=\nAWS_SECRET_ACCESS_KEY=precious\n", encoding="utf-8"
+    )
+    assert secrets_in_file(tmp_path) == ["AWS_SECRET_ACCESS_KEY"]
+    assert secrets_in_file(tmp_path / "elsewhere") == []
 
 
 def test_every_setting_has_a_bad_value_in_the_table_above() -> None:
