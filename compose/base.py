@@ -1,5 +1,6 @@
 """The base image on hosts that reach a package archive and no registry: made by mmdebstrap, streamed to the engine."""
 
+import os
 import subprocess
 
 from cluster.errors import MachineError
@@ -10,6 +11,13 @@ from compose.engine import docker_host
 from compose.process import follow, last_words
 
 _INCLUDED = "ca-certificates"
+_NOTHING_LEFT = '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"'
+"""mmdebstrap leaves apt's options in what it makes: a path of this host, and leave to use an archive that is stale."""
+
+
+def proxied(settings: Settings) -> dict[str, str]:
+    """PODS_PROXY in the environment of what fetches: it may hold a password, and everybody sees arguments."""
+    return dict.fromkeys(("http_proxy", "https_proxy"), settings.proxy) if settings.proxy else {}
 
 
 def make_base(settings: Settings, base: str, console: Console) -> None:
@@ -26,12 +34,11 @@ def make_base(settings: Settings, base: str, console: Console) -> None:
     with console.step(f"Making a Debian {settings.debian_suite} base image from this host's archive") as step:
         archive = settings.debian_mirror or apt.debian_archive()
         step.update("fetching and unpacking packages")
-        _import(_bootstrap_argv(settings, archive), base, step)
+        _import(_bootstrap_argv(settings, archive), proxied(settings), base, step)
 
 
 def _bootstrap_argv(settings: Settings, archive: str) -> list[str]:
     options = ['--aptopt=Acquire::Check-Valid-Until "false"'] if apt.accepts_stale(settings.stale_mirror) else []
-    options += [f'--aptopt=Acquire::http::Proxy "{settings.proxy}"'] if settings.proxy else []
     options += [f'--aptopt=Acquire::https::CAInfo "{settings.build_ca}"'] if settings.build_ca else []
     return [
         "mmdebstrap",
@@ -39,16 +46,22 @@ def _bootstrap_argv(settings: Settings, archive: str) -> list[str]:
         f"--include={_INCLUDED}",
         "--format=tar",
         *options,
+        _NOTHING_LEFT,
         settings.debian_suite,
         "-",
         archive,
     ]
 
 
-def _import(bootstrap: list[str], base: str, step: Step) -> None:
+def _import(bootstrap: list[str], environment: dict[str, str], base: str, step: Step) -> None:
     """Stream mmdebstrap's tar into the engine; an image exists only if both ended well."""
     with subprocess.Popen(
-        bootstrap, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=False
+        bootstrap,
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=False,
     ) as maker:
         assert maker.stdout is not None
         assert maker.stderr is not None

@@ -16,7 +16,7 @@ from cluster.desired import optional_services
 from cluster.errors import MachineError
 from cluster.settings import PROJECT_ROOT, Settings
 from compose import apt
-from compose.base import make_base
+from compose.base import make_base, proxied
 from compose.console import Console
 from compose.engine import docker_host
 from compose.process import follow
@@ -194,7 +194,7 @@ def _pull(client: "DockerClient", reference: str, console: Console) -> None:
 def _build(client: "DockerClient", settings: Settings, recipe: Recipe, console: Console) -> None:
     from docker.errors import NotFound
 
-    environment = {"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"}
+    environment = {"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"} | proxied(settings)
     with console.step(f"Building the image of {recipe.role}") as step:
         if not recipe.needs_code:
             follow(_build_argv(settings, recipe, recipe.reference), step, env=environment)
@@ -210,7 +210,7 @@ def _build(client: "DockerClient", settings: Settings, recipe: Recipe, console: 
 
 def _build_argv(settings: Settings, recipe: Recipe, tag: str, target: str = "") -> list[str]:
     apt_options = f"-o {apt.STALE}" if apt.accepts_stale(settings.stale_mirror) else ""
-    proxy = [f"--build-arg={name}={settings.proxy}" for name in ("http_proxy", "https_proxy")] if settings.proxy else []
+    proxy = [f"--build-arg={name}" for name in proxied(settings)]  # without a value: from the environment
     # a secret of the build is in no layer of its image
     secrets = [f"--secret=id=ca,src={settings.build_ca}"] if settings.build_ca else []
     arguments = [f"--build-arg=BASE={recipe.base}", f"--build-arg=APT_OPTIONS={apt_options}", *proxy, *secrets]

@@ -13,6 +13,13 @@ def test_a_base_image_is_made_from_the_archive_as_a_tar() -> None:
     assert not [word for word in argv if "aptopt" in word]
 
 
+def test_a_proxy_with_a_password_is_in_no_argument() -> None:
+    settings = settings_of(proxy="http://me:precious@proxy.example:3128")
+    assert base.proxied(settings)["http_proxy"] == settings.proxy
+    assert "precious" not in " ".join(base._bootstrap_argv(settings, "http://mirror.example/debian"))
+    assert base.proxied(settings_of()) == {}
+
+
 @pytest.mark.parametrize(
     ("told", "hint"),
     [

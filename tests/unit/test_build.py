@@ -285,12 +285,17 @@ def test_a_pull_that_fails_half_way_is_an_error_with_its_reason() -> None:
 RECIPE = Recipe(role="postgres", folder="database", base="postgres:18", target="postgres")
 
 
-def test_a_ca_bundle_reaches_the_build_as_a_secret_and_a_proxy_as_an_argument(tmp_path: Path) -> None:
+def test_a_ca_bundle_reaches_the_build_as_a_secret_and_a_proxy_by_the_environment(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
-    texts = {"build_ca": str(tmp_path / "ca.pem"), "proxy": "http://proxy.example:3128", "stale_mirror": "false"}
+    texts = {
+        "build_ca": str(tmp_path / "ca.pem"),
+        "proxy": "http://me:precious@proxy.example:3128",
+        "stale_mirror": "false",
+    }
     argv = build._build_argv(settings_of(**texts), RECIPE, "pods/postgres:0123")
     assert f"--secret=id=ca,src={tmp_path / 'ca.pem'}" in argv
-    assert {"--build-arg=http_proxy=http://proxy.example:3128", "--build-arg=BASE=postgres:18"} <= set(argv)
+    assert {"--build-arg=http_proxy", "--build-arg=https_proxy", "--build-arg=BASE=postgres:18"} <= set(argv)
+    assert "precious" not in " ".join(argv)
     assert not [word for word in argv if word.startswith("--build-arg") and "ca.pem" in word]
     assert argv[-1] == str(ROOT / "database")
     assert {"--target=postgres", "--tag=pods/postgres:0123"} <= set(argv)
