@@ -163,7 +163,13 @@ def test_a_second_operation_is_refused_with_who_holds_the_lock(cluster: Cluster)
     cluster.docker("stop", cluster.container("replica1"))
     first = cluster.inv.start("up")
     try:
-        time.sleep(1.0)
+        wait_until(
+            lambda: "" if str(first.pid) in cluster.home.lock.read_text() else "nobody holds it",
+            timeout=20,
+            what="the first does not begin",
+            hint="",
+            pause=0.02,
+        )
         second = cluster.inv("restart")
         assert second.code == 3
         assert f"inv up (pid {first.pid}" in second.err
