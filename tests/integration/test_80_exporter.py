@@ -227,7 +227,9 @@ def test_prometheus_scrapes_all_of_it_and_follows_replicas_without_a_reload(web:
     assert set(web.targets("alertmanager").values()) == {"up"}
     cluster.inv.ok("replica.add", "--name", "watched")
     try:
-        eventually(lambda: web.targets().get("watched") == "up", 15, "the new replica is scraped")
+        eventually(lambda: "watched" in web.targets(), 15, "the new replica is followed")
+        look = cluster.stack.settings.scrape_interval
+        eventually(lambda: web.targets().get("watched") == "up", look + 5, "the new replica is scraped")
         assert web.prometheus("query", query='pg_up{instance="watched"}')["result"]
     finally:
         cluster.inv.ok("replica.remove", "--name", "watched", "--purge", "--yes")

@@ -39,7 +39,7 @@ def test_no_node_is_named_so_that_replicas_come_and_go_without_a_change(topology
 
 def test_nodes_are_asked_of_the_exporter_often() -> None:
     discovery = _jobs()["pods-nodes"]["http_sd_configs"]
-    assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "5s"}]
+    assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "2s"}]
     assert f"exporter:{EXPORTER_PORT}" == EXPORTER
 
 
