@@ -341,7 +341,9 @@ class Settings:
         IMAGES,
     )
     build_ca: str = _setting("", existing_file, "CA bundle that builds trust, behind a TLS-inspecting proxy.", IMAGES)
-    proxy: str = _setting("", no_space, "HTTP proxy for builds.", IMAGES)
+    proxy: str = _setting(
+        "", no_space, "HTTP proxy for builds, USER:PASSWORD@ included; .env then wants mode 0600.", IMAGES, secret=True
+    )
     start_timeout: int = _setting(
         "300", whole(5, 86_400), "Seconds a node may take to start, recover and stream.", _TIME
     )

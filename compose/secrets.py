@@ -123,18 +123,14 @@ def pgpass_text(passwords: Passwords, settings: Settings) -> str:
 
 def check_env(home: Home) -> None:
     """Refuse a .env that others can read while it holds a secret."""
-    path = home.path / ".env"
-    held = secrets_in_file(home.path)
-    if held and path.stat().st_mode & 0o077:
-        raise RefusedError(
-            f"{path} is open to other users (mode {path.stat().st_mode & 0o777:04o}), and {' and '.join(held)} in it",
-            f"chmod 600 {path}, and change the key if others may have read it",
-        )
+    path, held = home.path / ".env", secrets_in_file(home.path)
+    if held:
+        _refuse_open(path, f"{path}, which holds {' and '.join(held)},")
 
 
 def _read(path: Path) -> str:
     try:
-        mode = path.stat().st_mode & 0o777
+        _refuse_open(path, f"the secret {path}")
         text = path.read_text(errors="replace").strip()
     except FileNotFoundError:
         raise RefusedError(
@@ -145,17 +141,21 @@ def _read(path: Path) -> str:
         raise RefusedError(
             f"the secret {path} cannot be read by this user", "run as the user who made the cluster"
         ) from None
-    if mode & 0o077:
-        raise RefusedError(
-            f"the secret {path} is open to other users (mode {mode:04o})",
-            f"chmod 600 {path}, and change the password if others may have read it",
-        )
     if len(text) < _MINIMUM or not all("!" <= c <= "~" and c not in "\"'\\:" for c in text):
         raise RefusedError(
             f"the secret {path} cannot be used",
             f"write at least {_MINIMUM} printable characters without spaces, quotes, \\ or :",
         )
     return text
+
+
+def _refuse_open(path: Path, told: str) -> None:
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise RefusedError(
+            f"{told} is open to other users (mode {mode:04o})",
+            f"chmod 600 {path}, and change the secret if others may have read it",
+        )
 
 
 def _write(path: Path, password: str) -> None:

@@ -17,8 +17,8 @@ def cells(expr: str) -> Query:
 def newest(selector: str, by: str) -> str:
     """Of the series with one value of ``by`` the one scraped last.
 
-    When Prometheus reloads or starts, it does not notice that a series is gone: a node that came back with another
-    label in that moment is answered twice for five minutes.
+    Prometheus does not notice what went while it was away: a node that came back with another label is answered twice
+    for five minutes.
     """
     return f"{selector}\n  and topk by ({by}) (1, timestamp({selector}))"
 

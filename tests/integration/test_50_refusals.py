@@ -68,7 +68,9 @@ def test_settings_that_others_can_read_hold_no_key(fresh: Inv) -> None:
     env.write_text(env.read_text() + "AWS_SECRET_ACCESS_KEY=precious\n")
     env.chmod(0o644)
     result = fresh("up")
-    _refused(result, 3, f"{env} is open to other users (mode 0644)", "AWS_SECRET_ACCESS_KEY", f"chmod 600 {env}")
+    _refused(
+        result, 3, f"{env}, which holds AWS_SECRET_ACCESS_KEY, is open to other users (mode 0644)", f"chmod 600 {env}"
+    )
     assert "precious" not in result.out + result.err
     assert _tree(fresh.home) == {}
 

@@ -57,7 +57,7 @@ def test_every_rule_fires_and_does_not_fire(tool: str, proof: Path) -> None:
 
 @pytest.mark.parametrize("panel", JOINED, ids=lambda panel: panel.title)
 def test_what_came_back_with_another_label_has_one_line_in_a_table(tool: str, panel: Panel, tmp_path: Path) -> None:
-    """Also when Prometheus did not see it go, as happens while it reloads or starts."""
+    """Also when Prometheus was away meanwhile, and did not see it go."""
     expr = panel.queries[0].expr.replace("$", "")
     key, *others = (label for label in panel.transformations[-1]["options"]["renameByName"] if "#" not in label)
     selectors = list(branches(parse(expr)))

@@ -10,7 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from compose import secrets
 from health.handlers import METHODS
 from tests.fix_inv import Inv
 from tests.fix_stack import Cluster, free_ports, write_env
+from tests.fix_web import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -347,12 +348,13 @@ def _serving_nodes(health: Health, port: int, times: int = 6) -> set[str]:
 @pytest.mark.skipif(not HAPROXY, reason="no haproxy on this host")
 def test_haproxy_routes_by_these_checks_alone(health: Health, tmp_path: Path) -> None:
     with _balancer(health, tmp_path) as (writes, reads):
-        _soon(lambda: _serving_nodes(health, writes) == {"primary"})
-        _soon(lambda: _serving_nodes(health, reads) == {"replica1", "replica2"})
+        both = {"replica1", "replica2"}
+        eventually(lambda: _serving_nodes(health, writes) == {"primary"}, 15, "writes reach the primary")
+        eventually(lambda: _serving_nodes(health, reads) == both, 15, "reads reach both replicas")
         with _stopped(health.cluster, "replica1"):
-            _soon(lambda: _serving_nodes(health, reads) == {"replica2"})
+            eventually(lambda: _serving_nodes(health, reads) == {"replica2"}, 15, "reads leave what stopped")
             assert _serving_nodes(health, writes) == {"primary"}
-        _soon(lambda: _serving_nodes(health, reads) == {"replica1", "replica2"})
+        eventually(lambda: _serving_nodes(health, reads) == both, 15, "reads reach both again")
 
 
 @pytest.fixture
@@ -378,17 +380,10 @@ def test_with_a_secret_and_tls(guarded: Cluster) -> None:
 
     assert code() == 401
     assert code(headers={"Authorization": "Bearer wrong"}) == 401
-    _soon(lambda: code(headers={"Authorization": f"Bearer {secret}"}) == 200)
+    eventually(lambda: code(headers={"Authorization": f"Bearer {secret}"}) == 200, 15, "who knows the secret is let in")
     assert code(auth=("health", secret)) == 200
     with pytest.raises(httpx.ConnectError):
         httpx.get(url, trust_env=False)
-
-
-def _soon(check: Callable[[], bool], seconds: float = 15) -> None:
-    until = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 def test_methods_are_those_of_patroni() -> None:

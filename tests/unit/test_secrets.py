@@ -146,7 +146,7 @@ def test_a_file_of_settings_open_to_others_is_refused_while_it_holds_a_key(bare_
     env.write_text("PODS_USER=shop\nAWS_SECRET_ACCESS_KEY=precious\n", encoding="utf-8")
     with pytest.raises(RefusedError) as refusal:
         check_env(bare_home)
-    assert f"mode 0{mode:o}), and AWS_SECRET_ACCESS_KEY in it" in refusal.value.message
+    assert f"which holds AWS_SECRET_ACCESS_KEY, is open to other users (mode 0{mode:o})" in refusal.value.message
     assert f"chmod 600 {env}" in refusal.value.hint
     assert "precious" not in str(refusal.value.message + refusal.value.hint)
     env.chmod(0o600)

@@ -193,7 +193,7 @@ def test_a_bad_value_is_refused_with_its_name_its_place_and_the_rule(tmp_path: P
     assert rule in refusal.hint
 
 
-@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PODS_PROXY"])
 def test_a_bad_key_is_refused_without_being_shown(tmp_path: Path, name: str) -> None:
     refusal = _refusal(tmp_path, f"{name}='precious wJalrXUtn'\n")
     assert refusal.message == f"{name} is not valid (.env line 1)"
