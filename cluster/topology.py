@@ -5,7 +5,6 @@ PgBouncer configuration) is rendered from it and the settings. What PostgreSQL a
 """
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import Any, Literal, Self, get_args
 
 from cluster.copies import Copy, wrong_copies
 from cluster.errors import MachineError, RefusedError
+from cluster.files import write_atomically
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED, check_node_name, next_replica_name, replica_ports
 from cluster.settings import PROJECT_NAME, Settings, fixed_ports
 
@@ -242,7 +242,7 @@ def load(path: Path) -> Topology | None:
     except ValueError as error:  # a UnicodeDecodeError is one
         aside = path.with_suffix(".corrupt.json")
         if not aside.exists():
-            aside.write_bytes(raw)
+            write_atomically(aside, raw)
         raise RefusedError(
             f"{path} is corrupt: {error}",
             f"nothing was changed; a copy is in {aside.name}: mend the file, "
@@ -256,26 +256,3 @@ def save(path: Path, copy: Path, topology: Topology) -> None:
     for target in (path, copy):
         if not target.exists() or target.read_bytes() != text.encode():
             write_atomically(target, text)
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None) -> None:
-    """Replace ``path`` by ``text``: a reader sees the old file or the new one, and a power cut leaves one of them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), mode)
-            if owner is not None:
-                os.fchown(stream.fileno(), *owner)
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

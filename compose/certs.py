@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.files import write_atomically
 from cluster.settings import Settings
-from cluster.topology import Topology, write_atomically
+from cluster.topology import Topology
 from compose.home import Home, service_user
 
 if TYPE_CHECKING:

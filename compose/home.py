@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.desired import store_names
+from cluster.errors import RefusedError
+from cluster.files import Directory
 from cluster.settings import Settings
 
 SERVICE_UID = 999
@@ -93,9 +95,26 @@ class Home:
 
 def make_private_directory(directory: Path) -> None:
     """The directory of a node or of another service with data, closed to all but the containers' user."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if os.geteuid() == 0:
-        os.chown(directory, *service_user())
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with Directory.open(directory.parent) as parent:
+        if directory.is_symlink():
+            _check_link(directory)
+        else:
+            parent.make(directory.name, 0o700, containers_owner()).close()
+
+
+def _check_link(directory: Path) -> None:
+    """A link that the user put there leads to another disk, say; what it leads to is nobody's but the containers'.
+
+    Raises:
+        RefusedError: it is not, and nothing is given away through a link.
+    """
+    uid, _ = service_user()
+    if not directory.is_dir() or directory.stat().st_uid != uid:
+        raise RefusedError(
+            f"{directory} is a link to {directory.readlink()}, which is no directory of uid {uid}",
+            f"remove the link; if you want the data there: chown {uid} {directory.resolve()}",
+        )
 
 
 _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
@@ -127,6 +146,11 @@ def service_directories(home: Home) -> list[Path]:
 def local_store(home: Home, settings: Settings) -> Path:
     """The directory of the local backup store."""
     return Path(settings.backup_directory) if settings.backup_directory else home.data / "backups"
+
+
+def containers_owner() -> tuple[int, int] | None:
+    """Whom files that a container reads must be given to: under root the containers' user, else nobody."""
+    return service_user() if os.geteuid() == 0 else None
 
 
 def service_user() -> tuple[int, int]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import RefusedError
+from cluster.files import write_atomically
 from cluster.settings import Settings, load_settings, secrets_in_file
-from cluster.topology import write_atomically
 from compose.home import Home, service_user
 
 SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cluster.desired import synchronous_count
 from cluster.errors import RefusedError
+from cluster.files import write_atomically
 from cluster.settings import load_settings
-from cluster.topology import write_atomically
 from compose.console import Console
 from compose.lock import exclusive
 from compose.publish import publish

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.wal.state import read_state
-from cluster.topology import write_atomically
+from cluster.files import write_atomically
 
 FILE = "record.json"
 

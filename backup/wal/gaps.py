@@ -8,8 +8,8 @@ from pathlib import Path
 from backup.catalog import FORMAT, read_format
 from backup.layout import gap_key, gaps_prefix
 from backup.store import Store
+from cluster.files import write_atomically
 from cluster.lsn import Lsn
-from cluster.topology import write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

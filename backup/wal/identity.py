@@ -9,9 +9,9 @@ from backup.catalog import FORMAT, read_format
 from backup.layout import archive_key, check_segment_size, system_prefix
 from backup.store import ConflictError, MissingError, Store
 from cluster.errors import RefusedError
+from cluster.files import write_atomically
 from cluster.postgres import Access
 from cluster.replication import replicate
-from cluster.topology import write_atomically
 from cluster.units import parse_size
 
 _DEFAULT_SEGMENT = 16 << 20

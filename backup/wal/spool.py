@@ -15,8 +15,8 @@ from pathlib import Path
 from backup.layout import Segment, parse_segment
 from backup.wal.buffer import Buffer
 from cluster.errors import RefusedError
+from cluster.files import write_atomically
 from cluster.lsn import Lsn
-from cluster.topology import write_atomically
 
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
 _WHOLE = 24

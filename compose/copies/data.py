@@ -14,8 +14,8 @@ from pathlib import Path
 from backup.restore.recovery import floor
 from cluster import queries
 from cluster.control import PGDATA
+from cluster.files import write_atomically
 from cluster.postgres import literal
-from cluster.topology import write_atomically
 from compose import containers, engine
 from compose.home import service_user
 from compose.host import concrete_of

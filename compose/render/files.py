@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import UsageError
+from cluster.files import write_atomically
 from cluster.settings import Settings, services_env
 from cluster.sizing import derive
-from cluster.topology import Topology, write_atomically
+from cluster.topology import Topology
 from compose.home import Home, service_user
 from compose.render.concrete import Concrete
 from compose.render.copies import copy_files

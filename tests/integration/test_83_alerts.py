@@ -20,9 +20,9 @@ import yaml
 
 from cluster import pgbouncer
 from cluster.errors import MachineError
+from cluster.files import write_atomically
 from cluster.postgres import connect, wait_until
 from cluster.sizing import derive
-from cluster.topology import write_atomically
 from compose import secrets
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, eventually

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cluster.copies import new_copy, with_copy
 from cluster.errors import PodsError, RefusedError
-from cluster.topology import STATES, Node, NodeState, Topology, dump, host_ports, load, parse, save, write_atomically
+from cluster.topology import STATES, Node, NodeState, Topology, dump, host_ports, load, parse, save
 from tests.fix_settings import SIZING, settings_of, topology_of
 from tests.unit.strategies import node_names, topologies
 
@@ -330,55 +330,3 @@ def test_ports_stay_when_a_node_goes(topology: Topology, data: st.DataObject) ->
 def test_a_replica_beyond_the_last_port_is_refused() -> None:
     with pytest.raises(PodsError, match="port"):
         host_ports(settings_of(replicas="0", replica_port="65535"), FIRST)
-
-
-def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "down" / "file"
-    write_atomically(path, "a long first text\n", 0o600)
-    first = path.stat().st_ino
-    write_atomically(path, "second\n", 0o644)
-    assert path.read_text() == "second\n"
-    assert path.stat().st_mode & 0o777 == 0o644
-    assert path.stat().st_ino != first
-    assert [p.name for p in path.parent.iterdir()] == ["file"]
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o666])
-def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path, mode: int, narrow_umask: None) -> None:
-    write_atomically(tmp_path / "file", "x", mode)
-    assert (tmp_path / "file").stat().st_mode & 0o777 == mode
-
-
-def test_a_reader_keeps_the_old_file_it_has_open(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, "old")
-    with path.open() as reader:
-        write_atomically(path, "new")
-        assert reader.read() == "old"
-
-
-UNWRITABLE = "half a text \udc80"
-"""Encoding fails at its end."""
-
-
-def test_the_old_content_survives_a_failure_while_writing(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_atomically(path, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, UNWRITABLE)
-    assert path.read_text() == "old"
-
-
-def test_a_failure_while_writing_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(tmp_path / "file", UNWRITABLE)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_writer_left_is_in_nobody_s_way(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    (tmp_path / ".file.new").write_text("half a much longer text than the next one")
-    write_atomically(path, "whole", 0o600)
-    assert path.read_text() == "whole"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert list(tmp_path.iterdir()) == [path]

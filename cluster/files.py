@@ -1,0 +1,273 @@
+"""Files whole or not at all, and work in directories where somebody else may write.
+
+What a container may write (``data/<service>``, a node's data, a copy's) may hold anything: a link to any path of the
+host, a pipe, a device, and it may change between a look and a deed. So the host gives no path below such a directory
+to the kernel: `Directory` opens one component after the other without following links and then works relative to the
+descriptors it holds. A test (tests/unit/test_trusted_paths.py) keeps other ways of working there out of the code.
+"""
+
+import errno
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePath
+from typing import Self
+
+from cluster.errors import RefusedError
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""A pipe must not keep us waiting for somebody who writes."""
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIMIT = 1 << 20
+"""Bytes: everything PODS reads there is smaller, and what is larger was not made by PODS or PostgreSQL."""
+
+_STALE_SECONDS = 3600.0
+"""A temporary this old has no writer any more."""
+
+Name = str | PurePath
+"""A relative path below a `Directory`, without ``..``."""
+Owner = tuple[int, int] | None
+"""uid and gid; None leaves them as they come."""
+
+
+def write_atomically(path: Path, text: str | bytes, mode: int = 0o644, owner: Owner = None) -> None:
+    """Replace ``path`` by ``text``: a reader sees the old file or the new one, and a power cut leaves one of them.
+
+    The directory is taken as given: only for those that nobody else can write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Directory.open(path.parent) as directory:
+        directory.write(path.name, text, mode, owner)
+
+
+class Directory:
+    """An open directory. Whatever is named below it is found without following links.
+
+    Raises (all methods):
+        RefusedError: something on the way is a link, or not of the kind it must be; says which.
+        OSError: as the kernel has it, with the whole path.
+    """
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._fd = descriptor
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The directory ``path``, which nobody else can replace: the home, what lies in it, a path of the user's."""
+        return cls(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self._fd)
+
+    def enter(self, name: Name) -> "Directory":
+        """The directory ``name`` below this one."""
+        with self._at(name) as (folder, last, path):
+            return Directory(os.open(last, _FOLDER, dir_fd=folder), path)
+
+    def make(self, name: Name, mode: int = 0o700, owner: Owner = None) -> "Directory":
+        """The directory ``name``, made where it is missing, with those above it; ``owner`` gets it either way."""
+        parts = _parts(name)
+        for depth in range(1, len(parts) + 1):
+            with self._at(PurePath(*parts[:depth])) as (folder, last, _), suppress(FileExistsError):
+                os.mkdir(last, mode, dir_fd=folder)
+        made = self.enter(name)
+        if owner is not None:
+            os.fchown(made._fd, *owner)
+        return made
+
+    def stat(self, name: Name) -> os.stat_result | None:
+        """What ``name`` itself is, be it a link; None where there is nothing of that name."""
+        try:
+            with self._at(name) as (folder, last, _):
+                return os.stat(last, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def holds(self, name: Name) -> bool:
+        """Whether there is a directory ``name``.
+
+        Raises:
+            RefusedError: there is something else.
+        """
+        found = self.stat(name)
+        if found is not None and not stat.S_ISDIR(found.st_mode):
+            raise _strange(self.path / name)
+        return found is not None
+
+    def names(self) -> list[str]:
+        """Of everything in this directory, in order."""
+        return sorted(os.listdir(self._fd))  # noqa: PTH208 - pathlib knows no descriptors
+
+    def read(self, name: Name, limit: int = _LIMIT) -> bytes:
+        """The whole of a regular file of at most ``limit`` bytes."""
+        with self._at(name) as (folder, last, path), _opened(os.open(last, _READ, dir_fd=folder)) as file:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise _strange(path)
+            with os.fdopen(os.dup(file), "rb") as stream:
+                content = stream.read(limit + 1)
+        if len(content) > limit:
+            raise RefusedError(f"{path} is larger than {limit} bytes", "nothing of PODS' own is; look at what it is")
+        return content
+
+    def write(self, name: Name, text: str | bytes, mode: int = 0o644, owner: Owner = None) -> None:
+        """Replace the file ``name`` by ``text``, whole or not at all; a link of that name is replaced, not followed."""
+        with self._at(name) as (folder, last, _):
+            temporary = f".{last}.{secrets.token_hex(8)}.new"
+            try:
+                with os.fdopen(os.open(temporary, _NEW, mode, dir_fd=folder), "wb") as stream:
+                    os.fchmod(stream.fileno(), mode)
+                    if owner is not None:
+                        os.fchown(stream.fileno(), *owner)
+                    stream.write(text.encode() if isinstance(text, str) else text)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.rename(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException:
+                _unlink(folder, temporary)
+                raise
+            os.fsync(folder)
+            _sweep(folder, last)
+
+    def move(self, name: Name, to: "Directory", new: Name) -> None:
+        """Move the directory ``name`` to ``new`` below ``to``; another that took its name meanwhile comes back."""
+        with self.enter(name) as moved, self._at(name) as source, to._at(new) as target:
+            os.rename(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0])
+            there = os.stat(target[1], dir_fd=target[0], follow_symlinks=False)
+            if not os.path.samestat(there, os.fstat(moved._fd)):
+                os.rename(target[1], source[1], src_dir_fd=target[0], dst_dir_fd=source[0])
+                raise _strange(source[2])
+
+    def unlink(self, name: Name) -> None:
+        """Remove the file ``name``, or the link, if it is there."""
+        with self._at(name) as (folder, last, _):
+            _unlink(folder, last)
+
+    def remove_empty(self, name: Name) -> bool:
+        """Remove the directory ``name`` if there is nothing in it; whether it is gone."""
+        try:
+            with self._at(name) as (folder, last, _):
+                os.rmdir(last, dir_fd=folder)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                return False
+            raise
+        return True
+
+    def remove_tree(self, name: Name) -> bool:
+        """Remove ``name`` with all that is in it; of a link only the link itself. Whether there was anything."""
+        found = self.stat(name)
+        if found is None:
+            return False
+        if not stat.S_ISDIR(found.st_mode):
+            self.unlink(name)
+            return True
+        with self.enter(name) as doomed:
+            doomed.clear()
+        with self._at(name) as (folder, last, _):
+            os.rmdir(last, dir_fd=folder)
+        return True
+
+    def clear(self) -> None:
+        """Remove all that is in this directory.
+
+        Deeper directories come up here before they are emptied, so that neither their depth nor their number matters.
+        """
+        while names := self.names():
+            for name in names:
+                if not _unlink(self._fd, name):
+                    self._dissolve(name)
+
+    def _dissolve(self, name: str) -> None:
+        with self.enter(name) as folder:
+            for inner in folder.names():
+                if not _unlink(folder._fd, inner):
+                    above = f".{secrets.token_hex(8)}"
+                    os.rename(inner, above, src_dir_fd=folder._fd, dst_dir_fd=self._fd)
+        os.rmdir(name, dir_fd=self._fd)
+
+    @contextmanager
+    def _at(self, name: Name) -> Iterator[tuple[int, str, Path]]:
+        """A descriptor of the directory that holds ``name``, its last component, and its whole path for people."""
+        parts, path = _parts(name), self.path / name
+        folder = os.dup(self._fd)
+        try:
+            for depth, part in enumerate(parts[:-1], 1):
+                with _named(self.path.joinpath(*parts[:depth])):
+                    inner = os.open(part, _FOLDER if depth == len(parts) - 1 else _PASSED, dir_fd=folder)
+                folder, above = inner, folder
+                os.close(above)
+            with _named(path):
+                yield folder, parts[-1], path
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def _opened(descriptor: int) -> Iterator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _parts(name: Name) -> tuple[str, ...]:
+    parts = PurePath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise ValueError(f"{name} is no name below a directory")
+    return parts
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Errors that name the whole path, and links as a refusal."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+            raise _strange(path) from None
+        if error.filename is not None:
+            error.filename = str(path)
+        raise
+
+
+def _strange(path: Path) -> RefusedError:
+    return RefusedError(
+        f"{path} is a link, or not of the kind that PODS makes there, and was not touched",
+        "a container may have put it there: look at what it is, then remove it",
+    )
+
+
+def _sweep(folder: int, name: str) -> None:
+    """Remove what writers of ``name`` left that were killed; it may be half a key."""
+    oldest = time.time() - _STALE_SECONDS
+    for left in os.listdir(folder):
+        if left.startswith(f".{name}.") and left.endswith(".new"):
+            with suppress(FileNotFoundError):
+                if os.stat(left, dir_fd=folder, follow_symlinks=False).st_mtime < oldest:
+                    _unlink(folder, left)
+
+
+def _unlink(folder: int, name: str) -> bool:
+    """Remove what is no directory; False where it is one."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return True
+    except IsADirectoryError:
+        return False
+    return True
