@@ -3,8 +3,9 @@
 Sessions run in the environment nox itself runs in (the project's .venv, docs/decisions/0003); the first one installs
 the development tools there from their hashed lock when it changed.
 
-    nox                    lint, types, unit, docs: under a minute, no engine needed
+    nox                    lint, types, unit: about two minutes, no engine needed
     nox -s integration     the real thing, on its own cluster and ports; -- --keep-stack, -k WORD
+    nox -s chaos           the walks of which integration takes a sample: a fault at every boundary
     nox -s bench           measurements, side by side with a peer
     nox -s lock            compile requirements/*.txt from pyproject.toml
 """
@@ -28,7 +29,7 @@ def tools(session: nox.Session) -> None:
     lock = HERE / "requirements" / "dev.txt"
     stamp, wanted = Path(sys.prefix) / ".dev-from", hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
-        session.run("python", "-m", "pip", "install", "-qq", "--require-hashes", "-r", str(lock))
+        session.run(sys.executable, "-m", "pip", "install", "-qq", "--require-hashes", "-r", str(lock))
         stamp.write_text(wanted)
 
 
@@ -59,9 +60,18 @@ def unit(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def integration(session: nox.Session) -> None:
-    """The real engine, PostgreSQL and PgBouncer."""
+    """The real engine, PostgreSQL and PgBouncer; names its 25 slowest."""
     tools(session)
-    session.run("python", "-m", "pytest", "tests/integration", "-v", *session.posargs)
+    session.run(
+        "python", "-m", "pytest", "tests/integration", "-v", "-m", "not chaos", "--durations=25", *session.posargs
+    )
+
+
+@nox.session(default=False)
+def chaos(session: nox.Session) -> None:
+    """A fault at every boundary."""
+    tools(session)
+    session.run("python", "-m", "pytest", "tests/integration", "-v", "-m", "walk", *session.posargs)
 
 
 @nox.session(default=False)

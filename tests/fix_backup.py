@@ -251,5 +251,4 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterato
 def kept(backed_up: Kept) -> Iterator[Kept]:
     """The shared cluster; each test leaves it healthy."""
     yield backed_up
-    result = backed_up.inv("status")
-    assert result.code == 0, f"the test left the cluster unhealthy: {result}"
+    backed_up.check_healthy()

@@ -19,8 +19,9 @@ def _mtimes(home: Path) -> dict[str, float]:
 
 
 def test_status_shows_every_node_and_pool(cluster: Cluster) -> None:
-    report = cluster.status()
+    report = json.loads(cluster.inv.ok("status", "--json").out)
     assert report["healthy"]
+    assert report.keys() == cluster.status().keys()
     assert [(n["name"], n["role"], n["state"]) for n in report["nodes"]] == [
         ("primary", "primary", "running"),
         ("replica1", "replica", "streaming"),

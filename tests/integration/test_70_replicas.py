@@ -20,6 +20,7 @@ from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres import Access, connect, wait_until
 from cluster.settings import PROJECT_ROOT
 from compose import secrets
+from tests.fix_chaos import walk
 from tests.fix_inv import Result
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
@@ -341,7 +342,7 @@ def _interrupt(cluster: Cluster, how: str, boundary: int, *task: str) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("boundary", range(7))
+@pytest.mark.parametrize("boundary", walk(range(7), sample=(2, 5)))
 def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
     _interrupt(cluster, "KILL", boundary, "replica.add")
     cluster.inv.ok(*(["up"] if boundary % 2 else ["replica.add"]))
@@ -354,7 +355,7 @@ def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster
     _clean(cluster, {"replica1", "replica2"})
 
 
-@pytest.mark.parametrize("boundary", range(7))
+@pytest.mark.parametrize("boundary", walk(range(7), sample=(1, 4)))
 def test_remove_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add")
     _interrupt(cluster, "KILL", boundary, "replica.remove", "--name", "replica3", "--yes")
@@ -365,13 +366,13 @@ def test_remove_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Clus
     _clean(cluster, {"replica1", "replica2"})
 
 
-@pytest.mark.parametrize("boundary", range(1, 6))
+@pytest.mark.parametrize("boundary", walk(range(1, 6), sample=(4,)))
 def test_add_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
     assert _interrupt(cluster, "INT", boundary, "replica.add") == 130
     _clean(cluster, {"replica1", "replica2"})
 
 
-@pytest.mark.parametrize("boundary", range(1, 6))
+@pytest.mark.parametrize("boundary", walk(range(1, 6), sample=(3, 5)))
 def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add") if "replica3" not in cluster.stack.topology.names else None
     assert _interrupt(cluster, "INT", boundary, "replica.remove", "--name", "replica3", "--yes") == 130
@@ -381,7 +382,7 @@ def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cl
         cluster.inv.ok("replica.remove", "--name", "replica3", "--yes")
 
 
-@pytest.mark.parametrize("boundary", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("boundary", walk([1, 2, 3, 4, 6], sample=(4,)))
 def test_reclone_stopped_by_ctrl_c_leaves_the_old_replica_running(cluster: Cluster, boundary: int) -> None:
     shutil.rmtree(cluster.home.aside, ignore_errors=True)
     assert _interrupt(cluster, "INT", boundary, "replica.reclone", "--name", "replica1") == 130
