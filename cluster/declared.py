@@ -222,6 +222,13 @@ class Settings:
     backup_retention_weekly: int = _setting(
         "0", whole(0, 10_000), "The newest of each of so many weeks stays.", _BACKUP, variable="BACKUP_RETENTION_WEEKLY"
     )
+    backup_incremental: str = _setting(
+        AUTO,
+        one_of(AUTO, "always"),
+        "Incremental backups; auto: where the server's release makes ones that can be trusted; always: of any release.",
+        _BACKUP,
+        variable="BACKUP_INCREMENTAL",
+    )
     backup_retention_monthly: int = _setting(
         "0",
         whole(0, 10_000),

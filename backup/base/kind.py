@@ -1,7 +1,8 @@
 """Full or incremental: what an incremental backup may build on, and why it may not. Pure.
 
 PostgreSQL's incremental backups have had silent errors around promotions, updates and missing checksums, so a full one
-is taken whenever one of these lies between (research/backup.md, trap 22).
+is taken whenever one of these lies between (research/backup.md, trap 22). Releases whose incremental backups cannot be
+trusted at all give full ones only (backup/trust.py).
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Literal
 
 from backup.base.node import Node
 from backup.catalog import Backup, chain
+from backup.trust import TRUSTED_SINCE, incremental_trusted, version_number, version_text
 from cluster.errors import PodsError
 
 
@@ -22,7 +24,11 @@ class Basis:
 
 
 def decide(
-    wanted: Literal["full", "incremental"], catalogs: Sequence[Sequence[Backup]], node: Node, longest: int
+    wanted: Literal["full", "incremental"],
+    catalogs: Sequence[Sequence[Backup]],
+    node: Node,
+    longest: int,
+    trusted_since: int = TRUSTED_SINCE,
 ) -> Basis:
     """What can be taken.
 
@@ -31,9 +37,13 @@ def decide(
         catalogs: the backups of each store it will go to; a parent must be in all of them.
         node: where it will be taken.
         longest: how many incremental backups may stand on one full one.
+        trusted_since: the first release (``server_version_num``) whose incremental backups are taken; 0: of any.
     """
     if wanted == "full":
         return Basis(parent=None, why="as asked")
+    if not incremental_trusted(version_number(node.version), trusted_since):
+        better = f"those of {version_text(trusted_since)} and later can"
+        return Basis(parent=None, why=f"incremental backups of PostgreSQL {node.version} cannot be trusted, {better}")
     parent = newest_common(catalogs)
     if parent is None:
         return Basis(parent=None, why="there is no earlier backup in every store")

@@ -91,5 +91,14 @@ def choose(nodes: Iterable[Node], primary: str) -> tuple[Node, Node]:
 
 
 def _keeps_up(node: Node, primary: Node) -> bool:
-    same = (node.system_identifier, node.timeline) == (primary.system_identifier, primary.timeline)
+    """While an update goes round, the primary gives its backups itself, as it is the last to be updated.
+
+    The next incremental backup may come from another node, whose WAL summaries an older release may have made. A full
+    one that says of itself it is of the new release must not be before that.
+    """
+    same = (node.system_identifier, node.timeline, node.version) == (
+        primary.system_identifier,
+        primary.timeline,
+        primary.version,
+    )
     return node.in_recovery and same and node.flushed + NEAR >= primary.flushed

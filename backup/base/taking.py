@@ -19,6 +19,7 @@ from backup.catalog import Backup, Codec
 from backup.layout import MANIFEST, Kind, backup_name
 from backup.manifest import parse
 from backup.store import Store
+from backup.trust import TRUSTED_SINCE
 from cluster.errors import MachineError, PodsError
 from cluster.lsn import Lsn
 from cluster.postgres import Access, wait_until
@@ -29,7 +30,8 @@ class Options:
     """How to take it.
 
     ``level`` and ``workers`` are the server's zstd; ``rate`` limits it in kB/s (0: no limit); ``longest``: how many
-    incremental backups may stand on one full one; ``wal_timeout``: seconds its WAL may take to be archived.
+    incremental backups may stand on one full one; ``trusted_since``: see ``decide``; ``wal_timeout``: seconds its WAL
+    may take to be archived.
     """
 
     kind: Kind = "full"
@@ -38,6 +40,7 @@ class Options:
     workers: int = 2
     rate: int = 0
     longest: int = 6
+    trusted_since: int = TRUSTED_SINCE
     wal_timeout: float = 900.0
 
 
@@ -83,7 +86,8 @@ def take(site: Site, options: Options) -> Taken:
         catalogs, failures = _catalogs(site, first.system_identifier)
         stores = tuple(store for store in site.stores if store.name in catalogs)
         leftovers.clear(stores, first.system_identifier, turn.left, site.progress)
-        basis = decide(options.kind, [catalogs[store.name] for store in stores], source, options.longest)
+        held = [catalogs[store.name] for store in stores]
+        basis = decide(options.kind, held, source, options.longest, options.trusted_since)
         with begin_one(attempts(basis, source, first), site.nodes, stores, _request(options), site.progress) as begun:
             backup, spread = _stream(site, options, turn, stores, begun)
         turn.note("")

@@ -1,12 +1,13 @@
 """What a restore would do, and every reason why it cannot, before anything is touched. Pure."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backup.catalog import Backup, chain, find
 from backup.restore.archive import Archive, Reach, reach, way
 from backup.restore.target import Target
+from backup.trust import TRUSTED_SINCE, untrusted_ones
 from cluster.errors import PodsError, RefusedError
 from cluster.lsn import Lsn
 from cluster.units import human_size
@@ -58,7 +59,12 @@ class Plan:
 
 
 def plan(
-    catalog: Sequence[Backup], archive: Archive, target: Target, name: str = "", timeline: int | None = None
+    catalog: Sequence[Backup],
+    archive: Archive,
+    target: Target,
+    name: str = "",
+    timeline: int | None = None,
+    trusted_since: int = TRUSTED_SINCE,
 ) -> Plan:
     """The best way to ``target``: from the newest backup before it, or from the one of that ``name``.
 
@@ -66,20 +72,25 @@ def plan(
         catalog: every backup of the cluster in the store.
         archive: its WAL there.
         target: where to stop.
-        name: the backup to begin with; "" or ``latest``: the newest that leads there.
+        name: the backup to begin with; "" or ``latest``: the newest that leads there and can be trusted, or, where
+            there is none such, the newest.
         timeline: the one to follow; None: the newest, and for ``immediate`` the backup's own.
+        trusted_since: see backup/trust.py.
 
     Raises:
         RefusedError: it cannot be reached; says why.
     """
-    chosen = [find(catalog, name)] if name and name != "latest" else _newest_first(catalog)
-    refusals: list[RefusedError] = []
-    for backup in chosen:
+    doubts = untrusted_ones(catalog, trusted_since)
+    named = name if name != "latest" else ""
+    refusals: dict[Backup, RefusedError] = {}
+    for backup in [find(catalog, named)] if named else _best_first(catalog, doubts):
         try:
-            return _plan_from(catalog, archive, target, backup, _aim(archive, backup, target, timeline))
+            found = _plan_from(catalog, archive, target, backup, _aim(archive, backup, target, timeline))
         except RefusedError as error:
-            refusals.append(error)
-    raise _telling(refusals)
+            refusals[backup] = error
+        else:
+            return replace(found, notes=(*_doubt(backup, doubts, () if named else catalog), *found.notes))
+    raise _telling([refusals[backup] for backup in sorted(refusals, key=lambda backup: backup.order, reverse=True)])
 
 
 def _telling(refusals: Sequence[RefusedError]) -> PodsError:
@@ -98,8 +109,9 @@ class BeyondError(RefusedError):
     """The target is later than all that is archived; on a live cluster it soon may be."""
 
 
-def _newest_first(catalog: Sequence[Backup]) -> list[Backup]:
-    return sorted(catalog, key=lambda backup: backup.order, reverse=True)
+def _best_first(catalog: Sequence[Backup], doubts: Mapping[str, str]) -> list[Backup]:
+    """Those that can be trusted before those that cannot, and the newest first of each."""
+    return sorted(catalog, key=lambda backup: (backup.name not in doubts, backup.order), reverse=True)
 
 
 def _aim(archive: Archive, backup: Backup, target: Target, timeline: int | None) -> int:
@@ -169,6 +181,17 @@ def _wal_bytes(backup: Backup, target: Target, found: Reach) -> int:
     """Of WAL to replay, at most."""
     end = {"immediate": Lsn.parse(backup.stop_lsn), "lsn": target.lsn or found.lsn}.get(target.kind, found.lsn)
     return max(0, end - Lsn.parse(backup.start_lsn))
+
+
+def _doubt(chosen: Backup, doubts: Mapping[str, str], others: Iterable[Backup]) -> Iterator[str]:
+    """What is said where a backup that cannot be trusted is used, or is passed over for an older one (``others``)."""
+    if chosen.name in doubts:
+        yield f"NOT TO BE TRUSTED: {chosen.name} is {doubts[chosen.name]}; it can hold old data where there was newer"
+        return
+    newer = [backup for backup in others if backup.order > chosen.order and backup.name in doubts]
+    if newer:
+        last = max(newer, key=lambda backup: backup.order)
+        yield f"{last.name} is passed over, {doubts[last.name]} and not to be trusted; --name takes it all the same"
 
 
 def _notes(target: Target, backup: Backup) -> Iterator[str]:

@@ -14,6 +14,7 @@ from backup.service.policy import policy_of
 from backup.service.survey import Holdings, missing_wal, read_holdings, survey
 from backup.service.taking import take_backup
 from backup.store import Store
+from backup.trust import untrusted
 from cluster.errors import RefusedError
 from cluster.inside import Window
 
@@ -73,6 +74,7 @@ def _row(store: Store, holdings: Holdings, backup: Backup) -> dict[str, Any]:
         "start_lsn": backup.start_lsn,
         "stop_lsn": backup.stop_lsn,
         "server_version": backup.server_version,
+        "untrusted": untrusted(backup, holdings.backups),
         "verified": verified.when if verified else None,
         "verified_ok": verified.ok if verified else None,
         "verified_detail": verified.detail if verified else "",

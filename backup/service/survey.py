@@ -17,6 +17,7 @@ from backup.service.policy import policy_of
 from backup.service.record import read_record, write_record
 from backup.store import Store
 from backup.timelines import Histories
+from backup.trust import untrusted_ones
 from backup.wal.gaps import read_gaps
 from backup.wal.identity import segment_size
 from backup.windows import Missing, Window, audit, find_windows
@@ -106,6 +107,7 @@ def _summary(holdings: Holdings, missing: tuple[Missing, ...]) -> dict[str, Any]
         "lost": len(missing),
         "verified": max((mark.when for mark in verified if mark.ok), default=None),
         "broken": sum(not mark.ok for mark in verified),
+        "untrusted": len(untrusted_ones(holdings.backups)),
         "last_full": max((b.started for b in holdings.backups if b.kind == "full"), default=None),
         "last_started": max((b.started for b in holdings.backups), default=None),
         "error": "",

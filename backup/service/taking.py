@@ -11,6 +11,7 @@ from backup.service.ground import Ground
 from backup.service.record import read_record, write_record
 from backup.service.survey import survey
 from backup.store import Store, StoreError
+from backup.trust import TRUSTED_SINCE
 from backup.wal.gaps import full_made, full_wanted
 from backup.wal.identity import remembered
 from cluster.errors import MachineError, PodsError
@@ -69,7 +70,13 @@ def _note_success(ground: Ground, taken: Taken) -> None:
 
 def _options(ground: Ground, kind: Kind) -> Options:
     settings = ground.inside.settings
-    return Options(kind=kind, level=settings.backup_level, workers=settings.backup_workers, rate=settings.backup_rate)
+    return Options(
+        kind=kind,
+        level=settings.backup_level,
+        workers=settings.backup_workers,
+        rate=settings.backup_rate,
+        trusted_since=TRUSTED_SINCE if settings.backup_incremental == "auto" else 0,
+    )
 
 
 def _nodes(ground: Ground, *, gap: bool) -> Mapping[str, Access]:

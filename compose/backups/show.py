@@ -13,13 +13,15 @@ def print_backups(rows: list[dict[str, Any]]) -> None:
     """One line per backup and store."""
     head = ["backup", "store", "kind", "builds on", "ended (UTC)", "size", "data", "from", "WAL", "verified", "held"]
     table(head, [_backup(row) for row in rows])
+    for why in dict.fromkeys(row["untrusted"] for row in rows if row["untrusted"]):
+        print(f"(!) not to be trusted: {why}. A restore takes a full one where it can; inv backup.now --type full")
 
 
 def _backup(row: dict[str, Any]) -> list[Any]:
     return [
         row["name"],
         row["store"],
-        row["kind"],
+        row["kind"] + (" (!)" if row["untrusted"] else ""),
         row["parent"],
         utc(row["stopped"]),
         human_size(row["size"]),

@@ -70,6 +70,7 @@ def _store(name: str, entry: Mapping[str, Any]) -> Row:
         "newest_recoverable_timestamp_seconds": entry.get("newest"),
         "last_verify_timestamp_seconds": entry.get("verified"),
         "damaged": entry.get("broken"),
+        "untrusted": entry.get("untrusted"),
         "missing_wal_segments": entry.get("missing"),
         "stored_bytes": entry.get("bytes"),
         "stored_wal_bytes": entry.get("wal_bytes"),

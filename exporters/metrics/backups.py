@@ -31,6 +31,7 @@ FAMILIES = (
             gauge("newest_recoverable_timestamp_seconds", "The last one, when it was last looked at, Unix time."),
             gauge("last_verify_timestamp_seconds", "When a backup's bytes were last checked and good, Unix time."),
             gauge("damaged", "Backups whose last check found damage."),
+            gauge("untrusted", "Backups that rest on incremental ones of before 18.7, which can hold old data."),
             gauge("missing_wal_segments", "Segments of WAL that are missing, and no recorded gap explains it."),
             gauge("stored_bytes", "Bytes of all backups."),
             gauge("stored_wal_bytes", "Bytes of all archived WAL."),

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backup.trust import incremental_trusted, version_number
 from cluster.control import PGDATA
 from cluster.postgres import wait_until
 from tests.fix_backup import NEVER, QUIET, Diary, Kept, purge, running_cluster, utc
@@ -33,7 +34,12 @@ def test_the_first_backup_is_taken_by_itself_and_its_metrics_say_so(kept: Kept) 
     assert (first["kind"], first["store"]) == ("full", "local")
     taken = kept.ask("backup.now", "--type", "incremental")
     assert taken["kind"] == "incremental"
-    assert kept.backups()[-1]["parent"] == first["name"]
+    newest = kept.backups()[-1]
+    assert newest["parent"] == first["name"]
+    trusted = incremental_trusted(version_number(newest["server_version"]))
+    assert (not newest["untrusted"]) is trusted
+    assert ("(!) not to be trusted: incremental" in kept.inv.ok("backup.list").out) is not trusted
+    assert ("is passed over" in kept.inv.ok("backup.restore", "--plan").err) is not trusted
     kept.inv.ok("backup.verify", "--name", "all")
     drill = kept.ask("backup.drill")
     assert drill["ok"], drill
@@ -42,6 +48,7 @@ def test_the_first_backup_is_taken_by_itself_and_its_metrics_say_so(kept: Kept) 
     assert values['pods_backup_last_success_timestamp_seconds{storage="local",type="full"}'] > since
     assert values['pods_backup_kept{storage="local",type="incremental"}'] == 1
     assert values['pods_backup_last_verify_timestamp_seconds{storage="local"}'] > since
+    assert values['pods_backup_untrusted{storage="local"}'] == int(not trusted)
     assert values["pods_backup_drill_success{}"] == 1
     assert values["pods_backup_drill_rto_seconds{}"] > 0
     assert values["pods_wal_archive_streaming{}"] == 1

@@ -123,6 +123,7 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_SYNC='any:1 (x)'", "any:N or first:N"),
         ("PODS_SYNC=any:1\u0663", "any:N or first:N"),
         ("PODS_IO_METHOD=uring", "io_uring, worker, sync"),
+        ("BACKUP_INCREMENTAL=off", "auto, always"),
         ("PODS_MAX_CLIENTS=9", "from 10 to 100000"),
         ("PODS_POOL_SIZE=0", "from 1 to 10000"),
         ("PODS_MONITORING=true", "on, off"),

@@ -53,7 +53,9 @@ def take_backup(asked: Asked) -> Asked:
         switch_wal=lambda: None,
         progress=_tell,
     )
-    taken = take(site, Options(kind=asked["kind"], level=asked["level"], workers=asked["workers"], longest=100))
+    taken = take(
+        site, Options(kind=asked["kind"], level=asked["level"], workers=asked["workers"], longest=100, trusted_since=0)
+    )
     if taken.backup.kind != asked["kind"]:
         raise RuntimeError(f"it became {taken.backup.kind}: {taken.why}")
     return {"name": taken.backup.name, "seconds": taken.seconds, "size": taken.backup.size}
@@ -68,7 +70,8 @@ def restore_backup(asked: Asked) -> Asked:
     system = systems(store)[0]
     catalog, latest = read_catalog(store, system), bool(asked.get("restore_command"))
     newest = max(catalog, key=lambda backup: backup.started)
-    planned = plan(catalog, read_archive(store, system, 16 << 20), Target()) if latest else _only(catalog, newest)
+    archive = read_archive(store, system, 16 << 20)
+    planned = plan(catalog, archive, Target(), trusted_since=0) if latest else _only(catalog, newest)
     recovery = Recovery(restore_command=asked.get("restore_command") or "false", parameters=asked.get("parameters", {}))
     done = restore(planned, store, Path(asked["into"]), recovery, _tell)
     return {"seconds": done.seconds, "parts": len(planned.chain)}

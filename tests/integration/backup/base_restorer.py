@@ -13,7 +13,7 @@ def main(root: str, into: str, binaries: str) -> None:
     """Restore the newest moment; every line of progress is printed."""
     store = LocalStore(Path(root))
     (system,) = systems(store)
-    planned = plan(read_catalog(store, system), read_archive(store, system, 16 << 20), Target())
+    planned = plan(read_catalog(store, system), read_archive(store, system, 16 << 20), Target(), trusted_since=0)
     recovery = Recovery(restore_command="false")
     restore(planned, store, Path(into), recovery, lambda line: print(line, flush=True), Programs(Path(binaries)))
 

@@ -54,7 +54,7 @@ class World:
 
     def take(self, kind: Any = "full", **options: Any) -> Taken:
         """Take a backup."""
-        return take(self.site(), Options(kind=kind, wal_timeout=30, **options))
+        return take(self.site(), Options(**{"kind": kind, "wal_timeout": 30, "trusted_since": 0, **options}))
 
     def catalog(self) -> tuple[Backup, ...]:
         """What is listed."""
@@ -105,13 +105,13 @@ class World:
         """Restore into a new directory of the box."""
         directory = self.box.path / into
         shutil.rmtree(directory, ignore_errors=True)
-        planned = plan(self.catalog(), self.archive(), target, name)
+        planned = plan(self.catalog(), self.archive(), target, name, trusted_since=0)
         tools = Programs(self.box.bin)
         return restore(planned, self.store, directory, self.recovery(**changes), self.told.append, tools)
 
     def restore_over(self, directory: Path) -> Restored:
         """Restore the newest moment into a directory as it is."""
-        planned = plan(self.catalog(), self.archive(), Target())
+        planned = plan(self.catalog(), self.archive(), Target(), trusted_since=0)
         return restore(planned, self.store, directory, self.recovery(), self.told.append, Programs(self.box.bin))
 
     def revive(self, restored: Restored, port: int = 5460) -> Server:

@@ -196,7 +196,7 @@ def test_after_a_promotion_the_next_backup_is_full_and_says_why(other: World, re
     del other.nodes[other.server.name]
     site = other.site(primary=lambda: replica.name, wal_archived=lambda *_: True)
 
-    taken = take(site, Options(kind="incremental"))
+    taken = take(site, Options(kind="incremental", trusted_since=0))
 
     assert taken.backup.kind == "full"
     assert taken.why == "the timeline changed from 1 to 2"
@@ -215,6 +215,18 @@ def test_without_the_summaries_it_needs_the_server_says_so_and_a_full_one_is_tak
 
     assert taken.backup.kind == "full"
     assert "WAL summaries are required" in taken.why
+
+
+def test_a_server_whose_incremental_backups_cannot_be_trusted_gives_a_full_one_and_says_why(here: World) -> None:
+    number = int(here.server.value("SHOW server_version_num"))
+    here.take()
+
+    taken = here.take("incremental", trusted_since=number + 1)
+    still = here.take("incremental", trusted_since=number)
+
+    assert taken.backup.kind == "full"
+    assert taken.why.startswith(f"incremental backups of PostgreSQL {taken.backup.server_version} cannot be trusted")
+    assert still.backup.parent == taken.backup.name
 
 
 def test_a_chain_does_not_grow_beyond_its_bound(here: World) -> None:
@@ -333,8 +345,8 @@ def test_an_incremental_backup_builds_on_what_every_store_holds(here: World, tmp
     both = here.site(stores=[here.store, second])
     alone = here.take().backup
 
-    first = take(both, Options(kind="incremental"))
-    after = take(both, Options(kind="incremental"))
+    first = take(both, Options(kind="incremental", trusted_since=0))
+    after = take(both, Options(kind="incremental", trusted_since=0))
 
     assert first.backup.kind == "full"
     assert first.why == "there is no earlier backup in every store"

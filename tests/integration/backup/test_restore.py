@@ -136,7 +136,7 @@ def test_a_target_that_cannot_be_reached_is_refused_before_anything_is_touched(
 
 
 def test_a_damaged_backup_is_named_and_the_directory_given_back(chain: World, tmp_path: Path) -> None:
-    planned = plan(chain.catalog(), chain.archive(), Target())
+    planned = plan(chain.catalog(), chain.archive(), Target(), trusted_since=0)
     path = chain.store.root / backup_key(chain.system, planned.chain[1].name, "base.tar.zst")
     sound = path.read_bytes()
     path.write_bytes(sound[:5000] + bytes([sound[5000] ^ 1]) + sound[5001:])
@@ -161,7 +161,7 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line_and_the_directory_given_b
 
 
 def test_a_program_that_is_missing_is_named_and_the_directory_given_back(chain: World, tmp_path: Path) -> None:
-    planned = plan(chain.catalog(), chain.archive(), Target())
+    planned = plan(chain.catalog(), chain.archive(), Target(), trusted_since=0)
     into = tmp_path / "into"
     into.mkdir()
 
@@ -214,7 +214,7 @@ def test_recovery_follows_a_promotion_and_immediate_does_not(here: World, tmp_pa
 
 
 def values(old: World, new: World, target: Target, name: str) -> list[int]:
-    planned = plan(new.catalog(), new.archive(), target, name)
+    planned = plan(new.catalog(), new.archive(), target, name, trusted_since=0)
     assert planned.timeline == (2 if target.kind == "latest" else 1)
     directory = old.box.path / "restored-line"
     shutil.rmtree(directory, ignore_errors=True)

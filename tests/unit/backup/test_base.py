@@ -37,7 +37,7 @@ def node(name: str = "primary", **changes: Any) -> Node:
         "system_identifier": SYSTEM,
         "timeline": 1,
         "flushed": Lsn.parse("1/0"),
-        "version": "18.6",
+        "version": "18.7",
         "in_recovery": name != "primary",
         "checksums": True,
         "summaries": True,
@@ -52,7 +52,7 @@ def backup(number: int, parent: int | None = None, **changes: Any) -> Backup:
         "kind": "full" if parent is None else "incremental",
         "parent": None if parent is None else NAMES[parent],
         "system_identifier": SYSTEM,
-        "server_version": "18.6",
+        "server_version": "18.7",
         "node": "primary",
         "timeline": 1,
         "start_lsn": f"0/{number + 1}000028",
@@ -84,6 +84,7 @@ class TestNode:
             {"timeline": 2},
             {"system_identifier": "1"},
             {"in_recovery": False},
+            {"version": "18.8"},
         ],
     )
     def test_a_replica_that_is_not_the_primarys_or_far_behind_is_not_asked(self, unfit: dict[str, Any]) -> None:
@@ -109,7 +110,7 @@ class TestKind:
         ("changes", "why"),
         [
             ({"timeline": 2}, "the timeline changed from 1 to 2"),
-            ({"version": "18.7"}, "PostgreSQL 18.6 became 18.7"),
+            ({"version": "18.8"}, "PostgreSQL 18.7 became 18.8"),
             ({"checksums": False}, "data checksums were switched off"),
             ({"summaries": False}, "primary does not summarize WAL"),
         ],
