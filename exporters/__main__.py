@@ -1,29 +1,22 @@
 """`python -m exporters`: serve until told to stop."""
 
-import uvicorn
+import asyncio
 
+from cluster.http_hosts import HostCheck, read_hosts
+from cluster.http_server import Bounds, make_server, serve
 from cluster.inside import Window
 from exporters.server import app
 
 PORT = 9187
-_KEPT_OPEN = 90
-"""Seconds for which an idle connection stays: longer than Prometheus' usual interval."""
+BOUNDS = Bounds(connections=1000, idle=90)
+"""An idle connection stays longer than Prometheus' usual interval."""
 
 
 def main() -> None:
     """Listen inside the cluster's network."""
-    config = uvicorn.Config(
-        app(Window()),
-        host="0.0.0.0",  # noqa: S104 - of its own container; the host's port is published on loopback
-        port=PORT,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=_KEPT_OPEN,
-        timeout_graceful_shutdown=3,
-        lifespan="off",
-    )
-    uvicorn.Server(config).run()
+    window = Window()
+    hosts = HostCheck(app(window), lambda: read_hosts(window, "exporter", lambda settings: (settings.web_bind,)))
+    asyncio.run(serve(make_server(hosts, port=PORT, bounds=BOUNDS), BOUNDS))
 
 
 if __name__ == "__main__":

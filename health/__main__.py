@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import PodsError
+from cluster.http_hosts import HostCheck, read_hosts
+from cluster.http_server import serve
 from cluster.inside import SECRETS, Window
 from health.app import Service
 from health.guard import Guard
 from health.loop import Loop
-from health.server import make_server, serve
+from health.server import BOUNDS, make_server
 
 TLS = Path("/run/tls")
 
@@ -58,8 +60,9 @@ def main() -> None:
         except (PodsError, OSError):
             return False  # half written, perhaps; what is there will be looked at again
 
-    server = make_server(Service(Loop(Window()), Guard(front.secret)), *front.tls)
-    asyncio.run(serve(server, changed))
+    service = Service(Loop(Window()), Guard(front.secret))
+    hosts = HostCheck(service, lambda: read_hosts(window, "health", lambda settings: (settings.web_bind,)))
+    asyncio.run(serve(make_server(hosts, *front.tls), BOUNDS, changed))
 
 
 if __name__ == "__main__":

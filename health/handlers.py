@@ -7,7 +7,7 @@ from health import openapi, page
 from health.bell import Bell
 from health.board import Answer, Board
 from health.checks import WORDS, Filters, parse_filters
-from health.events import MOST_LISTENERS, Events
+from health.events import Events
 from health.loop import TOO_OLD, Loop
 from health.problem import Problem
 
@@ -62,12 +62,11 @@ class Handlers:
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events."""
-        if self.events.listeners >= MOST_LISTENERS:
-            raise Problem(503, f"{MOST_LISTENERS} listen already; ask /health instead")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if request.method != "GET":
             return Response(b"", 200, headers, "text/event-stream")
-        return StreamingResponse(self.events.stream(), media_type="text/event-stream", headers=headers)
+        listener = self.events.admit(request.client.host if request.client else "")
+        return StreamingResponse(self.events.stream(listener), media_type="text/event-stream", headers=headers)
 
     async def document(self, _: Request) -> Response:
         """The OpenAPI document."""

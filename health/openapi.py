@@ -63,7 +63,7 @@ def _path(name: str, text: str, responses: dict[str, Any], *parameters: Any, che
     given = [*parameters, *(_FILTERS if check else [])]
     responses = {**responses, **({"400": _refusal("the query is malformed")} if check else {})}
     responses |= {"404": _refusal("there is no such node")} if parameters else {}
-    responses |= {"401": _refusal("a secret is asked for")}
+    responses |= {"401": _refusal("a secret is asked for"), "421": _refusal("not a name of this service")}
     bare = {code: {"description": response["description"]} for code, response in responses.items()}
     return {
         "get": _operation(name, text, responses, given),
@@ -92,7 +92,7 @@ def _paths() -> dict[str, Any]:
         "/health/{name}": _path("health_node", "One node", _yes_or_no("NodeAnswer"), _NODE_NAME),
         "/cluster": _path("cluster", "Patroni's view of the members", _known("Cluster")),
         "/history": _path("history", "The last minutes", {"200": _told("points", "History")}),
-        "/events": _path("events", "An overview after each look", stream | {"503": _refusal("too many listen")}),
+        "/events": _path("events", "An overview after each look", stream),
         "/livez": _path("livez", "Whether this service looks", _known("Alive")),
         "/liveness": _path("liveness", "The same", _known("Alive")),
         "/readyz": _path("readyz", "Whether anything can be used", _yes_or_no("Passing")),

@@ -1,33 +1,26 @@
 """What went wrong with a request, as RFC 9457 asks for it: application/problem+json."""
 
-import json
-from dataclasses import dataclass
-from http import HTTPStatus
-
 from starlette.responses import Response
 
-CONTENT_TYPE = "application/problem+json"
+from cluster.http_hosts import PROBLEM_JSON, problem_body
 
 
-@dataclass(frozen=True, slots=True)
 class Problem(Exception):  # noqa: N818 - the name the standard gives it
     """A status and, in words, what is the matter and what to do."""
 
-    status: int
-    detail: str
-    headers: tuple[tuple[str, str], ...] = ()
+    def __init__(self, status: int, detail: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(status, detail)
+        self.status, self.detail, self.headers = status, detail, headers
 
     @property
     def body(self) -> bytes:
         """The JSON document."""
-        title = HTTPStatus(self.status).phrase
-        told = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
-        return json.dumps(told).encode()
+        return problem_body(self.status, self.detail)
 
 
 def problem_response(problem: Problem) -> Response:
     """A refusal as application/problem+json."""
-    response = Response(problem.body, problem.status, {"Cache-Control": "no-store"}, CONTENT_TYPE)
+    response = Response(problem.body, problem.status, {"Cache-Control": "no-store"}, PROBLEM_JSON)
     for name, value in problem.headers:
         response.headers.append(name, value)
     return response

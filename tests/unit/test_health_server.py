@@ -9,20 +9,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from cluster.http_hosts import HostCheck, Hosts
+from cluster.http_server import MOST_HEAD, Bounds, serve
 from compose import certs
 from compose.home import Home
 from health.app import Service
 from health.guard import Guard
-from health.server import MOST_HEAD, make_server, serve
+from health.server import make_server
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.views import looked
 
 PERIOD = 0.4
 """Seconds between two sweeps, here."""
+BOUNDS = Bounds(sweep=PERIOD, silent=PERIOD, idle=PERIOD, stuck=PERIOD, connections=600)
 
 
 @dataclass
@@ -50,11 +54,12 @@ class Served:
 
 @contextmanager
 def _serving(
-    port: int, tls: tuple[Path, Path] | tuple[()] = (), changed: Callable[[], bool] = lambda: False
+    port: int, tls: tuple[Path, Path] | tuple[()] = (), changed: Callable[[], bool] = lambda: False, **how: Any
 ) -> Iterator[Served]:
-    loop = looked()
-    server = make_server(Service(loop, Guard()), *tls, port=port)
-    thread = threading.Thread(target=lambda: asyncio.run(serve(server, changed, period=PERIOD)))
+    loop = how.get("loop") or looked()
+    service = HostCheck(Service(loop, Guard(how.get("secret", b""))), lambda: Hosts(frozenset({"localhost", "x"})))
+    server = make_server(service, *tls, port=port, bounds=BOUNDS)
+    thread = threading.Thread(target=lambda: asyncio.run(serve(server, BOUNDS, changed)))
     thread.start()
     until = time.monotonic() + 10
     while not server.started and time.monotonic() < until:
@@ -202,3 +207,98 @@ def test_over_tls_the_project_s_ca_is_enough(free_port: int, bare_home: Home) ->
         assert httpx.get(url, verify=trust, trust_env=False).status_code == 200
         with pytest.raises(httpx.ConnectError):
             httpx.get(url, trust_env=False)
+
+
+REFUSALS = {
+    b"GET /nothing HTTP/1.1": 404,
+    b"GET /nodes/nobody/primary HTTP/1.1": 404,
+    b"HEAD /nothing HTTP/1.1": 404,
+    b"GET /page/nothing.js HTTP/1.1": 404,
+    b"GET /replica?lag=much HTTP/1.1": 400,
+    b"GET /replica?lag=%ff&lag=1 HTTP/1.1": 400,
+    b"POST /health HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{]": 405,
+    b"BREW /health HTTP/1.1": 405,
+    b"PRI * HTTP/1.1": 404,
+    b"GET /nothing HTTP/1.1\r\nAccept: nonsense;q=/\xff": 404,
+    b"GET /nothing HTTP/1.1\r\nRange: bytes=9-1\r\nUpgrade: h2c\r\nExpect: 100-continue": 404,
+    b"GET /events/ HTTP/1.1": 404,
+    b"GET /health HTTP/1.1\r\nHost: evil.example": 421,
+    b"HEAD /health HTTP/1.1\r\nHost: evil.example": 421,
+}
+"""Each is what a stranger may send; the code of its answer."""
+
+
+def _request(sent: bytes) -> bytes:
+    host = b"" if b"Host:" in sent else b"\r\nHost: x"
+    head, separator, body = sent.partition(b"\r\n\r\n")
+    return head + host + b"\r\n\r\n" + (body if separator else b"")
+
+
+def _status(connection: socket.socket, sent: bytes) -> int:
+    """One answer, read to its end."""
+    from http.client import HTTPResponse
+
+    connection.sendall(_request(sent))
+    answer = HTTPResponse(connection, method=sent.split()[0].decode())
+    answer.begin()
+    answer.read()
+    return answer.status
+
+
+def test_no_refusal_is_logged_or_ends_the_connection(
+    served: Served, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with served.raw() as connection:
+        assert {sent: _status(connection, sent) for sent in REFUSALS} == REFUSALS
+        assert _status(connection, b"GET /health HTTP/1.1") == 200
+    assert (caplog.records, *capfd.readouterr()) == ([], "", "")
+
+
+def test_neither_is_one_without_knowledge_or_secret(
+    free_port: int, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for how, code in (({"loop": looked(age=60)}, 503), ({"secret": b"x"}, 401)):
+        with _serving(free_port, **how) as served, served.raw() as connection:
+            assert [_status(connection, b"GET /primary HTTP/1.1") for _ in range(3)] == [code] * 3
+    assert (caplog.records, *capfd.readouterr()) == ([], "", "")
+
+
+def test_what_is_no_http_is_not_logged(
+    served: Served, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert served.answer(b"nonsense\r\n\r\n").split()[1] == b"400"
+    assert (caplog.records, *capfd.readouterr()) == ([], "", "")
+
+
+LISTEN = b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def _first(connection: socket.socket) -> bytes:
+    found = b""
+    while b"event: overview" not in found:
+        more = connection.recv(1 << 16)
+        if not more:
+            break
+        found += more
+    return found
+
+
+def test_listeners_that_read_nothing_keep_nobody_from_listening(served: Served) -> None:
+    mute = [served.raw(LISTEN) for _ in range(300)]
+    try:
+        time.sleep(2 * PERIOD)
+        with served.raw(LISTEN) as listener:
+            assert b"event: overview" in _first(listener)
+            assert served.health() == 200
+    finally:
+        for connection in mute:
+            connection.close()
+
+
+def test_more_connections_than_there_is_room_for_keep_no_check_out(served: Served) -> None:
+    busy = [served.raw(LISTEN) for _ in range(50)] + [served.raw() for _ in range(BOUNDS.connections)]
+    try:
+        assert [served.health() for _ in range(20)] == [200] * 20
+    finally:
+        for connection in busy:
+            connection.close()
