@@ -9,7 +9,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from cluster.errors import PodsError
@@ -27,8 +26,6 @@ def main(argv: list[str] | None = None) -> int:
 
         Service(Window()).run()
         return 0
-    if asked.command == "fetch":
-        return _fetch(asked)
     try:
         result = _COMMANDS[asked.command](asked)
     except PodsError as error:
@@ -55,12 +52,6 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser(name).add_argument("--name", default="")
     commands.choices["hold"].add_argument("--why", default="")
     commands.add_parser("drill").add_argument("--store", default="")
-    fetch = commands.add_parser("fetch")
-    fetch.add_argument("--store", default="")
-    fetch.add_argument("--system", default="")
-    fetch.add_argument("--ahead", type=Path, required=True)
-    fetch.add_argument("file")
-    fetch.add_argument("target", type=Path)
     for name in ("plan", "restore"):
         _add_target(commands.add_parser(name))
     commands.choices["restore"].add_argument("--passwords", action="store_true")
@@ -150,18 +141,6 @@ def _restore(asked: Ask) -> Result:
     from backup.service.restoring import restore_into
 
     return restore_into(Window(), asked, progress)
-
-
-def _fetch(asked: Ask) -> int:
-    """What a recovering server asks for; exit codes as PostgreSQL understands them."""
-    from backup.service.restoring import fetch_wal
-    from backup.wal.fetch import COULD_NOT_ASK
-
-    try:
-        return fetch_wal(Window(), asked, progress)
-    except PodsError as error:
-        progress(error.message)
-        return COULD_NOT_ASK
 
 
 def _plain(value: object) -> object:

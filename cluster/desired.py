@@ -33,6 +33,7 @@ def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:
         "exporter": watching,
         "health": settings.health == "on",
         "backup": settings.backup == "on",
+        "sandbox": settings.backup == "on",
         "prometheus": watching,
         "alertmanager": watching,
         "grafana": watching and grafana,

@@ -27,6 +27,7 @@ RESERVED = frozenset(
         "cadvisor",
         "backup",
         "backups",
+        "sandbox",
         "copies",
         "localhost",
         "master",

@@ -33,7 +33,7 @@ OFFICIAL_ALERTMANAGER = "prom/alertmanager:v0.28.1"
 OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
 OFFICIAL_CADVISOR = "gcr.io/cadvisor/cadvisor:v0.52.1"
 _ASK_SECONDS = 20
-_IMAGE_OF = dict.fromkeys(("gate", "exporter", "health", "backup"), "services")
+_IMAGE_OF = dict.fromkeys(("gate", "exporter", "health", "backup", "sandbox"), "services")
 """Services that share an image; every other one has an image of its own name."""
 
 

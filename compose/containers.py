@@ -1,6 +1,7 @@
 """What Docker says of a cluster's containers, by Compose's labels. Reads, and removal of what an interruption left."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -88,9 +89,17 @@ def remove_leftovers(client: "DockerClient", containers: list[Container]) -> lis
     return [container.name for container in leftovers if _remove(client, container.id)]
 
 
+def remove_called(client: "DockerClient", containers: list[Container], names: Collection[str]) -> None:
+    """Remove one-off containers of these names, whatever they are at."""
+    for container in containers:
+        if container.one_off and container.name in names:
+            _remove(client, container.id)
+
+
 def _goes_on(container: Container) -> bool:
     """What holds no lock and may run as long as it likes: psql, and a restore into a directory of the user's own."""
-    return container.service == "psql" or (container.service == "backup" and not container.name.endswith(RESTORE))
+    restores = container.service in ("backup", "sandbox")
+    return container.service == "psql" or (restores and not container.name.endswith(RESTORE))
 
 
 def _remove(client: "DockerClient", container_id: str) -> bool:

@@ -120,6 +120,7 @@ def _check_link(directory: Path) -> None:
 _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
     "gate": (".gate",),
     "backup": ("backup", "backup/state"),
+    "sandbox": ("sandbox", ".sandbox", ".sandbox/drill"),
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
     "grafana": ("grafana",),

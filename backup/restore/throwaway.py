@@ -1,12 +1,13 @@
 """A server to try a restored cluster with: reached by a socket in its own folder only, writing to no archive.
 
 It is made from the data directory alone; whatever configuration the cluster had is put aside, so that neither its
-memory, nor its libraries, nor its network are asked for.
+memory, nor its libraries, nor its network are asked for. That keeps honest data honest; what keeps hostile data from
+doing harm is where it runs (backup/sandbox).
 """
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,24 @@ PARAMETERS = {
     "log_destination": "stderr",
     # Nobody asks before it is promoted, and a primary that had grown meanwhile could not stop its recovery.
     "hot_standby": "off",
+    "event_triggers": "off",
+    "jit": "off",
 }
 """What such a server must have, whatever the cluster had; it may lose everything, so it need not flush."""
+_PINNED = {
+    "search_path": "pg_catalog",
+    "event_triggers": "off",
+    "role": "none",
+    "session_preload_libraries": "",
+    "local_preload_libraries": "",
+    "jit": "off",
+    "row_security": "off",
+    "lock_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+}
+"""What counts in the superuser's sessions, whatever was set for a role or a database: options win over those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +79,13 @@ class Server:
     user: str
 
     @contextmanager
-    def connect(self, database: str, *, timeout: float) -> "Iterator[psycopg.Connection[Any]]":
-        """A connection that only reads; ``timeout`` in seconds for each statement.
+    def connect(
+        self, database: str, *, timeout: float, reader: str = "", writes: bool = False
+    ) -> "Iterator[psycopg.Connection[Any]]":
+        """A connection that only reads, unless it ``writes``; ``timeout`` in seconds for each statement.
+
+        As the superuser, with nothing of what roles and databases set; as ``reader``, a role that may do no harm, with
+        all of it, since its SQL was written for that.
 
         Raises:
             MachineError: it does not let us in.
@@ -71,14 +93,18 @@ class Server:
         import psycopg
         from psycopg.rows import dict_row
 
-        options = f"-c default_transaction_read_only=on -c statement_timeout={int(timeout * 1000)}"
+        pinned = {
+            **({} if reader else _PINNED),
+            "default_transaction_read_only": "off" if writes else "on",
+            "statement_timeout": str(int(timeout * 1000)),
+        }
         try:
             connection = psycopg.connect(
                 host=str(self.folder),
                 port=PORT,
-                user=self.user,
+                user=reader or self.user,
                 dbname=database,
-                options=options,
+                options=_options(pinned),
                 autocommit=True,
                 row_factory=dict_row,
             )
@@ -86,6 +112,14 @@ class Server:
             raise MachineError(f"the restored server does not let us into {database}: {one_line(error)}") from None
         with connection:
             yield connection
+
+
+def _options(parameters: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for name, value in parameters.items())
+
+
+ENVIRONMENT = {"PGOPTIONS": _options({**_PINNED, "default_transaction_read_only": "off", "statement_timeout": "0"})}
+"""For PostgreSQL's own programs that connect as the superuser."""
 
 
 @contextmanager

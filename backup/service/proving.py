@@ -1,7 +1,6 @@
 """Proof that backups can be used: every byte against the manifest, and a restore into a throw-away server."""
 
-import shlex
-import sys
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,17 +11,20 @@ from backup.base.turn import take_turn
 from backup.catalog import Backup, find, read_catalog
 from backup.drill import Drill
 from backup.restore import read_archive
+from backup.restore.assertions import read_questions
+from backup.sandbox.dispatch import Sandbox
 from backup.service.ground import Ground
 from backup.service.survey import survey
 from backup.store import Store
 from backup.verify import Verification
-from backup.wal import fetch as fetching
 from backup.wal.identity import segment_size
 from cluster.errors import RefusedError
 
 Progress = Callable[[str], None]
 ASSERTIONS = Path("/etc/drill")
 """The user's own SQL assertions (config/drill of the cluster's home)."""
+_LONGEST = 24 * 3600.0
+"""Seconds that a drill may take in all."""
 
 
 def verify(ground: Ground, name: str, progress: Progress) -> list[tuple[str, Verification]]:
@@ -55,7 +57,7 @@ def drill(ground: Ground, store: Store, progress: Progress) -> Drill:
 
 @contextmanager
 def _alone(ground: Ground) -> Iterator[None]:
-    """One drill at a time: the next clears away what it finds of the one before."""
+    """One drill at a time: there is one sandbox for them."""
     with ExitStack() as turn:
         try:
             turn.enter_context(take_turn(ground.workshop))
@@ -65,19 +67,15 @@ def _alone(ground: Ground) -> Iterator[None]:
 
 
 def _drill(ground: Ground, store: Store, progress: Progress) -> Drill:
+    _clear(ground.workshop)
     catalog = read_catalog(store, ground.system)
     archive = read_archive(store, ground.system, segment_size(store, ground.system))
-    site = drills.Ground(
-        directory=ground.workshop,
-        restore_command=restore_command(store.name, ground.workshop / "ahead"),
-        database=ground.inside.settings.database,
-        assertions=ASSERTIONS if ASSERTIONS.is_dir() else None,
-    )
-    return drills.drill(catalog, archive, store, site, progress)
+    assertions = ASSERTIONS if ASSERTIONS.is_dir() else None
+    rules = drills.Rules(questions=read_questions(assertions, ground.inside.settings.database))
+    return drills.drill(catalog, archive, store, rules, Sandbox(longest=_LONGEST).run, progress)
 
 
-def restore_command(store: str, ahead: Path, system: str = "") -> str:
-    """What PostgreSQL runs in this container to get a file of WAL; ``ahead`` is an empty folder for what comes next."""
-    options = {"--store": store, "--ahead": str(ahead), "--system": system}
-    given = " ".join(f"{option} {shlex.quote(text)}" for option, text in options.items() if text)
-    return fetching.restore_command(ahead, f"{shlex.quote(sys.executable)} -m backup fetch {given}")
+def _clear(workshop: Path) -> None:
+    """What drills left here that were killed before there was a sandbox."""
+    for left in (*workshop.glob("drill-*"), *workshop.glob("ahead")):
+        shutil.rmtree(left, ignore_errors=True)

@@ -1,5 +1,6 @@
 """`inv backup.restore`: into a directory, or in place of this cluster's data."""
 
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from cluster.control import PGDATA
 from cluster.errors import MachineError, RefusedError
 from cluster.units import human_size
-from compose.backups.service import Apart, ask, run_apart
+from compose.backups import sandbox
+from compose.backups.service import ask
 from compose.backups.swap import Swap, await_archive
 from compose.backups.wish import Wish
 from compose.console import Console
@@ -52,10 +54,9 @@ def restore_into(stack: Stack, console: Console, wanted: Wish, directory: Path) 
     existed = directory.exists()
     make_private_directory(directory)
     try:
-        apart = Apart(mounts=((directory, "/restore"),))
-        done: dict[str, Any] = run_apart(
-            stack, console, f"Restoring into {directory}", apart, "restore", *wanted.arguments
-        )
+        name = f"{stack.topology.project}-into-{secrets.token_hex(4)}"
+        task = sandbox.Restore(directory, name, tuple(wanted.arguments))
+        done = sandbox.restore(stack, console, f"Restoring into {directory}", task)
     except BaseException:
         _empty(directory, remove=not existed)
         raise

@@ -22,6 +22,7 @@ from compose.backups.wish import Wish
 from compose.backups.workshop import Workshop
 from compose.clone import aside_path, move_data
 from compose.console import Console, Step
+from compose.copies.data import verifier
 from compose.home import make_private_directory
 from compose.stack import POOLER, Stack
 from compose.steps import Task
@@ -129,9 +130,12 @@ class Swap:
 
 
 def restore_into_workshop(stack: Stack, step: Step, wanted: Wish) -> dict[str, Any]:
-    """Restore beside the data, with the superuser's password as it is in this cluster's secrets."""
+    """Restore beside the data, with the superuser's password as it is in this cluster's secrets.
+
+    Only what stands for it in the server is told: restored data is not to be trusted with more.
+    """
     workshop = Workshop(workshop_of(stack), stack.topology.project + containers.RESTORE)
-    return workshop.restore(stack, step, wanted, "--passwords", stdin=stack.passwords["superuser"])
+    return workshop.restore(stack, step, wanted, "--passwords", stdin=verifier(stack.passwords["superuser"]))
 
 
 def place(stack: Stack) -> None:

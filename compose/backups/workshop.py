@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compose import containers
-from compose.backups.service import Apart, run_apart
+from compose.backups import sandbox
 from compose.backups.wish import Wish
 from compose.console import Console, Step
 from compose.home import make_private_directory
@@ -22,17 +22,16 @@ class Workshop:
 
     def clear(self, stack: Stack) -> None:
         """Nobody works there any more, and nothing is left: what a restore that was killed began must not write on."""
-        left = [c for c in containers.of_project(stack.client, stack.topology.project) if c.name == self.container]
-        containers.remove_leftovers(stack.client, left)
+        left = containers.of_project(stack.client, stack.topology.project)
+        containers.remove_called(stack.client, left, sandbox.both(self.container))
         shutil.rmtree(self.path, ignore_errors=True)
 
     def restore(self, stack: Stack, step: Step, wanted: Wish, *flags: str, stdin: str = "") -> dict[str, Any]:
         """Restore what is ``wanted``, recovered and shut down; what the service said of it."""
         self.clear(stack)
         make_private_directory(self.path)
-        apart = Apart(mounts=((self.path, "/restore"),), name=self.container, stdin=stdin)
-        done: dict[str, Any] = run_apart(stack, _Quiet(step), step.title, apart, "restore", *flags, *wanted.arguments)
-        return done
+        task = sandbox.Restore(self.path, self.container, (*flags, *wanted.arguments), stdin)
+        return sandbox.restore(stack, _Quiet(step), step.title, task)
 
 
 class _Quiet(Console):

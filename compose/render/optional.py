@@ -12,6 +12,7 @@ from compose.render.service import port as published
 
 Service = dict[str, Any]
 GATE_SOCKET = "./data/.gate"
+DRILL_SOCKET = "./data/.sandbox/drill"
 PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT, CADVISOR_PORT = 9090, 9093, 3000, 8080
 EXPORTER_PORT, HEALTH_PORT = 9187, 8080
 
@@ -114,6 +115,7 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: Concre
         mount("./secrets/tls/backup", "/run/tls"),
         mount("./data/backup", "/var/lib/pods", read_only=False),
         mount("./config/drill", "/etc/drill"),
+        mount(DRILL_SOCKET, "/run/sandbox", read_only=False),
     ]
     if "local" in store_names(settings):
         service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
@@ -121,6 +123,14 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: Concre
         service["secrets"].append("backup_key")
     if settings.s3_ca:
         service["secrets"].append("s3_ca")
+    return service
+
+
+def _sandbox(template: Service, _: Settings, __: Topology, concrete: Concrete) -> Service:
+    """A directory of its own and the socket of the backup service; a restore mounts others in their places."""
+    service = hardened(template, concrete.images.services, concrete.user)
+    del service["networks"]
+    service["volumes"] += [mount("./data/sandbox", "/restore", read_only=False), mount(DRILL_SOCKET, "/run/sandbox")]
     return service
 
 
@@ -138,6 +148,7 @@ _MADE: Mapping[str, Callable[[Service, Settings, Topology, Concrete], Service]] 
     "exporter": _exporter,
     "health": _health,
     "backup": _backup,
+    "sandbox": _sandbox,
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     "grafana": _grafana,

@@ -69,6 +69,80 @@ def test_a_drill_asks_what_its_owner_says_must_be_true(kept: Kept) -> None:
     assert "restored and recovered in" in kept.inv.ok("backup.drill").out
 
 
+SEEN = r"""
+for path in /run/secrets /run/tls /backups /etc/pods /etc/drill /var/lib/pods /run/docker.sock; do
+    test ! -e $path || echo there is $path
+done
+tail -n +3 /proc/net/dev | cut -d: -f1 | while read name; do echo network $name; done
+grep -h ^CapEff /proc/self/status | tr "\t" " "
+cut -d" " -f2 /proc/self/mounts | grep -v "^/proc\|^/dev" |
+    while read path; do test ! -w $path || echo writes $path; done
+tr "\0" "\n" < /proc/self/environ | grep -i "secret\|password\|aws"
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" "\n" | grep "^serve$\|^drill$" | sort -u
+(echo > /run/sandbox/mine) 2>/dev/null && echo writes where they meet
+(echo > /etc/passwd) 2>/dev/null && echo writes its users
+"""
+"""A line for each thing that a program sees and might want."""
+RUNS_IN_AMCHECK = """
+CREATE SCHEMA hostile; SET search_path = hostile;
+CREATE TYPE strange AS (n int);
+CREATE FUNCTION compare(strange, strange) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('data_directory') <> '/var/lib/postgresql/18/docker' THEN
+        EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', $program$exec > /tmp/seen 2>&1; {program} true$program$);
+        RAISE EXCEPTION 'SEEN %', replace(pg_read_file('/tmp/seen'), chr(10), '|');
+    END IF;
+    RETURN ($1).n - ($2).n;
+END $$;
+CREATE FUNCTION less(strange, strange) RETURNS bool LANGUAGE sql AS 'SELECT ($1).n < ($2).n';
+CREATE OPERATOR <<< (LEFTARG = strange, RIGHTARG = strange, FUNCTION = less);
+CREATE OPERATOR CLASS strangely FOR TYPE strange USING btree AS OPERATOR 1 <<<, FUNCTION 1 compare(strange, strange);
+CREATE TABLE odd AS SELECT ROW(n)::strange AS it FROM generate_series(1, 9) n;
+CREATE INDEX ON odd (it strangely)
+"""
+RUNS_AT_LOGIN = """
+CREATE FUNCTION own() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF current_setting('data_directory') <> '/var/lib/postgresql/18/docker' THEN
+        COPY (SELECT 1) TO PROGRAM 'touch ran';
+    END IF;
+END $$;
+CREATE EVENT TRIGGER own ON login EXECUTE FUNCTION own(); ALTER EVENT TRIGGER own ENABLE ALWAYS
+"""
+
+
+def test_what_restored_data_runs_reaches_nothing(kept: Kept, tmp_path: Path) -> None:
+    """Operators of an index run within amcheck, as the superuser: what they see is told in the drill's result."""
+    kept.query(RUNS_IN_AMCHECK.format(program=SEEN))
+    kept.query(RUNS_AT_LOGIN, database="postgres")
+    kept.wait_archived()
+    try:
+        drill = json.loads(kept.inv("backup.drill", "--json").out)
+        kept.inv.ok("backup.restore", "--into", str(tmp_path / "new"))
+    finally:
+        kept.query("DROP EVENT TRIGGER own; DROP FUNCTION own()", database="postgres")
+        kept.query("DROP SCHEMA hostile CASCADE")
+    (told,) = (line for line in drill["problems"] if "SEEN" in line)
+    seen = set(told.partition("SEEN ")[2].strip("|").split("|"))
+    assert {"network lo", "CapEff: 0000000000000000", "writes /restore"} <= seen, told
+    memory = {f"writes {path}" for path in ("/tmp", "/run/pods", "/run/postgresql", "/var/run/postgresql")}
+    assert seen - memory == {"network lo", "CapEff: 0000000000000000", "writes /restore", "serve"}, told
+    assert not list((tmp_path / "new").rglob("ran"))
+    assert list((kept.home.data / "sandbox").iterdir()) == []
+
+
+def test_a_sandbox_or_a_service_that_dies_fails_one_drill_and_no_other(kept: Kept) -> None:
+    work = kept.home.data / "sandbox" / "data"
+    for victim in ("sandbox", "backup"):
+        held = kept.inv.start("backup.drill")
+        wait_until(lambda: "" if work.exists() else "no", timeout=60, what="it did not begin", hint="", pause=0.02)
+        os.kill(kept.main_pid(victim), signal.SIGKILL)
+        assert held.wait(60) in (3, 4)
+        wait_until(lambda: "its data" if work.exists() else "", timeout=20, what="there stays", hint="")
+    wait_until(lambda: _streams(kept), timeout=60, what="it did not go on", hint="")
+    assert kept.ask("backup.drill")["ok"]
+
+
 def _metrics(kept: Kept) -> dict[str, float]:
     """Samples about backups, but for the label that all have."""
     page = httpx.get(f"http://127.0.0.1:{kept.stack.settings.exporter_port}/metrics", trust_env=False, timeout=10).text

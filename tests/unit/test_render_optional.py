@@ -16,8 +16,8 @@ from compose.render.stack import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.strategies import topologies
 
-ALL = ("gate", "exporter", "health", "backup", "prometheus", "alertmanager", "grafana", "cadvisor")
-SILENT = {"gate", "backup"}
+ALL = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana", "cadvisor")
+SILENT = {"gate", "backup", "sandbox"}
 """Services that publish nothing."""
 _on_or_off = st.sampled_from(["on", "off"])
 _settings = st.builds(
@@ -52,15 +52,15 @@ EVERYTHING = _services(settings_of(cadvisor="on", grafana="on"))
 @pytest.mark.parametrize(
     ("texts", "source", "services"),
     [
-        ({}, "registry", ALL[:7]),
-        ({}, "debian", ALL[:6]),
-        ({"grafana": "on"}, "debian", ALL[:7]),
-        ({"grafana": "off"}, "registry", ALL[:6]),
+        ({}, "registry", ALL[:8]),
+        ({}, "debian", ALL[:7]),
+        ({"grafana": "on"}, "debian", ALL[:8]),
+        ({"grafana": "off"}, "registry", ALL[:7]),
         ({"cadvisor": "on"}, "registry", ALL),
-        ({"container_metrics": "off"}, "debian", ALL[1:6]),
-        ({"monitoring": "off"}, "registry", ("health", "backup")),
-        ({"monitoring": "off", "cadvisor": "on", "grafana": "on"}, "registry", ("health", "backup")),
-        ({"health": "off"}, "debian", ("gate", "exporter", "backup", "prometheus", "alertmanager")),
+        ({"container_metrics": "off"}, "debian", ALL[1:7]),
+        ({"monitoring": "off"}, "registry", ("health", "backup", "sandbox")),
+        ({"monitoring": "off", "cadvisor": "on", "grafana": "on"}, "registry", ("health", "backup", "sandbox")),
+        ({"health": "off"}, "debian", ("gate", "exporter", "backup", "sandbox", "prometheus", "alertmanager")),
         ({"backup": "off", "monitoring": "off"}, "registry", ("health",)),
         ({"monitoring": "off", "health": "off", "backup": "off"}, "registry", ()),
     ],
@@ -146,7 +146,7 @@ def test_our_services_see_the_cluster_through_files_and_check_its_certificates(n
 @pytest.mark.parametrize("name", ["exporter", "health", "backup", "prometheus", "alertmanager", "grafana"])
 def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: str) -> None:
     seen = _sources(EVERYTHING[name])
-    told = ("./rendered/", "./data/.gate", "./data/backup/state")
+    told = ("./rendered/", "./data/.gate", "./data/backup/state", "./data/.sandbox/drill")
     allowed = (*told, f"./data/{name}", f"./secrets/tls/{name}", "./config/drill")
     assert [source for source in seen if not source.startswith(allowed)] == []
 
@@ -154,6 +154,26 @@ def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: 
 def test_the_gate_measures_the_disks_of_the_data_and_cannot_write_there() -> None:
     data = next(mount for mount in EVERYTHING["gate"]["volumes"] if mount["target"] == "/data")
     assert (data["source"], data["read_only"]) == ("./data", True)
+
+
+def test_the_sandbox_reaches_nothing_but_a_directory_of_its_own() -> None:
+    sandbox = EVERYTHING["sandbox"]
+    assert sandbox["network_mode"] == "none"
+    assert not {"networks", "ports", "secrets", "environment", "group_add", "volumes_from"} & sandbox.keys()
+    mounts = {mount["target"]: (mount["source"], mount.get("read_only", False)) for mount in sandbox["volumes"]}
+    assert mounts == {
+        "/etc/passwd": ("./rendered/passwd", True),
+        "/restore": ("./data/sandbox", False),
+        "/run/sandbox": ("./data/.sandbox/drill", True),
+    }
+
+
+def test_nobody_else_sees_what_the_sandbox_writes() -> None:
+    for name, service in EVERYTHING.items():
+        if name not in ("sandbox", "cadvisor"):
+            assert "./data/sandbox" not in _sources(service), name
+    meeting = {mount["target"]: mount for mount in EVERYTHING["backup"]["volumes"]}["/run/sandbox"]
+    assert (meeting["source"], meeting.get("read_only", False)) == ("./data/.sandbox/drill", False)
 
 
 def test_health_over_tls_is_looked_at_by_its_port_alone() -> None:

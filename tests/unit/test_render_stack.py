@@ -135,7 +135,7 @@ def test_secrets_come_from_files_and_each_service_has_only_its_own() -> None:
     assert given["exporter"] == {"monitor_password"}
     assert given["health"] == {"monitor_password", "health_password"}
     assert given["grafana"] == {"grafana_password"}
-    assert given["gate"] == given["prometheus"] == given["alertmanager"] == set()
+    assert given["gate"] == given["sandbox"] == given["prometheus"] == given["alertmanager"] == set()
     assert set.union(*given.values()) == set(stack["secrets"])
 
 
@@ -170,8 +170,8 @@ def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_
                 writable.add((name, mount["source"]))
     nodes = {(name, f"./data/{name}") for name in TOPOLOGY.names}
     watchers = {(name, f"./data/{name}") for name in ("prometheus", "alertmanager", "grafana")}
-    backups = {("backup", "./data/backup"), ("backup", "./data/backups")}
-    assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate")}
+    backups = {("backup", "./data/backup"), ("backup", "./data/backups"), ("backup", "./data/.sandbox/drill")}
+    assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate"), ("sandbox", "./data/sandbox")}
 
 
 def test_a_node_sees_no_other_node_s_files() -> None:
@@ -256,7 +256,7 @@ def test_any_change_to_a_service_changes_its_definition(data: st.DataObject) -> 
 
 
 NODES = {"primary", "replica1", "replica2"}
-OURS = {"gate", "exporter", "health", "backup"}
+OURS = {"gate", "exporter", "health", "backup", "sandbox"}
 WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
 
 
@@ -278,7 +278,7 @@ WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
         ({"start_timeout": "60"}, set()),
         ({"scrape_interval": "15"}, {"grafana"}),
         ({"health_lag": "1GB"}, set()),
-        ({"web_bind": "0.0.0.0"}, WATCHERS - {"gate", "backup"}),
+        ({"web_bind": "0.0.0.0"}, WATCHERS - {"gate", "backup", "sandbox"}),
         ({"exporter_port": "19187"}, {"exporter"}),
         ({"health_port": "18080"}, {"health"}),
         ({"health_tls": "on"}, {"health"}),

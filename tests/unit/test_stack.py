@@ -49,7 +49,7 @@ def test_services_are_touched_replicas_first_then_primary_then_pgbouncer(made: S
 
 def test_what_watches_the_cluster_is_touched_last_and_what_it_asks_first(made: Stack) -> None:
     assert made.services[4:] == made.watchers
-    assert made.watchers == ("gate", "exporter", "health", "backup", "prometheus", "alertmanager", "grafana")
+    assert made.watchers == ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
 
 
 def test_a_cluster_that_nobody_watches_has_no_such_service(made: Stack) -> None:

@@ -163,7 +163,7 @@ def _equip(box: Box) -> None:
         find = f"find {box.path} -user 0 '(' -path '*/restored*' -o -path '*/drill-*' ')'"
         script = (
             f"#!/bin/sh\ndocker exec -u 0 {box.name} {find} -exec chown -h 999:999 {{}} +\n"
-            f'exec docker exec -u 999 -e LC_ALL=C {box.name} {INSIDE}/{program} "$@"\n'
+            f'exec docker exec -u 999 -e LC_ALL=C -e PGOPTIONS {box.name} {INSIDE}/{program} "$@"\n'
         )
         (box.bin / program).write_text(script)
         (box.bin / program).chmod(0o755)

@@ -1,12 +1,18 @@
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backup.drill import Ground, drill, read_last, record
+from backup.drill import Drill, Rules, drill, read_last, record
+from backup.restore.assertions import read_questions
 from backup.restore.programs import Programs
+from backup.sandbox.job import Job
+from backup.sandbox.rehearsal import Site, rehearse
+from backup.store import Store
 from tests.fix_images import image
 from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, world
@@ -25,24 +31,34 @@ def here(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
 
 
 @pytest.fixture
-def ground(here: World, tmp_path: Path) -> Ground:
+def site(here: World, tmp_path: Path) -> Site:
     (tmp_path / "template1").mkdir()
-    return Ground(
-        directory=here.box.path,
+    directory = here.box.directory(f"drill-{tmp_path.name[:30]}")
+    return Site(
+        directory=directory,
+        folder=directory,
         restore_command=f"cp {here.wal}/%f %p",
         programs=Programs(here.box.bin),
-        assertions=tmp_path,
-        timeout=60,
     )
 
 
-def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, ground: Ground, tmp_path: Path) -> None:
+def held(here: World, site: Site, assertions: Path | None) -> Drill:
+    """A drill in the box, where there is no wall; what the sandbox does is the same."""
+
+    def run(job: Job, store: Store, progress: Callable[[str], None]) -> dict[str, Any]:
+        return rehearse(job, store, site, progress)
+
+    rules = Rules(questions=read_questions(assertions, "postgres"), timeout=60)
+    return drill(here.catalog(), here.archive(), here.store, rules, run, here.told.append)
+
+
+def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, site: Site, tmp_path: Path) -> None:
     newest = here.server.value("SELECT extract(epoch FROM now())::float8")
     (tmp_path / "1.sql").write_text("SELECT count(*) = 1 FROM ledger WHERE note = 'after the backup'")
     (tmp_path / "2.sql").write_text("SELECT id FROM large WHERE note <> repeat(md5(id::text), 8)")
     (tmp_path / "template1" / "3.sql").write_text("SELECT current_database() = 'template1'")
 
-    found = drill(here.catalog(), here.archive(), here.store, ground, here.told.append)
+    found = held(here, site, tmp_path)
 
     assert found.ok, found
     assert [each.name for each in found.assertions] == ["1.sql", "2.sql", "template1/3.sql"]
@@ -52,25 +68,23 @@ def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, ground: 
     assert found.newest is not None
     assert newest - 60 < found.newest < newest
     assert found.backup == here.catalog()[-1].name
-    assert not list(here.box.path.glob("drill-*"))
+    assert not (site.directory / "data").exists()
 
 
-def test_the_last_result_is_read_back(here: World, ground: Ground) -> None:
-    found = drill(here.catalog(), here.archive(), here.store, ground, here.told.append)
+def test_the_last_result_is_read_back(here: World, site: Site, tmp_path: Path) -> None:
+    found = held(here, site, tmp_path)
 
     record(here.store, here.system, found)
 
     assert read_last(here.store, here.system) == found
 
 
-def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(
-    here: World, ground: Ground, tmp_path: Path
-) -> None:
+def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(here: World, site: Site, tmp_path: Path) -> None:
     (tmp_path / "a.sql").write_text("SELECT id, note FROM ledger WHERE id = 1")
     (tmp_path / "b.sql").write_text("SELECT no_such_column FROM ledger")
     (tmp_path / "c.sql").write_text("DELETE FROM ledger")
 
-    found = drill(here.catalog(), here.archive(), here.store, ground, here.told.append)
+    found = held(here, site, tmp_path)
 
     assert not found.ok
     assert found.problems == ()
@@ -80,7 +94,7 @@ def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(
     assert "read-only transaction" in details["c.sql"]
 
 
-def test_a_broken_index_is_found(here: World, ground: Ground) -> None:
+def test_a_broken_index_is_found(here: World, site: Site) -> None:
     """A page of an index overwritten in the running cluster, with a checksum that fits: only amcheck can tell."""
     other = world(here.box, here.spool, "two", 5470, initdb=("--no-data-checksums",))
     other.server.sql("CREATE TABLE t AS SELECT n AS id FROM generate_series(1, 5000) n", "CREATE INDEX i ON t (id)")
@@ -94,13 +108,7 @@ def test_a_broken_index_is_found(here: World, ground: Ground) -> None:
     other.take()
     other.flush()
 
-    found = drill(
-        other.catalog(),
-        other.archive(),
-        other.store,
-        replace(ground, restore_command=f"cp {other.wal}/%f %p", assertions=None),
-        here.told.append,
-    )
+    found = held(other, replace(site, restore_command=f"cp {other.wal}/%f %p"), None)
 
     other.server.stop("immediate")
     assert not found.ok
@@ -108,13 +116,115 @@ def test_a_broken_index_is_found(here: World, ground: Ground) -> None:
     assert any("index" in problem for problem in found.problems)
 
 
-def test_wal_that_cannot_be_had_is_the_result_of_the_drill_and_nothing_stays(here: World, ground: Ground) -> None:
-    found = drill(
-        here.catalog(), here.archive(), here.store, replace(ground, restore_command="exit 200"), here.told.append
-    )
+def test_wal_that_cannot_be_had_is_the_result_of_the_drill_and_nothing_stays(here: World, site: Site) -> None:
+    found = held(here, replace(site, restore_command="exit 200"), None)
 
     assert not found.ok
     assert found.restored is not None
     assert found.rto is None
     assert "FATAL" in found.problems[0]
-    assert not list(here.box.path.glob("drill-*"))
+    assert not (site.directory / "data").exists()
+
+
+HOSTILE = """
+CREATE FUNCTION own() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE seen text;
+BEGIN
+    {does};
+    RETURN coalesce(seen, 'done');
+END $$
+"""
+DOES = {
+    "program": "COPY (SELECT 1) TO PROGRAM 'true'",
+    "file": "seen := pg_read_file('/etc/passwd')",
+    "large": "PERFORM lo_export(lo_from_bytea(0, 'x'), '/tmp/x')",
+    "superuser": "EXECUTE 'ALTER ROLE ' || quote_ident(session_user) || ' SUPERUSER'",
+    "become": "EXECUTE 'SET ROLE postgres'",
+    "session": "EXECUTE 'SET SESSION AUTHORIZATION postgres'",
+    "grant": "EXECUTE 'GRANT pg_execute_server_program TO ' || quote_ident(session_user)",
+    "write": "DELETE FROM ledger",
+    "write anyway": "PERFORM set_config('transaction_read_only', 'off', false); DELETE FROM ledger",
+}
+
+
+def test_what_assertions_call_can_do_nothing(here: World, site: Site, tmp_path: Path) -> None:
+    """Views and functions of the application's own, which reads of every table cannot avoid; and they see all rows."""
+    here.server.sql("CREATE ROLE app LOGIN", "CREATE SCHEMA shop AUTHORIZATION app", "CREATE DATABASE closed OWNER app")
+    for number, (name, does) in enumerate(DOES.items()):
+        here.server.sql(
+            f"CREATE SCHEMA hostile{number} AUTHORIZATION app",
+            f"SET ROLE app; SET search_path = hostile{number}, public; {HOSTILE.format(does=does)};"
+            f"CREATE VIEW hostile{number}.orders AS SELECT own() AS total",
+        )
+        (tmp_path / f"{name}.sql").write_text(f"SELECT total FROM hostile{number}.orders")
+    here.server.sql(
+        "CREATE TABLE shop.hidden AS SELECT 1 AS id",
+        "ALTER TABLE shop.hidden ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE shop.hidden FORCE ROW LEVEL SECURITY",
+        "ALTER DATABASE postgres SET statement_timeout = 1",
+        "ALTER DATABASE postgres SET default_transaction_read_only = off",
+        "ALTER DATABASE closed ALLOW_CONNECTIONS false",
+        "REVOKE ALL ON DATABASE closed FROM PUBLIC",
+    )
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "opened.sql").write_text("SELECT current_database() = 'closed'")
+    (tmp_path / "all rows.sql").write_text("SELECT count(*) = 1 FROM shop.hidden")
+    (tmp_path / "who.sql").write_text(
+        "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication AS more FROM pg_roles"
+        " WHERE rolname = session_user AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication)"
+    )
+    here.flush()
+
+    found = held(here, site, tmp_path)
+
+    here.server.sql("ALTER DATABASE postgres RESET ALL")
+    details = {each.name: each.detail for each in found.assertions}
+    assert found.problems == ()
+    assert [each.name for each in found.assertions if each.holds] == ["all rows.sql", "closed/opened.sql", "who.sql"]
+    for name in DOES:
+        assert re.search("permission denied|read-only transaction|must be", details[f"{name}.sql"]), details
+
+
+OPERATORS = """
+CREATE TYPE strange AS (n int);
+CREATE FUNCTION compare(strange, strange) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('data_directory') LIKE '%drill-%' THEN
+        COPY (SELECT current_setting('search_path')) TO PROGRAM 'cat > {marker}';
+    END IF;
+    RETURN ($1).n - ($2).n;
+END $$;
+CREATE FUNCTION less(strange, strange) RETURNS bool LANGUAGE sql AS 'SELECT ($1).n < ($2).n';
+CREATE OPERATOR <<< (LEFTARG = strange, RIGHTARG = strange, FUNCTION = less);
+CREATE OPERATOR CLASS strangely FOR TYPE strange USING btree AS OPERATOR 1 <<<, FUNCTION 1 compare(strange, strange);
+CREATE TABLE odd AS SELECT ROW(n)::strange AS it FROM generate_series(1, 9) n;
+CREATE INDEX ON odd (it strangely)
+"""
+
+
+def test_the_superuser_s_sessions_take_nothing_from_the_data(here: World, site: Site, tmp_path: Path) -> None:
+    """A login trigger does not run. An index's operators do, within amcheck: that is what the walls are for."""
+    marker, ran = here.box.path / "marker", here.box.path / "ran"
+    here.server.sql(
+        f"CREATE FUNCTION own() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        f" IF current_setting('data_directory') LIKE '%drill-%' THEN COPY (SELECT 1) TO PROGRAM 'cat > {ran}'; END IF;"
+        f" END $$",
+        "CREATE EVENT TRIGGER t ON login EXECUTE FUNCTION own()",
+        "ALTER EVENT TRIGGER t ENABLE ALWAYS",
+        "ALTER DATABASE postgres SET event_triggers = on",
+        "ALTER ROLE postgres SET search_path = public",
+        "ALTER ROLE postgres IN DATABASE template1 SET role = 'pg_monitor'",
+        "ALTER SYSTEM SET event_triggers = on",
+        OPERATORS.format(marker=marker),
+    )
+    (tmp_path / "a.sql").write_text("SELECT true")
+    here.flush()
+
+    found = held(here, site, tmp_path)
+
+    here.server.sql(
+        "DROP EVENT TRIGGER t", "ALTER ROLE postgres RESET ALL", "ALTER ROLE postgres IN DATABASE template1 RESET ALL"
+    )
+    assert found.ok, found
+    assert not ran.exists()
+    assert marker.exists(), "this test believes that operators run in amcheck; if they do not, so much the better"

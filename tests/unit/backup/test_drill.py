@@ -3,12 +3,16 @@ from typing import Any
 
 import pytest
 
-from backup.drill import Drill, Ground, drill, parse, read_last, record
+from backup.drill import Drill, Rules, drill, parse, read_last, record
 from backup.restore.archive import Archive
 from backup.restore.assertions import Assertion, judge
 from backup.restore.throwaway import PARAMETERS
+from backup.sandbox.job import Job
+from backup.sandbox.rehearsal import Site, rehearse
+from backup.store import Store
 from backup.store.local import LocalStore
 from tests.unit.backup.test_base import SYSTEM
+from tests.unit.backup.test_sandbox import JOB
 
 NOTHING = Archive(wal_segment_size=16 << 20, runs={}, histories={})
 
@@ -60,26 +64,28 @@ def test_a_result_of_another_format_is_none() -> None:
     assert parse('{"format": 2, "ok": true}') is None
 
 
-def test_without_a_backup_the_result_says_so_and_nothing_stays(tmp_path: Path) -> None:
-    found = drill((), NOTHING, LocalStore(tmp_path), Ground(directory=tmp_path, restore_command="x"), lambda _: None)
+def test_without_a_backup_the_result_says_so_and_nobody_is_bothered(tmp_path: Path) -> None:
+    def run(job: Job, store: Store, progress: object) -> dict[str, Any]:
+        raise AssertionError
+
+    found = drill((), NOTHING, LocalStore(tmp_path), Rules(), run, lambda _: None)
 
     assert not found.ok
     assert "there is no backup to restore from" in found.problems[0]
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_too_deep_for_a_socket_is_said_beforehand(tmp_path: Path) -> None:
-    deep = tmp_path / ("x" * 90)
+    site = Site(directory=tmp_path, folder=tmp_path / ("x" * 90), restore_command="x")
 
-    found = drill((), NOTHING, LocalStore(tmp_path), Ground(directory=deep, restore_command="x"), lambda _: None)
+    found = rehearse(JOB, LocalStore(tmp_path), site, lambda _: None)
 
-    assert "too long for a socket" in found.problems[0]
+    assert "too long for a socket" in found["problems"][0]
 
 
 def test_what_a_killed_drill_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    (tmp_path / "drill-20261101T000000Z" / "data").mkdir(parents=True)
+    (tmp_path / "data" / "base").mkdir(parents=True)
 
-    drill((), NOTHING, LocalStore(tmp_path), Ground(directory=tmp_path, restore_command="x"), lambda _: None)
+    rehearse(JOB, LocalStore(tmp_path), Site(directory=tmp_path, folder=tmp_path, restore_command="x"), lambda _: None)
 
     assert not list(tmp_path.iterdir())
 

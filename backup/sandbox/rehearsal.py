@@ -1,0 +1,87 @@
+"""A drill, inside the sandbox: restore, recover, look at what came of it, throw it away."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backup.restore.assertions import run_all
+from backup.restore.programs import Programs
+from backup.restore.recovery import Recovery
+from backup.restore.restoring import restore
+from backup.restore.throwaway import ENVIRONMENT, PARAMETERS, Server, check_folder, serve
+from backup.sandbox.job import Job
+from backup.store import Store
+from cluster.errors import PodsError
+from cluster.postgres import fetch_all
+
+_MOST = 20
+"""Problems of amcheck that are kept; the rest is counted."""
+_LONGEST = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where restored data is started.
+
+    ``directory``: a folder of ours with room for the cluster; ``folder``: a short one for the server's socket and log;
+    ``restore_command`` fetches WAL (%f, %p); ``user`` is the cluster's superuser.
+    """
+
+    directory: Path
+    folder: Path
+    restore_command: str
+    user: str = "postgres"
+    programs: Programs = field(default_factory=Programs)
+
+
+def rehearse(job: Job, store: Store, site: Site, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Restore into ``site`` and look at it; what was found, as ``outcome.findings`` reads it.
+
+    That it does not work is the result and no error.
+    """
+    found: dict[str, Any] = {"problems": [], "assertions": []}
+    try:
+        check_folder(site.folder)
+        shutil.rmtree(site.directory / "data", ignore_errors=True)  # of one that was killed
+        _perform(job, store, site, found, progress)
+    except (PodsError, OSError) as error:
+        found["problems"].append(str(error)[:_LONGEST])
+    finally:
+        shutil.rmtree(site.directory / "data", ignore_errors=True)
+    return found
+
+
+def _perform(job: Job, store: Store, site: Site, found: dict[str, Any], progress: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    recovery = Recovery(restore_command=site.restore_command, parameters=PARAMETERS)
+    data = site.directory / "data"
+    restore(job.plan, store, data, recovery, progress, site.programs, check=False)
+    found["restored"] = time.monotonic() - began
+    progress(f"Recovering from {job.chain[-1].start_lsn}")
+    with serve(data, site.folder, site.programs, user=site.user, timeout=job.timeout) as server:
+        found["rto"] = time.monotonic() - began
+        _look(server, job, site.programs, found, progress)
+
+
+def _look(server: Server, job: Job, programs: Programs, found: dict[str, Any], progress: Callable[[str], None]) -> None:
+    with server.connect("postgres", timeout=60.0) as connection:
+        for facts in fetch_all(connection, "backup_replayed", dict[str, Any]):
+            found.update(facts)
+    progress("Checking every table and index (pg_amcheck)")
+    found["problems"] += check_pages(server, programs)
+    progress("Asking what must be true")
+    found["assertions"] = [asdict(each) for each in run_all(server, job.questions)]
+
+
+def check_pages(server: Server, programs: Programs) -> list[str]:
+    """What pg_amcheck finds wrong: verify_heapam on every table, bt_index_check on every B-tree, of every database."""
+    options = ("--all", "--install-missing", "--jobs=2", f"--host={server.folder}", f"--username={server.user}")
+    code, output = programs.attempt("pg_amcheck", *options, "--no-password", more=ENVIRONMENT)
+    if not code:
+        return []
+    lines = [line.strip()[:_LONGEST] for line in output.splitlines() if line.strip()]
+    more = [f"and {len(lines) - _MOST} lines more"] if len(lines) > _MOST else []
+    return [f"pg_amcheck ended with {code}", *lines[:_MOST], *more]
