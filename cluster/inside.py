@@ -52,6 +52,7 @@ class Inside:
             database=database,
             connect_timeout=2,
             statement_timeout=0.0 if host == POOLER else 3.0,
+            pooled=host == POOLER,
         )
 
 

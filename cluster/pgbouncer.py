@@ -11,6 +11,21 @@ if TYPE_CHECKING:
 
 CONSOLE = "pgbouncer"
 """Name of the console's database."""
+_ASKED = "asked."
+"""How entries begin that lead into the database where PgBouncer asks for verifiers; no pool's name has a dot."""
+
+
+def asked_at(hosts: tuple[str, ...]) -> str:
+    """The entry through which verifiers are asked for where a pool leads to ``hosts``.
+
+    Several hosts are those of the one pool of all readers: their names together would be too long for PgBouncer (63).
+    """
+    return _ASKED + (hosts[0] if len(hosts) == 1 else "all.readers")
+
+
+def is_pool(name: str) -> bool:
+    """Whether an entry of [databases] is for clients: not the console, and not where verifiers are asked for."""
+    return name != CONSOLE and not name.startswith(_ASKED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +47,7 @@ class Pool:
 def read_pools(console: "psycopg.Connection[Any]") -> tuple[Pool, ...]:
     """Every configured pool, busy or not."""
     # The console is not SQL: these are its commands.
-    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if row["name"] != CONSOLE]
+    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"])]
     rows = console.execute("SHOW POOLS").fetchall()
     return tuple(
         _pool(database, [row for row in rows if row["database"] == database["name"]]) for database in databases

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cluster import queries
+from cluster import queries, session
 from cluster.errors import MachineError, TimedOutError
 from cluster.settings import Settings
 from cluster.topology import Topology, host_ports
@@ -23,9 +23,10 @@ Row = TypeVar("Row")
 class Access:
     """How to reach one server as one role.
 
-    ``ca`` is the certificate its own is checked with. Timeouts in seconds; ``statement_timeout`` 0 asks for none, which
-    is what PgBouncer wants: it takes no options at login. ``patience`` bounds the whole conversation from this side,
-    whatever the server's state (a paused one runs no timeouts); None: no bound.
+    ``ca`` is the certificate its own is checked with. Timeouts in seconds; ``statement_timeout`` 0 asks for none.
+    ``patience`` bounds the whole conversation from this side, whatever the server's state (a paused one runs no
+    timeouts); None: no bound. ``pooled``: the server is PgBouncer, which takes no options at login and binds no
+    channel. ``pinned``: the session begins as cluster/session.py says; off only for SQL that is not PODS' own.
     """
 
     host: str
@@ -38,6 +39,8 @@ class Access:
     connect_timeout: int = 5
     statement_timeout: float = 30.0
     patience: float | None = None
+    pooled: bool = False
+    pinned: bool = True
 
     def __repr__(self) -> str:
         return f"Access({self.user}@{self.host}:{self.port}/{self.database})"
@@ -70,20 +73,12 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
     from cluster.patience import Patient
 
     began = time.monotonic()
-    limit = int(access.statement_timeout * 1000)
     try:
         connection = Patient.connect(
-            host=access.host,
-            port=access.port,
-            user=access.user,
-            password=access.password,
+            **login(access),
             dbname=access.database,
-            sslmode="verify-full",
-            sslrootcert=str(access.ca),
-            connect_timeout=access.connect_timeout,
-            application_name=access.application,
-            # What PODS itself does must not wait for a replica that `up` is about to start.
-            options=f"-c statement_timeout={limit} -c synchronous_commit=local" if limit else None,
+            client_encoding="UTF8",
+            options=_options(access),
             autocommit=True,
             prepare_threshold=None,
             row_factory=dict_row,
@@ -97,6 +92,32 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         connection.give_up(began + access.patience, told)
     with connection:
         yield connection
+
+
+def login(access: Access) -> dict[str, Any]:
+    """How libpq reaches the server and proves who we are, whatever is asked there.
+
+    The password itself is given to nobody, also not to a server that asks for it and has a certificate of ours: only
+    SCRAM is answered, and where the server can, bound to its certificate.
+    """
+    return {
+        "host": access.host,
+        "port": access.port,
+        "user": access.user,
+        "password": access.password,
+        "sslmode": "verify-full",
+        "sslrootcert": str(access.ca),
+        "require_auth": "scram-sha-256",
+        "channel_binding": "prefer" if access.pooled else "require",
+        "connect_timeout": access.connect_timeout,
+        "application_name": access.application,
+    }
+
+
+def _options(access: Access) -> str | None:
+    if access.pooled or not access.pinned:
+        return None
+    return session.options(session.pinned(access.user, statement_timeout=access.statement_timeout))
 
 
 def one_line(error: Exception) -> str:

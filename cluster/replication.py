@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from cluster.errors import MachineError, RefusedError, TimedOutError
 from cluster.lsn import Lsn
-from cluster.postgres import Access, one_line
+from cluster.postgres import Access, login, one_line
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -259,15 +259,8 @@ def replicate(access: Access, *, node: str = "") -> Iterator[Replication]:
     named = node or access.host
     try:
         connection = psycopg.connect(
-            host=access.host,
-            port=access.port,
-            user=access.user,
-            password=access.password,
+            **login(access),
             replication="true",
-            sslmode="verify-full",
-            sslrootcert=str(access.ca),
-            connect_timeout=access.connect_timeout,
-            application_name=access.application,
             autocommit=True,
             **_KEEPALIVES,
         )

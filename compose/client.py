@@ -2,9 +2,12 @@
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
+from cluster import session
 from cluster.errors import UsageError
 from cluster.naming import write_pools
+from cluster.roles import HOME, SUPERUSER
 from compose.stack import POOLER, Stack
 
 
@@ -16,6 +19,7 @@ class Target:
     pool: str | None
     user: str | None
     superuser: bool
+    database: str | None = None
 
 
 def psql_arguments(stack: Stack, target: Target) -> list[str]:
@@ -35,13 +39,27 @@ def psql_arguments(stack: Stack, target: Target) -> list[str]:
         )
     if target.superuser and target.user:
         raise UsageError("--superuser and --user cannot be given together", "choose one")
-    user = "postgres" if target.superuser else target.user or settings.user
+    if target.database and not target.node:
+        raise UsageError("--database goes with --node", "through PgBouncer, a pool is chosen with --pool")
     if target.node:
-        return [make_conninfo(host=_server(stack, target.node), port=5432, user=user, dbname=settings.database)]
+        return [_direct(stack, target, _server(stack, target.node))]
+    user = target.user or settings.user
     pool = target.pool or write_pools(settings.database)[1]
     if pool not in (*stack.pools, "pgbouncer"):
         raise UsageError(f"there is no pool {pool!r}", "the pools are: " + ", ".join(stack.pools))
     return [make_conninfo(host=POOLER, port=6432, user=user, dbname=pool)]
+
+
+def _direct(stack: Stack, target: Target, server: str) -> str:
+    """To a server itself. The superuser goes where no application is, and nothing set elsewhere holds for it."""
+    from psycopg.conninfo import make_conninfo
+
+    where: dict[str, Any] = {"host": server, "port": 5432, "channel_binding": "require"}
+    if target.superuser:
+        guarded = session.options(session.guarded())
+        return make_conninfo(**where, user=SUPERUSER, dbname=target.database or HOME, options=guarded)
+    user = target.user or stack.settings.user
+    return make_conninfo(**where, user=user, dbname=target.database or stack.settings.database)
 
 
 def _server(stack: Stack, name: str) -> str:

@@ -76,7 +76,7 @@ def _wait_for_source(stack: Stack, step: Step, node: str, source: str) -> None:
     with connect(stack.superuser(stack.topology.primary)) as connection:
         held = fetch_one(connection, "slot_start", lambda held_from: Lsn.parse(held_from), [slot_of(node)])
     deadline = time.monotonic() + _SOURCE_SECONDS
-    with connect(stack.superuser(source)) as connection:
+    with connect(stack.monitor(source)) as connection:
         while (at := fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn))) is not None and held and at < held:
             if time.monotonic() > deadline:
                 raise RefusedError(
@@ -150,7 +150,7 @@ class CloneWatch:
     """Shows a running clone's progress in its step, from its source's own view of it."""
 
     def __init__(self, stack: Stack, node: str, source: str, step: Step) -> None:
-        self._access = stack.superuser(source)
+        self._access = stack.monitor(source)
         self._name = f"clone_{node}"
         self._step = step
         self._ended = threading.Event()

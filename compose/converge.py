@@ -13,7 +13,7 @@ from cluster.naming import ARCHIVE_SLOT, slot_of
 from cluster.postgres import connect, wait_until
 from cluster.sizing import derive
 from cluster.topology import save
-from compose import containers, roles, secrets
+from compose import containers, ownership, roles, secrets
 from compose.clone import clone, create_slot, drop_slot
 from compose.console import Console, Step
 from compose.home import make_private_directory, make_service_directories
@@ -68,6 +68,8 @@ class Convergence:
         if not self.inside:
             self._converge_inside()
         self._reload()
+        if self.inside and self.inside.unsettled:  # only now: PgBouncer asks elsewhere
+            ownership.settle(self.stack, self.console, self.inside.unsettled)
         self._mend_replicas()
         self._finish()
         self._verify()
@@ -231,6 +233,7 @@ class Convergence:
         self.inside = roles.converge(stack.superuser(self.primary), stack.settings, stack.passwords, self.staying)
         if self.inside.made:
             self.console.note("made in the primary: " + ", ".join(self.inside.made))
+        ownership.tell(self.console, self.inside.excess)
 
     def _reload(self) -> None:
         """Servers that were running take changed files and certificates up without a restart."""
@@ -254,7 +257,8 @@ class Convergence:
     def _release_archive(self) -> None:
         """Nobody streams an archive any more: its slots would hold WAL back until they break."""
         for node in self.stack.topology.names:
-            if node in self.before and self.before[node].well and drop_slot(self.stack.superuser(node), ARCHIVE_SLOT):
+            archiver = self.stack.access(node, secrets.ARCHIVE)
+            if node in self.before and self.before[node].well and drop_slot(archiver, ARCHIVE_SLOT):
                 self.console.note(f"{ARCHIVE_SLOT} on {node} is gone, since PODS_BACKUP is off")
 
     def _mend_replicas(self) -> None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import PodsError
+from cluster.postgres import one_line
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology, load
 from cluster.units import human_seconds, human_size
-from compose import apt, certs, containers, engine, preflight, secrets
+from compose import apt, certs, containers, engine, preflight, roles, secrets
 from compose.home import Home
+from compose.ownership import REMEDY
+from compose.stack import Stack
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -57,6 +60,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *_clock(client),
         *_ports(settings, wanted, found),
         *_leftovers(home, wanted, found),
+        *(_roles(Stack(home, settings, topology, client)) if topology else ()),
         *findings,
     ]
 
@@ -137,6 +141,23 @@ def _leftovers(home: Home, topology: Topology, found: list[containers.Container]
         yield Finding(
             "data", False, f"{home.aside} keeps replaced data: {', '.join(kept)}; delete it when you no longer need it"
         )
+
+
+def _roles(stack: Stack) -> Iterator[Finding]:
+    """Whether somebody is more than PODS made them; only where the primary can be asked."""
+    import psycopg
+
+    try:
+        monitor = stack.monitor(stack.topology.primary)
+        found = roles.examine(monitor, stack.settings.user, stack.settings.database)
+    except (PodsError, psycopg.Error) as error:
+        text = error.message if isinstance(error, PodsError) else one_line(error)
+        yield Finding("roles", False, f"what roles may was not looked at: {text}")
+        return
+    for each in found:
+        yield Finding("roles", each.ours, each.text, f"it is not of PODS' making; {REMEDY}")
+    if not any(each.ours for each in found):
+        yield Finding("roles", False, "no role of the cluster may more than PODS gave it")
 
 
 def _disk(home: Home, settings: Settings, topology: Topology) -> Iterator[Finding]:

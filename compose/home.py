@@ -66,6 +66,11 @@ class Home:
         return self.secrets / "tls"
 
     @property
+    def app_pgpass(self) -> Path:
+        """The application's password for libpq, and nobody else's."""
+        return self.secrets / "app.pgpass"
+
+    @property
     def ca(self) -> Path:
         """The certificate every client checks with."""
         return self.tls / "ca.crt"

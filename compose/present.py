@@ -154,7 +154,7 @@ def connection_help(stack: Stack) -> str:
         lines.append(f"  {label:<10} {uri}")
     lines += [
         f"The password is in {password_file(stack.home, APP)};",
-        f"any libpq client takes it from there with PGPASSFILE={stack.home.secrets / 'pgpass'}.",
+        f"any libpq client takes it with PGREQUIREAUTH=scram-sha-256 PGPASSFILE={stack.home.app_pgpass}.",
         "Or simply: inv psql",
         *_pages(stack),
     ]

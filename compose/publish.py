@@ -3,7 +3,7 @@
 import shutil
 
 from cluster.topology import Topology, save
-from compose import certs
+from compose import certs, pgpass
 from compose.host import concrete_of
 from compose.reload import reload_node, reload_pooler
 from compose.render import files
@@ -17,6 +17,7 @@ def publish(stack: Stack, topology: Topology) -> Stack:
     """
     home = stack.home
     save(home.topology, home.topology_copy, topology)
+    pgpass.ensure(home, stack.settings, topology)
     certs.ensure_all(home, stack.settings, topology)
     concrete = concrete_of(stack.settings, topology)
     accepted = files.accepted_user_files(home, topology.primary)

@@ -1,25 +1,44 @@
 """Letting running servers take up changed files and certificates, without a restart and without a client noticing."""
 
+import time
+
 from cluster import pgbouncer
-from cluster.postgres import connect, execute, fetch_one
+from cluster.errors import MachineError
+from cluster.postgres import connect, fetch_one
 from compose import secrets
 from compose.containers import Container
 from compose.stack import POOLER, Stack
 
 _SECRETS = {"backup": ("archive_password", "s3_access_key", "s3_secret_key", "s3_ca", "backup_key")}
 """What people change in a running cluster: the keys of its stores."""
+_RELOAD_SECONDS = 5.0
+"""How long a node may take to read its files; what comes next counts on them."""
 
 
 def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
-    """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was."""
+    """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was.
+
+    It is told by a signal, which takes no password anywhere; a node is asked only by the role that may look.
+    """
     paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
     newest = max(path.stat().st_mtime for path in paths)
-    with connect(stack.superuser(node)) as connection:
-        loaded = fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
-        stale = force or loaded < newest
-        if stale:
-            execute(connection, "reload")
+    loaded = _load_time(stack, node)
+    stale = force or loaded < newest
+    if stale:
+        stack.client.api.kill(stack.containers()[node].id, "HUP")
+        deadline = time.monotonic() + _RELOAD_SECONDS
+        while _load_time(stack, node) == loaded and time.monotonic() < deadline:
+            time.sleep(0.05)
     return stale
+
+
+def _load_time(stack: Stack, node: str) -> float:
+    """When ``node`` read its files last, in Unix seconds; 0 where it does not say."""
+    try:
+        with connect(stack.monitor(node)) as connection:
+            return fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
+    except MachineError:
+        return 0.0
 
 
 def reload_watcher(stack: Stack, service: str, container: Container) -> bool:

@@ -7,16 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cluster import queries
-from cluster.errors import MachineError
+from cluster import queries, roles
 from cluster.naming import slot_of
 from cluster.postgres import Access, connect, execute, fetch_all, fetch_one, literal
+from cluster.roles import EventTrigger, Excess, Rights, Setting
 from cluster.settings import Settings
-from compose.secrets import APP, ARCHIVE, MONITOR, POOLER, REPLICATION, SUPERUSER, Passwords
+from compose.secrets import Passwords
 from exporters.collectors.nodes import Slot
 
 if TYPE_CHECKING:
     import psycopg
+
+ARCHIVER = "archiver"
+_LOOKUP = "PgBouncer's look-up function"
+_NOT_YET_OWNED = ("pg_database_owner", roles.SUPERUSER)
+"""Owners that the schema public has by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,41 +33,82 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Named:
+class Database:
+    """A database and its owner; ``settled``: that is a superuser."""
+
     name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Version:
-    version: str | None
+    owner: str
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What was made in the primary, in words, and the slots that outgrew the WAL budget."""
+    """What was made in the primary, in words; the slots that outgrew the WAL budget; what PODS did not make there.
+
+    ``unsettled`` is the database while it belongs to an application, which may then set what holds in all its sessions.
+    """
 
     made: list[str]
     lost_slots: frozenset[str]
+    excess: tuple[Excess, ...]
+    unsettled: Database | None
 
 
 def converge(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> Inside:
-    """Make what is missing in the primary. Takes one connection where the database exists."""
-    try:
-        return _converge_database(superuser, settings, passwords, replicas)
-    except MachineError as error:
-        if "does not exist" not in error.message:
-            raise
+    """Make what is missing in the primary, over one connection, in the database where no application is."""
     with connect(superuser) as connection:
-        made = [*_roles(connection, settings, passwords), *_database(connection, settings)]
-    inside = _converge_database(superuser, settings, passwords, replicas)
-    return Inside(made + inside.made, inside.lost_slots)
-
-
-def _converge_database(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> Inside:
-    with connect(replace(superuser, database=settings.database)) as connection:
-        made = [*_roles(connection, settings, passwords), *_slots(connection, replicas), *_user_lookup(connection)]
+        made = _roles(connection, settings, passwords)
+        known = _database(connection, settings.database)
+        if known is None:
+            execute(connection, "create_database", database=settings.database, owner=settings.user)
+            made.append(f"database {settings.database}")
+        made += [*_slots(connection, replicas), *_user_lookup(connection)]
         lost = frozenset(slot.name for slot in fetch_all(connection, "slots", Slot) if slot.wal_status == "lost")
-    return Inside(made, lost)
+        found = _excess(connection, settings.user)
+    if known is None:  # new: nobody is in it yet
+        settle(superuser, Database(name=settings.database, owner=settings.user, settled=False))
+    return Inside(made, lost, found, known if known and not known.settled else None)
+
+
+def settle(superuser: Access, database: Database) -> tuple[list[str], tuple[Excess, ...]]:
+    """Take the database from the role that owns it, which keeps all that it could rightly do in it.
+
+    Returns the settings that were made on the database, which stay, and what its event triggers are that nobody trusts.
+
+    Raises:
+        MachineError: nobody is let into that database.
+        psycopg.Error: somebody stands in the way there, such as with a lock.
+    """
+    with connect(replace(superuser, database=database.name)) as connection:
+        with connection.transaction():
+            execute(connection, "settle_database", database=database.name, owner=database.owner)
+            public = fetch_one(connection, "public_owner", lambda owner: str(owner))
+            if public in _NOT_YET_OWNED:
+                execute(connection, "own_schema", name="public", owner=database.owner)
+            execute(connection, "drop_user_lookup")
+        every = fetch_all(connection, "session_settings", Setting)
+        triggers = fetch_all(connection, "event_triggers", EventTrigger)
+    kept = [each.setting for each in every if each.database == database.name and not each.role]
+    return kept, roles.foreign_triggers(database.name, triggers)
+
+
+def examine(access: Access, user: str, database: str) -> tuple[Excess, ...]:
+    """What is in the server that PODS did not make: for `inv doctor`, as a role that may only look."""
+    with connect(access) as connection:
+        found = _excess(connection, user, database)
+    with connect(replace(access, database=database)) as connection:
+        triggers = fetch_all(connection, "event_triggers", EventTrigger)
+    return (*found, *roles.foreign_triggers(database, triggers))
+
+
+def _excess(connection: "psycopg.Connection[Any]", user: str, database: str = "") -> tuple[Excess, ...]:
+    """What is to be seen from the database postgres."""
+    rights = fetch_all(connection, "role_rights", Rights)
+    return (
+        *roles.excess(user, rights, database),
+        *roles.foreign(fetch_all(connection, "session_settings", Setting)),
+        *roles.foreign_triggers(roles.HOME, fetch_all(connection, "event_triggers", EventTrigger)),
+    )
 
 
 def password_matches(password: str, verifier: str | None) -> bool:
@@ -84,32 +130,44 @@ def password_matches(password: str, verifier: str | None) -> bool:
 def _roles(connection: "psycopg.Connection[Any]", settings: Settings, passwords: Passwords) -> list[str]:
     known = {login.name: login.verifier for login in fetch_all(connection, "roles", Login)}
     made = []
-    for secret, role, create in (
-        (REPLICATION, "replicator", "create_replication_role"),
-        (MONITOR, "monitor", "create_monitor_role"),
-        (POOLER, "pooler", "create_pooler_role"),
-        (ARCHIVE, "archiver", "create_archive_role"),
-        (APP, settings.user, "create_app_role"),
-        (SUPERUSER, "postgres", ""),
-    ):
-        if role in known and password_matches(passwords[secret], known[role]):
+    for role in roles.declared(settings.user):
+        if role.name in known and password_matches(passwords[role.secret], known[role.name]):
             continue
         # The server, its log and its statistics see only the verifier.
         verifier = connection.pgconn.encrypt_password(
-            passwords[secret].encode(), role.encode(), b"scram-sha-256"
+            passwords[role.secret].encode(), role.name.encode(), b"scram-sha-256"
         ).decode()
-        execute(connection, "set_password" if role in known else create, role=role, verifier=literal(verifier))
-        made.append(f"password of {role}" if role in known else f"role {role}")
-    return made
+        change = "set_password" if role.name in known else role.create
+        execute(connection, change, role=role.name, verifier=literal(verifier))
+        made.append(f"password of {role.name}" if role.name in known else f"role {role.name}")
+    return [*made, *_kept(connection), *_archiver(connection)]
 
 
-def _database(connection: "psycopg.Connection[Any]", settings: Settings) -> list[str]:
-    if settings.database in {
-        row.name for row in fetch_all(connection, "databases", lambda name, **_: _Named(name=name))
-    }:
+def _kept(connection: "psycopg.Connection[Any]") -> list[str]:
+    """What is set on the services' roles, so that nothing set on a database holds for them."""
+    from psycopg import sql
+
+    every = fetch_all(connection, "session_settings", Setting)
+    found = {(each.role, each.setting) for each in every if each.database == roles.HOME}
+    changed = []
+    for role in roles.SERVICES:
+        for name, value in role.kept.items():
+            if (role.name, f"{name}={value}") not in found:
+                parts = sql.SQL(", ").join(sql.Literal(part) for part in value.split(", "))
+                execute(connection, "set_kept", role=role.name, parameter=name, value=parts)
+                changed.append(role.name)
+    return [f"settings of {name}" for name in dict.fromkeys(changed)]
+
+
+def _archiver(connection: "psycopg.Connection[Any]") -> list[str]:
+    if fetch_one(connection, "archiver_may_switch", lambda allowed: bool(allowed)):
         return []
-    execute(connection, "create_database", database=settings.database, owner=settings.user)
-    return [f"database {settings.database}"]
+    execute(connection, "grant_switch_wal", role=ARCHIVER)
+    return [f"right of {ARCHIVER} to begin a WAL segment"]
+
+
+def _database(connection: "psycopg.Connection[Any]", name: str) -> Database | None:
+    return next((found for found in fetch_all(connection, "databases", Database) if found.name == name), None)
 
 
 def _slots(connection: "psycopg.Connection[Any]", replicas: Iterable[str]) -> list[str]:
@@ -122,9 +180,9 @@ def _slots(connection: "psycopg.Connection[Any]", replicas: Iterable[str]) -> li
 
 def _user_lookup(connection: "psycopg.Connection[Any]") -> list[str]:
     wanted = hashlib.sha256(queries.get("user_lookup").encode()).hexdigest()[:16]
-    known = fetch_one(connection, "user_lookup_known", _Version)
-    if known is not None and known.version == wanted:
+    known = fetch_one(connection, "user_lookup_known", lambda version: version)
+    if known == wanted:
         return []
     with connection.transaction():
         execute(connection, "user_lookup", version=literal(wanted))
-    return ["PgBouncer's look-up function"]
+    return [_LOOKUP]

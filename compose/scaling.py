@@ -174,7 +174,7 @@ def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) 
 def _check_replication_room(stack: Stack, way: Way) -> None:
     """Free slots on the primary, free walsenders where they are needed."""
     for node, needed in {stack.topology.primary: 1, way.source: _CLONE_SENDERS}.items():
-        with connect(stack.superuser(node)) as connection:
+        with connect(stack.monitor(node)) as connection:
             slots, senders = fetch_one(connection, "replication_room", lambda slots, senders: (slots, senders)) or (
                 0,
                 0,

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import roles
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.settings import Settings, load_settings, secrets_in_file
@@ -18,7 +19,11 @@ ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
 ARCHIVE, HEALTH, GRAFANA = "archive", "health", "grafana"
 LATER = (ARCHIVE, HEALTH, GRAFANA)
 """Came after the first version: where one is missing it is made at any time, and the role's password follows it."""
-ROLE_OF = {SUPERUSER: "postgres", REPLICATION: "replicator", MONITOR: "monitor", POOLER: "pooler", ADMIN: "pods_admin"}
+ROLE_OF = {
+    **{role.secret: role.name for role in roles.SERVICES},
+    SUPERUSER: roles.SUPERUSER,
+    ADMIN: roles.CONSOLE_ADMIN,
+}
 _HOST_ONLY = frozenset({SUPERUSER, APP})
 """Never mounted into a container as a file of its own."""
 _MINIMUM = 12
@@ -116,9 +121,9 @@ def _refuse_lost_key(home: Home, key: Path) -> None:
 
 
 def pgpass_text(passwords: Passwords, settings: Settings) -> str:
-    """A password file for libpq with every role a person may log in as."""
-    roles = {APP: settings.user, **ROLE_OF}
-    return "".join(f"*:*:*:{roles[name]}:{passwords[name]}\n" for name in (APP, SUPERUSER, MONITOR, ADMIN))
+    """A password file for `inv psql`, with every role a person may log in as there."""
+    names = {APP: settings.user, **ROLE_OF}
+    return "".join(f"*:*:*:{names[name]}:{passwords[name]}\n" for name in (APP, SUPERUSER, MONITOR, ADMIN))
 
 
 def check_env(home: Home) -> None:

@@ -69,17 +69,21 @@ class Stack:
             ca=self.home.ca,
             database=database,
             statement_timeout=0.0 if service == POOLER else 30.0,
+            pooled=service == POOLER,
         )
 
     def superuser(self, node: str) -> Access:
-        """How to reach ``node`` as its superuser; for PODS itself, never for a service."""
+        """How to reach the primary as its superuser, for what only that may do; nobody goes to a replica as that."""
         return self.access(node, secrets.SUPERUSER)
+
+    def monitor(self, node: str) -> Access:
+        """How to reach ``node`` to look at it."""
+        return self.access(node, secrets.MONITOR)
 
     def snapshot(self, deadline: float = READ_SECONDS) -> Snapshot:
         """Look at every node and at PgBouncer, now."""
         nodes = {
-            name: replace(self.access(name, secrets.MONITOR), connect_timeout=3, statement_timeout=3.0)
-            for name in self.topology.names
+            name: replace(self.monitor(name), connect_timeout=3, statement_timeout=3.0) for name in self.topology.names
         }
         return read_snapshot(
             nodes, replace(self.access(POOLER, secrets.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline

@@ -13,7 +13,7 @@ from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.settings import MOST_REPLICAS, Settings
 from cluster.topology import Topology, load, save
-from compose import build, certs, containers, engine, preflight, secrets
+from compose import build, certs, containers, engine, pgpass, preflight, secrets
 from compose.console import Console
 from compose.converge import Convergence
 from compose.copies import upkeep
@@ -129,6 +129,7 @@ def _check(
 def _prepare(home: Home, settings: Settings, topology: Topology, console: Console, client: "DockerClient") -> Stack:
     """Secrets, certificates, images and files: all that is needed before a container starts."""
     secrets.ensure(home, settings, first=not topology.system_identifier)
+    pgpass.ensure(home, settings, topology)
     certs.ensure_all(home, settings, topology)
     if not topology.image_base:
         source, base = build.choose(client, settings, console)

@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +89,8 @@ class Cluster:
         return Stack(self.home, load_settings(self.home.path, {}), topology)
 
     def access(self, service: str = "pgbouncer", secret: str = secrets.APP, database: str = "appdb_write") -> Access:
-        """How to log in from this host."""
-        return self.stack.access(service, secret, database)
+        """How to log in from this host, with a session as any client has it."""
+        return replace(self.stack.access(service, secret, database), pinned=False)
 
     def query(
         self, sql: str, service: str = "primary", secret: str = secrets.SUPERUSER, database: str = "appdb"

@@ -1,3 +1,2 @@
--- Streams WAL and base backups; in a database it may begin a new WAL segment, and nothing else.
-CREATE ROLE {role} LOGIN REPLICATION PASSWORD {verifier} CONNECTION LIMIT 20;
-GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {role}
+-- Streams WAL and base backups; in a database it may begin a new WAL segment (grant_switch_wal), and nothing else.
+CREATE ROLE {role} LOGIN REPLICATION PASSWORD {verifier} CONNECTION LIMIT 20

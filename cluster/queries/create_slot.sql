@@ -1,2 +1,2 @@
 -- Reserved at once: WAL is held from before the copy begins.
-SELECT pg_create_physical_replication_slot({slot}, true)
+SELECT pg_catalog.pg_create_physical_replication_slot({slot}, true)

@@ -1,1 +1,2 @@
-SELECT d.datname AS name, r.rolname AS owner FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+SELECT d.datname AS name, r.rolname AS owner, r.rolsuper AS settled
+FROM pg_catalog.pg_database d JOIN pg_catalog.pg_roles r ON r.oid = d.datdba

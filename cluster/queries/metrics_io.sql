@@ -5,5 +5,5 @@ SELECT backend_type, object, context,
        extends AS extends_total, extend_bytes AS extend_bytes_total,
        hits AS hits_total, evictions AS evictions_total,
        fsyncs AS fsyncs_total, fsync_time / 1000 AS fsync_seconds_total
-FROM pg_stat_io
+FROM pg_catalog.pg_stat_io
 WHERE coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) + coalesce(fsyncs, 0) > 0

@@ -6,15 +6,15 @@ SELECT r.application_name, r.application_name AS standby, r.state, coalesce(s.sl
        here.lsn - r.flush_lsn AS flush_lag_bytes,
        here.lsn - r.replay_lsn AS replay_lag_bytes,
        here.lsn - r.replay_lsn AS pg_wal_lsn_diff,
-       here.lsn - '0/0'::pg_lsn AS pg_current_wal_lsn_bytes,
-       extract(epoch FROM coalesce(r.write_lag, CASE WHEN here.lsn = r.write_lsn THEN interval '0' END))::float8
+       here.lsn - '0/0'::pg_catalog.pg_lsn AS pg_current_wal_lsn_bytes,
+       extract(epoch FROM coalesce(r.write_lag, CASE WHEN here.lsn = r.write_lsn THEN interval '0' END))::pg_catalog.float8
            AS write_lag_seconds,
-       extract(epoch FROM coalesce(r.flush_lag, CASE WHEN here.lsn = r.flush_lsn THEN interval '0' END))::float8
+       extract(epoch FROM coalesce(r.flush_lag, CASE WHEN here.lsn = r.flush_lsn THEN interval '0' END))::pg_catalog.float8
            AS flush_lag_seconds,
        extract(epoch FROM CASE WHEN r.replay_lsn IS NULL THEN NULL
-           ELSE coalesce(r.replay_lag, CASE WHEN here.lsn = r.replay_lsn THEN interval '0' END) END)::float8
+           ELSE coalesce(r.replay_lag, CASE WHEN here.lsn = r.replay_lsn THEN interval '0' END) END)::pg_catalog.float8
            AS replay_lag_seconds
-FROM pg_stat_replication r
-LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
-CROSS JOIN LATERAL (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END) here(lsn)
+FROM pg_catalog.pg_stat_replication r
+LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
+CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END) AS here(lsn)
 WHERE r.state <> 'backup'

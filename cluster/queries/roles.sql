@@ -1,2 +1,2 @@
 -- Login roles and their password verifiers.
-SELECT rolname AS name, rolpassword AS verifier FROM pg_authid WHERE rolcanlogin
+SELECT rolname AS name, rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolcanlogin

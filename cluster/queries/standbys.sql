@@ -2,7 +2,7 @@
 SELECT application_name AS node,
        state,
        sync_state,
-       pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::int8 AS lag_bytes,
-       extract(epoch FROM replay_lag)::float8 AS replay_lag
-FROM pg_stat_replication
+       pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)::pg_catalog.int8 AS lag_bytes,
+       extract(epoch FROM replay_lag)::pg_catalog.float8 AS replay_lag
+FROM pg_catalog.pg_stat_replication
 ORDER BY application_name

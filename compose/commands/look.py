@@ -47,8 +47,9 @@ def logs(c: Context, service: str | None = None, follow: bool = False, lines: in
     help={
         "node": "connect to this node directly",
         "pool": "connect through PgBouncer to this pool (default: the write pool)",
-        "user": "log in as this role (default: the owner of the database)",
+        "user": "log in as this role (default: the application's)",
         "superuser": "log in as postgres; needs --node",
+        "database": "with --node: this database (default: the application's; with --superuser: postgres)",
         "command": "run this SQL and end",
     },
     auto_shortflags=False,
@@ -59,13 +60,15 @@ def psql(
     pool: str | None = None,
     user: str | None = None,
     superuser: bool = False,
+    database: str | None = None,
     command: str | None = None,
 ) -> None:
     """Open psql, through a pool or on one node."""
     from compose.client import Target, run_psql
     from compose.stack import open_stack
 
-    code = run_psql(open_stack(), Target(node=node, pool=pool, user=user, superuser=superuser), command)
+    target = Target(node=node, pool=pool, user=user, superuser=superuser, database=database)
+    code = run_psql(open_stack(), target, command)
     if code:
         raise Exit(code=code)
 

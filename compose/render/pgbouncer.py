@@ -1,17 +1,28 @@
 """PgBouncer's configuration, whole, from settings and topology. Pure."""
 
 from cluster.desired import pools
+from cluster.pgbouncer import asked_at
+from cluster.roles import HOME
 from cluster.settings import Settings
 from cluster.sizing import Derived
 from cluster.topology import Topology
 
+_ASKING = 2
+"""Connections to ask for verifiers with; a question takes less than a millisecond."""
+
 
 def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> str:
     """The text of pgbouncer.ini."""
+    led = pools(settings, topology)
     databases = [
-        f"{pool} = host={','.join(hosts)} port=5432 dbname={settings.database}"
-        + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
-        for pool, hosts in pools(settings, topology).items()
+        f"{pool} = {_where(hosts)} dbname={settings.database} auth_dbname={asked_at(hosts)}"
+        for pool, hosts in led.items()
+    ]
+    # Where a pool leads, there its clients' verifiers are asked for: a replica still answers while the primary is away.
+    # Only in the database postgres, where no application could have changed what that question means.
+    databases += [
+        f"{asked_at(hosts)} = {_where(hosts)} dbname={HOME} pool_size={_ASKING} max_db_connections={_ASKING}"
+        for hosts in dict.fromkeys(led.values())
     ]
     lines = [
         "; Made by PODS from .env and data/topology.json; changes here are lost.",
@@ -20,10 +31,15 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
         "",
         "[pgbouncer]",
     ]
-    return "\n".join([*lines, *(f"{name} = {value}" for name, value in _parameters(settings, derived).items())]) + "\n"
+    parameters = _parameters(settings, topology, derived)
+    return "\n".join([*lines, *(f"{name} = {value}" for name, value in parameters.items())]) + "\n"
 
 
-def _parameters(settings: Settings, derived: Derived) -> dict[str, str]:
+def _where(hosts: tuple[str, ...]) -> str:
+    return f"host={','.join(hosts)} port=5432" + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
+
+
+def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dict[str, str]:
     """The [pgbouncer] section; docs/explanation/pgbouncer.md says why each is as it is."""
     return {
         "listen_addr": "*",
@@ -32,12 +48,12 @@ def _parameters(settings: Settings, derived: Derived) -> dict[str, str]:
         "pool_mode": "transaction",
         "max_client_conn": str(settings.max_clients),
         "default_pool_size": str(derived.pool_size),
-        # one more connection than the pool for the role that asks for passwords
-        "max_db_connections": str(derived.pool_size + 1),
+        "max_db_connections": str(derived.pool_size),
         "max_prepared_statements": "200",
         "auth_type": "scram-sha-256",
         "auth_file": "/run/pods/userlist.txt",
         "auth_user": "pooler",
+        "auth_dbname": asked_at((topology.primary,)),  # for those who name no pool
         "auth_query": "SELECT username, password FROM pods.user_lookup($1)",
         "admin_users": "pods_admin",
         "stats_users": "monitor",

@@ -135,7 +135,8 @@ def _fixed(settings: Settings, topology: Topology, node: str) -> dict[str, str]:
     if topology.role(node) == "replica":
         conninfo = (
             f"host={topology.primary} port=5432 user=replicator application_name={node} "
-            "sslmode=verify-full sslrootcert=/run/tls/ca.crt passfile=/run/pods/pgpass connect_timeout=5"
+            "sslmode=verify-full sslrootcert=/run/tls/ca.crt require_auth=scram-sha-256 channel_binding=require "
+            "passfile=/run/pods/pgpass connect_timeout=5"
         )
         replication = {"primary_conninfo": f"'{conninfo}'", "primary_slot_name": f"'{slot_of(node)}'"}
     return {
@@ -184,7 +185,7 @@ def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
         ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
         ("hostssl", "replication,postgres", "archiver", "samenet", "scram-sha-256", "backups and the WAL archive"),
         ("hostssl", f"postgres,{database}", "monitor", "samenet", "scram-sha-256", "status and metrics"),
-        ("hostssl", database, "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
+        ("hostssl", "postgres", "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
     ]
     rows = [
         ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),

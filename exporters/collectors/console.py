@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import MachineError
-from cluster.pgbouncer import CONSOLE
+from cluster.pgbouncer import is_pool
 from cluster.postgres import Access, connect, one_line
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ def read_console(access: Access) -> ConsoleReading:
 
 def _read(console: "psycopg.Connection[Any]") -> dict[str, list[Row]]:
     # The console is not SQL: these are its commands.
-    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if row["name"] != CONSOLE]
-    pools = [row for row in console.execute("SHOW POOLS").fetchall() if row["database"] != CONSOLE]
-    totals = [row for row in console.execute("SHOW STATS_TOTALS").fetchall() if row["database"] != CONSOLE]
+    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"])]
+    pools = [row for row in console.execute("SHOW POOLS").fetchall() if is_pool(row["database"])]
+    totals = [row for row in console.execute("SHOW STATS_TOTALS").fetchall() if is_pool(row["database"])]
     lists = {row["list"]: row["items"] for row in console.execute("SHOW LISTS").fetchall()}
     config = {row["key"]: row["value"] for row in console.execute("SHOW CONFIG").fetchall()}
     version = console.execute("SHOW VERSION").fetchall()[0]

@@ -5,6 +5,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cluster.copies import Copy, with_copy
 from cluster.errors import RefusedError, UsageError
+from cluster.session import guarded, options
 from compose.client import Target, psql_arguments
 from compose.home import Home
 from compose.stack import Stack
@@ -35,7 +36,13 @@ def test_a_pool_is_reached_through_pgbouncer(stack: Stack, pool: str) -> None:
 
 
 def test_a_node_is_reached_directly(stack: Stack) -> None:
-    assert _goes_to(stack, node="replica1") == {"host": "replica1", "port": "5432", "user": "shop", "dbname": "shopdb"}
+    assert _goes_to(stack, node="replica1") == {
+        "host": "replica1",
+        "port": "5432",
+        "user": "shop",
+        "dbname": "shopdb",
+        "channel_binding": "require",
+    }
 
 
 def test_a_copy_is_reached_like_a_node(stack: Stack) -> None:
@@ -55,8 +62,16 @@ def test_a_role_of_any_name_is_just_a_role(stack: Stack, user: str) -> None:
     assert _goes_to(stack, user=user) == {**_goes_to(stack), "user": user}
 
 
-def test_the_superuser_goes_to_a_node(stack: Stack) -> None:
-    assert _goes_to(stack, node="primary", superuser=True)["user"] == "postgres"
+def test_the_superuser_goes_to_a_node_where_no_application_is_and_nothing_set_there_holds(stack: Stack) -> None:
+    target = _goes_to(stack, node="primary", superuser=True)
+    assert (target["user"], target["dbname"]) == ("postgres", "postgres")
+    assert target["options"] == options(guarded())
+
+
+def test_another_database_can_be_asked_for_on_a_node(stack: Stack) -> None:
+    assert _goes_to(stack, node="primary", superuser=True, database="shopdb")["dbname"] == "shopdb"
+    assert _goes_to(stack, node="primary", superuser=True, database="shopdb")["options"] == options(guarded())
+    assert _goes_to(stack, node="primary", database="other")["dbname"] == "other"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +80,8 @@ def test_the_superuser_goes_to_a_node(stack: Stack) -> None:
         ({"node": "primary", "pool": "shopdb"}, "--node and --pool"),
         ({"superuser": True}, "superuser does not go through PgBouncer"),
         ({"superuser": True, "pool": "shopdb"}, "superuser does not go through PgBouncer"),
+        ({"database": "shopdb"}, "--database goes with --node"),
+        ({"database": "shopdb", "pool": "shopdb"}, "--database goes with --node"),
         ({"superuser": True, "user": "monitor", "node": "primary"}, "--superuser"),
     ],
 )

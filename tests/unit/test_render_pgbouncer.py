@@ -7,6 +7,7 @@ from hypothesis import given
 
 from cluster.desired import pools
 from cluster.naming import read_pool_of
+from cluster.pgbouncer import is_pool
 from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import NodeState, Topology
@@ -19,7 +20,7 @@ TOPOLOGY = topology_of(SETTINGS)
 
 
 def _ini(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY) -> configparser.RawConfigParser:
-    parser = configparser.RawConfigParser(strict=True)
+    parser = configparser.RawConfigParser(strict=True, delimiters="=")
     parser.read_string(pgbouncer_ini(settings, topology, derive(settings, topology.sizing)))
     return parser
 
@@ -82,12 +83,26 @@ def test_writes_never_lead_to_a_replica_nor_reads_to_the_primary_unless_there_is
 @given(topologies())
 def test_the_file_has_every_pool_with_its_hosts_and_the_one_database(topology: Topology) -> None:
     databases = _ini(topology=topology)["databases"]
-    assert list(databases) == list(pools(SETTINGS, topology))
+    assert [name for name in databases if is_pool(name)] == list(pools(SETTINGS, topology))
     for name, hosts in pools(SETTINGS, topology).items():
         target = dict(part.split("=") for part in databases[name].split())
         assert target["host"] == ",".join(hosts)
         assert (target["port"], target["dbname"]) == ("5432", "appdb")
         assert ("load_balance_hosts" in target) == (len(hosts) > 1)
+
+
+@given(topologies())
+def test_verifiers_are_asked_for_where_the_pool_leads_in_the_database_no_application_can_change(
+    topology: Topology,
+) -> None:
+    ini = _ini(topology=topology)
+    for name, hosts in pools(SETTINGS, topology).items():
+        entry = dict(part.split("=") for part in ini["databases"][name].split())["auth_dbname"]
+        target = dict(part.split("=") for part in ini["databases"][entry].split())
+        assert not is_pool(entry)
+        assert (target["host"], target["dbname"]) == (",".join(hosts), "postgres")
+        assert "user" not in target, "whoever comes would be that user"
+    assert ini["pgbouncer"]["auth_dbname"] in ini["databases"]
 
 
 def test_settings_become_its_limits() -> None:

@@ -10,6 +10,7 @@ from compose.secrets import (
     ADMIN,
     ALL,
     APP,
+    ARCHIVE,
     LATER,
     MONITOR,
     ROLE_OF,
@@ -219,7 +220,7 @@ def test_passwords_show_themselves_nowhere(made: Home) -> None:
 
 
 def test_every_secret_but_the_application_s_has_its_role() -> None:
-    assert set(ROLE_OF) == set(ALL) - {APP}
+    assert set(ROLE_OF) == {*ALL, ARCHIVE} - {APP}
     assert ROLE_OF[ADMIN] == "pods_admin"
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ def push(asked: Asked) -> Asked:
 
     waiting = Path(asked["data"]) / "pg_wal/archive_status"
     before = sum(1 for _ in waiting.glob("*.ready"))
-    with connect(access()) as connection:
+    with connect(replace(access(), pinned=False)) as connection:
         connection.execute(f"ALTER SYSTEM SET archive_command = '{asked['command']}'".encode())
         began = time.perf_counter()
         connection.execute("SELECT pg_reload_conf()")
@@ -152,7 +153,11 @@ def write_ledger(asked: Asked) -> Asked:
     from cluster.errors import PodsError
     from cluster.postgres import connect
 
-    with Path(asked["file"]).open("w") as file, suppress(psycopg.Error, PodsError), connect(access()) as connection:
+    with (
+        Path(asked["file"]).open("w") as file,
+        suppress(psycopg.Error, PodsError),
+        connect(replace(access(), pinned=False)) as connection,
+    ):
         connection.execute("CREATE TABLE ledger (number int PRIMARY KEY, note text)")
         for number in itertools.count():
             connection.execute("INSERT INTO ledger VALUES (%s, repeat(md5(%s), 8))", (number, str(number)))

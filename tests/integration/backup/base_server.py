@@ -10,7 +10,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class Server:
 
     def sql(self, *statements: str) -> list[dict[str, Any]]:
         """Run statements; the rows of the last."""
-        with connect(self.access) as connection:
+        with connect(replace(self.access, pinned=False)) as connection:
             for statement in statements:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,1 @@
+ALTER ROLE {role} IN DATABASE postgres SET {parameter} = {value}
