@@ -5,10 +5,12 @@ pg_control_version (uint32), catalog_version_no (uint32), state (uint32), paddin
 then the checkpoint record: redo (uint64), ThisTimeLineID (uint32). Native byte order.
 """
 
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.files import Directory
 from cluster.lsn import Lsn
 
 MAJOR = "18"
@@ -45,14 +47,34 @@ def read_data_directory(node_directory: Path) -> DataDirectory | None:
 
     Raises:
         ValueError: there is something, but it is not whole.
+        RefusedError: there is a link where data should be.
     """
-    foreign = [p.parent.parent.name for p in node_directory.glob("*/*/PG_VERSION") if p.parent.parent.name != MAJOR]
-    pgdata = node_directory / PGDATA
-    if not pgdata.exists():
-        return DataDirectory(foreign[0], "", "", Lsn(0), 0, standby=False) if foreign else None
     try:
-        major = (pgdata / "PG_VERSION").read_text().strip()
-        control = (pgdata / "global" / "pg_control").read_bytes()
+        with Directory.open(node_directory) as directory:
+            if directory.holds(PGDATA):
+                return _read(directory)
+            foreign = _foreign(directory)
+    except FileNotFoundError:
+        return None
+    return DataDirectory(foreign[0], "", "", Lsn(0), 0, standby=False) if foreign else None
+
+
+def holds_data(node_directory: Path) -> bool:
+    """Whether something below ``node_directory`` may be data of this major version, be it whole or not."""
+    try:
+        with Directory.open(node_directory) as directory:
+            return directory.stat(MAJOR) is not None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:  # another user's; nobody but a server closes its directory
+        return True
+
+
+def _read(directory: Directory) -> DataDirectory:
+    pgdata = directory.path / PGDATA
+    try:
+        major = directory.read(PGDATA / "PG_VERSION").decode(errors="replace").strip()
+        control = directory.read(PGDATA / "global" / "pg_control")
         system, version, _, state, _, checkpoint, _, timeline = _LAYOUT.unpack_from(control)
         if major == MAJOR and version != _CONTROL_VERSION:
             raise ValueError(f"{pgdata}/global/pg_control is damaged")
@@ -61,6 +83,26 @@ def read_data_directory(node_directory: Path) -> DataDirectory | None:
         raise ValueError(f"{error.filename} is missing") from None
     except (struct.error, IndexError):
         raise ValueError(f"{pgdata}/global/pg_control is damaged") from None
-    return DataDirectory(
-        major, str(system), known, Lsn(checkpoint), timeline, standby=(pgdata / "standby.signal").exists()
-    )
+    standby = directory.stat(PGDATA / "standby.signal") is not None
+    return DataDirectory(major, str(system), known, Lsn(checkpoint), timeline, standby=standby)
+
+
+def _foreign(directory: Directory) -> list[str]:
+    """Other major versions that there is data of; links among the names are none."""
+    folders = [name for name in directory.names() if name != MAJOR and _is_directory(directory, name)]
+    inner = [(major, each) for major in folders for each in _names(directory, major)]
+    return [
+        major
+        for major, each in inner
+        if _is_directory(directory, f"{major}/{each}") and directory.stat(f"{major}/{each}/PG_VERSION") is not None
+    ]
+
+
+def _names(directory: Directory, name: str) -> list[str]:
+    with directory.enter(name) as inner:
+        return inner.names()
+
+
+def _is_directory(directory: Directory, name: str) -> bool:
+    found = directory.stat(name)
+    return found is not None and stat.S_ISDIR(found.st_mode)

@@ -15,6 +15,7 @@ from cluster.files import write_atomically
 from cluster.settings import Settings
 from cluster.topology import Topology
 from compose.home import Home, service_user
+from compose.permissions import check_secrets
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -41,7 +42,9 @@ def ensure(
         renew: make every certificate anew (the CA stays).
         project: names the CA.
     """
-    home.tls.mkdir(mode=0o700, parents=True, exist_ok=True)
+    check_secrets(home)
+    for directory in (home.secrets, home.tls):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _whole_pair(home.ca, _ca_key(home)) or not _current(home.ca, ()):
         _make_ca(home, project)
         renew = True

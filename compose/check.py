@@ -66,7 +66,7 @@ def _diff(name: str, old: str, new: str) -> str:
 
 
 def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, str]:
-    return files.render(settings, topology, concrete_of(settings, topology), files.read_user_files(home))
+    return files.render(settings, topology, concrete_of(home, settings, topology), files.read_user_files(home))
 
 
 def _overridden(home: Home, settings: Settings, topology: Topology) -> list[str]:

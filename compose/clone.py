@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.control import PGDATA
 from cluster.errors import PodsError, RefusedError
 from cluster.lsn import Lsn
 from cluster.naming import slot_of
 from cluster.postgres import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.units import human_seconds, human_size
-from compose import preflight
+from compose import node_data, preflight
 from compose.console import Console, Step
 from compose.stack import Stack
 from exporters.collectors.nodes import Slot
@@ -130,8 +129,7 @@ def aside_path(stack: Stack, node: str) -> Path:
 
 def move_data(stack: Stack, node: str, kept: Path) -> None:
     """Move a stopped node's data to ``kept``."""
-    stack.home.aside.mkdir(mode=0o700, exist_ok=True)
-    (stack.home.node(node) / PGDATA).rename(kept)
+    node_data.set_aside(stack.home, stack.home.node(node), kept)
 
 
 def check_room(stack: Stack, node: str) -> None:

@@ -54,7 +54,7 @@ class Convergence:
         self.inside: roles.Inside | None = None
         self.unwell: list[str] = []
         self.blind: list[str] = []
-        concrete = concrete_of(stack.settings, stack.topology)
+        concrete = concrete_of(stack.home, stack.settings, stack.topology)
         derived = derive(stack.settings, stack.topology.sizing)
         self.definitions = definitions(stack.settings, stack.topology, derived, concrete)
 

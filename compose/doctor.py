@@ -226,8 +226,6 @@ def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
             look()
         except PodsError as error:
             yield Finding("permissions", True, error.message, error.hint)
-    if home.secrets.is_dir() and home.secrets.stat().st_mode & 0o077:
-        yield Finding("permissions", True, f"{home.secrets} is open to other users", f"chmod 700 {home.secrets}")
     ends = [(service, certs.expires(home.tls / service / "server.crt")) for service in (*topology.servers, "pgbouncer")]
     for service, moment in ends:
         if moment is None or moment - datetime.now(UTC) < certs.RENEW_BEFORE:

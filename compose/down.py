@@ -1,9 +1,9 @@
 """`inv down`: stop the cluster. Data stays unless purging was asked for, and confirmed by the cluster's name."""
 
-import shutil
 from pathlib import Path
 
 from cluster.errors import PodsError, RefusedError
+from cluster.files import Directory
 from cluster.settings import Settings
 from cluster.topology import Topology, load
 from compose import containers, engine, preflight
@@ -11,6 +11,7 @@ from compose.console import Console, ask
 from compose.driver import Compose
 from compose.home import Home, service_directories
 from compose.lock import exclusive
+from compose.node_data import remove
 
 
 def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: bool) -> None:
@@ -64,8 +65,7 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
             home.rendered,
         )
         for directory in ours:
-            if directory.exists():
-                shutil.rmtree(directory)
+            remove(directory)
         key = _forget_secrets(home)
         for file in (home.compose_file, home.topology):
             file.unlink(missing_ok=True)
@@ -77,13 +77,14 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
 def _forget_secrets(home: Home) -> Path | None:
     """Delete every secret but the key of sealed backups, which nobody could read without it; where that is."""
     key = home.secrets / "backup_key"
-    for path in home.secrets.iterdir() if home.secrets.exists() else ():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path != key:
-            path.unlink()
+    try:
+        with Directory.open(home.secrets) as secrets:
+            for name in secrets.names():
+                if name != key.name:
+                    secrets.remove_tree(name)
+    except FileNotFoundError:
+        return None
     if key.exists():
         return key
-    if home.secrets.exists():
-        home.secrets.rmdir()
+    home.secrets.rmdir()
     return None

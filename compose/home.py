@@ -1,7 +1,9 @@
 """Where one cluster keeps its things: a home directory, by default the project's own folder."""
 
 import os
+import stat
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,9 +124,14 @@ def _check_link(directory: Path) -> None:
         )
 
 
+BACKUP_STATE = ".state"
+"""What the backup service says of itself, for others to read: beside its own directory, not in it, since what it may
+write can lead anywhere, and this is mounted into others."""
+
+_STATE_BEFORE = "state"
 _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
-    "gate": (".gate",),
-    "backup": ("backup", "backup/state"),
+    "gate": (".gate", ".disk"),
+    "backup": ("backup", BACKUP_STATE),
     "sandbox": ("sandbox", ".sandbox", ".sandbox/drill"),
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
@@ -135,6 +142,8 @@ _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
 
 def make_service_directories(home: Home, settings: Settings, services: Iterable[str]) -> None:
     """Make what ``services`` keep their data in."""
+    if "backup" in services:
+        _move_state(home)
     for name in services:
         for directory in _DIRECTORIES.get(name, ()):
             make_private_directory(home.data / directory)
@@ -144,9 +153,45 @@ def make_service_directories(home: Home, settings: Settings, services: Iterable[
         make_private_directory(local_store(home, settings))
 
 
+def make_copies_directory(home: Home) -> None:
+    """The directory of the copies: not a container's, only what lies in it is."""
+    home.data.mkdir(parents=True, exist_ok=True)
+    with Directory.open(home.data) as data:
+        data.make(home.copies.name, 0o700, (os.geteuid(), os.getegid())).close()
+
+
+def _move_state(home: Home) -> None:
+    """Up to the version that mounted data/backup/state itself into others, the state lay there."""
+    with suppress(FileNotFoundError), Directory.open(home.data / "backup") as before, Directory.open(home.data) as data:
+        found = before.stat(_STATE_BEFORE)
+        if found is not None and stat.S_ISDIR(found.st_mode) and data.stat(BACKUP_STATE) is None:
+            before.move(_STATE_BEFORE, data, BACKUP_STATE)
+        else:  # a link; or the service of before was still running when it was moved
+            before.remove_tree(_STATE_BEFORE)
+
+
+def read_backup_state(home: Home, name: str) -> str:
+    """One of the files in which the backup service says how it is.
+
+    Raises:
+        OSError, RefusedError: there is none, or something else in its place.
+    """
+    with Directory.open(home.data) as data:
+        return data.read(f"{BACKUP_STATE}/{name}").decode(errors="replace")
+
+
+def own_disks(home: Home) -> tuple[str, ...]:
+    """Directories of data/ that are on another disk, by a mount or by a link of the user's."""
+    if not home.data.is_dir():
+        return ()
+    disk = home.data.stat().st_dev
+    found = [path for path in home.data.iterdir() if not path.name.startswith(".") and path.is_dir()]
+    return tuple(sorted(path.name for path in found if path.stat().st_dev != disk))
+
+
 def service_directories(home: Home) -> list[Path]:
-    """All of these directories, the deeper ones first; backups are not in them."""
-    return [home.data / name for names in _DIRECTORIES.values() for name in reversed(names)]
+    """All of these directories; backups are not in them."""
+    return [home.data / name for names in _DIRECTORIES.values() for name in names]
 
 
 def local_store(home: Home, settings: Settings) -> Path:

@@ -1,18 +1,16 @@
 """How a replica comes in and goes out, as steps with undo; `up` finishes what was interrupted."""
 
-import contextlib
-import shutil
 import time
 from pathlib import Path
 
-from cluster.control import MAJOR, PGDATA, read_data_directory
+from cluster.control import read_data_directory
 from cluster.errors import TimedOutError
 from cluster.naming import read_pool_of, shared_read_pool, slot_of
 from cluster.pgbouncer import CONSOLE, read_pools
 from cluster.postgres import connect, wait_until
 from cluster.topology import Topology
 from cluster.units import human_size
-from compose import secrets
+from compose import node_data, secrets
 from compose.clone import Way, aside_path, create_slot, drop_slot, move_data, remove_container, run_clone
 from compose.console import Console, Step
 from compose.home import make_private_directory
@@ -56,7 +54,7 @@ class Coming:
     def _forget(self) -> None:
         publish(self.before, self.before.topology)
         if self.node not in self.before.topology.names:
-            _remove_empty(self.stack.home.node(self.node))
+            node_data.remove_empty(self.stack.home.node(self.node))
 
     def _reserve(self, _: Step) -> None:
         self.made_slot = create_slot(self.stack, self.node)
@@ -79,8 +77,7 @@ class Coming:
         return data is not None and data.standby and data.system_identifier == self.joining.system_identifier
 
     def _delete_clone(self) -> None:
-        for path in (PGDATA, PGDATA.parent / ".new"):
-            shutil.rmtree(self.stack.home.node(self.node) / path, ignore_errors=True)
+        node_data.remove_contents(self.stack.home.node(self.node))
 
     def _start(self, step: Step) -> None:
         if start_and_wait(self.stack, step, [self.node]):
@@ -178,29 +175,21 @@ class Going:
         create_slot(self.stack, self.node)
 
     def _move_aside(self, step: Step) -> None:
-        if (self.stack.home.node(self.node) / PGDATA).exists():
+        if node_data.present(self.stack.home.node(self.node)):
             self.kept = aside_path(self.stack, self.node)
             move_data(self.stack, self.node, self.kept)
             step.result = f"kept in {self.kept}"
 
     def _move_back(self) -> None:
         if self.kept is not None:
-            self.kept.rename(self.stack.home.node(self.node) / PGDATA)
+            node_data.put_back(self.kept, self.stack.home.node(self.node))
 
     def _delete(self, _: Step) -> None:
-        shutil.rmtree(self.stack.home.node(self.node), ignore_errors=True)
+        node_data.remove(self.stack.home.node(self.node))
 
     def _forget(self, _: Step) -> None:
         self.stack = publish(self.stack, self.stack.topology.remove(self.node))
-        _remove_empty(self.stack.home.node(self.node))
-
-
-def _remove_empty(directory: Path) -> None:
-    """Remove a node's directory and what a broken clone left in it; what somebody else put there stays."""
-    shutil.rmtree(directory / MAJOR / ".new", ignore_errors=True)
-    for path in (directory / MAJOR, directory):
-        with contextlib.suppress(OSError):
-            path.rmdir()
+        node_data.remove_empty(self.stack.home.node(self.node))
 
 
 def unfinished(stack: Stack) -> list[Task]:

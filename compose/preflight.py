@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.control import MAJOR, PGDATA, DataDirectory, read_data_directory
+from cluster.control import MAJOR, PGDATA, DataDirectory, holds_data, read_data_directory
 from cluster.desired import optional_services
 from cluster.errors import MachineError, RefusedError
+from cluster.files import Directory
 from cluster.naming import NODE_NAME
 from cluster.settings import Settings, variable_of
 from cluster.topology import Sizing, Topology, host_ports
@@ -179,14 +180,17 @@ def _read(directory: Path) -> DataState:
 
 def _check_owner(directory: Path) -> None:
     uid, _ = service_user()
-    for path in (directory, directory / MAJOR, directory / PGDATA):
-        try:
-            owner = path.stat().st_uid
-        except FileNotFoundError:
-            continue
-        except PermissionError:
-            raise RefusedError(f"{path} cannot be read by this user", "run as the user who made the cluster") from None
-        if owner != uid and not (path == directory and not any(directory.iterdir())):
+    try:
+        with Directory.open(directory) as opened:
+            owners = {directory: directory.stat().st_uid} if opened.names() else {}
+            found = {name: opened.stat(name) for name in (MAJOR, PGDATA)}
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        raise RefusedError(f"{directory} cannot be read by this user", "run as the user who made the cluster") from None
+    owners |= {directory / name: each.st_uid for name, each in found.items() if each is not None}
+    for path, owner in owners.items():
+        if owner != uid:
             raise RefusedError(
                 f"{path} belongs to uid {owner} and PostgreSQL runs as uid {uid}",
                 f"run as uid {owner}, if that is who made this cluster; if it is yours: chown -R {uid} {directory}",
@@ -235,8 +239,6 @@ def strangers(home: Home, topology: Topology) -> list[str]:
     """Directories below data/ that look like nodes and are in no topology."""
     if not home.data.is_dir():
         return []
-    return sorted(
-        p.name
-        for p in home.data.iterdir()
-        if p.is_dir() and NODE_NAME.match(p.name) and p.name not in topology.names and (p / MAJOR).exists()
-    )
+    with Directory.open(home.data) as data:
+        others = [name for name in data.names() if NODE_NAME.match(name) and name not in topology.names]
+    return [name for name in others if holds_data(home.data / name)]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cluster.desired import web_address
+from cluster.errors import RefusedError
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
 from compose.containers import Container
 from compose.copies.show import copy_lines
 from compose.copies.show import report as copies_report
+from compose.home import read_backup_state
 from compose.secrets import APP, GRAFANA, password_file
 from compose.stack import Stack
 from health.overview import View, node, pool
@@ -43,8 +45,8 @@ def status_report(stack: Stack) -> dict[str, Any]:
 def backup_report(stack: Stack) -> dict[str, Any] | None:
     """What the backup service last said: last_success (Unix seconds), last_backup, archive_lag_seconds; or None."""
     try:
-        told: dict[str, Any] = json.loads((stack.home.data / "backup" / "state" / "state.json").read_text())
-    except (OSError, ValueError):
+        told: dict[str, Any] = json.loads(read_backup_state(stack.home, "state.json"))
+    except (OSError, ValueError, RefusedError):
         return None
     return told if "backup" in stack.watchers else None
 

@@ -19,7 +19,7 @@ def publish(stack: Stack, topology: Topology) -> Stack:
     save(home.topology, home.topology_copy, topology)
     pgpass.ensure(home, stack.settings, topology)
     certs.ensure_all(home, stack.settings, topology)
-    concrete = concrete_of(stack.settings, topology)
+    concrete = concrete_of(home, stack.settings, topology)
     accepted = files.accepted_user_files(home, topology.primary)
     files.write(home, files.changes(home, files.render(stack.settings, topology, concrete, accepted)))
     _forget_strangers(stack, topology)

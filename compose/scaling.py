@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from cluster.control import MAJOR, PGDATA
+from cluster.control import holds_data
 from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
 from cluster.naming import read_pool_of, slot_of
 from cluster.postgres import connect, fetch_one, host_endpoint
 from cluster.topology import Topology
-from compose import containers, preflight
+from compose import containers, node_data, preflight
 from compose.clone import Way, aside_path, check_room, healthiest_source, move_data, remove_container
 from compose.console import Console, Step, ask
 from compose.lock import exclusive
@@ -100,17 +100,16 @@ def reclone(stack: Stack, console: Console, wish: Wish) -> None:
 
 def _set_aside(stack: Stack, name: str) -> Task:
     """Stop a replica and move its data aside; undone, it runs again on its old data."""
-    kept, data = aside_path(stack, name), stack.home.node(name) / PGDATA
+    kept, directory = aside_path(stack, name), stack.home.node(name)
 
     def do(step: Step) -> None:
         remove_container(stack, step, name)
-        if data.exists():
+        if node_data.present(directory):
             move_data(stack, name, kept)
             step.result = f"kept in {kept}"
 
     def undo() -> None:
-        if kept.exists() and not data.exists():
-            kept.rename(data)
+        node_data.put_back(kept, directory)
         stack.compose.run("up", "--detach", "--no-deps", name)
 
     return Task(f"Stopping {name} and moving its old data aside", do, undo)
@@ -167,7 +166,7 @@ def _way(stack: Stack, snapshot: Snapshot, name: str, wish: Wish) -> Way:
 
 def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) -> None:
     preflight.check_ports(stack.settings, topology, [*running, *stack.topology.servers])
-    if (stack.home.node(name) / MAJOR).exists():
+    if holds_data(stack.home.node(name)):
         raise RefusedError(f"{stack.home.node(name)} holds data already", "move it away, or choose another name")
 
 

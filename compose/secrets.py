@@ -13,6 +13,7 @@ from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.settings import Settings, load_settings, secrets_in_file
 from compose.home import Home, service_user
+from compose.permissions import check_secrets
 
 SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"
 ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
@@ -50,6 +51,7 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
     Raises:
         RefusedError: a secret is missing from a cluster that has data, is open to others, or cannot be used.
     """
+    check_secrets(home)
     home.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
     if first:
         for name in ALL:
@@ -73,6 +75,7 @@ def read(home: Home) -> Passwords:
     Raises:
         RefusedError: one is missing, open to others, empty, or has a character that its users cannot carry.
     """
+    check_secrets(home)
     later = [name for name in LATER if password_file(home, name).exists()]
     return Passwords({name: _read(password_file(home, name)) for name in (*ALL, *later)})
 

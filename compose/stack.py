@@ -15,6 +15,7 @@ from compose import containers, engine, secrets
 from compose.containers import Container
 from compose.driver import Compose
 from compose.home import Home
+from compose.permissions import check_home
 from exporters.snapshot import Snapshot, read_snapshot
 from health.overview import View, make_view
 from health.verdict import Verdict
@@ -133,10 +134,15 @@ def reopened(stack: Stack) -> Stack:
 
 
 def open_home() -> tuple[Home, Settings]:
-    """The cluster's home and settings, whether or not it exists yet."""
+    """The cluster's home and settings, whether or not it exists yet.
+
+    Raises:
+        RefusedError: somebody else could lead PODS astray there.
+    """
     path = home_directory()
     if not path.is_dir():
         raise UsageError(f"the cluster's home {path} does not exist", "make that directory, or mend PODS_HOME")
+    check_home(Home(path))
     return Home(path), load_settings(path)
 
 

@@ -17,8 +17,8 @@ from compose import build, certs, containers, engine, pgpass, preflight, secrets
 from compose.console import Console
 from compose.converge import Convergence
 from compose.copies import upkeep
-from compose.home import Home, service_user
-from compose.host import engine_socket
+from compose.home import Home
+from compose.host import concrete_with
 from compose.lock import exclusive
 from compose.preflight import DataState
 from compose.render import files
@@ -94,7 +94,7 @@ def _desired(home: Home, settings: Settings) -> Topology:
 
 def _refuse_unknown_data(home: Home, first: Topology) -> None:
     for node in [*first.names, *preflight.strangers(home, first)]:
-        if (home.node(node) / control.MAJOR).exists():
+        if control.holds_data(home.node(node)):
             raise RefusedError(
                 f"{home.node(node)} holds data, but there is no {home.topology.name} that knows it",
                 "put back data/topology.json (rendered/services/topology.json is a copy), or move the data away",
@@ -140,7 +140,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
             console.note("Grafana is left out, as no registry gives its image (PODS_GRAFANA=on, once it is loaded)")
     else:
         images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
-    concrete = Concrete(images=images, user=service_user(), socket=engine_socket())
+    concrete = concrete_with(home, images)
     _write_files(home, settings, topology, concrete, console)
     save(home.topology, home.topology_copy, topology)
     return Stack(home, settings, topology, client)

@@ -16,7 +16,9 @@ from cluster.inside import Inside, Window
 from cluster.postgres import Access
 
 HOME = Path("/var/lib/pods")
-"""The service's own directory: spool, state, a workshop for drills."""
+"""The service's own directory: spool, a workshop for drills."""
+STATES = Path("/run/backup")
+"""What others may read: small JSON files. Not in HOME, which is mounted into nobody else."""
 LOCAL = Path("/backups")
 """Where `up` mounts the local store's directory."""
 ROLE, SECRET = "archiver", "archive"
@@ -29,6 +31,7 @@ class Ground:
     inside: Inside
     stores: tuple[Place, ...]
     home: Path = HOME
+    state: Path = STATES
 
     @property
     def system(self) -> str:
@@ -39,11 +42,6 @@ class Ground:
     def spool(self) -> Path:
         """WAL on its way."""
         return self.home / "spool"
-
-    @property
-    def state(self) -> Path:
-        """What others may read: small JSON files."""
-        return self.home / "state"
 
     @property
     def workshop(self) -> Path:
@@ -75,7 +73,7 @@ def open_ground(window: Window) -> Ground:
     """Look at the mounted files and open the stores."""
     inside = window.look()
     ground = Ground(inside=inside, stores=open_stores(inside))
-    for directory in (ground.spool, ground.state, ground.workshop):
+    for directory in (ground.spool, ground.workshop):
         directory.mkdir(mode=0o700, exist_ok=True)
     return ground
 

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from backup.schedule import Schedule, due, due_kind, parse_schedule
-from backup.service.ground import HOME, Ground, open_ground
+from backup.service.ground import STATES, Ground, open_ground
 from backup.service.keeping import prune
 from backup.service.mending import Mender
 from backup.service.proving import drill
@@ -43,7 +43,7 @@ class Service:
         self._window = window
         self._stop = threading.Event()
         self._tried = 0.0
-        self._home = HOME / "state"
+        self._home = STATES
         self._mender = Mender(self._stop, say)
 
     def run(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from cluster.control import MAJOR
+from cluster.control import holds_data
 from cluster.errors import RefusedError
 from cluster.topology import load, save
 from compose.backups.restore import show_plan
@@ -25,7 +25,7 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
     home, settings = open_home()
     known = load(home.topology)
     if known is not None and (known.system_identifier or not may_prepare):
-        return open_stack(), (home.node(known.primary) / MAJOR).exists() or bool(known.system_identifier)
+        return open_stack(), holds_data(home.node(known.primary)) or bool(known.system_identifier)
     if not may_prepare:
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
     with exclusive(home.lock, "backup.restore"):

@@ -1,12 +1,12 @@
 """`inv backup.restore`: into a directory, or in place of this cluster's data."""
 
 import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
 from cluster.control import PGDATA
 from cluster.errors import MachineError, RefusedError
+from cluster.files import Directory
 from cluster.units import human_size
 from compose.backups import sandbox
 from compose.backups.service import ask
@@ -45,7 +45,7 @@ def restore_into(stack: Stack, console: Console, wanted: Wish, directory: Path) 
     Raises:
         RefusedError: it is not empty, or the restore cannot be done; nothing was touched.
     """
-    directory = directory.absolute()
+    directory = directory.resolve()  # the user's own path, and where it leads to
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise RefusedError(f"{directory} is not empty", "give a new directory, or an empty one")
     if not directory.parent.is_dir():
@@ -58,7 +58,10 @@ def restore_into(stack: Stack, console: Console, wanted: Wish, directory: Path) 
         task = sandbox.Restore(directory, name, tuple(wanted.arguments))
         done = sandbox.restore(stack, console, f"Restoring into {directory}", task)
     except BaseException:
-        _empty(directory, remove=not existed)
+        with Directory.open(directory) as failed:
+            failed.clear()
+        if not existed:
+            directory.rmdir()
         raise
     return done | {"directory": str(directory / PGDATA)}
 
@@ -81,11 +84,3 @@ def restore_in_place(stack: Stack, console: Console, wanted: Wish, *, yes: bool)
     stack = up(stack.home, stack.settings, console, Wanted())
     await_archive(stack, console)
     return swap.done | {"aside": {name: str(path) for name, path in swap.moved.items()}}
-
-
-def _empty(directory: Path, *, remove: bool) -> None:
-    """What a failed restore left in a directory that was empty."""
-    for path in directory.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if remove:
-        directory.rmdir()

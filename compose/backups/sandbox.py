@@ -7,7 +7,6 @@ They meet in a folder of data/.sandbox, which the second cannot write to.
 import contextlib
 import fcntl
 import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from compose import containers
 from compose.backups.service import Apart, run_apart
 from compose.console import Console
 from compose.home import make_private_directory
+from compose.node_data import remove
 from compose.stack import Stack
 
 SERVICE = "sandbox"
@@ -78,7 +78,7 @@ def _meeting(stack: Stack, name: str) -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
 
 def _remove_left(stack: Stack, parent: Path) -> None:
@@ -88,7 +88,7 @@ def _remove_left(stack: Stack, parent: Path) -> None:
         if folder.name != _DRILLS and not known & set(both(folder.name)):
             with _held(folder) as held:
                 if held:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    remove(folder)
 
 
 @contextlib.contextmanager

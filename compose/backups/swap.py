@@ -5,25 +5,23 @@ change places. What was there stays in data/.aside. Killed at any moment, this l
 `inv up` starts, or none, and then the same restore once more makes the new one.
 """
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-from backup.wal.state import ArchiveState, read_state
-from cluster.control import PGDATA, DataDirectory, read_data_directory
-from cluster.errors import TimedOutError
+from backup.wal.state import ArchiveState, parse_state
+from cluster.control import DataDirectory, read_data_directory
+from cluster.errors import RefusedError, TimedOutError
 from cluster.lsn import Lsn
 from cluster.postgres import wait_until
 from cluster.units import human_seconds
-from compose import containers
-from compose.backups.service import SERVICE
+from compose import containers, node_data
 from compose.backups.wish import Wish
 from compose.backups.workshop import Workshop
 from compose.clone import aside_path, move_data
 from compose.console import Console, Step
 from compose.copies.data import verifier
-from compose.home import make_private_directory
+from compose.home import make_private_directory, read_backup_state
 from compose.stack import POOLER, Stack
 from compose.steps import Task
 
@@ -104,29 +102,26 @@ class Swap:
         self.done = restore_into_workshop(self.stack, step, self.wanted)
 
     def _discard(self) -> None:
-        shutil.rmtree(self.workshop, ignore_errors=True)
+        node_data.remove(self.workshop)
 
     def _aside(self, _: Step) -> None:
         """Replicas first: while the primary's data is in its place, `up` makes them anew."""
         topology = self.stack.topology
         for name in (*(node.name for node in topology.replicas), topology.primary):
-            if (self.stack.home.node(name) / PGDATA).exists():
+            if node_data.present(self.stack.home.node(name)):
                 self.moved[name] = aside_path(self.stack, name)
                 move_data(self.stack, name, self.moved[name])
 
     def _back(self) -> None:
         for name, kept in self.moved.items():
-            if kept.exists():
-                kept.rename(self.stack.home.node(name) / PGDATA)
+            node_data.put_back(kept, self.stack.home.node(name))
 
     def _place(self, _: Step) -> None:
         place(self.stack)
 
     def _displace(self) -> None:
-        data = self.stack.home.node(self.stack.topology.primary) / PGDATA
-        if data.exists():
-            make_private_directory(self.workshop)
-            data.rename(self.workshop / "displaced")
+        make_private_directory(self.workshop)
+        node_data.put_out(self.stack.home.node(self.stack.topology.primary), self.workshop, "displaced")
 
 
 def restore_into_workshop(stack: Stack, step: Step, wanted: Wish) -> dict[str, Any]:
@@ -140,11 +135,10 @@ def restore_into_workshop(stack: Stack, step: Step, wanted: Wish) -> dict[str, A
 
 def place(stack: Stack) -> None:
     """Make the restored data the primary's. One rename: it is there whole, or not at all."""
-    target = stack.home.node(stack.topology.primary) / PGDATA
-    make_private_directory(stack.home.node(stack.topology.primary))
-    make_private_directory(target.parent)
-    (workshop_of(stack) / PGDATA).rename(target)
-    shutil.rmtree(workshop_of(stack))
+    directory = stack.home.node(stack.topology.primary)
+    make_private_directory(directory)
+    node_data.put_in(workshop_of(stack), directory)
+    node_data.remove(workshop_of(stack))
 
 
 def unarchived(state: ArchiveState | None, store: str, data: DataDirectory) -> str:
@@ -196,6 +190,6 @@ def _not_going_on(state: ArchiveState | None, timeline: int) -> str:
 
 def _archive(stack: Stack) -> ArchiveState | None:
     try:
-        return read_state(stack.home.data / SERVICE / "state" / "archive.json")
-    except (OSError, ValueError):
+        return parse_state(read_backup_state(stack.home, "archive.json"))
+    except (OSError, ValueError, RefusedError):
         return None

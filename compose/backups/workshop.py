@@ -1,11 +1,10 @@
 """A directory in which something is restored before it takes its place, and the container that restores there."""
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compose import containers
+from compose import containers, node_data
 from compose.backups import sandbox
 from compose.backups.wish import Wish
 from compose.console import Console, Step
@@ -24,7 +23,7 @@ class Workshop:
         """Nobody works there any more, and nothing is left: what a restore that was killed began must not write on."""
         left = containers.of_project(stack.client, stack.topology.project)
         containers.remove_called(stack.client, left, sandbox.both(self.container))
-        shutil.rmtree(self.path, ignore_errors=True)
+        node_data.remove(self.path)
 
     def restore(self, stack: Stack, step: Step, wanted: Wish, *flags: str, stdin: str = "") -> dict[str, Any]:
         """Restore what is ``wanted``, recovered and shut down; what the service said of it."""

@@ -7,17 +7,16 @@ no server listens anywhere.
 import base64
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from backup.restore.recovery import floor
 from cluster import queries
 from cluster.control import PGDATA
-from cluster.files import write_atomically
+from cluster.files import Directory
 from cluster.postgres import literal
 from compose import containers, engine
-from compose.home import service_user
+from compose.home import containers_owner
 from compose.host import concrete_of
 from compose.process import run
 from compose.secrets import APP, SUPERUSER
@@ -26,6 +25,7 @@ from compose.stack import Stack
 _DATA = f"/copy/{PGDATA}"
 _STAYS = "allow_in_place_tablespaces"
 """Tablespaces became folders in the restore, which the server must be told whenever it recovers."""
+_AUTO = "postgresql.auto.conf"
 _ITERATIONS = 4096
 """PostgreSQL's default (scram_iterations)."""
 _SINGLE_USER = ("postgres", "--single", "-j", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic")
@@ -41,25 +41,27 @@ def settle(stack: Stack, directory: Path, *, writable: bool) -> None:
     Raises:
         MachineError: PostgreSQL did not take it; carries its last words.
     """
-    pgdata = directory / PGDATA
-    _configure(pgdata / "postgresql.auto.conf", floor(_told(stack, directory, "pg_controldata", _DATA)))
-    _told(stack, directory, *_SINGLE_USER, "-D", _DATA, "postgres", stdin=_statements(stack))
-    if not writable:
-        _write(pgdata / "standby.signal", "")
+    least = floor(_told(stack, directory, "pg_controldata", _DATA))
+    with Directory.open(directory) as copy:
+        _configure(copy, least)
+        _told(stack, directory, *_SINGLE_USER, "-D", _DATA, "postgres", stdin=_statements(stack))
+        if not writable:
+            _write(copy, "standby.signal", "")
 
 
-def _configure(auto: Path, least: dict[str, str]) -> None:
+def _configure(copy: Directory, least: dict[str, str]) -> None:
     """Nothing holds in a copy of what ALTER SYSTEM set in the cluster, but what no server could start without.
 
     ``least`` are the limits that the WAL in the data was written with: a standby does not start with less.
     """
-    kept = [line for line in auto.read_text().splitlines() if line.startswith(_STAYS)]
-    _write(auto, "".join(f"{line}\n" for line in [*kept, *(f"{name} = {value}" for name, value in least.items())]))
+    before = copy.read(PGDATA / _AUTO).decode(errors="replace").splitlines()
+    kept = {_STAYS: "on"} if any(line.startswith(_STAYS) for line in before) else {}
+    _write(copy, _AUTO, "".join(f"{name} = {value}\n" for name, value in (kept | least).items()))
 
 
-def _write(path: Path, text: str) -> None:
+def _write(copy: Directory, name: str, text: str) -> None:
     """On the disk before the topology has the copy: what lost its signal in a power cut would take writes."""
-    write_atomically(path, text, 0o600, service_user() if os.geteuid() == 0 else None)
+    copy.write(PGDATA / name, text, 0o600, containers_owner())
 
 
 def _statements(stack: Stack) -> str:
@@ -91,7 +93,7 @@ def verifier(password: str) -> str:
 
 def _told(stack: Stack, directory: Path, *command: str, stdin: str = "") -> str:
     """Run one of PostgreSQL's programs on the data, in a container that can reach nothing else; its stdout."""
-    concrete = concrete_of(stack.settings, stack.topology)
+    concrete = concrete_of(stack.home, stack.settings, stack.topology)
     uid, gid = concrete.user
     labels = containers.one_off_labels(stack.topology.project)
     argv = ["docker", "--host", engine.docker_host(), "run", "--rm", "--interactive", "--pull=never"]

@@ -1,13 +1,12 @@
 """`inv backup.restore --as-node`: yesterday's data in a server beside the cluster, as steps with undo."""
 
-import shutil
 from dataclasses import replace
 from typing import Any
 
 from cluster.copies import Copy, new_copy, with_copy
 from cluster.errors import TimedOutError
 from cluster.postgres import host_endpoint
-from compose import containers, preflight
+from compose import containers, node_data, preflight
 from compose.backups.restore import show_plan
 from compose.backups.wish import Wish
 from compose.backups.workshop import Workshop
@@ -15,7 +14,7 @@ from compose.clone import remove_container
 from compose.console import Console, Step
 from compose.copies import upkeep
 from compose.copies.data import settle
-from compose.home import make_private_directory
+from compose.home import make_copies_directory
 from compose.lock import exclusive
 from compose.stack import Stack, reopened
 from compose.steps import Task, perform
@@ -69,7 +68,7 @@ class Making:
         ]
 
     def _restore(self, step: Step) -> None:
-        make_private_directory(self.stack.home.copies)
+        make_copies_directory(self.stack.home)
         self.done = self.workshop.restore(self.stack, step, self.wanted)
 
     def _clear(self) -> None:
@@ -85,7 +84,7 @@ class Making:
 
     def _leave(self) -> None:
         upkeep.leave(self.before, self.before.topology, self.copy.name)
-        shutil.rmtree(self.stack.home.copy(self.copy.name), ignore_errors=True)
+        node_data.remove(self.stack.home.copy(self.copy.name))
 
     def _start(self, step: Step) -> None:
         name = self.copy.name

@@ -12,9 +12,10 @@ from pathlib import Path
 from cluster.control import PGDATA
 from cluster.copies import Copy, find_copy, without_copy
 from cluster.errors import PodsError, RefusedError
+from cluster.files import Directory
 from cluster.sizing import derive
 from cluster.topology import Topology, save
-from compose import certs
+from compose import certs, node_data
 from compose.clone import aside_path, remove_container
 from compose.console import Console, ask
 from compose.containers import Container
@@ -36,7 +37,7 @@ def enter(stack: Stack, topology: Topology) -> Stack:
     rendered = files.render(
         stack.settings,
         topology,
-        concrete_of(stack.settings, topology),
+        concrete_of(home, stack.settings, topology),
         files.accepted_user_files(home, topology.primary),
     )
     files.write(home, files.changes(home, rendered))
@@ -52,7 +53,8 @@ def leave(stack: Stack, topology: Topology, name: str) -> None:
 
 def place(stack: Stack, name: str) -> None:
     """Make finished data the copy's: one rename."""
-    stack.home.unfinished_copy(name).rename(stack.home.copy(name))
+    with Directory.open(stack.home.copies) as copies:
+        copies.move(stack.home.unfinished_copy(name).name, copies, name)
 
 
 def discard(stack: Stack, console: Console, name: str, *, yes: bool) -> Path | None:
@@ -93,19 +95,18 @@ def _dispose(stack: Stack, console: Console, copy: Copy) -> Path | None:
             step.result = f"kept in {kept}" if kept else "there was none"
         return kept
     with console.step(f"Deleting the data of {copy.name}"):
-        with contextlib.suppress(FileNotFoundError):
-            stack.home.copy(copy.name).rename(stack.home.unfinished_copy(copy.name))
-        shutil.rmtree(stack.home.unfinished_copy(copy.name), ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError), Directory.open(stack.home.copies) as copies:
+            copies.move(copy.name, copies, stack.home.unfinished_copy(copy.name).name)
+        node_data.remove(stack.home.unfinished_copy(copy.name))
     return None
 
 
 def _set_aside(stack: Stack, name: str) -> Path | None:
     directory, kept = stack.home.copy(name), aside_path(stack, name)
-    if not (directory / PGDATA).exists():
+    if not node_data.present(directory):
         return None
-    stack.home.aside.mkdir(mode=0o700, exist_ok=True)
-    (directory / PGDATA).rename(kept)
-    shutil.rmtree(directory)
+    node_data.set_aside(stack.home, directory, kept)
+    node_data.remove(directory)
     return kept
 
 
@@ -126,27 +127,45 @@ def keep(stack: Stack, console: Console) -> None:
 def tidy(stack: Stack, console: Console) -> None:
     """Put in its place what was finished, throw away what was not, keep aside what is no copy any more."""
     known = {copy.name for copy in stack.topology.copies}
-    for path in sorted(stack.home.copies.iterdir()) if stack.home.copies.is_dir() else ():
-        name = path.name.removeprefix(".")
-        if path.name != name and name in known and not stack.home.copy(name).exists():
+    there = _names(stack.home.copies)
+    for entry in there:
+        name = entry.removeprefix(".")
+        if entry != name and name in known and name not in there:
             place(stack, name)
-        elif path.name != name:
-            shutil.rmtree(path)
-            console.note(f"removed {path}, which an interrupted operation left")
+        elif entry != name:
+            node_data.remove(stack.home.copies / entry)
+            console.note(f"removed {stack.home.copies / entry}, which an interrupted operation left")
         elif name not in known and (kept := _set_aside(stack, name)):
-            console.note(f"{path} is no copy any more; its data is kept in {kept}")
+            console.note(f"{stack.home.copy(name)} is no copy any more; its data is kept in {kept}")
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        with Directory.open(directory) as opened:
+            return opened.names()
+    except FileNotFoundError:
+        return []
 
 
 def _has_data(stack: Stack, console: Console, name: str) -> bool:
-    there = (stack.home.copy(name) / PGDATA / "global" / "pg_control").exists()
+    there = _has_control_file(stack.home.copy(name))
     if not there:
         console.warn(f"the copy {name} has no data in {stack.home.copy(name)}; to forget it: inv backup.discard {name}")
     return there
 
 
+def _has_control_file(directory: Path) -> bool:
+    try:
+        with Directory.open(directory) as opened:
+            return opened.stat(PGDATA / "global" / "pg_control") is not None
+    except (FileNotFoundError, RefusedError):
+        return False
+
+
 def _as_wanted(stack: Stack, container: Container | None, name: str) -> bool:
     derived = derive(stack.settings, stack.topology.sizing)
-    wanted = definitions(stack.settings, stack.topology, derived, concrete_of(stack.settings, stack.topology))
+    concrete = concrete_of(stack.home, stack.settings, stack.topology)
+    wanted = definitions(stack.settings, stack.topology, derived, concrete)
     return container is not None and container.well and container.definition == wanted[name]
 
 

@@ -26,8 +26,12 @@ class EngineSocket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concrete:
-    """What one host adds: image references, the uid and gid that services run as, the engine's socket."""
+    """What one host adds: image references, the uid and gid that services run as, the engine's socket.
+
+    ``disks`` are the directories of data/ that are on another disk than data/ itself.
+    """
 
     images: Images
     user: tuple[int, int]
     socket: EngineSocket
+    disks: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from compose.render.service import port as published
 Service = dict[str, Any]
 GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
+BACKUP_STATE = "./data/.state"
 PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT, CADVISOR_PORT = 9090, 9093, 3000, 8080
 EXPORTER_PORT, HEALTH_PORT = 9187, 8080
 
@@ -39,7 +40,8 @@ def _gate(template: Service, _: Settings, topology: Topology, concrete: Concrete
     service["volumes"] += [
         mount(concrete.socket.path, "/run/docker.sock"),
         mount(GATE_SOCKET, "/run/gate", read_only=False),
-        mount("./data", "/data"),
+        mount("./data/.disk", "/disk"),
+        *(mount(f"./data/{name}", f"/disks/{name}") for name in concrete.disks),
     ]
     return service
 
@@ -56,7 +58,7 @@ def _exporter(template: Service, settings: Settings, _: Topology, concrete: Conc
 def _with_backups(service: Service, settings: Settings) -> Service:
     """What the backup service says of itself: small files, none of them a backup."""
     if settings.backup == "on":
-        service["volumes"].append(mount("./data/backup/state", "/run/backup"))
+        service["volumes"].append(mount(BACKUP_STATE, "/run/backup"))
     return service
 
 
@@ -114,6 +116,7 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: Concre
     service["volumes"] += [
         mount("./secrets/tls/backup", "/run/tls"),
         mount("./data/backup", "/var/lib/pods", read_only=False),
+        mount(BACKUP_STATE, "/run/backup", read_only=False),
         mount("./config/drill", "/etc/drill"),
         mount(DRILL_SOCKET, "/run/sandbox", read_only=False),
     ]

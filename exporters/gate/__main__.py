@@ -61,7 +61,7 @@ class _Answer(socketserver.BaseRequestHandler):
 def main() -> None:
     """Serve until told to stop."""
     project, engine = os.environ["PODS_PROJECT"], os.environ["PODS_ENGINE_SOCKET"]
-    gate = Gate(SOCKET, Reader(Engine(engine, project), Path("/data")))
+    gate = Gate(SOCKET, Reader(Engine(engine, project)))
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=gate.shutdown).start())
     print(f"the gate of {project} is open at {SOCKET}", file=sys.stderr)  # noqa: T201 - its log
     gate.serve_forever()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exporters.gate.engine import Engine
-from exporters.gate.rows import Row, container_row, network_rows, state_rows
+from exporters.gate.rows import Row, container_row, data_directories, network_rows, state_rows
 
 _AT_ONCE = 8
 Document = dict[str, list[Row]]
@@ -19,9 +19,9 @@ Document = dict[str, list[Row]]
 class Reader:
     """Reads everything anew each time; remembers only how many processes were killed for want of memory."""
 
-    def __init__(self, engine: Engine, data: Path) -> None:
+    def __init__(self, engine: Engine, root: Path = Path("/")) -> None:
         self._engine = engine
-        self._data = data
+        self._root = root
         self._ooms: Counter[str] = Counter()
         self._counted_until = time.time()
         self._machine: Row = {}
@@ -36,10 +36,12 @@ class Reader:
         self._count_ooms()
         listed = [row for row in self._engine.containers() if row["Labels"].get("com.docker.compose.oneoff") != "True"]
         document: Document = {"machine": [self._host()], "containers": [], "networks": [], "states": []}
+        names: set[str] = set()
         for inspected, stats in self._pool.map(self._look, (row["Id"] for row in listed)):
             if inspected is not None:
                 self._add(document, inspected, stats)
-        return document | {"disks": list(disk_rows(self._data))}
+                names |= data_directories(inspected)
+        return document | {"disks": list(disk_rows(self._root, names))}
 
     def _look(self, container: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """One that went away since it was listed is left out."""
@@ -67,12 +69,16 @@ class Reader:
         return self._machine
 
 
-def disk_rows(data: Path) -> Iterable[Row]:
-    """The file system below each directory of ``data``: bytes in all, and free for whoever is not root."""
-    for directory in sorted(path for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        found = os.statvfs(directory)
+def disk_rows(root: Path, names: Iterable[str]) -> Iterable[Row]:
+    """The file system below each directory of data/ in ``names``: bytes in all, and free for whoever is not root.
+
+    None of them is mounted here: an empty directory of the same disk tells as much. Those on disks of their own are.
+    """
+    for name in sorted(names):
+        own = root / "disks" / name
+        found = os.statvfs(own if own.exists() else root / "disk")
         yield {
-            "mount": directory.name,
+            "mount": name,
             "size_bytes": found.f_blocks * found.f_frsize,
             "avail_bytes": found.f_bavail * found.f_frsize,
         }

@@ -28,6 +28,14 @@ def container_row(inspected: dict[str, Any], stats: dict[str, Any] | None) -> Ro
     return row if stats is None else row | _cpu(stats) | _memory(stats) | _disk(stats)
 
 
+def data_directories(inspected: dict[str, Any]) -> set[str]:
+    """The directories of the cluster's data/ that a container may write, by their first names."""
+    home = (inspected["Config"].get("Labels") or {}).get("com.docker.compose.project.working_dir")
+    sources = [mount.get("Source", "") for mount in inspected.get("Mounts") or () if mount.get("RW")]
+    below = [source.partition(f"{home}/data/")[2] for source in sources] if home else []
+    return {name for path in below if (name := path.partition("/")[0]) and not name.startswith(".")}
+
+
 def labels_of(inspected: dict[str, Any]) -> Row:
     """Name, image and Compose service; never the environment, which holds what is nobody's business."""
     labels = inspected["Config"].get("Labels") or {}

@@ -19,6 +19,7 @@ from exporters.collectors.gate import read_gate
 from exporters.gate.__main__ import Gate
 from exporters.gate.engine import Engine
 from exporters.gate.reader import Reader, _unix, disk_rows
+from exporters.gate.rows import data_directories
 from exporters.metrics import containers
 from tests.unit.fake_engine import FakeEngine, running
 
@@ -35,17 +36,15 @@ def engine(tmp_path: Path) -> Iterator[FakeEngine]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A cluster's data/."""
-    for name in ("primary", "replica1", "prometheus", ".gate", ".aside"):
-        (tmp_path / "data" / name).mkdir(parents=True)
-    (tmp_path / "data" / "topology.json").touch()
-    return tmp_path / "data"
+    """What the gate has of a cluster's data: an empty directory of its disk."""
+    (tmp_path / "disk").mkdir()
+    return tmp_path / "disk"
 
 
 @pytest.fixture
 def reader(engine: FakeEngine, data: Path) -> Reader:
     """A reader of that engine."""
-    return Reader(Engine(engine.socket, PROJECT), data)
+    return Reader(Engine(engine.socket, PROJECT), data.parent)
 
 
 def _names(document: Mapping[str, Sequence[Mapping[str, Any]]], source: str) -> list[str]:
@@ -133,11 +132,39 @@ def test_an_engine_that_fails_loses_no_killed_process(engine: FakeEngine, reader
 
 
 def test_disks_are_those_below_the_directories_of_the_data(data: Path) -> None:
-    rows = {row["mount"]: row for row in disk_rows(data)}
+    rows = {row["mount"]: row for row in disk_rows(data.parent, {"replica1", "primary", "prometheus"})}
     assert list(rows) == ["primary", "prometheus", "replica1"]
     found = os.statvfs(data)
     assert rows["primary"]["size_bytes"] == found.f_blocks * found.f_frsize
     assert 0 <= rows["primary"]["avail_bytes"] <= rows["primary"]["size_bytes"]
+
+
+def test_a_directory_on_a_disk_of_its_own_is_told_of_by_that_disk(tmp_path: Path, data: Path) -> None:
+    other = next(path for path in (Path("/proc"), Path("/sys")) if os.statvfs(path).f_blocks == 0)
+    (tmp_path / "disks").mkdir()
+    (tmp_path / "disks" / "primary").symlink_to(other)
+    rows = {row["mount"]: row for row in disk_rows(data.parent, {"primary", "replica1"})}
+    assert (rows["primary"]["size_bytes"], rows["replica1"]["size_bytes"] > 0) == (0, True)
+
+
+def test_the_directories_of_the_data_are_known_from_what_containers_may_write() -> None:
+    home = "/srv/shop"
+    mounts = [
+        (f"{home}/data/replica1", True),
+        (f"{home}/data/copies/blue", True),
+        (f"{home}/data/backups", True),
+        (f"{home}/data/.state", True),
+        (f"{home}/data/.disk", False),
+        (f"{home}/data/primary", False),
+        (f"{home}/rendered/nodes/replica1", False),
+        ("/mnt/share", True),
+    ]
+    inspected = {
+        "Config": {"Labels": {"com.docker.compose.project.working_dir": home}},
+        "Mounts": [{"Type": "bind", "Source": source, "RW": writable} for source, writable in mounts],
+    }
+    assert data_directories(inspected) == {"replica1", "copies", "backups"}
+    assert data_directories({"Config": {"Labels": None}, "Mounts": None}) == set()
 
 
 @pytest.mark.parametrize(
@@ -231,7 +258,7 @@ def test_an_engine_that_talks_nonsense_is_told_as_an_error_and_the_gate_lives_on
 
 
 def test_without_an_engine_the_gate_says_so(tmp_path: Path, data: Path) -> None:
-    with _open(tmp_path, Reader(Engine(str(tmp_path / "nobody.sock"), PROJECT), data)) as path:
+    with _open(tmp_path, Reader(Engine(str(tmp_path / "nobody.sock"), PROJECT), data.parent)) as path:
         assert read_gate(path).error.startswith("FileNotFoundError")
 
 

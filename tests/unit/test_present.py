@@ -136,7 +136,7 @@ def test_the_last_backup_is_reported_where_backups_are_taken(
     bare_home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _report(bare_home)["backup"] is None
-    state = bare_home.data / "backup" / "state" / "state.json"
+    state = bare_home.data / ".state" / "state.json"
     state.parent.mkdir(parents=True)
     state.write_text(json.dumps({"last_success": NOW, "last_backup": "b1", "archive_lag_seconds": 4}))
     present.print_status(_report(bare_home))

@@ -1,5 +1,6 @@
 """The services beside nodes and PgBouncer: which of them run, and what each of them may."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,14 +147,25 @@ def test_our_services_see_the_cluster_through_files_and_check_its_certificates(n
 @pytest.mark.parametrize("name", ["exporter", "health", "backup", "prometheus", "alertmanager", "grafana"])
 def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: str) -> None:
     seen = _sources(EVERYTHING[name])
-    told = ("./rendered/", "./data/.gate", "./data/backup/state", "./data/.sandbox/drill")
+    told = ("./rendered/", "./data/.gate", "./data/.state", "./data/.sandbox/drill")
     allowed = (*told, f"./data/{name}", f"./secrets/tls/{name}", "./config/drill")
     assert [source for source in seen if not source.startswith(allowed)] == []
 
 
-def test_the_gate_measures_the_disks_of_the_data_and_cannot_write_there() -> None:
-    data = next(mount for mount in EVERYTHING["gate"]["volumes"] if mount["target"] == "/data")
-    assert (data["source"], data["read_only"]) == ("./data", True)
+def test_the_gate_measures_the_disks_of_the_data_and_sees_none_of_it() -> None:
+    mounts = {mount["target"]: mount for mount in EVERYTHING["gate"]["volumes"]}
+    data = {target: mount["source"] for target, mount in mounts.items() if mount["source"].startswith("./data")}
+    assert data == {"/run/gate": "./data/.gate", "/disk": "./data/.disk"}
+    assert mounts["/disk"]["read_only"]
+
+
+def test_of_what_is_on_a_disk_of_its_own_the_gate_sees_that_disk() -> None:
+    settings = settings_of()
+    topology = topology_of(settings)
+    concrete = replace(CONCRETE, disks=("replica1",))
+    stack = compose_stack(settings, topology, derive(settings, topology.sizing), concrete)
+    mounts = {mount["target"]: mount for mount in stack["services"]["gate"]["volumes"]}
+    assert (mounts["/disks/replica1"]["source"], mounts["/disks/replica1"]["read_only"]) == ("./data/replica1", True)
 
 
 def test_the_sandbox_reaches_nothing_but_a_directory_of_its_own() -> None:

@@ -170,7 +170,7 @@ def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_
                 writable.add((name, mount["source"]))
     nodes = {(name, f"./data/{name}") for name in TOPOLOGY.names}
     watchers = {(name, f"./data/{name}") for name in ("prometheus", "alertmanager", "grafana")}
-    backups = {("backup", "./data/backup"), ("backup", "./data/backups"), ("backup", "./data/.sandbox/drill")}
+    backups = {("backup", f"./data/{each}") for each in ("backup", "backups", ".state", ".sandbox/drill")}
     assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate"), ("sandbox", "./data/sandbox")}
 
 

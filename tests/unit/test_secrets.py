@@ -207,10 +207,10 @@ def test_pgpass_follows_the_user_s_name(made: Home) -> None:
     assert (made.secrets / "pgpass").read_text().startswith("*:*:*:other:")
 
 
-def test_a_pgpass_that_was_opened_to_others_is_closed_again_since_libpq_would_ignore_it(made: Home) -> None:
+def test_a_pgpass_that_was_opened_to_others_is_refused_since_it_holds_the_superuser_s_password(made: Home) -> None:
     (made.secrets / "pgpass").chmod(0o644)
-    ensure(made, SETTINGS, first=False)
-    assert _mode(made.secrets / "pgpass") == 0o600
+    with pytest.raises(RefusedError, match=r"pgpass is open to other users \(mode 0644\)"):
+        ensure(made, SETTINGS, first=False)
 
 
 def test_passwords_show_themselves_nowhere(made: Home) -> None:

@@ -107,7 +107,7 @@ def _ground(home: Path, *stores: Moody) -> Ground:
     days = time.time() / 86_400
     for store in stores:
         catalog.write(store, _backup(days, 1))
-    return Ground(inside=Inside(settings=settings, topology=topology), stores=stores, home=home)  # type: ignore[arg-type]
+    return Ground(inside=Inside(settings=settings, topology=topology), stores=stores, home=home, state=home)  # type: ignore[arg-type]
 
 
 def test_the_service_mends_what_its_survey_found_missing_and_says_so(tmp_path: Path) -> None:

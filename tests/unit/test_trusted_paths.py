@@ -1,0 +1,188 @@
+"""Paths are given to the kernel only where nobody but us can write; everywhere else `cluster.files.Directory` works.
+
+What the host does to files is in compose/ and in some of cluster/. Each function there that does so by path is named
+below with the reason why no container and no other user can have put a link on that path. A new one fails this test:
+work below data/<service>, a node's or a copy's directory goes through `Directory`.
+"""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.settings import PROJECT_ROOT
+
+SECRETS = "secrets/ is closed to everybody else, and looked at before (compose/permissions.py)"
+RENDERED = "rendered/ is ours alone; containers see it read-only"
+HOME = "the home itself, data/ and their files: checked when the home is opened (compose/permissions.py)"
+CONFIG = "config/ is the user's own; containers see it read-only"
+SYSTEM = "the system's own files"
+CODE = "PODS' own files"
+USERS = "a path that the user gave"
+
+ALLOWED = {
+    "cluster/files.py:write_atomically": "for such paths only",
+    "cluster/files.py:open": "for such paths only",
+    "cluster/inside.py": "inside a container",
+    "cluster/queries/__init__.py:get": CODE,
+    "cluster/settings.py": HOME,
+    "cluster/topology.py:load": HOME,
+    "cluster/topology.py:save": HOME,
+    "cluster/values.py": USERS,
+    "compose/apt.py": SYSTEM,
+    "compose/backups/restore.py:restore_into": USERS,
+    "compose/backups/sandbox.py:_held": "data/.sandbox is ours, only what lies in its folders is a container's",
+    "compose/backups/sandbox.py:_remove_left": "data/.sandbox is ours",
+    "compose/build.py": CODE,
+    "compose/certs.py": SECRETS,
+    "compose/copies/upkeep.py:leave": RENDERED + "; " + SECRETS,
+    "compose/copies/upkeep.py:reload_all": RENDERED + "; " + SECRETS,
+    "compose/doctor.py:_leftovers": "data/.aside is ours; only the names in it are read",
+    "compose/doctor.py:_permissions": HOME,
+    "compose/doctor.py:_io_uring": SYSTEM,
+    "compose/down.py:down": HOME,
+    "compose/down.py:_purge": HOME,
+    "compose/down.py:_forget_secrets": SECRETS,
+    "compose/engine.py": SYSTEM,
+    "compose/executor.py": SYSTEM,
+    "compose/home.py:make_private_directory": HOME,
+    "compose/home.py:_check_link": HOME,
+    "compose/home.py:make_service_directories": CONFIG,
+    "compose/home.py:make_copies_directory": HOME,
+    "compose/home.py:own_disks": "the directories in data/ themselves, not what is in them",
+    "compose/host.py": SYSTEM,
+    "compose/lock.py:exclusive": HOME,
+    "compose/permissions.py": "looks, and follows nothing but what it looked at",
+    "compose/preflight.py:free_disk": HOME,
+    "compose/preflight.py:_holder": SYSTEM,
+    "compose/preflight.py:_listening_inodes": SYSTEM,
+    "compose/preflight.py:_check_owner": "the directory in data/ itself, not what is in it",
+    "compose/preflight.py:strangers": HOME,
+    "compose/publish.py": RENDERED + "; " + SECRETS,
+    "compose/reload.py": RENDERED + "; " + SECRETS,
+    "compose/render/files.py": RENDERED + "; " + CONFIG,
+    "compose/render/stack.py": CODE,
+    "compose/render/watching.py": CODE,
+    "compose/secrets.py": SECRETS,
+    "compose/site.py": CODE,
+    "compose/stack.py:open_home": HOME,
+    "compose/stack.py:open_stack": HOME,
+    "compose/synchronous.py": HOME,
+    "compose/trial.py:_tried": RENDERED,
+    "compose/up.py:_looked_at": HOME,
+}
+
+_PATHS_METHODS = (
+    "chmod exists glob hardlink_to is_dir is_file is_fifo is_mount is_socket is_symlink iterdir lchmod link_to lstat"
+    " mkdir open owner read_bytes read_text readlink rename resolve rglob rmdir samefile symlink_to touch walk"
+    " write_bytes write_text"
+)
+_METHODS = frozenset(_PATHS_METHODS.split())
+_WITHOUT_NAME = frozenset({"stat", "unlink"})
+"""Path's take no name; Directory's do."""
+_MODULES = frozenset({"os", "shutil"})
+_NO_PATHS = (
+    "close dup dup2 execvpe fdopen fstat fsync fchmod fchown ftruncate getegid geteuid getpid getpgid isatty killpg"
+    " pread pwrite sysconf which get_terminal_size urandom"
+)
+_HARMLESS = frozenset(_NO_PATHS.split())
+
+
+def deeds(source: str) -> Iterator[tuple[str, str]]:
+    """Every work with a path in a module's source: in which function (its outermost that has a name), and what."""
+    tree = ast.parse(source)
+    for top in ast.walk(tree):
+        if isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef):
+            for node in ast.walk(top):
+                if isinstance(node, ast.Call) and (what := _deed(node)):
+                    yield top.name, what
+
+
+def _deed(call: ast.Call) -> str:
+    function = call.func
+    if isinstance(function, ast.Name):
+        return "open" if function.id == "open" else ""
+    if not isinstance(function, ast.Attribute):
+        return ""
+    owner = function.value.id if isinstance(function.value, ast.Name) else ""
+    if owner in _MODULES:
+        return "" if function.attr in _HARMLESS else f"{owner}.{function.attr}"
+    if owner == "Directory" or (owner == "" and function.attr == "open"):
+        return ""
+    path_replace = function.attr == "replace" and len(call.args) == 1
+    nameless = function.attr in _WITHOUT_NAME and not call.args
+    return function.attr if function.attr in _METHODS or path_replace or nameless else ""
+
+
+def _modules() -> list[str]:
+    found = [*(PROJECT_ROOT / "compose").rglob("*.py"), *(PROJECT_ROOT / "cluster").rglob("*.py")]
+    return sorted(str(path.relative_to(PROJECT_ROOT)) for path in found)
+
+
+@pytest.mark.parametrize("module", _modules())
+def test_paths_are_worked_with_only_where_nobody_else_can_write(module: str) -> None:
+    found = [
+        (function, what)
+        for function, what in deeds((PROJECT_ROOT / module).read_text())
+        if not {module, f"{module}:{function}"} & set(ALLOWED)
+    ]
+    if module == "cluster/files.py":
+        found = [(function, what) for function, what in found if not what.startswith("os.")]
+    assert found == [], "go through cluster.files.Directory, or say above why nobody can have put a link there"
+
+
+def test_what_is_allowed_is_there() -> None:
+    seen = {
+        key
+        for module in _modules()
+        for function, _ in deeds((PROJECT_ROOT / module).read_text())
+        for key in (module, f"{module}:{function}")
+    }
+    assert set(ALLOWED) - seen == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'home.node("primary").joinpath("18").exists()',
+        "(home.copy(name) / PGDATA).rename(kept)",
+        "shutil.rmtree(home.node(name) / '.new')",
+        "os.chown(home.data / 'backup' / 'state', 999, 999)",
+        "state.read_text()",
+        "auto.replace(other)",
+        "auto.stat().st_uid",
+        "auto.unlink(missing_ok=True)",
+        "open(auto)",
+        "with path.open() as stream: pass",
+        "os.open(path, os.O_RDONLY)",
+        "next(directory.glob('*/PG_VERSION'))",
+    ],
+)
+def test_the_lint_sees_each_way_of_working_by_path(line: str) -> None:
+    assert len(list(deeds(f"def work():\n    {line}\n"))) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "directory.stat('18')",
+        "directory.unlink('18')",
+        "text.replace('a', 'b')",
+        "replace(topology, nodes=())",
+        "os.geteuid()",
+        "Directory.open(home.data)",
+    ],
+)
+def test_the_lint_leaves_the_rest_alone(line: str) -> None:
+    assert list(deeds(f"def work():\n    {line}\n")) == []
+
+
+def test_nobody_but_one_module_takes_trees_away_below_the_data() -> None:
+    """shutil.rmtree follows no link below its top, but all above it; it is left where these are ours."""
+    users = {
+        module
+        for module in _modules()
+        for _, what in deeds((PROJECT_ROOT / module).read_text())
+        if what.startswith("shutil.rm")
+    }
+    assert users == {"compose/copies/upkeep.py", "compose/publish.py", "compose/trial.py"}
