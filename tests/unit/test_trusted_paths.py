@@ -53,6 +53,7 @@ ALLOWED = {
     "compose/host.py": SYSTEM,
     "compose/lock.py:exclusive": HOME,
     "compose/permissions.py": "looks, and follows nothing but what it looked at",
+    "compose/pgpass.py": SECRETS,
     "compose/preflight.py:free_disk": HOME,
     "compose/preflight.py:_holder": SYSTEM,
     "compose/preflight.py:_listening_inodes": SYSTEM,
