@@ -5,13 +5,14 @@ A description is written last and deleted first, so what is listed is whole. The
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from operator import attrgetter
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from backup.layout import (
     BACKUP_JSON,
+    MOST_TIMELINES,
     Kind,
     backup_key,
     backups_prefix,
@@ -21,7 +22,8 @@ from backup.layout import (
     segments_between,
     system_prefix,
 )
-from backup.store import MissingError, Store
+from backup.store import DamagedError, MissingError, Store, read_text
+from cluster.documents import LAST_MOMENT, parse_json, read_as
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
 
@@ -94,15 +96,10 @@ def parse(text: str) -> Backup:
         ValueError: it is not that; says what is wrong.
     """
     raw = read_format(text, "a backup")
-    if missing := {field.name for field in fields(Backup)} ^ set(raw):
-        raise ValueError(f"a field is missing or unknown: {', '.join(sorted(missing))}")
-    try:
-        files = tuple(File(**file) for file in raw.pop("files"))
-        tablespaces = tuple((oid, location) for oid, location in raw.pop("tablespaces"))
-        backup = Backup(files=files, tablespaces=tablespaces, **raw)
-        _check(backup)
-    except TypeError as error:
-        raise ValueError(f"a field is not what it should be: {error}") from None
+    if "codec" not in raw:  # which has a default, and is always written
+        raise ValueError("a field is missing or unknown: codec")
+    backup = read_as(Backup, raw)
+    _check(backup)
     return backup
 
 
@@ -112,7 +109,7 @@ def read_format(text: str, what: str) -> dict[str, Any]:
     Raises:
         ValueError: it is not.
     """
-    raw = json.loads(text)
+    raw = parse_json(text)
     found = raw.pop("format", None) if isinstance(raw, dict) else None
     if found != FORMAT:
         newer = isinstance(found, int) and found > FORMAT
@@ -121,46 +118,35 @@ def read_format(text: str, what: str) -> dict[str, Any]:
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_WORDS: frozenset[str] = frozenset((*get_args(Kind), *get_args(Codec)))
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "system_identifier": str,
-    "server_version": str,
-    "node": str,
-    "timeline": int,
-    "started": (int, float),
-    "stopped": (int, float),
-    "wal_segment_size": int,
-    "data_bytes": int,
-    "checksums": bool,
-}
+_MOST_SEGMENTS = 1 << 20
+"""WAL written while a backup was taken: 16 TiB in segments of the usual size."""
+_MOST_OID = (1 << 32) - 1
 
 
 def _check(backup: Backup) -> None:
-    """What JSON could hold and a backup cannot."""
-    for name, kind in _TYPES.items():
-        value = getattr(backup, name)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise ValueError(f"{name} is {value!r}")
+    """What its fields could hold and a backup cannot."""
+    if not (0 <= backup.started <= LAST_MOMENT and 0 <= backup.stopped <= LAST_MOMENT and backup.data_bytes >= 0):
+        raise ValueError(f"from {backup.started} to {backup.stopped}, {backup.data_bytes} bytes")
     check_backup_name(backup.name)
     check_segment_size(backup.wal_segment_size)
     system_prefix(backup.system_identifier)
-    if not {backup.kind, backup.codec} <= _WORDS:
-        raise ValueError(f"of no known kind or codec: {backup.kind!r}, {backup.codec!r}")
     if (backup.parent is None) != (backup.kind == "full"):
         raise ValueError(f"{backup.kind} with parent {backup.parent!r}")
     if backup.parent is not None:
         check_backup_name(backup.parent)
-    if not Lsn.parse(backup.start_lsn) < Lsn.parse(backup.stop_lsn) or backup.timeline < 1:
+    written = Lsn.parse(backup.stop_lsn) - Lsn.parse(backup.start_lsn)
+    possible = 0 < written <= _MOST_SEGMENTS * backup.wal_segment_size
+    if not possible or not 0 < backup.timeline <= MOST_TIMELINES:
         raise ValueError(f"WAL from {backup.start_lsn} to {backup.stop_lsn} of timeline {backup.timeline}")
-    if not all(type(oid) is int and isinstance(location, str) for oid, location in backup.tablespaces):
-        raise ValueError("a tablespace is not a number and a location")
+    if not all(0 < oid <= _MOST_OID for oid, _ in backup.tablespaces):
+        raise ValueError("a tablespace has a number that none has")
     for file in backup.files:
         _check_file(backup, file)
 
 
 def _check_file(backup: Backup, file: File) -> None:
     backup_key(backup.system_identifier, backup.name, file.name)
-    if type(file.size) is not int or file.size < 0 or not _SHA256.match(file.sha256):
+    if file.size < 0 or not _SHA256.match(file.sha256):
         raise ValueError(f"{file.name} has size {file.size!r} and SHA-256 {file.sha256!r}")
 
 
@@ -201,13 +187,13 @@ def read_catalog(store: Store, system: str, on_damaged: Callable[[str, str], Non
             found.append(_read(store, key))
         except MissingError:
             continue  # deleted since it was listed
-        except ValueError as error:
-            on_damaged(key, str(error))
+        except (ValueError, DamagedError) as error:
+            on_damaged(key, error.message if isinstance(error, DamagedError) else str(error))
     return tuple(sorted(found, key=attrgetter("order")))
 
 
 def _read(store: Store, key: str) -> Backup:
-    backup = parse(store.get(key).decode())
+    backup = parse(read_text(store, key))
     if key != backup_key(backup.system_identifier, backup.name):
         raise ValueError(f"it describes {backup.name} of {backup.system_identifier}")
     return backup
@@ -249,15 +235,28 @@ def chain(backups: Iterable[Backup], name: str) -> tuple[Backup, ...]:
     """
     known = {backup.name: backup for backup in backups}
     links = [find(known.values(), name)]
+    visited = {links[0].name}
     while (parent := links[-1].parent) is not None:
-        if parent not in known or known[parent] in links:
+        if parent not in known or parent in visited:
             raise RefusedError(f"backup {links[-1].name} builds on {parent}, which is not there", "choose another")
         links.append(known[parent])
+        visited.add(parent)
     return tuple(reversed(links))
 
 
 def dependants(backups: Iterable[Backup], name: str) -> tuple[Backup, ...]:
-    """The backups that cannot be restored without ``name``, each before the one it builds on."""
-    known = tuple(backups)
-    children = [backup for backup in known if backup.parent == name]
-    return tuple(each for child in children for each in (*dependants(known, child.name), child))
+    """The backups that cannot be restored without ``name``, each before the one it builds on.
+
+    Of a store that others can write to, two may name each other: each is there once, and ``name`` never.
+    """
+    children: dict[str, list[Backup]] = {}
+    for backup in backups:
+        children.setdefault(backup.parent or "", []).append(backup)
+    found: dict[str, Backup] = {}
+    waiting = [name]
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            if child.name not in found and child.name != name:
+                found[child.name] = child
+                waiting.append(child.name)
+    return tuple(reversed(found.values()))

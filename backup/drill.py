@@ -16,7 +16,8 @@ from backup.restore import Archive, Plan, Target, plan
 from backup.restore.assertions import Assertion, Question
 from backup.sandbox.job import Job
 from backup.sandbox.outcome import findings
-from backup.store import Store
+from backup.store import DamagedError, Store, read_text
+from cluster.documents import parse_json, read_as
 from cluster.errors import PodsError
 
 FORMAT = 1
@@ -106,14 +107,20 @@ def read_last(store: Store, system: str) -> Drill | None:
     last = None
     for stored in store.list(drills_prefix(system)):
         last = stored.key
-    return parse(store.get(last).decode()) if last else None
+    try:
+        return parse(read_text(store, last)) if last else None
+    except ValueError as error:
+        raise DamagedError(f"{last} in store {store.name} cannot be read: {error}") from None
 
 
 def parse(text: str) -> Drill | None:
-    """Read what ``record`` wrote; None where it is of another format."""
-    raw = json.loads(text)
-    if raw.pop("format", None) != FORMAT:
+    """Read what ``record`` wrote; None where it is of another format.
+
+    Raises:
+        ValueError: it is no result of a drill.
+    """
+    raw = parse_json(text)
+    if not isinstance(raw, dict) or raw.pop("format", None) != FORMAT:
         return None
-    raw.pop("ok")
-    assertions = tuple(Assertion(**each) for each in raw.pop("assertions"))
-    return Drill(assertions=assertions, problems=tuple(raw.pop("problems")), **raw)
+    raw.pop("ok", None)
+    return read_as(Drill, raw)

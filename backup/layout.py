@@ -16,6 +16,7 @@ from cluster.lsn import Lsn
 Kind = Literal["full", "incremental"]
 _SHORT: dict[Kind, str] = {"full": "full", "incremental": "incr"}
 _FOUR_GIB = 0x1_0000_0000
+_LARGEST_SEGMENT = 1 << 30
 _STAMP = "%Y%m%dT%H%M%SZ"
 _SYSTEM = re.compile(r"[0-9]{1,20}\Z")
 _SEGMENT = re.compile(r"[0-9A-F]{24}\Z")
@@ -26,6 +27,7 @@ _WAL = re.compile(
     r"(?:\.history|/(?P<segment>[0-9A-F]{24})(?:\.tail/(?P<start>[0-9A-F]{8})-(?P<end>[0-9A-F]{8}))?\.zst)\Z"
 )
 BACKUP_JSON = "backup.json"
+MOST_TIMELINES = 0xFFFFFFFF
 MANIFEST = "backup_manifest"
 
 
@@ -202,6 +204,15 @@ def parse_segment(name: str, wal_segment_size: int) -> Segment:
     return Segment(timeline=int(name[:8], 16), start=start, size=wal_segment_size)
 
 
+def is_segment(name: str, wal_segment_size: int) -> bool:
+    """Whether there can be a segment of that name and size."""
+    try:
+        parse_segment(name, wal_segment_size)
+    except ValueError:
+        return False
+    return True
+
+
 def next_segment(name: str, wal_segment_size: int) -> str:
     """Name of the segment after this one, on the same timeline."""
     return str(parse_segment(name, wal_segment_size).next)
@@ -220,7 +231,7 @@ def check_segment_size(size: int) -> int:
     Raises:
         ValueError: it cannot.
     """
-    if size & (size - 1) or not 1 << 20 <= size <= 1 << 30:
+    if size & (size - 1) or not 1 << 20 <= size <= _LARGEST_SEGMENT:
         raise ValueError(f"not a size of WAL segments: {size}")
     return size
 
@@ -244,7 +255,7 @@ def tail_prefix(system: str, segment: str) -> str:
 
 def tail_key(system: str, segment: str, start: int, end: int) -> str:
     """The byte range [``start``, ``end``) of an unfinished segment."""
-    if not 0 <= start < end <= 1 << 30:
+    if not 0 <= start < end <= _LARGEST_SEGMENT:
         raise ValueError(f"not a range of a WAL segment: {start} to {end}")
     return f"{tail_prefix(system, segment)}{start:08X}-{end:08X}.zst"
 
@@ -260,4 +271,6 @@ def parse_wal_key(key: str) -> WalObject | None:
     if match is None or (match["segment"] and not match["segment"].startswith(match["folder"])):
         return None
     start, end = (int(text, 16) if text else None for text in (match["start"], match["end"]))
+    if start is not None and end is not None and not start < end <= _LARGEST_SEGMENT:
+        return None
     return WalObject(timeline=int(match["folder"], 16), segment=match["segment"], start=start, end=end)

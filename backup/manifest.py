@@ -5,12 +5,12 @@ SHA-256 of every byte before that line.
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.documents import LARGEST, parse_json
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
 
@@ -56,10 +56,10 @@ def parse(body: bytes) -> Manifest:
         RefusedError: it is damaged, or of a form we do not know.
     """
     try:
-        raw = json.loads(body)
+        raw = parse_json(body)
         _check_own(body, raw)
         return _manifest(raw)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise _damaged(str(error)) from None
 
 
@@ -90,8 +90,14 @@ def _path(file: dict[str, Any]) -> str:
 
 def _entry(file: dict[str, Any]) -> Entry:
     known = file.get("Checksum-Algorithm") == "SHA256"
-    return Entry(int(file["Size"]), bytes.fromhex(file["Checksum"]) if known else None)
+    return Entry(_whole(file["Size"]), bytes.fromhex(file["Checksum"]) if known else None)
 
 
 def _range(raw: dict[str, Any]) -> WalRange:
-    return WalRange(timeline=int(raw["Timeline"]), start=Lsn.parse(raw["Start-LSN"]), stop=Lsn.parse(raw["End-LSN"]))
+    return WalRange(timeline=_whole(raw["Timeline"]), start=Lsn.parse(raw["Start-LSN"]), stop=Lsn.parse(raw["End-LSN"]))
+
+
+def _whole(found: Any) -> int:
+    if type(found) is not int or not 0 <= found < LARGEST:
+        raise ValueError("a number is none that can be")
+    return found

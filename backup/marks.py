@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from backup.catalog import FORMAT, Backup, read_format
 from backup.layout import hold_key, holds_prefix, verified_key, verified_prefix
-from backup.store import MissingError, Store
+from backup.store import DamagedError, MissingError, Store, read_text
+from cluster.documents import LAST_MOMENT, read_as
 from cluster.errors import RefusedError
 
 
@@ -82,25 +83,30 @@ def _dump(mark: Hold | Verified) -> bytes:
     return (json.dumps({"format": FORMAT, **asdict(mark)}) + "\n").encode()
 
 
-def _read_all(
-    store: Store, prefix: str, kind: Callable[..., Mark], damaged: Callable[[str], Mark | None]
-) -> dict[str, Mark]:
+def _read_all(store: Store, prefix: str, kind: type[Mark], damaged: Callable[[str], Mark | None]) -> dict[str, Mark]:
     found: dict[str, Mark] = {}
     for stored in list(store.list(prefix)):
+        mark: Mark | None
         name = stored.key.removeprefix(prefix).removesuffix(".json")
         try:
-            mark = _parse(store.get(stored.key), kind, name) or damaged(name)
+            mark = parse(read_text(store, stored.key), kind, name)
         except MissingError:
             continue
+        except (ValueError, DamagedError):
+            mark = damaged(name)
         if mark is not None:
             found[name] = mark
     return found
 
 
-def _parse(body: bytes, kind: Callable[..., Mark], name: str) -> Mark | None:
-    try:
-        raw: dict[str, Any] = read_format(body.decode(), "a mark")
-        mark = kind(**raw)
-    except (ValueError, TypeError):
-        return None
-    return mark if mark.name == name else None
+def parse(text: str, kind: type[Mark], name: str) -> Mark:
+    """Read a mark on the backup ``name``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    mark = read_as(kind, read_format(text, "a mark"))
+    moments = [getattr(mark, each, 0.0) for each in ("made", "when")]
+    if mark.name != name or not all(0 <= moment <= LAST_MOMENT for moment in moments):
+        raise ValueError(f"not a mark on {name}")
+    return mark

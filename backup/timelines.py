@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from backup.layout import MOST_TIMELINES
 from cluster.lsn import Lsn
 
 
@@ -53,9 +54,11 @@ def parse_history(text: str) -> tuple[Left, ...]:
 
 
 def _left(words: Sequence[str]) -> Left:
-    if len(words) < 2 or not words[0].isdigit():
+    if len(words) < 2 or not (words[0].isascii() and words[0].isdigit()):
         raise ValueError(f"not a line of a timeline history: {' '.join(words)!r}")
-    return Left(int(words[0]), Lsn.parse(words[1]))
+    if not 0 < (timeline := int(words[0])) <= MOST_TIMELINES:
+        raise ValueError(f"there is no timeline {words[0][:20]}")
+    return Left(timeline, Lsn.parse(words[1]))
 
 
 def way_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backup.base.contents import Watched, archives, fault, place, read_manifest, reading
+from backup.base.contents import Limits, Watched, archives, fault, limits_of, place, read_manifest, reading
 from backup.base.meter import Meter
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup, File
@@ -84,16 +84,23 @@ def _verify_archive(
 ) -> None:
     stored = Watched(store.read(backup_key(backup.system_identifier, backup.name, file.name)), passed)
     try:
-        _verify_files(stored, file, manifest, result, seen)
+        _verify_files(stored, file, manifest, result, seen, limits_of(backup, manifest))
         if not stored.is_like(file):
             result.problems.append(f"{file.name} is not what was stored")
     except MissingError:
         result.problems.append(f"{file.name} is missing")
 
 
-def _verify_files(stored: Watched, file: File, manifest: Manifest | None, result: Verification, seen: set[str]) -> None:
+def _verify_files(
+    stored: Watched,
+    file: File,
+    manifest: Manifest | None,
+    result: Verification,
+    seen: set[str],
+    limits: Limits,
+) -> None:
     try:
-        with reading(stored, file) as entries:
+        with reading(stored, file, limits) as entries:
             for member, content in entries:
                 if member.kind == "file":
                     path = place(file, member)

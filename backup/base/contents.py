@@ -3,20 +3,39 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from backup.base.ahead import ahead
-from backup.base.tar import Member, members
+from backup.base.tar import BrokenTarError, Member, members
 from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
 from backup.manifest import Manifest, parse
-from backup.store import DamagedError, Store
+from backup.store import MOST_WHOLE, DamagedError, Store
 
 if TYPE_CHECKING:
     from backup.manifest import Entry
 
 PIECE = 1 << 20
 Content = Iterator[memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive of a backup may hold at most, so that a small one cannot become endless."""
+
+    bytes: int
+    entries: int
+
+
+_MORE_BYTES, _MORE_ENTRIES = 64 << 20, 1_000_000
+"""Beyond what is in the manifest: itself no part of it, `tablespace_map`, and folders."""
+
+
+def limits_of(backup: Backup, manifest: Manifest | None) -> Limits:
+    """Those of each archive of a backup."""
+    entries = len(manifest.files) if manifest else _MORE_ENTRIES
+    return Limits(backup.data_bytes + _MORE_BYTES, entries + _MORE_ENTRIES)
 
 
 class Watched:
@@ -73,10 +92,23 @@ def unpacked(pieces: Iterable[bytes], file: File) -> Iterator[bytes]:
 
 
 @contextmanager
-def reading(pieces: Iterable[bytes], file: File) -> Iterator[Iterator[tuple[Member, Content]]]:
-    """The entries of an archive as stored; fetching, decompressing and what is done with them run side by side."""
+def reading(pieces: Iterable[bytes], file: File, limits: Limits) -> Iterator[Iterator[tuple[Member, Content]]]:
+    """The entries of an archive as stored; fetching, decompressing and what is done with them run side by side.
+
+    Raises:
+        BrokenTarError: from the entries; also where there are more than a backup of this size can have.
+    """
     with ahead(pieces) as fetched, ahead(unpacked(fetched, file)) as tar:
-        yield members(tar)
+        yield _within(members(tar), limits)
+
+
+def _within(entries: Iterator[tuple[Member, Content]], limits: Limits) -> Iterator[tuple[Member, Content]]:
+    left, number = limits.bytes, limits.entries
+    for member, content in entries:
+        left, number = left - member.size, number - 1
+        if left < 0 or number < 0:
+            raise BrokenTarError("it holds more than the backup has")
+        yield member, content
 
 
 def archives(backup: Backup) -> tuple[File, ...]:
@@ -97,13 +129,17 @@ def read_manifest(store: Store, backup: Backup) -> Manifest:
         DamagedError: it is not the one that was stored.
         RefusedError: it does not match its own checksum, or is of another cluster.
     """
-    body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST))
-    file = next(file for file in backup.files if file.name == MANIFEST)
+    file = next((file for file in backup.files if file.name == MANIFEST), None)
+    if file is None:
+        raise DamagedError(f"backup {backup.name} has no {MANIFEST}")
+    body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST), min(file.size, MOST_WHOLE))
     if hashlib.sha256(body).hexdigest() != file.sha256:
         raise DamagedError(f"{MANIFEST} of {backup.name} is damaged: its SHA-256 is not the one it was stored with")
     manifest = parse(body)
     if manifest.system_identifier != backup.system_identifier:
         raise DamagedError(f"{MANIFEST} of {backup.name} is that of cluster {manifest.system_identifier}")
+    if manifest.size != backup.data_bytes:  # by which it was seen that there is enough disk for it
+        raise DamagedError(f"{MANIFEST} of {backup.name} names {manifest.size} bytes, not {backup.data_bytes}")
     return manifest
 
 

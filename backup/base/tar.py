@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 _BLOCK = 512
+_MOST_PADDING = 1 << 20
+"""Bytes of zeros after the end: PostgreSQL writes two blocks, tar fills a record of 10 KiB."""
 _KINDS: dict[bytes, Literal["file", "directory", "link"]] = {
     b"0": "file",
     b"\0": "file",
@@ -83,8 +85,10 @@ def members(pieces: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[memoryvi
             pass
         for _ in stream.exactly(-member.size % _BLOCK):
             pass
+    left = _MOST_PADDING
     while rest := stream.some(1 << 20):
-        if rest.tobytes().strip(b"\0"):
+        left -= len(rest)
+        if left < 0 or rest.tobytes().strip(b"\0"):
             raise BrokenTarError("something follows its end")
 
 
@@ -105,10 +109,10 @@ def _text(field: bytes) -> str:
 def _number(field: bytes) -> int:
     if field[0] & 0x80:
         return int.from_bytes(field, "big") & (1 << 8 * len(field) - 2) - 1
-    try:
-        return int(field.strip(b"\0 ") or b"0", 8)
-    except ValueError:
-        raise BrokenTarError(f"{field!r} is not a number") from None
+    digits = field.strip(b"\0 ") or b"0"
+    if digits.strip(b"01234567"):  # int() also takes signs and underscores
+        raise BrokenTarError(f"{field!r} is not a number")
+    return int(digits, 8)
 
 
 def _safe(path: str) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from backup.layout import WalObject, history_key, parse_segment, parse_wal_key, segment_start, wal_prefix
-from backup.store import Store
+from backup.layout import WalObject, history_key, is_segment, parse_segment, parse_wal_key, segment_start, wal_prefix
+from backup.store import Store, read_text
 from backup.timelines import Histories, History, Stretch, parse_history, way_to
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
@@ -79,7 +79,7 @@ def find_runs(found: Iterable[tuple[WalObject, float]], wal_segment_size: int) -
     """The runs that segments and pieces, with the times at which they were stored, make together."""
     single: dict[int, list[Run]] = {}
     for wal, made in found:
-        if wal.segment is not None:
+        if wal.segment is not None and is_segment(wal.segment, wal_segment_size):
             first = parse_segment(wal.segment, wal_segment_size).start
             end = first + (wal_segment_size if wal.end is None else wal.end)
             single.setdefault(wal.timeline, []).append(Run(Lsn(first + (wal.start or 0)), Lsn(end), made))
@@ -111,7 +111,7 @@ def vouch(archive: Archive, timeline: int, lsn: Lsn, when: float) -> Archive:
 
 def _read_history(store: Store, system: str, timeline: int) -> History:
     try:
-        return parse_history(store.get(history_key(system, timeline)).decode())
+        return parse_history(read_text(store, history_key(system, timeline)))
     except ValueError as error:
         raise RefusedError(f"the history of timeline {timeline} in the archive is damaged: {error}") from None
 

@@ -21,9 +21,18 @@ _MOST = 1 << 17
 
 
 def patched(path: str) -> str | None:
-    """The file that ``path`` has blocks for; None where it is a file itself."""
+    """The file that ``path`` has blocks for; None where it is a file itself.
+
+    Raises:
+        BrokenTarError: there is no file of that name.
+    """
     pure = PurePosixPath(path)
-    return str(pure.with_name(pure.name.removeprefix(_PREFIX))) if pure.name.startswith(_PREFIX) else None
+    if not pure.name.startswith(_PREFIX):
+        return None
+    name = pure.name.removeprefix(_PREFIX)
+    if not name.strip("."):
+        raise BrokenTarError(f"{path!r} has the blocks of no file")
+    return str(pure.with_name(name))
 
 
 def blocks(content: Iterator[memoryview]) -> tuple[int, "array[int]", Iterator[bytes | memoryview]]:
@@ -43,7 +52,7 @@ def _begin(pieces: Pieces) -> tuple[int, "array[int]"]:
     if mark != _MARK or count > _MOST:
         raise BrokenTarError("an incremental file does not begin as one")
     numbers = array("I", bytes(pieces.take(count * 4)))
-    if kept > _MOST or max(numbers, default=0) >= _MOST:
+    if kept > _MOST or max(numbers, default=0) >= _MOST or len(set(numbers)) != count:
         raise BrokenTarError("an incremental file is longer than any file of the server")
     if count:
         pieces.take(-(_HEADER.size + count * 4) % BLOCK)

@@ -8,7 +8,7 @@ import re
 from backup.catalog import Backup
 
 _FROM_LSN = re.compile(rb"^INCREMENTAL FROM LSN: (\S+)\n", re.MULTILINE)
-_FROM_TLI = re.compile(rb"^INCREMENTAL FROM TLI: (\d+)\n", re.MULTILINE)
+_FROM_TLI = re.compile(rb"^INCREMENTAL FROM TLI: (\d{1,10})\n", re.MULTILINE)
 
 
 def parent_fault(label: bytes, parent: Backup) -> str:

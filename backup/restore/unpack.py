@@ -4,6 +4,7 @@ A chain is unpacked from its newest backup to the full one: the newest says what
 still missing of it.
 """
 
+import errno
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backup.base.contents import Content, archives, fault, place, read_manifest, reading
+from backup.base.contents import Content, archives, fault, limits_of, place, read_manifest, reading
 from backup.base.tar import BrokenTarError, Member
 from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
@@ -25,6 +26,9 @@ from backup.store import DamagedError, Store
 TABLESPACE_MAP = "tablespace_map"
 """Would tell the server to link the tablespaces of the cluster that the backup is of; here they are folders instead."""
 _LABEL = "backup_label"
+_MOST_LABEL = 1 << 20
+_IMPOSSIBLE = frozenset({errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG})
+"""What making a file fails with where archives name it in a folder that is none, or twice."""
 _AT_ONCE = 2
 """Archives: one is bound by a core, more only crowd the disk."""
 _WORTH_HANDING_OVER = 64 << 10
@@ -90,7 +94,7 @@ class _Unpacking:
         stored = fetch(self.store, key, file.size)
         try:
             with (
-                reading(self._told(stored), file) as entries,
+                reading(self._told(stored), file, limits_of(self.backup, self.manifest)) as entries,
                 ThreadPoolExecutor(1, thread_name_prefix="hash") as side,
             ):
                 for member, content in entries:
@@ -106,6 +110,14 @@ class _Unpacking:
             yield piece
 
     def _entry(self, path: str, member: Member, content: Content, side: ThreadPoolExecutor) -> None:
+        try:
+            self._make(path, member, content, side)
+        except OSError as error:
+            if error.errno not in _IMPOSSIBLE:
+                raise
+            raise _damaged(self.backup, f"{path} cannot be where it says: {error.strerror}") from None
+
+    def _make(self, path: str, member: Member, content: Content, side: ThreadPoolExecutor) -> None:
         if member.kind == "directory":
             self.making.folder(path, member.mode)
         elif member.kind == "link":
@@ -114,6 +126,7 @@ class _Unpacking:
             self._file(path, member, _Hashed(content, side))
 
     def _file(self, path: str, member: Member, hashed: "_Hashed") -> None:
+        self._expect(path, member)
         whole = patched(path) if self.parent else None
         if whole is not None:
             self.making.blocks(whole, hashed)
@@ -124,6 +137,14 @@ class _Unpacking:
         self.seen.add(path)
         if wrong := fault(path, member.size, hashed.digest(), self.manifest.files.get(path)):
             raise _damaged(self.backup, wrong)
+
+    def _expect(self, path: str, member: Member) -> None:
+        """Before the first byte of a file is written: it is one of the manifest's, and no larger."""
+        expected = self.manifest.files.get(path)
+        if path in self.seen or (path == _LABEL and member.size > _MOST_LABEL):
+            raise _damaged(self.backup, f"{path} is there twice, or too large")
+        if expected is None or expected.size != member.size:
+            raise _damaged(self.backup, fault(path, member.size, b"", expected))
 
     def _label(self, parent: Backup, member: Member, content: Iterator[memoryview]) -> None:
         text = b"".join(content)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.wal.state import read_state
+from cluster.documents import parse_json, read_as
 from cluster.files import write_atomically
 
 FILE = "record.json"
@@ -52,8 +53,8 @@ class Record:
 def read_record(directory: Path) -> Record:
     """What was written last; an empty one where there is none or it cannot be read."""
     try:
-        return Record(**json.loads((directory / FILE).read_text()))
-    except (OSError, ValueError, TypeError):
+        return read_as(Record, parse_json((directory / FILE).read_text()))
+    except (OSError, ValueError):
         return Record()
 
 

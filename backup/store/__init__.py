@@ -28,6 +28,12 @@ class DamagedError(StoreError):
     """The object is there and is not what was stored: cut short, changed, or not readable with the keys at hand."""
 
 
+MOST_WHOLE = 17 << 26
+"""Bytes of the largest object that is held in memory whole: a segment of 1 GiB that does not compress, and its seal."""
+MOST_DOCUMENT = 16 << 20
+"""Bytes of a document of ours: a description of a backup with 100,000 tablespaces has less."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """One object: its name, its size in bytes as stored, Unix time of its making, small texts kept beside it."""
@@ -67,12 +73,12 @@ class Store(Protocol):
     def upload(self, key: str, metadata: Mapping[str, str] | None = None) -> AbstractContextManager[Upload]:
         """Stream an object of unknown size in; fails with ConflictError where the name is taken."""
 
-    def get(self, key: str) -> bytes:
-        """A whole object.
+    def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
+        """A whole object of at most ``most`` bytes.
 
         Raises:
             MissingError: there is none; the store is sure of it.
-            DamagedError: its bytes are not those of its `sha256`.
+            DamagedError: its bytes are not those of its `sha256`, or are more; then they are not read.
             StoreError: it could not be asked, or the answer was cut short.
         """
 
@@ -109,3 +115,26 @@ class Place(Store, Protocol):
         Raises:
             StoreError: it cannot be used; says why.
         """
+
+
+def refuse_larger(what: str, size: int, most: int) -> None:
+    """Stop before an object fills the memory.
+
+    Raises:
+        DamagedError: ``size`` is beyond ``most``.
+    """
+    if size > most:
+        raise DamagedError(f"{what} has {size} bytes; at most {most} can be right")
+
+
+def read_text(store: Store, key: str) -> str:
+    """A document of ours.
+
+    Raises:
+        MissingError, StoreError: as `Store.get`.
+        DamagedError: it is no text, or larger than any document.
+    """
+    try:
+        return store.get(key, MOST_DOCUMENT).decode()
+    except UnicodeDecodeError as error:
+        raise DamagedError(f"{key} in store {store.name} is no text: {error}") from None

@@ -5,6 +5,9 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from cluster.documents import parse_json
 
 _ATTRIBUTE = "user.pods"
 _MOST_METADATA = 1024
@@ -26,10 +29,14 @@ def set_metadata(fd: int, metadata: Mapping[str, str]) -> None:
 def get_metadata(path: Path) -> dict[str, str]:
     """The metadata of a file; empty where there is none."""
     try:
-        return dict(json.loads(os.getxattr(path, _ATTRIBUTE)))
+        return _texts(parse_json(os.getxattr(path, _ATTRIBUTE)))
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
             return {}
         raise
     except ValueError:
         return {}
+
+
+def _texts(found: Any) -> dict[str, str]:
+    return {name: text for name, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}

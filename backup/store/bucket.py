@@ -142,13 +142,14 @@ class AnswerError(StoreError):
 def told(bucket: Bucket, key: str) -> Iterator[None]:
     """Say a client's error as one of the store. Only ``NoSuchKey`` means that an object is not there."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
     try:
         yield
     except ClientError as error:
         raise _answer_error(bucket, key, error.response) from None
-    except (BotoCoreError, HTTPError, OSError) as error:
+    except (BotoCoreError, HTTPError, OSError, ResponseParserError, ValueError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         hint = "set AWS_CA_BUNDLE to the file of the CA that signed it" if "CERTIFICATE_VERIFY_FAILED" in text else ""
         raise StoreError(f"{bucket.where}, {key or 'list'}: {text}", hint) from None

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backup.direct import DirectWriter
-from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
+from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, Stored, StoreError, refuse_larger
 from backup.store.attributes import get_metadata, set_metadata
 from backup.store.folders import make_folders, remove_empty, sync_folder, walk
 from backup.store.keys import SHA256, check_key, sha256
@@ -141,8 +141,10 @@ class LocalStore:
                 return sync_folder(path.parent)
         raise StoreError(f"{key} in {self.root}: its folder vanished {_TRIES} times", "try again")
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """See `Store.get`."""
+        with told(key, self.root):
+            refuse_larger(f"{key} in {self.root}", self._path(key).stat().st_size, most)
         body = self._read_whole(key)
         expected = get_metadata(self._path(key)).get(SHA256)
         if expected and sha256(body) != expected:
@@ -154,7 +156,7 @@ class LocalStore:
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """See `Store.read`."""
-        with told(key, self.root), self._path(key).open("rb", buffering=0) as file:
+        with told(key, self.root), open(self._path(key), "rb", buffering=0, opener=_open_object) as file:
             size = os.fstat(file.fileno()).st_size
             stop = size if end is None else end
             if stop > size or start > stop:
@@ -240,6 +242,15 @@ _HINTS = {
 
 def _conflict(key: str) -> ConflictError:
     return ConflictError(f"{key} is there already with another content", "nothing was overwritten")
+
+
+def _open_object(path: str, flags: int) -> int:
+    """Neither through a link nor waiting for a FIFO's other end: who can write into the store may have put it there."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IsADirectoryError(errno.EISDIR, "no file", path)
+    return descriptor
 
 
 def _read_piece(fd: int, position: int, size: int, key: str) -> bytes:

@@ -4,10 +4,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import IO, Any
 
-from backup.store import ConflictError, DamagedError, MissingError, Stored, StoreError
+from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, Stored, StoreError, refuse_larger
 from backup.store.bucket import AnswerError, Bucket, open_client, told
 from backup.store.keys import SHA256, check_key, is_key, sha256
 from backup.store.parts import S3Upload
@@ -148,14 +148,17 @@ class S3Store:
         if found is None or found.size != upload.size:
             raise refused or StoreError(f"{key} in {self.bucket.where} was acknowledged and is not whole", "try again")
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """See `Store.get`."""
         with told(self.bucket, check_key(key)):
             answer = self._client.get_object(Key=self.bucket.full(key), **self._place)
-            body: bytes = answer["Body"].read()
-        if len(body) != answer["ContentLength"]:
+            with closing(answer["Body"]) as sent:
+                refuse_larger(f"{key} in {self.bucket.where}", answer.get("ContentLength", 0), most)
+                body: bytes = sent.read(most + 1)
+        refuse_larger(f"{key} in {self.bucket.where}", len(body), most)
+        if len(body) != answer.get("ContentLength", len(body)):
             raise StoreError(f"{key} in {self.bucket.where} came cut short: {len(body)} bytes")
-        expected = answer["Metadata"].get(SHA256)
+        expected = answer.get("Metadata", {}).get(SHA256)
         if expected and sha256(body) != expected:
             raise DamagedError(
                 f"{key} in {self.bucket.where} is damaged: its SHA-256 is not the one it was stored with"

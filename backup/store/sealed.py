@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as changed
 
-from backup.store import ConflictError, MissingError, Place, Stored, StoreError, Upload
+from backup.store import MOST_WHOLE, ConflictError, MissingError, Place, Stored, StoreError, Upload, refuse_larger
 from backup.store.keys import SHA256
 from backup.store.sealing import CHUNK, HEADER, TAG, Key, Seal, opened_size
 
@@ -94,10 +94,11 @@ class SealedStore:
             yield sealing
             sealing.finish()
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """See `Store.get`."""
-        body = memoryview(self.inner.get(key))
+        body = memoryview(self.inner.get(key, most + most // 16 + (1 << 16)))
         seal = Seal.of(bytes(body[:HEADER]), self.keys, key)
+        refuse_larger(key, opened_size(len(body), seal.chunk), most)
         step = seal.chunk + TAG
         chunks = range(HEADER, max(len(body), HEADER + 1), step)
         opened = (

@@ -30,6 +30,8 @@ TAG = 16
 CHUNK = 1 << 20
 _KEY_BYTES = 32
 _MOST_CHUNKS = 1 << 32
+_LARGEST_CHUNK = 64 << 20
+"""Bytes. A chunk is in memory whole before it is known to be right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Seal:
         except InvalidUnwrap:
             raise DamagedError(f"{name}: its header is damaged") from None
         chunk = int.from_bytes(header[56:60], "big")
-        if not chunk:
+        if not 0 < chunk <= _LARGEST_CHUNK:
             raise DamagedError(f"{name}: its header is damaged")
         return cls._with(header, chunk, secret, name)
 

@@ -14,6 +14,20 @@ def pack(data: bytes | memoryview, level: int = LEVEL) -> bytes:
     return bytes(compressor.compress(data))
 
 
+def unpacked_size(body: bytes) -> int:
+    """Bytes that a frame says it becomes; less than 1 where it does not say.
+
+    Raises:
+        DamagedError: it is no frame.
+    """
+    import zstandard
+
+    try:
+        return int(zstandard.frame_content_size(body))
+    except zstandard.ZstdError as error:
+        raise DamagedError(f"a compressed piece of WAL cannot be read: {error}") from None
+
+
 def unpack(body: bytes, most: int) -> bytes:
     """What ``pack`` was given.
 
@@ -26,11 +40,11 @@ def unpack(body: bytes, most: int) -> bytes:
     """
     import zstandard
 
+    size = unpacked_size(body)
+    # The library takes a frame that says 0 for empty without looking further; ours never are.
+    if not 0 < size <= most:
+        raise DamagedError(f"a compressed piece of WAL says that it has {size} bytes, and at most {most} are due")
     try:
-        size = zstandard.frame_content_size(body)
-        # The library takes a frame that says 0 for empty without looking further; ours never are.
-        if not 0 < size <= most:
-            raise DamagedError(f"a compressed piece of WAL says that it has {size} bytes, and at most {most} are due")
         return zstandard.ZstdDecompressor().decompress(body, max_output_size=most, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise DamagedError(f"a compressed piece of WAL cannot be read: {error}") from None

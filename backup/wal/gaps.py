@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backup.catalog import FORMAT, read_format
-from backup.layout import gap_key, gaps_prefix
-from backup.store import Store
+from backup.layout import MOST_TIMELINES, gap_key, gaps_prefix
+from backup.store import DamagedError, Store, read_text
+from cluster.documents import LAST_MOMENT, read_as
 from cluster.files import write_atomically
 from cluster.lsn import Lsn
 
@@ -39,18 +40,29 @@ def parse_gap(text: str) -> Gap:
     Raises:
         ValueError: it is not that.
     """
-    try:
-        gap = Gap(**read_format(text, "a gap"))
-        Lsn.parse(gap.from_lsn), Lsn.parse(gap.to_lsn)
-    except TypeError as error:
-        raise ValueError(f"a field is missing or unknown: {error}") from None
+    gap = read_as(Gap, read_format(text, "a gap"))
+    if Lsn.parse(gap.from_lsn) > Lsn.parse(gap.to_lsn) or not 0 < gap.timeline <= MOST_TIMELINES:
+        raise ValueError(f"from {gap.from_lsn} to {gap.to_lsn} of timeline {gap.timeline}")
+    if not 0 <= gap.noticed <= LAST_MOMENT:
+        raise ValueError(f"noticed at {gap.noticed}")
     return gap
 
 
 def read_gaps(store: Store, system: str) -> tuple[Gap, ...]:
-    """Every recorded gap, in the order they were noticed."""
-    keys = [stored.key for stored in store.list(gaps_prefix(system))]
-    return tuple(parse_gap(store.get(key).decode()) for key in keys)
+    """Every recorded gap, in the order they were noticed.
+
+    Raises:
+        DamagedError: one of them is none.
+        StoreError: the store cannot be asked.
+    """
+    return tuple(_read(store, stored.key) for stored in list(store.list(gaps_prefix(system))))
+
+
+def _read(store: Store, key: str) -> Gap:
+    try:
+        return parse_gap(read_text(store, key))
+    except ValueError as error:
+        raise DamagedError(f"{key} in store {store.name} cannot be read: {error}") from None
 
 
 def _folder(spool: Path, store: str) -> Path:

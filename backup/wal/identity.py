@@ -7,14 +7,16 @@ from pathlib import Path
 
 from backup.catalog import FORMAT, read_format
 from backup.layout import archive_key, check_segment_size, system_prefix
-from backup.store import ConflictError, MissingError, Store
+from backup.store import ConflictError, DamagedError, MissingError, Store, read_text
+from cluster.documents import read_as
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.postgres import Access
 from cluster.replication import replicate
 from cluster.units import parse_size
 
-_DEFAULT_SEGMENT = 16 << 20
+DEFAULT_SEGMENT = 16 << 20
+"""Bytes; PostgreSQL's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +50,11 @@ def parse_identity(text: str) -> Identity:
         ValueError: it is not that.
     """
     raw = read_format(text, "an archive")
-    try:
-        system_prefix(raw["system_identifier"])
-        return Identity(
-            system_identifier=raw["system_identifier"], wal_segment_size=check_segment_size(raw["wal_segment_size"])
-        )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"a field is missing or wrong: {error}") from None
+    raw.pop("made", None)
+    identity = read_as(Identity, raw)
+    system_prefix(identity.system_identifier)
+    check_segment_size(identity.wal_segment_size)
+    return identity
 
 
 def claim(store: Store, identity: Identity) -> None:
@@ -67,23 +67,31 @@ def claim(store: Store, identity: Identity) -> None:
     try:
         store.create(key, dump_identity(identity, time.time()).encode())
     except ConflictError:
-        found = parse_identity(store.get(key).decode())
+        found = read_identity(store, identity.system_identifier)
         if found != identity:
             raise RefusedError(f"{key} in store {store.name} describes another archive: {found}") from None
 
 
 def read_identity(store: Store, system: str) -> Identity | None:
-    """Whose archive it is; None where there is none."""
+    """Whose archive it is; None where there is none.
+
+    Raises:
+        DamagedError: it says so in no words of ours.
+        StoreError: the store cannot be asked.
+    """
+    key = archive_key(system)
     try:
-        return parse_identity(store.get(archive_key(system)).decode())
+        return parse_identity(read_text(store, key))
     except MissingError:
         return None
+    except ValueError as error:
+        raise DamagedError(f"{key} in store {store.name} cannot be read: {error}") from None
 
 
 def segment_size(store: Store, system: str) -> int:
     """Bytes of a WAL segment of the cluster; of one that the store knows nothing of, PostgreSQL's default."""
     identity = read_identity(store, system)
-    return identity.wal_segment_size if identity else _DEFAULT_SEGMENT
+    return identity.wal_segment_size if identity else DEFAULT_SEGMENT
 
 
 def remembered(spool: Path) -> Identity | None:

@@ -1,13 +1,11 @@
 """Reading the archive: a segment, whole or as far as it got; a history."""
 
 from backup.layout import history_key, parse_segment, wal_key
-from backup.store import DamagedError, MissingError, Store
-from backup.wal.codec import unpack
-from backup.wal.identity import read_identity
+from backup.store import MOST_DOCUMENT, DamagedError, MissingError, Store
+from backup.wal.codec import unpack, unpacked_size
+from backup.wal.identity import DEFAULT_SEGMENT, read_identity, segment_size
 from backup.wal.pages import NotWalError, check_pages
 from backup.wal.tails import assemble
-
-_LARGEST = 1 << 30
 
 
 def read_segment(store: Store, system: str, segment: str) -> bytes | None:
@@ -27,7 +25,7 @@ def read_segment(store: Store, system: str, segment: str) -> bytes | None:
     """
     for _ in range(3):  # pieces go when the segment is whole: then it is there
         try:
-            data = unpack(store.get(wal_key(system, segment)), _LARGEST)
+            data = _unpacked(store, system, store.get(wal_key(system, segment)))
         except MissingError:
             try:
                 pieced = _from_pieces(store, system, segment)
@@ -38,6 +36,12 @@ def read_segment(store: Store, system: str, segment: str) -> bytes | None:
             data = pieced
         return _checked(data, segment, system)
     raise DamagedError(f"pieces of {segment} in store {store.name} go while they are read")
+
+
+def _unpacked(store: Store, system: str, body: bytes) -> bytes:
+    """What a frame holds, which is a segment of this archive; a bomb is not unpacked."""
+    usual = unpacked_size(body) <= DEFAULT_SEGMENT
+    return unpack(body, DEFAULT_SEGMENT if usual else segment_size(store, system))
 
 
 def _from_pieces(store: Store, system: str, segment: str) -> bytes | None:
@@ -60,6 +64,6 @@ def read_history(store: Store, system: str, timeline: int) -> bytes | None:
         StoreError: the store could not be asked.
     """
     try:
-        return store.get(history_key(system, timeline))
+        return store.get(history_key(system, timeline), MOST_DOCUMENT)
     except MissingError:
         return None

@@ -3,9 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from backup.catalog import FORMAT, read_format
+from cluster.documents import read_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +61,7 @@ def parse_state(text: str) -> ArchiveState:
     Raises:
         ValueError: it is not that.
     """
-    raw: dict[str, Any] = read_format(text, "a state of the archive")
-    try:
-        stores = tuple(StoreState(**store) for store in raw.pop("stores"))
-        errors = tuple((node, error) for node, error in raw.pop("slot_errors"))
-        return ArchiveState(stores=stores, slot_errors=errors, **raw)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"a field is missing or unknown: {error}") from None
+    return read_as(ArchiveState, read_format(text, "a state of the archive"))
 
 
 def write_state(path: Path, state: ArchiveState) -> None:

@@ -8,13 +8,15 @@ import threading
 from collections.abc import Callable, Collection
 
 from backup.layout import parse_wal_key, tail_key, tail_prefix
-from backup.store import ConflictError, Store
+from backup.store import ConflictError, DamagedError, Store
 from backup.wal.codec import pack, unpack
 from backup.wal.pages import PAGE, check_pages
 from backup.wal.spool import CLOSED, PARTIAL, Spool
 
 _MANY = 48
 """So many pieces are replaced by one, so that reading a quiet segment does not take hundreds of requests."""
+_MOST = 100 * _MANY
+"""Pieces of one segment that are read; there are never so many."""
 
 Range = tuple[int, int]
 
@@ -112,13 +114,19 @@ def assemble(store: Store, system: str, segment: str, size: int) -> bytes | None
     """The beginning of an unfinished segment from its pieces, filled with zeros up to ``size``; None without any.
 
     Raises:
+        DamagedError: they cannot be pieces of one segment.
         StoreError, MissingError: a piece cannot be read; missing ones were superseded meanwhile.
     """
     ranges = find_pieces(store, system, segment)
     if not (end := reach(ranges)):
         return None
+    if end > size or len(ranges) > _MOST:
+        raise DamagedError(f"{len(ranges)} pieces of {segment} in store {store.name} lead to byte {end} of {size}")
     data = bytearray(size)
     for start, stop in ranges:
         if stop <= end:
-            data[start:stop] = unpack(store.get(tail_key(system, segment, start, stop)), stop - start)
+            piece = unpack(store.get(tail_key(system, segment, start, stop)), stop - start)
+            if len(piece) != stop - start:
+                raise DamagedError(f"the piece of {segment} from {start} to {stop} has {len(piece)} bytes")
+            data[start:stop] = piece
     return bytes(data)

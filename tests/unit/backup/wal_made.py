@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from backup.layout import Segment, history_key, parse_segment, segment_name, wal_key
-from backup.store import Store, Stored, StoreError, Upload
+from backup.store import MOST_WHOLE, Store, Stored, StoreError, Upload
 from backup.store.local import LocalStore
 from backup.wal.codec import pack
 from backup.wal.identity import Identity, claim
@@ -95,8 +95,8 @@ class Moody:
     def upload(self, key: str, metadata: Mapping[str, str] | None = None) -> AbstractContextManager[Upload]:
         return self._up().upload(key, metadata)
 
-    def get(self, key: str) -> bytes:
-        return self._up().get(key)
+    def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
+        return self._up().get(key, most)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         return self._up().read(key, start, end)

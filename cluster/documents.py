@@ -1,0 +1,134 @@
+"""JSON that we wrote and that others may have changed: read into declared types, or refused with a ValueError.
+
+What was stored by somebody else may nest without end, name numbers that no float holds, or bring characters that
+command a terminal. None of it gets further than here.
+"""
+
+import json
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from math import isfinite
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+LARGEST = 1 << 63
+"""No size, position or number of ours reaches it."""
+LAST_MOMENT = 253_402_300_799.0
+"""Unix seconds; what comes later has no date."""
+_STAND_IN = "\N{REPLACEMENT CHARACTER}"
+
+T = TypeVar("T")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """A JSON document, whose numbers are finite.
+
+    Raises:
+        ValueError: it is none, or nests too deeply.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it nests too deeply") from None
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if isfinite(found) else _refuse(text)
+
+
+def read_as(kind: type[T], raw: object) -> T:
+    """An object as JSON has it, as the dataclass ``kind``; each field must be of its declared type.
+
+    Raises:
+        ValueError: it is not that; says which field.
+    """
+    if not isinstance(raw, Mapping):
+        raise _wrong(raw, f"what should be a {kind.__name__}")
+    known = _types(cast("Hashable", kind))
+    needed = {field.name for field in fields(kind) if field.default is field.default_factory is MISSING}  # type: ignore[arg-type]
+    if wrong := (needed - raw.keys()) | (raw.keys() - known.keys()):
+        raise ValueError(f"a field is missing or unknown: {', '.join(sorted(map(printable, wrong)))}")
+    return kind(**{name: _value(known[name], value, name) for name, value in raw.items()})
+
+
+def printable(text: str) -> str:
+    """The same without what a terminal would obey or an output refuse."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else _STAND_IN for each in text)
+
+
+@cache
+def _types(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def _value(kind: Any, value: Any, name: str) -> Any:
+    """``value`` as ``kind``, which is what a field of ours may be declared as."""
+    simple = _SIMPLE.get(kind)
+    if simple is not None:
+        return simple(value, name)
+    if is_dataclass(kind):
+        return read_as(kind, value)  # type: ignore[arg-type]
+    return _compound(kind, value, name)
+
+
+def _compound(kind: Any, value: Any, name: str) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal and isinstance(value, str) and value in inner:
+        return value
+    if origin in (Union, UnionType):
+        if value is None and type(None) in inner:
+            return None
+        return _value(next(each for each in inner if each is not type(None)), value, name)
+    if origin is tuple and isinstance(value, list):
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
+        if len(kinds) == len(value):
+            return tuple(_value(each, item, name) for each, item in zip(kinds, value, strict=True))
+    if origin is dict and isinstance(value, dict):
+        return {printable(key): _value(inner[1], item, f"{name}.{printable(key)}") for key, item in value.items()}
+    raise _wrong(value, name)
+
+
+def _wrong(value: object, name: str) -> ValueError:
+    return ValueError(f"{name} is {printable(repr(value)[:80])}")
+
+
+def _whole(value: object, name: str) -> int:
+    if type(value) is not int or not -LARGEST < value < LARGEST:
+        raise ValueError(f"{name} is no whole number of a size that can be")
+    return value
+
+
+def _number(value: object, name: str) -> float:
+    if type(value) is int:
+        return _whole(value, name)
+    if type(value) is not float or not abs(value) < LARGEST:
+        raise _wrong(value, name)
+    return value
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise _wrong(value, name)
+    return printable(value)
+
+
+def _truth(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong(value, name)
+    return value
+
+
+_SIMPLE: Mapping[Any, Callable[[Any, str], Any]] = {
+    int: _whole,
+    float: _number,
+    str: _text,
+    bool: _truth,
+    Any: lambda value, _: value,
+}
