@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from cluster.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology, load
 from cluster.units import human_seconds, human_size
-from compose import apt, certs, containers, engine, preflight, roles, secrets
-from compose.home import Home
+from compose import apt, certs, containers, engine, exposure, preflight, roles, secrets
+from compose.home import Home, service_user
+from compose.host import io_uring_refusal
 from compose.ownership import REMEDY
 from compose.stack import Stack
 
@@ -57,6 +59,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
     found = containers.of_project(client, wanted.project)
     return [
         *_engine(client),
+        *_exposure(client, settings),
         *_clock(client),
         *_ports(settings, wanted, found),
         *_leftovers(home, wanted, found),
@@ -79,6 +82,24 @@ def _engine(client: "DockerClient") -> Iterator[Finding]:
         )
     if not info.get("MemoryLimit", True):
         yield Finding("memory", True, "the engine cannot limit memory", "boot with cgroup_enable=memory")
+
+
+def _exposure(client: "DockerClient", settings: Settings) -> Iterator[Finding]:
+    info = client.info()
+    why = exposure.open_loopback(str(client.version()["Version"]), info)
+    yield Finding(
+        "exposure",
+        bool(why),
+        why or "ports on 127.0.0.1 are for this host alone",
+        "update the engine to 28.3.3 or newer; docs/how-to/install.md has a rule of iptables for until then",
+    )
+    if exposure.hides_clients(info):
+        yield Finding(
+            "exposure",
+            not ip_address(settings.bind).is_loopback,
+            "a rootless engine hides clients' addresses: to PostgreSQL everybody comes from its own network (samenet)",
+            "keep PODS_BIND on loopback, or run PODS with an engine that root runs",
+        )
 
 
 def _clock(client: "DockerClient") -> Iterator[Finding]:
@@ -181,17 +202,16 @@ def _memory(settings: Settings, topology: Topology) -> Iterator[Finding]:
 
 
 def _io_uring(settings: Settings) -> Iterator[Finding]:
-    switch = Path("/proc/sys/kernel/io_uring_disabled")
-    value = switch.read_text().strip() if switch.exists() else "0"
+    refusal = io_uring_refusal(service_user()[1])
     if settings.io_method in ("auto", "io_uring"):
         text = (
             "this host allows io_uring"
-            if value == "0"
-            else f"this host forbids io_uring (kernel.io_uring_disabled={value}); io_method will be worker"
+            if not refusal
+            else f"this host forbids io_uring ({refusal}); io_method will be worker"
         )
         yield Finding(
             "io_uring",
-            value != "0",
+            bool(refusal),
             text,
             "sysctl kernel.io_uring_disabled=0 allows it; PODS_IO_METHOD=worker accepts it as it is",
         )

@@ -18,7 +18,30 @@ def concrete_of(home: Home, settings: Settings, topology: Topology) -> Concrete:
 
 def concrete_with(home: Home, images: Images) -> Concrete:
     """The same with images that are known."""
-    return Concrete(images=images, user=service_user(), socket=engine_socket(), disks=own_disks(home))
+    user = service_user()
+    io_uring = io_uring_refusal(user[1]) == ""
+    return Concrete(images=images, user=user, socket=engine_socket(), disks=own_disks(home), io_uring=io_uring)
+
+
+_KERNEL = Path("/proc/sys/kernel")
+
+
+def io_uring_refusal(group: int, kernel: Path = _KERNEL) -> str:
+    """The setting by which this host forbids io_uring to containers of ``group``; "" where it allows it.
+
+    Source: Linux, Documentation/admin-guide/sysctl/kernel.rst: 2 forbids it to all, 1 to all but one group.
+    """
+    value = _read(kernel / "io_uring_disabled", "0")
+    if value == "0" or (value == "1" and _read(kernel / "io_uring_group", "-1") == str(group)):
+        return ""
+    return f"kernel.io_uring_disabled={value}"
+
+
+def _read(path: Path, absent: str) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:  # a kernel that does not know it
+        return absent
 
 
 def engine_socket() -> EngineSocket:

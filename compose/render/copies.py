@@ -8,6 +8,7 @@ from cluster.sizing import GB, MB, Derived
 from cluster.topology import Sizing
 from compose.render.concrete import Concrete
 from compose.render.postgres import NO_MAPS, USER_HBA, copy_conf, pg_hba_conf
+from compose.render.seccomp import WITHOUT_IO_URING, security_option
 from compose.render.service import hardened, mount
 from compose.render.service import port as published
 
@@ -32,6 +33,7 @@ def copy_service(
     """A copy's container: a node's, but for what would join it to the cluster, and with less of the host."""
     service = hardened(template, concrete.images.postgres, concrete.user)
     del service["secrets"]
+    service["security_opt"].append(security_option(WITHOUT_IO_URING))
     files = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
     options = [part for name, file in files.items() for part in ("-c", f"{name}=/etc/pods/{file}")]
     return service | {

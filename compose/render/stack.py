@@ -12,11 +12,11 @@ from cluster.topology import Node, Topology, host_ports
 from compose.render.concrete import Concrete
 from compose.render.copies import copy_service
 from compose.render.optional import optional_service
+from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, node_profile, security_option
 from compose.render.service import hardened, mount
 from compose.render.service import port as published
 
 BASE = PROJECT_ROOT / "compose" / "compose.yaml"
-SECCOMP = PROJECT_ROOT / "compose" / "seccomp.json"
 DEFINITION_LABEL = "pods.definition"
 """Hash of what a container was made from; equal means it need not be touched."""
 
@@ -66,14 +66,14 @@ def compose_text(stack: dict[str, Any]) -> str:
 
 
 def definition_hash(service: dict[str, Any]) -> str:
-    """Identity of a service's definition, and of the seccomp profile it names."""
+    """Identity of a service's definition, and of the seccomp profiles it may name."""
     text = json.dumps(service, sort_keys=True) + _seccomp_text()
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @cache
 def _seccomp_text() -> str:
-    return SECCOMP.read_text()
+    return WITH_IO_URING.read_text() + WITHOUT_IO_URING.read_text()
 
 
 def _base() -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _node(
     template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: Concrete
 ) -> dict[str, Any]:
     service = hardened(template, concrete.images.postgres, concrete.user)
-    service["security_opt"].append(f"seccomp={SECCOMP}")
+    service["security_opt"].append(security_option(node_profile(settings, concrete)))
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
     service["ports"] = [published(settings.bind, port, 5432)]

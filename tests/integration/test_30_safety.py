@@ -11,6 +11,7 @@ import pytest
 from cluster.errors import MachineError
 from cluster.postgres import connect
 from compose import secrets
+from compose.render.seccomp import WITHOUT_IO_URING
 from tests.fix_stack import Cluster
 
 SERVICES = ("primary", "replica1", "replica2", "pgbouncer")
@@ -74,6 +75,27 @@ def test_io_uring_runs_under_a_profile_that_still_blocks_the_dangerous_calls(clu
         check=False,
     )
     assert "Operation not permitted" in refused.stderr
+
+
+_RING = """
+import ctypes, errno, socket
+libc = ctypes.CDLL(None, use_errno=True)
+for call in (425, 426, 427):
+    refused = libc.syscall(call, 4, ctypes.create_string_buffer(256), 0, 0, 0, 0) == -1
+    print(errno.errorcode[ctypes.get_errno()] if refused else "allowed")
+try:
+    socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)
+except OSError as error:
+    print(errno.errorcode[error.errno])
+"""
+"""io_uring_setup, _enter and _register, and a socket to the hypervisor."""
+
+
+def test_without_io_uring_no_ring_opens_what_the_profile_refuses(cluster: Cluster) -> None:
+    image = cluster.docker("inspect", "--format", "{{.Config.Image}}", cluster.container("health")).strip()
+    locked = ["--rm", "--network", "none", "--cap-drop", "ALL", "--user", "999:999", "--entrypoint", "python3"]
+    found = cluster.docker("run", *locked, "--security-opt", f"seccomp={WITHOUT_IO_URING}", image, "-c", _RING)
+    assert found.split() == ["EPERM"] * 4
 
 
 def test_images_hold_no_compiler(cluster: Cluster) -> None:

@@ -2,6 +2,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 
 from cluster.copies import Copy, with_copy
 from cluster.desired import optional_services
-from cluster.settings import Settings
+from cluster.settings import PROJECT_ROOT, Settings
 from cluster.sizing import derive
 from cluster.topology import Topology
+from compose.host import io_uring_refusal
 from compose.render.concrete import Concrete
+from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING
 from compose.render.stack import (
     BASE,
     DEFINITION_LABEL,
-    SECCOMP,
     compose_stack,
     compose_text,
     definition_hash,
@@ -80,7 +82,9 @@ def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
     stack = _stack(settings, with_copy(replace(topology_of(settings), lift_memlock=True), BEFORE))
     for service in stack["services"].values():
         service["labels"][DEFINITION_LABEL] = "a hash of all this"
-    golden("compose.yaml", compose_text(_mapped(stack, lambda text: text.replace(str(SECCOMP), "/pods/seccomp.json"))))
+    golden(
+        "compose.yaml", compose_text(_mapped(stack, lambda text: text.replace(str(PROJECT_ROOT / "compose"), "/pods")))
+    )
 
 
 def test_every_node_and_pgbouncer_and_psql_is_a_service_and_what_watches_them() -> None:
@@ -113,8 +117,55 @@ def test_services_run_as_the_user_who_was_asked_for() -> None:
 
 def test_nodes_run_under_the_project_s_seccomp_profile() -> None:
     for name in TOPOLOGY.names:
-        assert f"seccomp={SECCOMP}" in _services()[name]["security_opt"]
-    assert json.loads(SECCOMP.read_text())["defaultAction"] == "SCMP_ACT_ERRNO"
+        assert f"seccomp={WITH_IO_URING}" in _services()[name]["security_opt"]
+    assert json.loads(WITH_IO_URING.read_text())["defaultAction"] == "SCMP_ACT_ERRNO"
+
+
+@pytest.mark.parametrize(
+    ("method", "allowed", "profile"),
+    [
+        ("auto", True, WITH_IO_URING),
+        ("io_uring", True, WITH_IO_URING),
+        ("auto", False, WITHOUT_IO_URING),
+        ("io_uring", False, WITHOUT_IO_URING),
+        ("worker", True, WITHOUT_IO_URING),
+        ("sync", True, WITHOUT_IO_URING),
+    ],
+)
+def test_who_does_not_use_io_uring_does_not_have_its_calls(method: str, allowed: bool, profile: Path) -> None:
+    settings = settings_of(io_method=method)
+    services = _stack(settings, concrete=replace(CONCRETE, io_uring=allowed))["services"]
+    for name in TOPOLOGY.names:
+        assert [option for option in services[name]["security_opt"] if "seccomp" in option] == [f"seccomp={profile}"]
+
+
+def test_the_two_profiles_differ_in_io_uring_alone() -> None:
+    with_it, without = (json.loads(path.read_text()) for path in (WITH_IO_URING, WITHOUT_IO_URING))
+    (more,) = [group for group in with_it["syscalls"] if group not in without["syscalls"]]
+    assert more["names"] == ["io_uring_enter", "io_uring_register", "io_uring_setup"]
+    with_it["syscalls"].remove(more)
+    assert with_it == without
+    assert "io_uring" not in WITHOUT_IO_URING.read_text()
+
+
+@pytest.mark.parametrize(
+    ("disabled", "group", "refusal"),
+    [
+        (None, None, ""),
+        ("0", "-1", ""),
+        ("1", "-1", "kernel.io_uring_disabled=1"),
+        ("1", "999", ""),
+        ("1", "1000", "kernel.io_uring_disabled=1"),
+        ("2", "999", "kernel.io_uring_disabled=2"),
+    ],
+)
+def test_the_kernel_may_give_io_uring_to_one_group(
+    tmp_path: Path, disabled: str | None, group: str | None, refusal: str
+) -> None:
+    for name, value in (("io_uring_disabled", disabled), ("io_uring_group", group)):
+        if value is not None:
+            (tmp_path / name).write_text(f"{value}\n")
+    assert io_uring_refusal(999, tmp_path) == refusal
 
 
 def test_no_service_takes_a_password_from_its_environment() -> None:
@@ -335,7 +386,7 @@ def test_a_copy_is_locked_down_and_has_no_secret_and_less_of_the_host() -> None:
     copy, node = services["before"], services["primary"]
     for key in ("image", "user", "cap_drop", "read_only", "restart", "tmpfs", "stop_signal", "networks"):
         assert copy[key] == node[key], key
-    assert copy["security_opt"] == ["no-new-privileges:true"], "it does without io_uring"
+    assert copy["security_opt"] == ["no-new-privileges:true", f"seccomp={WITHOUT_IO_URING}"]
     assert not {"secrets", "ulimits", "privileged", "cap_add"} & copy.keys()
     assert (copy["cpu_shares"], copy["oom_score_adj"]) == (256, 500)
     assert copy["mem_limit"] == TOPOLOGY.sizing.memory // 8
