@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from backup.sandbox.wire import ClosedError, receive_content, send
-from backup.store import Stored, StoreError
+from backup.store import MOST_WHOLE, Stored, StoreError, refuse_larger
 from cluster.errors import RefusedError
 
 _PATIENCE = 300.0
@@ -35,9 +35,13 @@ class RemoteStore:
         self.name = name
         self._path = path
 
-    def get(self, key: str) -> bytes:
-        """A whole object."""
-        return b"".join(self._ask("get", key=key))
+    def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
+        """A whole object of at most ``most`` bytes."""
+        body = bytearray()
+        for piece in self._ask("get", key=key):
+            body += piece
+            refuse_larger(key, len(body), most)
+        return bytes(body)
 
     def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """A range of an object, in pieces."""
