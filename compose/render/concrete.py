@@ -28,7 +28,7 @@ class EngineSocket:
 class Concrete:
     """What one host adds: image references, the uid and gid that services run as, the engine's socket.
 
-    ``disks``: the directories of data/ that are on another disk than data/ itself. ``io_uring``: the kernel lets that user
+    ``disks``: directories of data/ that are on another disk than data/ itself. ``io_uring``: the kernel lets that user
     have it.
     """
 
