@@ -21,6 +21,7 @@ from cluster.values import (
     size,
     size_or_auto,
     time_zone,
+    web_url,
     whole,
 )
 
@@ -301,7 +302,14 @@ class Settings:
     )
     s3_region: str = _setting("", no_space, "Region of the bucket.", _BACKUP, variable="AWS_REGION")
     s3_endpoint: str = _setting(
-        "", no_space, "Address of a store that is not Amazon's.", _BACKUP, variable="AWS_ENDPOINT_URL"
+        "", web_url, "Address of a store that is not Amazon's.", _BACKUP, variable="AWS_ENDPOINT_URL"
+    )
+    s3_plain: str = _setting(
+        "off",
+        one_of("on", "off"),
+        "Whether backups that are not encrypted may go to an http:// address of another machine.",
+        _BACKUP,
+        variable="BACKUP_PLAIN_HTTP",
     )
     s3_ca: str = _setting(
         "",

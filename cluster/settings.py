@@ -7,8 +7,10 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster.declared import IMAGES, MOST_REPLICAS, PROJECT_NAME, Settings
 from cluster.errors import UsageError
@@ -88,10 +90,30 @@ def _check_together(settings: Settings) -> None:
         raise UsageError(
             f"BACKUP_STORES={settings.backup_stores} names s3, and AWS_S3_BUCKET is empty", "set the bucket"
         )
+    _check_store_address(settings)
     if settings.user in _ROLES or settings.user.startswith("pg_"):
         raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
     if settings.database in _DATABASES:
         raise UsageError(f"PODS_DATABASE={settings.database!r} is reserved", "choose another name")
+
+
+def _check_store_address(settings: Settings) -> None:
+    """Whoever is between reads every row of a backup, and may change what will be restored."""
+    address = urlsplit(settings.s3_endpoint)
+    used = settings.backup == "on" and settings.backup_stores != "local" and settings.s3_bucket
+    excused = "on" in (settings.backup_encryption, settings.s3_plain) or _is_here(address.hostname or "")
+    if used and address.scheme == "http" and not excused:
+        raise UsageError(
+            f"AWS_ENDPOINT_URL=http://{address.hostname} would carry backups over the network for everybody to read",
+            "use https://, or set BACKUP_ENCRYPTION=on; BACKUP_PLAIN_HTTP=on takes it as it is",
+        )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _from_file(path: Path) -> Iterable[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cluster.units import parse_size
 
@@ -114,6 +115,18 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def web_url(text: str) -> str:
+    """An address that begins with http:// or https://, or nothing."""
+    try:
+        address = urlsplit(text)
+        well = address.scheme in ("http", "https") and bool(address.hostname) and not re.search(r"\s", text)
+    except ValueError:
+        well = False
+    if text and not well:
+        raise ValueError("use https://HOST or https://HOST:PORT")
+    return text
 
 
 def existing_file(text: str) -> str:

@@ -174,7 +174,8 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("AWS_CA_BUNDLE=ca.pem", "absolute path"),
         ("AWS_S3_ENCRYPTION=rot13", "AES256, aws:kms"),
         ("AWS_S3_KMS_KEY='a b'", "without spaces"),
-        ("AWS_ENDPOINT_URL='a b'", "without spaces"),
+        ("AWS_ENDPOINT_URL='a b'", "use https://HOST"),
+        ("BACKUP_PLAIN_HTTP=maybe", "on, off"),
         ("PODS_IMAGES=alpine", "registry, debian"),
         ("PODS_REGISTRY='a b'", "without spaces"),
         ("PODS_DEBIAN_SUITE=12", "suite"),
@@ -458,3 +459,50 @@ def test_the_home_is_the_project_s_folder_unless_said_otherwise(tmp_path: Path) 
     assert home_directory({}) == PROJECT_ROOT
     assert home_directory({"PODS_HOME": ""}) == PROJECT_ROOT
     assert home_directory({"PODS_HOME": str(tmp_path)}) == tmp_path.resolve()
+
+
+S3 = {"AWS_S3_BUCKET": "b"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"AWS_ENDPOINT_URL": "https://s3.example.org"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"},
+        {"AWS_ENDPOINT_URL": "http://[::1]:9000"},
+        {"AWS_ENDPOINT_URL": "http://localhost:9000"},
+        {"AWS_ENDPOINT_URL": "http://s3.example.org", "BACKUP_ENCRYPTION": "on"},
+        {"AWS_ENDPOINT_URL": "http://s3.example.org", "BACKUP_PLAIN_HTTP": "on"},
+        {"AWS_ENDPOINT_URL": "http://s3.example.org", "BACKUP_STORES": "local"},
+        {"AWS_ENDPOINT_URL": "http://s3.example.org", "PODS_BACKUP": "off"},
+    ],
+)
+def test_backups_may_go_where_nobody_reads_them_on_the_way(tmp_path: Path, given: dict[str, str]) -> None:
+    assert load_settings(tmp_path, S3 | given).s3_bucket == "b"
+
+
+@pytest.mark.parametrize("stores", ["auto", "s3", "local,s3"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://s3.example.org",
+        "HTTP://s3.example.org:9000/",
+        "http://192.0.2.1:9000",
+        "http://localhost.example.org",
+        "http://127.0.0.1.example.org",
+        "http://localhost@example.org",
+        "http://user:swordfish@example.org",
+    ],
+)
+def test_backups_do_not_go_in_clear_over_a_network_without_a_word(tmp_path: Path, stores: str, address: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        load_settings(tmp_path, S3 | {"AWS_ENDPOINT_URL": address, "BACKUP_STORES": stores})
+    assert "BACKUP_PLAIN_HTTP=on" in refusal.value.hint
+    assert "swordfish" not in refusal.value.message
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "s3.example.org", "ftp://s3.example.org"])
+def test_an_address_that_is_none_of_the_web_is_refused(tmp_path: Path, address: str) -> None:
+    with pytest.raises(UsageError, match="AWS_ENDPOINT_URL"):
+        load_settings(tmp_path, S3 | {"AWS_ENDPOINT_URL": address})
