@@ -45,6 +45,7 @@ class Service:
         self._tried = 0.0
         self._home = STATES
         self._mender = Mender(self._stop, say)
+        self._drilling: threading.Thread | None = None
 
     def run(self) -> None:
         """Serve until told to stop; settings or topology that changed begin anew within seconds."""
@@ -139,12 +140,27 @@ class Service:
             say(line)
 
     def _drill(self, ground: Ground, first: float, now: float) -> None:
-        """Due since the last one, or since there is a backup to hold one with."""
+        """Due since the last one, or since there is a backup to hold one with. Backups do not wait for it.
+
+        It may take hours, and whoever runs in the sandbox may make it last.
+        """
+        if self._drilling is not None and self._drilling.is_alive():
+            return
         since = read_record(ground.state).drill.get("when") or first
         if _schedule(ground.inside.settings.backup_drill_schedule, ground).missed(min(since, now), now) is None:
             return
+        self._drilling = threading.Thread(target=_hold_drill, args=(ground,), name="drill", daemon=True)
+        self._drilling.start()
+
+
+def _hold_drill(ground: Ground) -> None:
+    try:
         found = drill(ground, ground.store(), say)
         say(f"drill: {'passed' if found.ok else 'FAILED: ' + '; '.join(found.problems)}")
+    except PodsError as error:
+        say(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+    except Exception:  # noqa: BLE001 - a bug must not end the schedule
+        traceback.print_exc()
 
 
 def _oldest(ground: Ground, what: str) -> float | None:
