@@ -48,7 +48,8 @@ class Sandbox:
         allowed = Allowed(job.system, frozenset(backup.name for backup in job.chain))
         with _reception(self.path, Objects(store, allowed)) as reception:
             worker = reception.await_worker(self.arrival)
-            late = threading.Timer(self.longest, hang_up, (worker,))
+            overdue = threading.Event()
+            late = threading.Timer(self.longest, _expire, (worker, overdue))
             late.daemon = True
             late.start()
             try:
@@ -58,11 +59,16 @@ class Sandbox:
             except TimeoutError:
                 raise MachineError(f"the sandbox has said nothing for {self.silence:.0f} s", _LOGS) from None
             except (ClosedError, OSError):
-                told = "ended before it was done" if late.is_alive() else f"is not done after {self.longest:.0f} s"
+                told = f"is not done after {self.longest:.0f} s" if overdue.is_set() else "ended before it was done"
                 raise MachineError(f"the sandbox {told}", _LOGS) from None
             finally:
                 late.cancel()
                 reception.dismiss(worker)
+
+
+def _expire(worker: socket.socket, overdue: threading.Event) -> None:
+    overdue.set()
+    hang_up(worker)
 
 
 def _follow(worker: socket.socket, progress: Progress) -> dict[str, Any]:
