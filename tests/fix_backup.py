@@ -20,6 +20,7 @@ from cluster.control import PGDATA
 from cluster.lsn import Lsn
 from cluster.postgres import connect, wait_until
 from cluster.settings import PROJECT_ROOT, load_settings
+from compose.home import BACKUP_STATE
 from tests.fix_inv import Inv, Result
 from tests.fix_stack import Cluster, write_env
 
@@ -69,7 +70,7 @@ class Kept(Cluster):
 
     def archive(self) -> ArchiveState:
         """What the archiver says of itself."""
-        state = read_state(self.home.data / "backup" / "state" / "archive.json")
+        state = read_state(self.home.data / BACKUP_STATE / "archive.json")
         assert state is not None
         return state
 

@@ -21,7 +21,7 @@ from backup.store import Store
 from cluster.errors import MachineError
 
 Progress = Callable[[str], None]
-_LOGS = "see inv logs --service sandbox; inv restart --service sandbox begins anew"
+_LOGS = "see inv logs --service sandbox; inv restart --node sandbox begins anew"
 _MOST_AT_ONCE = 48
 _REQUEST_SECONDS = 10.0
 _ANSWER_SECONDS = 120.0
