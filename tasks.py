@@ -5,13 +5,14 @@ status logs psql doctor  look at it, talk to it
 replica.*                replicas
 config.*                 settings and generated files
 certs.*                  certificates
+images.*                 how old the images are, updates
 backup.*                 backups, restores
 test                     every quality gate
 """
 
 from invoke.collection import Collection
 
-from compose.commands import backup, certs, cluster, config, look, replica, test
+from compose.commands import backup, certs, cluster, config, images, look, replica, test
 
 ns = Collection(
     cluster.up,
@@ -25,6 +26,7 @@ ns = Collection(
     Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.sync),
     Collection("config", config.check, config.render),
     Collection("certs", certs.renew),
+    Collection("images", images.check, images.update),
     Collection(
         "backup",
         backup.now,

@@ -75,3 +75,13 @@ def _pool(database: dict[str, Any], rows: list[dict[str, Any]]) -> Pool:
 def reload(console: "psycopg.Connection[Any]") -> None:
     """Take the configuration file and certificates up anew; no client notices."""
     console.execute("RELOAD")
+
+
+def pause(console: "psycopg.Connection[Any]") -> None:
+    """Hold every client back. Answers once no transaction is under way and no server is connected any more."""
+    console.execute("PAUSE")
+
+
+def resume(console: "psycopg.Connection[Any]") -> None:
+    """Let the clients go on."""
+    console.execute("RESUME")

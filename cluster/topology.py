@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, get_args
 from cluster.copies import Copy, wrong_copies
 from cluster.errors import MachineError, RefusedError
 from cluster.files import write_atomically
+from cluster.images import Build, read_build, wrong_build
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED, check_node_name, next_replica_name, replica_ports
 from cluster.settings import PROJECT_NAME, Settings, fixed_ports
 
@@ -48,8 +49,9 @@ class Topology:
 
     ``system_identifier`` is PostgreSQL's own, empty until the primary's data was made: from then on data that does
     not carry it is never started and an empty directory is never initialised again.
-    ``image_base`` is the base image, empty until chosen at the first `up`; ``lift_memlock`` is whether this engine may
-    lift the limit on locked memory, which io_uring counts against.
+    ``image_base`` is the base image, empty until chosen at the first `up`; ``images`` what the last update made, and
+    ``images_before`` what can be gone back to; ``lift_memlock`` is whether this engine may lift the limit on locked
+    memory, which io_uring counts against.
     """
 
     project: str
@@ -61,6 +63,8 @@ class Topology:
     system_identifier: str = ""
     lift_memlock: bool = False
     copies: tuple[Copy, ...] = ()
+    images: Build | None = None
+    images_before: Build | None = None
 
     @classmethod
     def first(cls, settings: Settings, sizing: Sizing) -> Self:
@@ -70,6 +74,15 @@ class Topology:
         for _ in range(settings.replicas):
             made = made.add()
         return made
+
+    @property
+    def build(self) -> Build:
+        """The images there shall be."""
+        return self.images or Build(base=self.image_base)
+
+    def with_build(self, build: Build) -> Self:
+        """This topology on other images; those it had are remembered."""
+        return replace(self, image_base=build.base, images=build, images_before=self.build)
 
     @property
     def replicas(self) -> tuple[Node, ...]:
@@ -184,11 +197,12 @@ def parse(text: str) -> Topology:
     try:
         nodes = tuple(Node(**node) for node in raw.pop("nodes"))
         copies = tuple(Copy(**copy) for copy in raw.pop("copies", ()))
-        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), copies=copies, **raw)
+        builds = {name: read_build(raw.pop(name)) for name in ("images", "images_before") if raw.get(name) is not None}
+        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), copies=copies, **(raw | builds))
     except (KeyError, TypeError) as error:
         raise ValueError(f"a field is missing or unknown: {error}") from None
     told = asdict(topology)
-    for problem in (*_wrong_fields(told), *_wrong_nodes(told), *wrong_copies(told["copies"])):
+    for problem in (*_wrong_fields(told), *_wrong_nodes(told), *wrong_copies(told["copies"]), *_wrong_builds(topology)):
         raise ValueError(problem)
     return topology
 
@@ -204,6 +218,14 @@ def _wrong_fields(raw: dict[str, Any]) -> Iterator[str]:
         yield "a size is not a number"
     elif type(raw["lift_memlock"]) is not bool:
         yield "lift_memlock is neither true nor false"
+
+
+def _wrong_builds(topology: Topology) -> Iterator[str]:
+    for build in (topology.images, topology.images_before):
+        if build is not None:
+            yield from wrong_build(build)
+    if topology.images is not None and topology.images.base != topology.image_base:
+        yield "the images do not stand on the base they should"
 
 
 def _wrong_nodes(raw: dict[str, Any]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 
 from cluster.errors import MachineError
 from cluster.settings import Settings
@@ -11,6 +12,7 @@ from compose.engine import docker_host
 from compose.process import follow, last_words
 
 _INCLUDED = "ca-certificates"
+_UNFINISHED = "-unfinished"
 _NOTHING_LEFT = '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"'
 """mmdebstrap leaves apt's options in what it makes: a path of this host, and leave to use an archive that is stale."""
 
@@ -20,7 +22,7 @@ def proxied(settings: Settings) -> dict[str, str]:
     return dict.fromkeys(("http_proxy", "https_proxy"), settings.proxy) if settings.proxy else {}
 
 
-def make_base(settings: Settings, base: str, console: Console) -> None:
+def make_base(settings: Settings, base: str, console: Console, labels: Mapping[str, str] | None = None) -> None:
     """Make the image ``base`` from the host's own Debian archive.
 
     Raises:
@@ -34,7 +36,10 @@ def make_base(settings: Settings, base: str, console: Console) -> None:
     with console.step(f"Making a Debian {settings.debian_suite} base image from this host's archive") as step:
         archive = settings.debian_mirror or apt.debian_archive()
         step.update("fetching and unpacking packages")
-        _import(_bootstrap_argv(settings, archive), proxied(settings), base, step)
+        changes = [f"--change=LABEL {name}={value}" for name, value in (labels or {}).items()]
+        _import(_bootstrap_argv(settings, archive), proxied(settings), [*changes, "-", base + _UNFINISHED], step)
+        for command in (["tag", base + _UNFINISHED, base], ["rmi", base + _UNFINISHED]):
+            follow(["docker", "--host", docker_host(), *command], step)
 
 
 def _bootstrap_argv(settings: Settings, archive: str) -> list[str]:
@@ -53,7 +58,7 @@ def _bootstrap_argv(settings: Settings, archive: str) -> list[str]:
     ]
 
 
-def _import(bootstrap: list[str], environment: dict[str, str], base: str, step: Step) -> None:
+def _import(bootstrap: list[str], environment: dict[str, str], arguments: list[str], step: Step) -> None:
     """Stream mmdebstrap's tar into the engine; an image exists only if both ended well."""
     with subprocess.Popen(
         bootstrap,
@@ -66,7 +71,7 @@ def _import(bootstrap: list[str], environment: dict[str, str], base: str, step: 
         assert maker.stdout is not None
         assert maker.stderr is not None
         taker = subprocess.Popen(
-            ["docker", "--host", docker_host(), "import", "-", base + "-unfinished"],
+            ["docker", "--host", docker_host(), "import", *arguments],
             stdin=maker.stdout,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -78,19 +83,17 @@ def _import(bootstrap: list[str], environment: dict[str, str], base: str, step: 
             step.update(told[-1].strip()[:100])
         _, complaint = taker.communicate()
     if maker.returncode != 0:
-        _drop_unfinished(base)
+        _drop_unfinished(arguments[-1])
         raise MachineError(f"the base image cannot be made: {_telling(told)}", _mirror_hint("".join(told)))
     if taker.returncode != 0:
         raise MachineError(
             f"the engine does not take the base image: {last_words(complaint.decode(errors='replace'))}",
             "check the disk of the engine",
         )
-    for command in (["tag", base + "-unfinished", base], ["rmi", base + "-unfinished"]):
-        follow(["docker", "--host", docker_host(), *command], step)
 
 
-def _drop_unfinished(base: str) -> None:
-    subprocess.run(["docker", "--host", docker_host(), "rmi", base + "-unfinished"], capture_output=True, check=False)
+def _drop_unfinished(name: str) -> None:
+    subprocess.run(["docker", "--host", docker_host(), "rmi", name], capture_output=True, check=False)
 
 
 def _telling(lines: list[str]) -> str:

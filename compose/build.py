@@ -1,7 +1,9 @@
 """The images: which base they stand on, and building them when an input changed.
 
 `registry`: the official images. `debian`: a base made from the host's own Debian archive (compose/base.py), for hosts
-that reach a package archive and no registry. Chosen at the first `up`, written into the topology, never switched.
+that reach a package archive and no registry. Chosen at the first `up`, written into the topology, never switched. An
+update (compose/update.py) makes all of them anew: its stamp enters their tags, so that an image that is there is never
+a reason not to make a newer one.
 """
 
 import contextlib
@@ -32,6 +34,9 @@ OFFICIAL_PROMETHEUS = "prom/prometheus:v3.5.0"
 OFFICIAL_ALERTMANAGER = "prom/alertmanager:v0.28.1"
 OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
 OFFICIAL_CADVISOR = "gcr.io/cadvisor/cadvisor:v0.52.1"
+BASES = "pods/base:"
+OWNER_LABEL, STAMP_LABEL = "pods.project", "pods.stamp"
+"""On images that an update made, which no other cluster shares: its project, and when."""
 _ASK_SECONDS = 20
 _IMAGE_OF = dict.fromkeys(("gate", "exporter", "health", "backup", "sandbox"), "services")
 """Services that share an image; every other one has an image of its own name."""
@@ -46,6 +51,7 @@ class Recipe:
     base: str
     target: str = ""
     needs_code: bool = False
+    stamp: str = ""
 
     @property
     def reference(self) -> str:
@@ -57,25 +63,26 @@ class Recipe:
 def _reference(recipe: Recipe) -> str:
     """Looked at once, so that one command means one image, even if somebody edits the code meanwhile."""
     more = code_files() if recipe.needs_code else ()
-    return f"pods/{recipe.role}:{inputs_hash(recipe.base, ROOT / recipe.folder, more)}"
+    return f"pods/{recipe.role}:{inputs_hash(recipe.base, ROOT / recipe.folder, more, recipe.stamp)}"
 
 
-def recipes(source: str, base: str) -> dict[str, Recipe]:
+def recipes(source: str, base: str, stamp: str = "") -> dict[str, Recipe]:
     """The images that are built here, in the order in which they stand on each other."""
-    postgres = Recipe(role="postgres", folder="database", base=base, target="postgres")
+    postgres = Recipe(role="postgres", folder="database", base=base, target="postgres", stamp=stamp)
+    on_it = postgres.reference
     made = [
         postgres,
-        Recipe(role="pgbouncer", folder="database", base=base, target="pgbouncer"),
-        Recipe(role="services", folder="services", base=postgres.reference, target="services", needs_code=True),
+        Recipe(role="pgbouncer", folder="database", base=base, target="pgbouncer", stamp=stamp),
+        Recipe(role="services", folder="services", base=on_it, target="services", needs_code=True, stamp=stamp),
     ]
     if source == "debian":
-        made.append(Recipe(role="prometheus", folder="monitoring", base=base))
+        made.append(Recipe(role="prometheus", folder="monitoring", base=base, stamp=stamp))
     return {recipe.role: recipe for recipe in made}
 
 
-def expected(settings: Settings, source: str, base: str) -> Images:
+def expected(settings: Settings, source: str, base: str, stamp: str = "") -> Images:
     """References of the images that this version of PODS wants, on ``base``."""
-    made = {role: recipe.reference for role, recipe in recipes(source, base).items()}
+    made = {role: recipe.reference for role, recipe in recipes(source, base, stamp).items()}
     prefix = settings.registry.removesuffix("library/")
     prometheus = made.get("prometheus", prefix + OFFICIAL_PROMETHEUS)
     return Images(
@@ -92,10 +99,10 @@ def expected(settings: Settings, source: str, base: str) -> Images:
 def choose(client: "DockerClient", settings: Settings, console: Console) -> tuple[str, str]:
     """Source and base image for a new cluster: (``registry`` or ``debian``, image reference)."""
     official = settings.registry + OFFICIAL
-    local = f"pods/base:{settings.debian_suite}"
+    local = BASES + settings.debian_suite
     if settings.images == "debian":
         return "debian", local
-    if _has(client, official):
+    if has(client, official):
         return "registry", official
     with console.step(f"Asking the registry for {official}") as step:
         refusal = _registry_refusal(client, official)
@@ -128,42 +135,97 @@ def _registry_refusal(client: "DockerClient", reference: str) -> str:
     return ""
 
 
-def ensure(client: "DockerClient", settings: Settings, source: str, base: str, console: Console) -> Images:
+def ensure(
+    client: "DockerClient", settings: Settings, source: str, base: str, console: Console, stamp: str = ""
+) -> Images:
     """The images, built or pulled where they are missing.
 
     Raises:
         MachineError: one cannot be had, or a build failed.
     """
-    images = expected(settings, source, base)
-    made = {recipe.reference: recipe for recipe in recipes(source, base).values()}
+    images = expected(settings, source, base, stamp)
+    made = {recipe.reference: recipe for recipe in recipes(source, base, stamp).values()}
     wanted = dict.fromkeys(getattr(images, role) for role in wanted_roles(settings, source))
-    for reference in [reference for reference in wanted if not _has(client, reference)]:
+    for reference in [reference for reference in wanted if not has(client, reference)]:
         recipe = made.get(reference)
         if recipe is None:
             _pull(client, reference, console)
             continue
-        if recipe.base == base and not _has(client, base):
-            make_base(settings, base, console) if source == "debian" else _pull(client, base, console)
+        if recipe.base == base and not has(client, base):
+            bring_base(client, settings, source, base, console, stamp)
         _build(client, settings, recipe, console)
     return images
+
+
+def bring_base(
+    client: "DockerClient", settings: Settings, source: str, base: str, console: Console, stamp: str = ""
+) -> None:
+    """Make the base image anew under the name ``base``, or pull the official one and call it that.
+
+    Raises:
+        MachineError: it cannot be had.
+    """
+    if source == "debian":
+        make_base(settings, base, console, owned(settings, stamp))
+        return
+    official = settings.registry + OFFICIAL
+    _pull(client, official if base.startswith(BASES) else base, console)
+    if base.startswith(BASES):
+        repository, tag = base.split(":")
+        client.api.tag(official, repository, tag)
+
+
+def owned(settings: Settings, stamp: str) -> dict[str, str]:
+    """Labels of an image that an update makes; none of one that every cluster of this host may share."""
+    return {OWNER_LABEL: settings.project, STAMP_LABEL: stamp} if stamp else {}
+
+
+def newer_official(client: "DockerClient", settings: Settings, base: str) -> tuple[str, str] | None:
+    """Digests of the official image as it was when ``base`` was made of it, and as it is now; None where equal.
+
+    Raises:
+        MachineError: the registry does not answer.
+    """
+    import requests
+    from docker.errors import APIError
+
+    official = settings.registry + OFFICIAL
+    try:
+        now = client.api.inspect_distribution(official)["Descriptor"]["digest"]  # type: ignore[no-untyped-call]
+    except (APIError, requests.RequestException, KeyError) as error:
+        raise MachineError(f"the registry does not say what {official} is now: {error}") from None
+    raw = client.api.inspect_image(base)  # type: ignore[no-untyped-call]
+    known = [name.partition("@")[2] for name in raw.get("RepoDigests") or ()]
+    return None if now in known else ((known or ["unknown"])[0], now)
 
 
 def wanted_roles(settings: Settings, source: str) -> list[str]:
     """Images that a cluster with these settings uses, in the order in which they are made."""
     services = optional_services(settings, source)
-    return ["postgres", "pgbouncer", *dict.fromkeys(_IMAGE_OF.get(service, service) for service in services)]
+    return ["postgres", "pgbouncer", *dict.fromkeys(map(image_role, services))]
 
 
-def inputs_hash(base: str, context: Path, more: Iterable[Path] = ()) -> str:
-    """Hash of the base's name, of every file of the build context, and of further files of this checkout."""
+def image_role(service: str) -> str:
+    """Which image a service that is no node runs."""
+    return _IMAGE_OF.get(service, service)
+
+
+def inputs_hash(base: str, context: Path, more: Iterable[Path] = (), stamp: str = "") -> str:
+    """Hash of the base's name, of every file of the build context, of further files of this checkout, and of a stamp.
+
+    Without a stamp it is what it was before there were any: no cluster changes that nobody updates.
+    """
     digest = hashlib.sha256(base.encode())
+    if stamp:
+        digest.update(b"\0stamp " + stamp.encode() + b"\0")
     for path in [*sorted(context.iterdir()), *more]:
         name = path.name if path.parent == context else str(path.relative_to(PROJECT_ROOT))
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
-def _has(client: "DockerClient", reference: str) -> bool:
+def has(client: "DockerClient", reference: str) -> bool:
+    """Whether the engine has this image."""
     from docker.errors import ImageNotFound
 
     try:
@@ -214,6 +276,9 @@ def _build_argv(settings: Settings, recipe: Recipe, tag: str, target: str = "") 
     # a secret of the build is in no layer of its image
     secrets = [f"--secret=id=ca,src={settings.build_ca}"] if settings.build_ca else []
     arguments = [f"--build-arg=BASE={recipe.base}", f"--build-arg=APT_OPTIONS={apt_options}", *proxy, *secrets]
+    if recipe.stamp:
+        labels = owned(settings, recipe.stamp).items()
+        arguments += [f"--build-arg=STAMP={recipe.stamp}", *(f"--label={name}={value}" for name, value in labels)]
     stage = target or recipe.target
     aims = [f"--target={stage}"] if stage else []
     build = ["docker", "buildx", "build", "--progress=plain", "--load", *aims, f"--tag={tag}", *arguments]

@@ -4,6 +4,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 from cluster import control
@@ -19,6 +20,7 @@ from compose.console import Console, Step
 from compose.home import make_private_directory, make_service_directories
 from compose.host import concrete_of
 from compose.membership import unfinished
+from compose.pausing import console_access, paused, release
 from compose.preflight import DataState
 from compose.reload import reload_node, reload_pooler, reload_watcher
 from compose.render.stack import definitions
@@ -44,10 +46,14 @@ _RESTARTS_TELL = 2
 
 
 class Convergence:
-    """One run of `up` after its preparations. ``data`` is what each node's directory held before."""
+    """One run of `up` after its preparations. ``data`` is what each node's directory held before.
 
-    def __init__(self, stack: Stack, console: Console, data: dict[str, DataState]) -> None:
+    ``careful``: the first node that does not come back ends it, before the next is touched.
+    """
+
+    def __init__(self, stack: Stack, console: Console, data: dict[str, DataState], *, careful: bool = False) -> None:
         self.stack = stack
+        self.careful = careful
         self.console = console
         self.data = data
         self.before = stack.containers()
@@ -178,9 +184,20 @@ class Convergence:
             running = self.before.get(service)
             changed = running is not None and running.definition != self.definitions[service]
             if running is not None and running.status == "running" and changed:
-                with self.console.step(f"Replacing {service}, whose definition changed") as step:
-                    unwell = start_and_wait(self.stack, step, [service])
-                self._explain(unwell)
+                self._replace(service)
+
+    def _replace(self, service: str) -> None:
+        """Clients of the primary wait at PgBouncer meanwhile, where there is one that can hold them back."""
+        pooler = self.before.get(POOLER)
+        holds = service == self.primary and pooler is not None and pooler.well
+        with (
+            paused(self.stack, self.console) if holds else nullcontext(),
+            self.console.step(f"Replacing {service}, whose definition changed") as step,
+        ):
+            unwell = start_and_wait(self.stack, step, [service])
+        if unwell and self.careful:
+            raise self._does_not_run(service)
+        self._explain(unwell)
 
     def _start_all(self) -> None:
         now = self.stack.containers()
@@ -245,6 +262,7 @@ class Convergence:
         self._reload_watchers()
         if POOLER in self.before and self.before[POOLER].well:
             reload_pooler(self.stack)
+            release(console_access(self.stack))  # held back by an update that was killed
 
     def _reload_watchers(self) -> None:
         """Those that were not replaced by new containers, which have everything new."""

@@ -18,12 +18,15 @@ from cluster.units import human_seconds, human_size
 from compose import apt, certs, containers, engine, exposure, preflight, roles, secrets
 from compose.home import Home, service_user
 from compose.host import io_uring_refusal
+from compose.image_states import report_of
 from compose.ownership import REMEDY
 from compose.stack import Stack
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
+_UNASKED = 35 * 86_400.0
+"""Seconds without a look for updates; as the alert PodsImagesNotChecked."""
 _CLOCK_TOLERANCE = 5.0
 """Seconds by which the engine's clock may differ from this host's."""
 
@@ -52,6 +55,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
     findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, topology)]
+    findings += examine_images(home, time.time())
     try:
         client = engine.connect()
     except PodsError as error:
@@ -232,6 +236,21 @@ def _mirror(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "mirror", False, f"the package archive is past its Valid-Until ({', '.join(stale)}), which is accepted"
         )
+
+
+def examine_images(home: Home, now: float) -> Iterator[Finding]:
+    """As of the last `inv images.check`: asking the archive takes a while and a way out, which a doctor may lack."""
+    report = report_of(home)
+    if not report.images:
+        return
+    security = sum(image.security for image in report.images)
+    seen = report.checked if report.checked is not None else max(image.built for image in report.images)
+    asked = f"{human_seconds(now - seen)} ago" if report.checked is not None else "never"
+    if security:
+        text = f"{security} security updates wait for the images (asked {asked})"
+        yield Finding("images", True, text, "inv images.check names them, inv images.update brings them in")
+    old = now - seen > _UNASKED
+    yield Finding("images", old, f"the archive was asked for newer packages: {asked}", "run: inv images.check")
 
 
 def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:

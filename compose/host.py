@@ -12,7 +12,8 @@ from compose.render.concrete import Concrete, EngineSocket, Images
 
 def concrete_of(home: Home, settings: Settings, topology: Topology) -> Concrete:
     """What a cluster is rendered with on this host; before its first `up`, as if a registry gave its images."""
-    images = build.expected(settings, topology.image_source or "registry", topology.image_base or build.OFFICIAL)
+    source, wanted = topology.image_source or "registry", topology.build
+    images = build.expected(settings, source, wanted.base or build.OFFICIAL, wanted.stamp)
     return concrete_with(home, images)
 
 

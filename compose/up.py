@@ -19,6 +19,7 @@ from compose.converge import Convergence
 from compose.copies import upkeep
 from compose.home import Home
 from compose.host import concrete_with
+from compose.image_states import note_images
 from compose.lock import exclusive
 from compose.preflight import DataState
 from compose.render import files
@@ -50,6 +51,7 @@ def up(home: Home, settings: Settings, console: Console, wanted: Wanted) -> Stac
         stack, data = _looked_at(home, settings, console, wanted)
         stack = Convergence(stack, console, data).run()
         upkeep.keep(stack, console)
+        note_images(stack)
         return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
 
 
@@ -139,7 +141,8 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
         if settings.monitoring == "on" and settings.grafana == "auto" and source != "registry":
             console.note("Grafana is left out, as no registry gives its image (PODS_GRAFANA=on, once it is loaded)")
     else:
-        images = build.ensure(client, settings, topology.image_source, topology.image_base, console)
+        wanted = topology.build
+        images = build.ensure(client, settings, topology.image_source, wanted.base, console, wanted.stamp)
     concrete = concrete_with(home, images)
     _write_files(home, settings, topology, concrete, console)
     save(home.topology, home.topology_copy, topology)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.inside import Inside
+from cluster.image_report import NAME, read_report
+from cluster.inside import ROOT, Inside
 from exporters.collectors.backups import read_backups
 from exporters.collectors.console import read_console
 from exporters.collectors.gate import read_gate
@@ -75,7 +76,8 @@ class Looks:
             itself = [
                 *PROCESS_COLLECTOR.collect(), *PLATFORM_COLLECTOR.collect(), *GC_COLLECTOR.collect()
             ]  # fmt: skip
-            return _written([*stack_metrics(inside, console, gate, self._version, read_backups()), *itself], accept)
+            kept, images = read_backups(), read_report(ROOT / NAME)
+            return _written([*stack_metrics(inside, console, gate, self._version, kept, images), *itself], accept)
 
         return look
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cluster.desired import pools
+from cluster.image_report import ImageReport
 from cluster.inside import Inside
 from cluster.naming import write_pools
 from exporters.collectors.backups import BackupReading
 from exporters.collectors.console import ConsoleReading
 from exporters.collectors.gate import GateReading
 from exporters.family import Family, Row, gauge
-from exporters.metrics import backups, containers, pooler
+from exporters.metrics import backups, containers, images, pooler
 from exporters.metrics.render import expose, single
 
 if TYPE_CHECKING:
@@ -44,13 +45,21 @@ DESIRED = (
         metrics=(gauge("info", "The version of PODS, and the cluster's name; 1."),),
     ),
 )
-FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *backups.FAMILIES, *DESIRED)
+FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *backups.FAMILIES, *images.FAMILIES, *DESIRED)
 
 
 def stack_metrics(
-    inside: Inside, console: ConsoleReading, gate: GateReading, version: str, kept: BackupReading | None = None
+    inside: Inside,
+    console: ConsoleReading,
+    gate: GateReading,
+    version: str,
+    kept: BackupReading | None = None,
+    report: ImageReport | None = None,
 ) -> "list[Exposed]":
-    """Metrics of all that is no node; ``kept`` is what the backup service says of itself, where it runs."""
+    """Metrics of all that is no node.
+
+    ``kept`` is what the backup service says of itself, where it runs; ``report`` what the host wrote of the images.
+    """
     watched = inside.settings.container_metrics == "on"
     rows: dict[str, Sequence[Row]] = {
         **console.rows,
@@ -58,6 +67,7 @@ def stack_metrics(
         **desired_rows(inside, console, version),
         **_with_idle_pools(inside, console),
         **(kept.rows if kept else {}),
+        **images.image_metrics(report or ImageReport()),
     }
     gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [

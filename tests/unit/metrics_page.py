@@ -44,6 +44,9 @@ _FROM = {
     "desired_nodes": "`topology.json`: the nodes there should be.",
     "desired_replicas": "`topology.json`: the replicas there should be.",
     "desired_pools": "`topology.json`, and `SHOW DATABASES`: whether each pool leads where it should.",
+    "images": "`images.json`, which `inv up` and `inv images.*` write: each image that runs.",
+    "image_updates": "`images.json`: what the last `inv images.check` found.",
+    "image_check": "`images.json`: when that was.",
     "build": "This version of PODS.",
 }
 Row = tuple[str, str, tuple[str, ...], str]

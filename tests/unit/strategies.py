@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from cluster.copies import Copy
+from cluster.images import Build
 from cluster.naming import RESERVED
 from cluster.topology import STATES, Node, NodeState, Sizing, Topology
 
@@ -18,6 +19,8 @@ node_names = st.one_of(st.from_regex(r"[a-z][a-z0-9_]{0,30}", fullmatch=True), _
     lambda name: name not in RESERVED
 )
 """Every name a replica may have, the misleading ones often."""
+
+BEFORE = Build(base="pods/base:forky-x", stamp="20261127T031500Z", made=(("pods/postgres:1", "sha256:2"),))
 
 databases = st.one_of(st.just("appdb"), st.from_regex(r"[a-z_][a-z0-9_]{0,30}", fullmatch=True))
 
@@ -51,6 +54,7 @@ def topologies(draw: st.DrawFn, *, min_nodes: int = 1, states: Sequence[NodeStat
         sizing=draw(sizings),
         image_source=draw(st.sampled_from(["", "registry", "debian"])),
         image_base=draw(st.sampled_from(["", "postgres:18", "pods/base:forky"])),
+        images_before=draw(st.sampled_from([None, BEFORE])),
         system_identifier=draw(st.sampled_from(["", "7400000000000000001"])),
         lift_memlock=draw(st.booleans()),
         copies=tuple(

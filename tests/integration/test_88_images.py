@@ -1,0 +1,145 @@
+"""Updates of the images on a cluster of its own. Thin ones: what a build would make is a new name for what is there."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.errors import MachineError
+from cluster.postgres import Access
+from cluster.settings import load_settings
+from compose import build, inventory, update
+from compose.console import Console
+from compose.converge import Convergence
+from compose.engine import connect as connect_engine
+from compose.image_states import report_of, running_images
+from tests.fix_images import images
+from tests.fix_ledger import Ledger
+from tests.fix_stack import Cluster
+
+_STALE = """FROM {image}
+USER 0
+RUN sed -i '/^Package: libssl3t64$/,/^$/ s/^Version: .*/&~before/' /var/lib/dpkg/status
+"""
+
+
+def _docker(*arguments: str, stdin: str = "") -> str:
+    done = subprocess.run(["docker", *arguments], input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_openssl_that_is_older_than_the_archive_s_is_a_security_fix_that_waits(engine: None, tmp_path: Path) -> None:
+    settings, client = load_settings(Path("/nowhere")), connect_engine()
+    dockerfile = _STALE.format(image=images().postgres)
+    stale = _docker("build", "--quiet", "-", stdin=dockerfile)
+    try:
+        found = inventory.waiting(client, settings, "pods-test-images", tmp_path, {"postgres": stale})
+    finally:
+        _docker("rmi", "--force", stale)
+    (waits,) = [change for change in found["postgres"] if change.package.startswith("libssl3t64")]
+    assert waits.old.endswith("~before")
+    assert waits.security
+
+
+@pytest.fixture
+def updatable(lone: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A cluster whose images are made by tagging those it has, and whose archive has something newer."""
+    lone.inv.ok("up", timeout=900)
+    have, tagged = images(), []
+
+    def bring_base(*arguments: Any) -> None:
+        client, base = arguments[0], arguments[3]
+        _tag(client, have.postgres, base)
+
+    def ensure(client: Any, settings: Any, source: str, base: str, console: Console, stamp: str = "") -> Any:
+        wanted = build.expected(settings, source, base, stamp)
+        _tag(client, have.postgres, wanted.postgres)
+        _tag(client, have.pgbouncer, wanted.pgbouncer)
+        return wanted
+
+    def _tag(client: Any, image: str, name: str) -> None:
+        client.api.tag(image, *name.split(":"))
+        tagged.append(name)
+
+    newer = inventory.Change(package="libssl3t64", old="1", new="2", origin="here", security=True)
+    monkeypatch.setattr(build, "bring_base", bring_base)
+    monkeypatch.setattr(build, "ensure", ensure)
+    monkeypatch.setattr(update, "waiting", lambda *_: {"postgres": (newer,)})
+    try:
+        yield lone
+    finally:
+        lone.inv("down", "--purge", "--yes")
+        for name in tagged:
+            subprocess.run(["docker", "rmi", name], check=False, capture_output=True)
+
+
+@contextmanager
+def _unchanged(cluster: Cluster) -> Iterator[None]:
+    """Neither topology nor containers nor names of images."""
+
+    def state() -> tuple[str, list[str], str]:
+        ids = sorted(container.id for container in cluster.stack.containers().values())
+        return (
+            cluster.home.topology.read_text(),
+            ids,
+            _docker("images", "--format", "{{.Repository}}:{{.Tag}}", "pods/*"),
+        )
+
+    before = state()
+    yield
+    assert state() == before
+
+
+def test_an_update_is_tried_rolled_out_while_clients_work_finished_after_an_interruption_and_taken_back(
+    updatable: Cluster, make_ledger: Callable[[Access], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, console = updatable, Console()
+    before = running_images(cluster.stack)
+
+    with _unchanged(cluster), monkeypatch.context() as broken:
+        broken.setattr("compose.image_trial._ASKED", {"postgres": ("postgres", "--no-such-thing")})
+        with pytest.raises(MachineError, match="the image of postgres does not work"):
+            update.update(cluster.stack, console, force=False)
+
+    with _unchanged_containers(cluster), monkeypatch.context() as killed:
+        killed.setattr(Convergence, "run", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            update.update(cluster.stack, console, force=False)
+    wanted = cluster.stack.topology.build
+    assert wanted.stamp
+    assert set(update.behind(cluster.stack)) == {"primary", "replica1", "pgbouncer"}
+
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(20)
+        update.update(cluster.stack, console, force=False)
+        ledger.wait_for(20)
+    ledger.check(lambda sql: cluster.query(sql))
+    # the servers' replacement goes unnoticed; PgBouncer itself goes once, and its clients have to come back
+    failed = [error for error in ledger.errors if "does not let app in" not in error]
+    assert len(failed) <= ledger.workers, ledger.errors
+    assert cluster.stack.topology.build == wanted, "what was begun is finished, nothing is made twice"
+    assert update.behind(cluster.stack) == []
+    assert cluster.inv("status").code == 0
+    assert {image.waiting for image in report_of(cluster.home).images} == {0}
+
+    update.go_back(cluster.stack, console)
+    assert update.behind(cluster.stack) == []
+    assert running_images(cluster.stack) == before
+    assert cluster.stack.topology.images_before == wanted
+    assert cluster.inv.ok("up").code == 0
+
+
+def _interrupted(_: Convergence) -> Any:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _unchanged_containers(cluster: Cluster) -> Iterator[None]:
+    before = {name: container.id for name, container in cluster.stack.containers().items()}
+    yield
+    assert {name: container.id for name, container in cluster.stack.containers().items()} == before
