@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.desired import pools
+from cluster.image_report import ImageReport
 from cluster.inside import Inside
 from cluster.topology import Topology
 from exporters.collectors.console import ConsoleReading, database_row, lists_row, pool_row, totals_row
 from exporters.collectors.gate import GateReading
 from exporters.metrics import backups, stack
+from exporters.metrics.images import image_metrics
 from exporters.metrics.stack import desired_rows, stack_metrics
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.exposition import FORMATS, Samples, read_back, value_of
@@ -138,7 +140,7 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: Inside) 
     console = _console()
     gate = {"machine", "containers", "networks", "states", "disks"}  # held by test_gate.py
     kept = {family.source for family in backups.FAMILIES}  # small files that the backup service writes
-    known = {*console.rows, *gate, *kept, *desired_rows(inside, console, "0.1.0")}
+    known = {*console.rows, *gate, *kept, *image_metrics(ImageReport()), *desired_rows(inside, console, "0.1.0")}
     assert {family.source for family in stack.FAMILIES} == known
 
 
