@@ -40,7 +40,6 @@ ALLOWED = {
     "compose/copies/upkeep.py:reload_all": RENDERED + "; " + SECRETS,
     "compose/doctor.py:_leftovers": "data/.aside is ours; only the names in it are read",
     "compose/doctor.py:_permissions": HOME,
-    "compose/doctor.py:_io_uring": SYSTEM,
     "compose/down.py:down": HOME,
     "compose/down.py:_purge": HOME,
     "compose/down.py:_forget_secrets": SECRETS,
