@@ -123,7 +123,10 @@ def _remove(client: "DockerClient", container_id: str) -> bool:
 
 
 def last_log_line(client: "DockerClient", container: Container) -> str:
-    """The last thing a container said that explains its state."""
+    """The last thing a container said that explains its state, for people: nothing may be decided by it.
+
+    Strangers can write there, a name with a line break in it being enough; so it is kept from bending a terminal.
+    """
     text = client.api.logs(container.id, tail=40).decode(errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [
@@ -131,4 +134,5 @@ def last_log_line(client: "DockerClient", container: Container) -> str:
         for line in lines
         if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))
     ]
-    return (telling or lines or ["it said nothing"])[-1]
+    last = (telling or lines or ["it said nothing"])[-1]
+    return "".join(letter if letter.isprintable() else "?" for letter in last)

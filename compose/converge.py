@@ -17,6 +17,7 @@ from cluster.topology import save
 from compose import containers, ownership, roles, secrets
 from compose.clone import clone, create_slot, drop_slot
 from compose.console import Console, Step
+from compose.damage import damage
 from compose.home import make_private_directory, make_service_directories
 from compose.host import concrete_of
 from compose.membership import unfinished
@@ -26,23 +27,7 @@ from compose.reload import reload_node, reload_pooler, reload_watcher
 from compose.render.stack import definitions
 from compose.stack import POOLER, Stack, reopened
 from compose.steps import perform
-from compose.waiting import start_and_wait, why_not
-
-_DAMAGE = (
-    "PANIC",
-    "No such file or directory",
-    "does not exist",
-    "could not locate",
-    "invalid",
-    "corrupt",
-    "checksum",
-    "already been removed",
-    "server's history",
-    "system identifier",
-)
-"""What a server says when its data is the reason it does not start: only then is a replica cloned anew."""
-_RESTARTS_TELL = 2
-"""A container restarted more often than this does not start at all."""
+from compose.waiting import RESTARTS_TELL, start_and_wait, why_not
 
 
 class Convergence:
@@ -165,7 +150,7 @@ class Convergence:
         except MachineError as fault:
             self._refuse_wrong_password(fault)
             container = self.stack.containers().get(self.primary)
-            if container is None or container.status in ("exited", "dead") or container.restarts > _RESTARTS_TELL:
+            if container is None or container.status in ("exited", "dead") or container.restarts > RESTARTS_TELL:
                 raise self._does_not_run(self.primary) from None
             step.update(fault.message)
             return fault.message
@@ -284,13 +269,20 @@ class Convergence:
         for name in self.unwell:
             if name in self._lost():
                 self._clone_lost(name)
-            elif any(sign in why_not(self.stack, name) for sign in _DAMAGE):
-                clone(self.stack, self.console, name, "it does not start")
             else:
-                raise self._does_not_run(name)
+                self._clone_damaged(name)
             with self.console.step(f"Starting {name}") as step:
                 if start_and_wait(self.stack, step, [name]):
                     raise self._does_not_run(name)
+
+    def _clone_damaged(self, name: str) -> None:
+        fault = self._does_not_run(name)  # in the words of the container as it is now
+        with self.console.step(f"Looking whether the data of {name} is the reason") as step:
+            reason = damage(self.stack, step, name)
+            step.result = reason or "it is not"
+        if not reason:
+            raise fault
+        clone(self.stack, self.console, name, reason)
 
     def _finish(self) -> None:
         """Replicas that were coming or going when an operation was interrupted."""

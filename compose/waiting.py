@@ -8,7 +8,7 @@ from compose.console import Step
 from compose.containers import Container
 from compose.stack import Stack
 
-_RESTARTS_TELL = 2
+RESTARTS_TELL = 2
 """A container restarted more often than this does not start at all."""
 _LOOK_EVERY = 0.2
 
@@ -41,11 +41,11 @@ def start_and_wait(
 
 
 def _hopeless(container: Container, restarts_before: int) -> bool:
-    return container.status in ("exited", "dead") or container.restarts - restarts_before > _RESTARTS_TELL
+    return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTARTS_TELL
 
 
 def why_not(stack: Stack, service: str) -> str:
-    """Why a service is not well, in its own last words."""
+    """Why a service is not well, in its own last words. For people: whoever can connect may have put them there."""
     container = stack.containers().get(service)
     if container is None:
         return "it has no container"

@@ -5,11 +5,16 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from cluster.control import PGDATA
+from cluster.errors import MachineError
+from cluster.lsn import Lsn
 from cluster.postgres import Access, connect, wait_until
+from compose.console import Console, Step
+from compose.damage import damage, streams_from
 from tests.fix_chaos import walk
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
@@ -101,6 +106,24 @@ def test_a_replica_that_does_not_start_is_cloned_anew(cluster: Cluster) -> None:
     assert "replica2 is cloned anew, because it does not start" in result.err
     cluster.same_everywhere()
     shutil.rmtree(cluster.home.aside)
+
+
+def test_no_line_that_a_stranger_writes_into_the_log_costs_a_replica_its_data(cluster: Cluster) -> None:
+    """A login without a password as a name with a line break in it; `up` used to read PANIC, and to clone."""
+    forged = "x\n2026-01-01 00:00:00.000 UTC [1] PANIC:  could not locate a valid checkpoint record"
+    with pytest.raises(MachineError), connect(replace(cluster.access("replica1"), user=forged)):
+        pass
+    assert "\n2026-01-01 00:00:00.000 UTC [1] PANIC:" in cluster.docker("logs", cluster.container("replica1"))
+    assert damage(cluster.stack, Step(Console(), ""), "replica1") == ""
+
+
+def test_the_primary_says_itself_from_where_it_would_stream(cluster: Cluster) -> None:
+    facts = cluster.stack.snapshot().nodes["replica1"].facts
+    assert facts is not None
+    assert streams_from(cluster.stack, facts.lsn, facts.timeline)
+    assert not streams_from(cluster.stack, facts.lsn, facts.timeline + 1)  # another history
+    assert not streams_from(cluster.stack, Lsn(int(facts.lsn) + (1 << 34)), facts.timeline)  # ahead of it
+    assert not streams_from(cluster.stack, Lsn(1 << 24), facts.timeline)  # gone since the first clone
 
 
 def test_a_replica_that_would_be_a_second_primary_is_not_started(cluster: Cluster) -> None:
