@@ -47,14 +47,16 @@ class Pool:
 def read_pools(console: "psycopg.Connection[Any]") -> tuple[Pool, ...]:
     """Every configured pool, busy or not."""
     # The console is not SQL: these are its commands.
+    held = is_held(console)
     databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"])]
     rows = console.execute("SHOW POOLS").fetchall()
     return tuple(
-        _pool(database, [row for row in rows if row["database"] == database["name"]]) for database in databases
+        _pool(database, [row for row in rows if row["database"] == database["name"]], held=held)
+        for database in databases
     )
 
 
-def _pool(database: dict[str, Any], rows: list[dict[str, Any]]) -> Pool:
+def _pool(database: dict[str, Any], rows: list[dict[str, Any]], *, held: bool) -> Pool:
     def total(column: str) -> int:
         return sum(int(row[column]) for row in rows)
 
@@ -67,7 +69,7 @@ def _pool(database: dict[str, Any], rows: list[dict[str, Any]]) -> Pool:
         servers_idle=total("sv_idle"),
         max_wait=max((int(row["maxwait"]) + int(row["maxwait_us"]) / 1e6 for row in rows), default=0.0),
         size=int(database["pool_size"]),
-        paused=bool(int(database["paused"])),
+        paused=held or bool(int(database["paused"])),
         disabled=bool(int(database["disabled"])),
     )
 
@@ -75,6 +77,12 @@ def _pool(database: dict[str, Any], rows: list[dict[str, Any]]) -> Pool:
 def reload(console: "psycopg.Connection[Any]") -> None:
     """Take the configuration file and certificates up anew; no client notices."""
     console.execute("RELOAD")
+
+
+def is_held(console: "psycopg.Connection[Any]") -> bool:
+    """Whether PgBouncer as a whole holds its clients back, which SHOW DATABASES does not tell."""
+    state = {row["key"]: row["value"] for row in console.execute("SHOW STATE").fetchall()}
+    return "yes" in (state.get("paused"), state.get("suspended"))
 
 
 def pause(console: "psycopg.Connection[Any]") -> None:

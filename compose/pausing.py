@@ -52,7 +52,7 @@ def release(access: Access) -> None:
         MachineError: PgBouncer does not answer.
     """
     with connect(access, console=True) as pooler:
-        if any(pool.paused for pool in pgbouncer.read_pools(pooler)):
+        if pgbouncer.is_held(pooler):
             pgbouncer.resume(pooler)
 
 

@@ -1,7 +1,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.pgbouncer import read_pools, reload
+import pytest
+
+from cluster.pgbouncer import is_held, read_pools, reload
 
 
 @dataclass
@@ -78,3 +80,11 @@ def test_reloading_is_one_command() -> None:
     console = _Console()
     reload(console)  # type: ignore[arg-type]
     assert console.asked == ["RELOAD"]
+
+
+@pytest.mark.parametrize("state", ["paused", "suspended"])
+def test_a_pooler_that_holds_everybody_back_has_no_pool_that_goes_on(state: str) -> None:
+    answers = {"SHOW DATABASES": [_database("appdb")], "SHOW STATE": [{"key": state, "value": "yes"}]}
+    assert all(pool.paused for pool in read_pools(_Console(answers)))  # type: ignore[arg-type]
+    assert is_held(_Console(answers))  # type: ignore[arg-type]
+    assert not is_held(_Console({"SHOW STATE": [{"key": "active", "value": "yes"}]}))  # type: ignore[arg-type]
