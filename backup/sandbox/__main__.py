@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backup.sandbox import SOCKET
 
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _ENDING_SECONDS = 5.0
 _LONGEST_WAIT = 120.0
 """Seconds that `once` waits for the backup side."""
@@ -68,7 +68,7 @@ def _once() -> int:
     while (connection := _call()) is None:
         if time.monotonic() > end:
             return _NOBODY
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
     _work(connection)
     return 0
 
@@ -80,7 +80,7 @@ def _serve() -> int:
     while True:
         connection = _call()
         if connection is None:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
             continue
         with connection:
             worker = os.fork()
@@ -97,8 +97,8 @@ def _await(worker: int, connection: socket.socket) -> None:
     left = _ENDING_SECONDS
     while left > 0 and os.waitpid(worker, os.WNOHANG) == (0, 0):
         if hung_up.poll(0):
-            left -= _LOOK_SECONDS
-        time.sleep(_LOOK_SECONDS)
+            left -= _POLL_SECONDS
+        time.sleep(_POLL_SECONDS)
 
 
 def _apart(connection: socket.socket) -> int:

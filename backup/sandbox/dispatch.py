@@ -59,8 +59,8 @@ class Sandbox:
             except TimeoutError:
                 raise MachineError(f"the sandbox has said nothing for {self.silence:.0f} s", _LOGS) from None
             except (ClosedError, OSError):
-                told = f"is not done after {self.longest:.0f} s" if overdue.is_set() else "ended before it was done"
-                raise MachineError(f"the sandbox {told}", _LOGS) from None
+                fault = f"is not done after {self.longest:.0f} s" if overdue.is_set() else "ended before it was done"
+                raise MachineError(f"the sandbox {fault}", _LOGS) from None
             finally:
                 late.cancel()
                 reception.dismiss(worker)

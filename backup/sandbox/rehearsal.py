@@ -63,10 +63,12 @@ def _perform(job: Job, store: Store, site: Site, found: dict[str, Any], progress
     progress(f"Recovering from {job.chain[-1].start_lsn}")
     with serve(data, site.folder, site.programs, user=site.user, timeout=job.timeout) as server:
         found["rto"] = time.monotonic() - began
-        _look(server, job, site.programs, found, progress)
+        _examine(server, job, site.programs, found, progress)
 
 
-def _look(server: Server, job: Job, programs: Programs, found: dict[str, Any], progress: Callable[[str], None]) -> None:
+def _examine(
+    server: Server, job: Job, programs: Programs, found: dict[str, Any], progress: Callable[[str], None]
+) -> None:
     with server.connect("postgres", timeout=60.0) as connection:
         for facts in fetch_all(connection, "backup_replayed", dict[str, Any]):
             found.update(facts)

@@ -39,20 +39,20 @@ class Worker:
         for work in (self._watch, self._live):
             threading.Thread(target=work, daemon=True).start()
         try:
-            self._tell({"done": perform(job, self.progress)})
+            self._send({"done": perform(job, self.progress)})
         except PodsError as error:
-            self._tell({"failed": describe(error)})
+            self._send({"failed": describe(error)})
         except Exception as error:  # noqa: BLE001 - a bug here must not look like a sandbox that died
             traceback.print_exc()
-            told = f"the sandbox came to grief: {type(error).__name__}: {error}"
-            self._tell({"failed": describe(MachineError(told, "see inv logs --service sandbox"))})
+            text = f"the sandbox came to grief: {type(error).__name__}: {error}"
+            self._send({"failed": describe(MachineError(text, "see inv logs --service sandbox"))})
 
     def progress(self, line: str) -> None:
         """Say what is being done."""
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - its log
-        self._tell({"progress": line})
+        self._send({"progress": line})
 
-    def _tell(self, message: Mapping[str, Any]) -> None:
+    def _send(self, message: Mapping[str, Any]) -> None:
         try:
             with self._lock:
                 send(self._connection, message)
@@ -62,7 +62,7 @@ class Worker:
     def _live(self) -> None:
         while True:
             time.sleep(_ALIVE_SECONDS)
-            self._tell({"alive": True})
+            self._send({"alive": True})
 
     def _watch(self) -> None:
         """The backup side says nothing more; when it is gone, nobody wants the result."""
@@ -96,8 +96,8 @@ def restore_command(job: Job, ahead: str) -> str:
 def fetch_wal(store: str, system: str, ahead: Path, file: str, target: Path) -> int:
     """Answer PostgreSQL's restore_command; exit codes as it understands them."""
 
-    def told(line: str) -> None:
+    def log(line: str) -> None:
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - the server's log
 
     archive = fetching.Archive(stores=(RemoteStore(store, SOCKET),), system=system, ahead=ahead)
-    return fetching.fetch(archive, file, target, told)
+    return fetching.fetch(archive, file, target, log)

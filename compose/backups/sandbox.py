@@ -27,7 +27,7 @@ MEETING = "/run/sandbox"
 _SOCKET = "backup.sock"
 _DRILLS = "drill"
 """The folder in which the lasting sandbox meets the backup service."""
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _LAST_SECONDS = 5.0
 _ENDING_SECONDS = 30.0
 
@@ -138,7 +138,7 @@ class _Sandbox:
 
     def _run(self) -> None:
         while not os.path.lexists(self._socket):
-            if self._ended.wait(_LOOK_SECONDS):
+            if self._ended.wait(_POLL_SECONDS):
                 return
         environment = {**os.environ, **self._stack.compose.environment}
         done = subprocess.run(

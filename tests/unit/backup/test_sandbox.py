@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from backup.layout import archive_key, backup_key, drill_key, history_key, hold_key, tail_prefix, wal_key
 from backup.restore.assertions import Question, read_questions
 from backup.restore.target import check_target
+from backup.sandbox import __main__ as program
 from backup.sandbox import dispatch
 from backup.sandbox.dispatch import Sandbox
 from backup.sandbox.job import Job, dump_job, parse_job
@@ -189,7 +190,7 @@ def test_an_archive_of_any_size_is_never_read_as_a_whole() -> None:
 
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.lists(st.text())))
-def test_whatever_it_asks_for_is_refused_or_of_this_restore(key: object) -> None:
+def test_whatever_it_wants_is_refused_or_of_this_restore(key: object) -> None:
     allowed = Allowed(SYSTEM, frozenset({FULL.name}))
     with pytest.raises(RefusedError):
         allowed.check(key, whole=False)
@@ -280,7 +281,7 @@ def _raw(body: bytes) -> Worker:
 
 
 @pytest.mark.parametrize(
-    ("worker", "told", "times"),
+    ("worker", "fault", "times"),
     [
         (lambda _: None, "ended before it was done", {}),
         (_silent, "has said nothing for 0 s", {"silence": 0.2}),
@@ -294,9 +295,9 @@ def _raw(body: bytes) -> Worker:
     ],
 )
 def test_a_sandbox_that_fails_lies_or_hangs_is_one_line(
-    path: Path, store: LocalStore, worker: Worker, told: str, times: dict[str, float]
+    path: Path, store: LocalStore, worker: Worker, fault: str, times: dict[str, float]
 ) -> None:
-    with pytest.raises(MachineError, match=told):
+    with pytest.raises(MachineError, match=fault):
         perform(path, store, worker, times=times)
 
 
@@ -322,7 +323,7 @@ def test_the_kind_of_an_error_comes_through_and_no_kind_of_its_own(path: Path, s
 
 
 def test_progress_is_told_a_line_at_a_time_and_a_flood_of_it_is_not(path: Path, store: LocalStore) -> None:
-    said: list[str] = []
+    lines: list[str] = []
 
     def worker(connection: socket.socket) -> None:
         send(connection, {"progress": "Recovering\r\nINJECTED\x1b[0m"})
@@ -331,10 +332,10 @@ def test_progress_is_told_a_line_at_a_time_and_a_flood_of_it_is_not(path: Path, 
             send(connection, {"progress": "x" * number})
         send(connection, {"done": {}})
 
-    perform(path, store, worker, said.append)
-    assert said[0] == "Recovering  INJECTED [0m"
-    assert len(said) < 200
-    assert max(map(len, said)) <= 300
+    perform(path, store, worker, lines.append)
+    assert lines[0] == "Recovering  INJECTED [0m"
+    assert len(lines) < 200
+    assert max(map(len, lines)) <= 300
 
 
 def test_a_good_result_is_taken() -> None:
@@ -405,3 +406,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_store_whose_backup_side_is_gone_says_so(path: Path) -> None:
     with pytest.raises(StoreError, match="does not answer"):
         RemoteStore("local", path).get(wal_key(SYSTEM, SEGMENT))
+
+
+def test_data_is_not_started_where_anything_can_be_reached(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(program, "_serve", lambda: pytest.fail("it began"))
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0")])
+    assert program.main(["serve"]) == 3
+    assert "there is a network (eth0)" in capsys.readouterr().err
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo")])
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert program.reachable() == "this is root"
+    monkeypatch.setattr("os.geteuid", lambda: 999)
+    monkeypatch.setattr(program, "_SECRETS", (tmp_path / "none", tmp_path))
+    assert program.reachable() == f"there is {tmp_path}"
+    monkeypatch.setattr(program, "_SECRETS", (tmp_path / "none",))
+    assert program.reachable() == ""
