@@ -22,7 +22,7 @@ from backup.layout import (
     segments_between,
     system_prefix,
 )
-from backup.store import DamagedError, MissingError, Store, read_text
+from backup.store import MOST_LISTED, DamagedError, MissingError, Store, at_most, read_text
 from cluster.documents import LAST_MOMENT, parse_json, read_as
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
@@ -200,8 +200,13 @@ def _read(store: Store, key: str) -> Backup:
 
 
 def _descriptions(store: Store, system: str) -> list[str]:
-    keys = (stored.key for stored in store.list(backups_prefix(system)))
-    return [key for key in keys if (parsed := parse_backup_key(key)) and parsed[1] == BACKUP_JSON]
+    described = (stored for stored in store.list(backups_prefix(system)) if _describes(stored.key))
+    return [stored.key for stored in at_most(described, MOST_LISTED, "descriptions of backups")]
+
+
+def _describes(key: str) -> bool:
+    parsed = parse_backup_key(key)
+    return parsed is not None and parsed[1] == BACKUP_JSON
 
 
 def write(store: Store, backup: Backup) -> bool:

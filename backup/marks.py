@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from backup.catalog import FORMAT, Backup, read_format
 from backup.layout import hold_key, holds_prefix, verified_key, verified_prefix
-from backup.store import DamagedError, MissingError, Store, read_text
+from backup.store import MOST_LISTED, DamagedError, MissingError, Store, at_most, read_text
 from cluster.documents import LAST_MOMENT, read_as
 from cluster.errors import RefusedError
 
@@ -85,7 +85,7 @@ def _dump(mark: Hold | Verified) -> bytes:
 
 def _read_all(store: Store, prefix: str, kind: type[Mark], damaged: Callable[[str], Mark | None]) -> dict[str, Mark]:
     found: dict[str, Mark] = {}
-    for stored in list(store.list(prefix)):
+    for stored in list(at_most(store.list(prefix), MOST_LISTED, "marks on backups")):
         mark: Mark | None
         name = stored.key.removeprefix(prefix).removesuffix(".json")
         try:

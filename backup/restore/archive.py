@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backup.layout import WalObject, history_key, is_segment, parse_segment, parse_wal_key, segment_start, wal_prefix
-from backup.store import Store, read_text
+from backup.store import MOST_WAL_LISTED, Store, at_most, read_text
 from backup.timelines import Histories, History, Stretch, parse_history, way_to
 from cluster.errors import RefusedError
 from cluster.lsn import Lsn
@@ -64,7 +64,8 @@ class Reach:
 
 def read_archive(store: Store, system: str, wal_segment_size: int) -> Archive:
     """What WAL a store holds. Raises StoreError where it cannot be asked, RefusedError for a damaged history."""
-    found = [(wal, stored.made) for stored in store.list(wal_prefix(system)) if (wal := parse_wal_key(stored.key))]
+    listed = at_most(store.list(wal_prefix(system)), MOST_WAL_LISTED, "pieces of WAL")
+    found = [(wal, stored.made) for stored in listed if (wal := parse_wal_key(stored.key))]
     return make_archive(store, system, found, wal_segment_size)
 
 

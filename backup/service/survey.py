@@ -15,7 +15,7 @@ from backup.schedule import parse_schedule
 from backup.service.ground import Ground
 from backup.service.policy import policy_of
 from backup.service.record import read_record, write_record
-from backup.store import Store
+from backup.store import MOST_WAL_LISTED, Store, at_most
 from backup.timelines import Histories
 from backup.trust import untrusted_ones
 from backup.wal.gaps import read_gaps
@@ -50,7 +50,8 @@ class Holdings:
 def read_holdings(store: Store, system: str) -> Holdings:
     """Read a store through. Costs a listing of all its WAL."""
     backups, size = read_catalog(store, system), segment_size(store, system)
-    listed = [(stored, found) for stored in store.list(wal_prefix(system)) if (found := parse_wal_key(stored.key))]
+    pieces = at_most(store.list(wal_prefix(system)), MOST_WAL_LISTED, "pieces of WAL")
+    listed = [(stored, found) for stored in pieces if (found := parse_wal_key(stored.key))]
     return Holdings(
         backups=backups,
         archive=make_archive(store, system, [(found, stored.made) for stored, found in listed], size),

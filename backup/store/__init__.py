@@ -117,6 +117,24 @@ class Place(Store, Protocol):
         """
 
 
+MOST_LISTED = 100_000
+"""Objects of one kind, WAL aside, that a list is read to: backups of every hour for eleven years."""
+MOST_WAL_LISTED = 5_000_000
+"""Segments: 80 TB of the usual size."""
+
+
+def at_most(listed: Iterable[Stored], most: int, what: str) -> Iterator[Stored]:
+    """The same, of a list that has an end.
+
+    Raises:
+        DamagedError: there are more than ``most``; nobody of ours put them there.
+    """
+    for number, stored in enumerate(listed):
+        if number == most:
+            raise DamagedError(f"there are more than {most} {what} in the store", "look who else writes to it")
+        yield stored
+
+
 def refuse_larger(what: str, size: int, most: int) -> None:
     """Stop before an object fills the memory.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backup.catalog import FORMAT, read_format
 from backup.layout import MOST_TIMELINES, gap_key, gaps_prefix
-from backup.store import DamagedError, Store, read_text
+from backup.store import MOST_LISTED, DamagedError, Store, at_most, read_text
 from cluster.documents import LAST_MOMENT, read_as
 from cluster.files import write_atomically
 from cluster.lsn import Lsn
@@ -55,7 +55,9 @@ def read_gaps(store: Store, system: str) -> tuple[Gap, ...]:
         DamagedError: one of them is none.
         StoreError: the store cannot be asked.
     """
-    return tuple(_read(store, stored.key) for stored in list(store.list(gaps_prefix(system))))
+    return tuple(
+        _read(store, stored.key) for stored in list(at_most(store.list(gaps_prefix(system)), MOST_LISTED, "gaps"))
+    )
 
 
 def _read(store: Store, key: str) -> Gap:

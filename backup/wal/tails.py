@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection
 
 from backup.layout import parse_wal_key, tail_key, tail_prefix
-from backup.store import ConflictError, DamagedError, Store
+from backup.store import MOST_LISTED, ConflictError, DamagedError, Store, at_most
 from backup.wal.codec import pack, unpack
 from backup.wal.pages import PAGE, check_pages
 from backup.wal.spool import CLOSED, PARTIAL, Spool
@@ -97,7 +97,8 @@ class Tails:
 
 def find_pieces(store: Store, system: str, segment: str) -> list[Range]:
     """The byte ranges of an unfinished segment that are in a store."""
-    keys = (parse_wal_key(stored.key) for stored in store.list(tail_prefix(system, segment)))
+    listed = at_most(store.list(tail_prefix(system, segment)), MOST_LISTED, f"pieces of {segment}")
+    keys = (parse_wal_key(stored.key) for stored in listed)
     return [(key.start, key.end) for key in keys if key and key.start is not None and key.end is not None]
 
 

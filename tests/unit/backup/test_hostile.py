@@ -4,6 +4,7 @@ Each takes a well-formed object with something in it replaced, and bytes that ar
 """
 
 import hashlib
+import itertools
 import json
 import os
 import struct
@@ -29,7 +30,7 @@ from backup.restore.blocks import blocks, patched
 from backup.restore.label import parent_fault
 from backup.restore.unpack import unpack
 from backup.service.record import read_record
-from backup.store import MOST_DOCUMENT, DamagedError, StoreError, read_text
+from backup.store import MOST_DOCUMENT, DamagedError, Stored, StoreError, read_text
 from backup.store.attributes import get_metadata
 from backup.store.keys import is_key
 from backup.store.local import LocalStore
@@ -42,6 +43,7 @@ from backup.wal.gaps import Gap, parse_gap, read_gaps
 from backup.wal.identity import Identity, parse_identity, read_identity
 from backup.wal.pages import NotWalError, check_pages
 from backup.wal.state import ArchiveState, StoreState, dump_state, parse_state
+from backup.wal.tails import find_pieces
 from cluster.control import read_data_directory
 from cluster.errors import RefusedError
 from tests.unit.backup.samples import SYSTEM, a_backup, an_increment
@@ -378,6 +380,23 @@ def test_a_document_that_would_fill_the_memory_is_not_read(store: LocalStore) ->
         sealed.get("sealed", (1 << 20) - 1)
     with pytest.raises(DamagedError, match="at most"):
         sealed.get("sealed", 1 << 10)
+
+
+def test_a_list_has_an_end(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(prefix: str = "", after: str = "") -> Iterator[Stored]:
+        return (Stored(key=f"{prefix}{name}", size=1, made=0.0) for name in names)
+
+    monkeypatch.setattr(store, "list", endless)
+    names = itertools.repeat(f"{BACKUP.name}/backup.json")
+    with pytest.raises(DamagedError, match="more than 100000 descriptions"):
+        read_catalog(store, SYSTEM)
+    names = itertools.repeat("x")
+    with pytest.raises(DamagedError, match="more than 100000 marks"):
+        read_holds(store, SYSTEM)
+    with pytest.raises(DamagedError, match="more than 100000 gaps"):
+        read_gaps(store, SYSTEM)
+    with pytest.raises(DamagedError, match="more than 100000 pieces"):
+        find_pieces(store, SYSTEM, "000000010000000000000001")
 
 
 def test_what_is_no_file_is_not_opened(store: LocalStore, tmp_path: Path) -> None:
