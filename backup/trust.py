@@ -4,11 +4,13 @@ Source: PostgreSQL's release notes of 2026-11-12. Incremental backups of every r
 data where changed data should be, in several ways, and existing ones "should not be trusted". Full ones are not meant.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from backup.catalog import Backup, chain
 from cluster.errors import PodsError
 
+_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,4})\Z")
 TRUSTED_SINCE = 180007
 """The first release (as ``server_version_num``) whose incremental backups can be trusted."""
 
@@ -20,8 +22,8 @@ def incremental_trusted(server_version_num: int, since: int = TRUSTED_SINCE) -> 
 
 def version_number(version: str) -> int:
     """180006 of ``18.6``; 0 of what is no such version, so that nothing is trusted by mistake."""
-    major, _, minor = version.partition(".")
-    return int(major) * 10000 + int(minor) if major.isdecimal() and minor.isdecimal() else 0
+    match = _VERSION.match(version)
+    return int(match[1]) * 10000 + int(match[2]) if match else 0
 
 
 def version_text(server_version_num: int) -> str:

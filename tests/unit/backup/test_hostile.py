@@ -36,6 +36,7 @@ from backup.store.keys import is_key
 from backup.store.local import LocalStore
 from backup.store.sealed import SealedStore
 from backup.store.sealing import HEADER, Key, Seal
+from backup.trust import version_number
 from backup.verify import verify
 from backup.wal import gaps, identity
 from backup.wal import reading as wal_reading
@@ -387,15 +388,17 @@ def test_a_list_has_an_end(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -
         return (Stored(key=f"{prefix}{name}", size=1, made=0.0) for name in names)
 
     monkeypatch.setattr(store, "list", endless)
+    for module in ("backup.catalog", "backup.marks", "backup.wal.gaps", "backup.wal.tails"):
+        monkeypatch.setattr(f"{module}.MOST_LISTED", 100)
     names = itertools.repeat(f"{BACKUP.name}/backup.json")
-    with pytest.raises(DamagedError, match="more than 100000 descriptions"):
+    with pytest.raises(DamagedError, match="more than 100 descriptions"):
         read_catalog(store, SYSTEM)
     names = itertools.repeat("x")
-    with pytest.raises(DamagedError, match="more than 100000 marks"):
+    with pytest.raises(DamagedError, match="more than 100 marks"):
         read_holds(store, SYSTEM)
-    with pytest.raises(DamagedError, match="more than 100000 gaps"):
+    with pytest.raises(DamagedError, match="more than 100 gaps"):
         read_gaps(store, SYSTEM)
-    with pytest.raises(DamagedError, match="more than 100000 pieces"):
+    with pytest.raises(DamagedError, match="more than 100 pieces"):
         find_pieces(store, SYSTEM, "000000010000000000000001")
 
 
@@ -559,3 +562,10 @@ def test_an_archive_holds_no_more_than_its_backup() -> None:
         reading([packed({"a": b"", "b": b"", "c": b""})], file, Limits(10, 2)) as entries,
     ):
         list(entries)
+
+
+@given(st.one_of(st.text(max_size=30), st.just("9" * 5000 + ".1"), st.just("18." + "9" * 5000)))
+def test_a_version_that_is_none_is_not_trusted(version: str) -> None:
+    assert version_number(version) < 10_000_000
+    assert version_number("１８.7") == version_number("18.7\n") == 0
+    assert version_number("18.7") == 180007
