@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from cluster.documents import parse_json
 from cluster.files import write_atomically
 
 NAME = "images.json"
@@ -43,7 +44,7 @@ class ImageReport:
 def read_report(path: Path) -> ImageReport:
     """An empty one where there is none, or none that can be read: the next check writes it anew."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parse_json(path.read_text(encoding="utf-8"))
         images = tuple(ImageState(**image) for image in raw["images"])
         checked = raw["checked"]
         sound = raw["format"] == FORMAT and all(_sound(image) for image in images)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cluster.desired import web_address
+from cluster.documents import parse_json
 from cluster.errors import RefusedError
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
@@ -45,10 +46,10 @@ def status_report(stack: Stack) -> dict[str, Any]:
 def backup_report(stack: Stack) -> dict[str, Any] | None:
     """What the backup service last said: last_success (Unix seconds), last_backup, archive_lag_seconds; or None."""
     try:
-        told: dict[str, Any] = json.loads(read_backup_state(stack.home, "state.json"))
+        told = parse_json(read_backup_state(stack.home, "state.json"))
     except (OSError, ValueError, RefusedError):
         return None
-    return told if "backup" in stack.watchers else None
+    return told if isinstance(told, dict) and "backup" in stack.watchers else None
 
 
 def _node(view: View, container: Container | None, name: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Looking at the cluster about once a second, in a thread: no request ever waits for a database."""
 
-import json
 import logging
 import threading
 import time
@@ -9,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cluster.documents import parse_json
 from cluster.errors import PodsError
 from cluster.inside import Inside, Window
 from cluster.lsn import Lsn
@@ -100,7 +100,7 @@ class Loop:
 def read_backup_state(path: Path) -> Mapping[str, Any] | None:
     """What the backup service says: last_success (Unix time), last_backup, archive_lag_seconds; None where nothing."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(told, dict):

@@ -1,14 +1,16 @@
 """What the backup service says of itself, in two small files that it writes whole."""
 
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.documents import LARGEST, parse_json, printable
 from exporters.family import Row
 
 STATE = Path("/run/backup")
+_LABELS = frozenset({"type", "storage"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +22,21 @@ class BackupReading:
 
 def read_backups(directory: Path = STATE) -> BackupReading:
     """Read ``record.json`` and ``archive.json``."""
-    record, archive = _read(directory / "record.json"), _read(directory / "archive.json")
-    return BackupReading(rows={**record_rows(record), **archive_rows(archive)})
+    rows: dict[str, list[Row]] = {}
+    for made, name in ((record_rows, "record.json"), (archive_rows, "archive.json")):
+        with suppress(KeyError, TypeError, AttributeError, ValueError):  # not as the service writes it
+            found = made(_read(directory / name))
+            rows |= {source: [_sound(row) for row in each] for source, each in found.items()}
+    return BackupReading(rows=rows)
+
+
+def _sound(row: Row) -> Row:
+    """A row whose labels are texts and whose values are numbers or nothing, whatever the file had."""
+    return {name: printable(str(value)) if name in _LABELS else _number(value) for name, value in row.items()}
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and abs(value) < LARGEST else None
 
 
 def record_rows(record: Mapping[str, Any]) -> dict[str, list[Row]]:
@@ -112,7 +127,7 @@ def archive_rows(archive: Mapping[str, Any]) -> dict[str, list[Row]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

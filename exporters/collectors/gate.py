@@ -1,11 +1,11 @@
 """What the gate tells of containers and disks, over its Unix socket."""
 
-import json
 import socket
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cluster.documents import parse_json
 from exporters.family import Row
 
 SOCKET = Path("/run/gate/gate.sock")
@@ -24,7 +24,7 @@ class GateReading:
 def read_gate(path: Path = SOCKET, *, deadline: float = 3.0) -> GateReading:
     """Ask the gate, for at most ``deadline`` seconds; one that does not answer is a reading too."""
     try:
-        found = json.loads(_receive(path, time.monotonic() + deadline))
+        found = parse_json(_receive(path, time.monotonic() + deadline))
     except (OSError, ValueError) as error:
         return GateReading(error=str(error) or type(error).__name__)
     if not isinstance(found, dict):

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from exporters.collectors.backups import archive_rows, read_backups, record_rows
 from exporters.metrics.backups import FAMILIES
 from exporters.metrics.render import expose
@@ -92,3 +94,26 @@ def test_missing_and_broken_files_are_no_metrics(tmp_path: Path) -> None:
     assert read_backups(tmp_path).rows == {}
     (tmp_path / "record.json").write_text(json.dumps(RECORD))
     assert set(read_backups(tmp_path).rows) == {"backups", "backup_counts", "backup_stores", "backup_service"}
+
+
+@pytest.mark.parametrize("name", ["record.json", "archive.json"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[]",
+        "{}",
+        '{"backups": [1], "stores": {}, "running": ""}',
+        '{"backups": {"full/local": {"last_size": "\\u001b[2J", "last_success": [1]}}, "stores": {}, "running": ""}',
+        '{"backups": {"full/local": {"last_size": 1e999}}, "stores": {}, "running": ""}',
+        '{"backups": {}, "stores": {"local": 1}, "running": ""}',
+        '{"updated": "x", "streaming": "x", "spool_bytes": {}, "stores": 1}',
+    ],
+)
+def test_a_backup_service_that_lies_takes_no_metric_of_others_away(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    for rows in read_backups(tmp_path).rows.values():
+        for row in rows:
+            assert all(isinstance(row[label], str) for label in row.keys() & {"type", "storage"})
+            numbers = [value for key, value in row.items() if key not in ("type", "storage")]
+            assert all(value is None or isinstance(value, int | float) for value in numbers)

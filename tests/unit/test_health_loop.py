@@ -160,3 +160,10 @@ def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
     loop.look()
     assert loop.board is not None
     assert "/nodes/replica2/replica" in loop.board.answers
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", '{"last_success": 1e999}', '{"last_success": [1]}', "x"])
+def test_a_backup_service_that_lies_stops_no_look(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    told = read_backup_state(tmp_path / "state.json")
+    assert told is None or set(told.values()) == {None}
