@@ -39,7 +39,8 @@ class Role:
     """A role, the secret that is its password (``secrets/<secret>_password``), and its rights.
 
     ``create`` is the query that makes it; ``session`` is how its sessions begin beyond what all of ours begin with;
-    ``kept`` is set on it for the database that services work in, where nothing but a superuser could undo it.
+    ``kept`` is set on it for the database that services work in, where nothing but a superuser could undo it; for one
+    that ``looks_everywhere`` also for the application's.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Role:
     member_of: frozenset[str] = frozenset()
     session: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
+    looks_everywhere: bool = False
 
 
 SERVICES = (
@@ -65,6 +67,7 @@ SERVICES = (
         member_of=frozenset({"pg_monitor", "pg_use_reserved_connections"}),
         session={"default_transaction_read_only": "on", "lock_timeout": "1s"},
         kept=_UNTOUCHED,
+        looks_everywhere=True,
     ),
     Role(
         name=POOLER,

@@ -26,7 +26,7 @@ _PLAIN = {
     # no view and no foreign table that somebody made is ever read, as in pg_dump since CVE-2024-7348
     "restrict_nonsystem_relation_kind": "view,foreign-table",
     "client_min_messages": "warning",
-    "DateStyle": "ISO",
+    "DateStyle": "ISO,MDY",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
     "bytea_output": "hex",

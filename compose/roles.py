@@ -5,9 +5,11 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from cluster import queries, roles
+from cluster.errors import MachineError
 from cluster.naming import slot_of
 from cluster.postgres import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.roles import EventTrigger, Excess, Rights, Setting
@@ -62,12 +64,15 @@ def converge(superuser: Access, settings: Settings, passwords: Passwords, replic
         if known is None:
             execute(connection, "create_database", database=settings.database, owner=settings.user)
             made.append(f"database {settings.database}")
+        made += _kept(connection, settings.database)
         made += [*_slots(connection, replicas), *_user_lookup(connection)]
         lost = frozenset(slot.name for slot in fetch_all(connection, "slots", Slot) if slot.wal_status == "lost")
         found = _excess(connection, settings.user)
     if known is None:  # new: nobody is in it yet
         settle(superuser, Database(name=settings.database, owner=settings.user, settled=False))
-    return Inside(made, lost, found, known if known and not known.settled else None)
+    # an application that is superuser for now will not be for ever
+    unsettled = known if known and (not known.settled or known.owner == settings.user) else None
+    return Inside(made, lost, found, unsettled)
 
 
 def settle(superuser: Access, database: Database) -> tuple[list[str], tuple[Excess, ...]]:
@@ -96,8 +101,11 @@ def examine(access: Access, user: str, database: str) -> tuple[Excess, ...]:
     """What is in the server that PODS did not make: for `inv doctor`, as a role that may only look."""
     with connect(access) as connection:
         found = _excess(connection, user, database)
-    with connect(replace(access, database=database)) as connection:
-        triggers = fetch_all(connection, "event_triggers", EventTrigger)
+    try:
+        with connect(replace(access, database=database)) as connection:
+            triggers = fetch_all(connection, "event_triggers", EventTrigger)
+    except MachineError as fault:
+        return (*found, Excess(text=f"the database {database} lets nobody look: {fault.message}"))
     return (*found, *roles.foreign_triggers(database, triggers))
 
 
@@ -140,21 +148,23 @@ def _roles(connection: "psycopg.Connection[Any]", settings: Settings, passwords:
         change = "set_password" if role.name in known else role.create
         execute(connection, change, role=role.name, verifier=literal(verifier))
         made.append(f"password of {role.name}" if role.name in known else f"role {role.name}")
-    return [*made, *_kept(connection), *_archiver(connection)]
+    return [*made, *_archiver(connection)]
 
 
-def _kept(connection: "psycopg.Connection[Any]") -> list[str]:
+def _kept(connection: "psycopg.Connection[Any]", application: str) -> list[str]:
     """What is set on the services' roles, so that nothing set on a database holds for them."""
     from psycopg import sql
 
     every = fetch_all(connection, "session_settings", Setting)
-    found = {(each.role, each.setting) for each in every if each.database == roles.HOME}
+    found = {(each.role, each.database, each.setting) for each in every}
     changed = []
     for role in roles.SERVICES:
-        for name, value in role.kept.items():
-            if (role.name, f"{name}={value}") not in found:
+        for database, (name, value) in product(
+            (roles.HOME, application)[: 1 + role.looks_everywhere], role.kept.items()
+        ):
+            if (role.name, database, f"{name}={value}") not in found:
                 parts = sql.SQL(", ").join(sql.Literal(part) for part in value.split(", "))
-                execute(connection, "set_kept", role=role.name, parameter=name, value=parts)
+                execute(connection, "set_kept", role=role.name, database=database, parameter=name, value=parts)
                 changed.append(role.name)
     return [f"settings of {name}" for name in dict.fromkeys(changed)]
 

@@ -1,1 +1,1 @@
-ALTER ROLE {role} IN DATABASE postgres SET {parameter} = {value}
+ALTER ROLE {role} IN DATABASE {database} SET {parameter} = {value}
