@@ -6,9 +6,11 @@ code of its kind. `inv backup.*` on the host is the face of it.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from cluster.errors import PodsError
@@ -21,6 +23,8 @@ Ask = argparse.Namespace
 def main(argv: list[str] | None = None) -> int:
     """Do one thing and tell how it went."""
     asked = _parser().parse_args(argv)
+    if scratch := os.environ.get("TMPDIR"):  # on disk: what a store wants whole may be larger than memory
+        Path(scratch).mkdir(mode=0o700, exist_ok=True)
     if asked.command == "serve":
         from backup.service.loop import Service
 

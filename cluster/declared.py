@@ -8,6 +8,7 @@ from typing import Any
 from cluster.values import (
     AUTO,
     address,
+    address_or_auto,
     existing_file,
     matching,
     names,
@@ -23,6 +24,7 @@ from cluster.values import (
     time_zone,
     web_url,
     whole,
+    words,
 )
 
 _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,25}\Z")
@@ -88,8 +90,20 @@ class Settings:
         "Networks the application may come from (pg_hba); samenet is this host and the cluster's own network.",
         _PORTS,
     )
+    node_egress: str = _setting(
+        "off",
+        one_of("on", "off"),
+        "Whether nodes may reach out: for subscriptions, foreign servers, and host names in your own pg_hba lines.",
+        _PORTS,
+    )
     tls_names: tuple[str, ...] = _setting(
-        "", names, "More host names or addresses that the certificates shall be good for.", _PORTS
+        "", names, "More host names or addresses that the certificates of PgBouncer and the nodes are good for.", _PORTS
+    )
+    unprotected: tuple[str, ...] = _setting(
+        "",
+        words("health", "web"),
+        "Pages that may listen beyond this host without password or TLS, say behind a proxy of yours: health, web.",
+        _PORTS,
     )
     max_connections: int = _setting("100", whole(25, 10_000), "max_connections of every node.", _POSTGRES)
     shared_buffers: int | None = _setting(
@@ -133,14 +147,22 @@ class Settings:
     web_bind: str = _setting(
         "127.0.0.1",
         address,
-        "Address on which the web pages listen (health, Prometheus, Alertmanager, Grafana, exporter, cAdvisor).",
+        "Address on which Prometheus, Alertmanager, Grafana and exporter listen; health has its own.",
         _WATCH,
+    )
+    web_tls: str = _setting(
+        AUTO,
+        one_of(AUTO, "on", "off"),
+        "Whether these speak TLS, with certificates of the project's CA; auto: where PODS_WEB_BIND is not loopback.",
+        _WATCH,
+    )
+    web_tls_names: tuple[str, ...] = _setting(
+        "", names, "More host names or addresses by which these are asked, and their certificates good for.", _WATCH
     )
     exporter_port: int = _setting("9187", whole(1, 65535), "Host port of the exporter.", _WATCH)
     prometheus_port: int = _setting("9090", whole(1, 65535), "Host port of Prometheus.", _WATCH)
     alertmanager_port: int = _setting("9093", whole(1, 65535), "Host port of Alertmanager.", _WATCH)
     grafana_port: int = _setting("3000", whole(1, 65535), "Host port of Grafana.", _WATCH)
-    cadvisor_port: int = _setting("8081", whole(1, 65535), "Host port of cAdvisor.", _WATCH)
     grafana: str = _setting(
         AUTO,
         one_of(AUTO, "on", "off"),
@@ -153,13 +175,16 @@ class Settings:
         "Whether the gate runs, which reads containers through the engine's socket, and has no network.",
         _WATCH,
     )
-    cadvisor: str = _setting(
-        "off", one_of("on", "off"), "Whether cAdvisor runs beside our own container metrics.", _WATCH
-    )
     scrape_interval: int = _setting("10", whole(3, 300), "Seconds between two looks of Prometheus.", _WATCH)
     metrics_days: int = _setting("15", whole(1, 3650), "Days that Prometheus keeps metrics.", _WATCH)
     metrics_size: int = _setting("5GB", size("64MB"), "Disk that Prometheus may use for metrics.", _WATCH)
     health: str = _setting("on", one_of("on", "off"), "Whether the health service runs.", _HEALTH)
+    health_bind: str | None = _setting(
+        AUTO,
+        address_or_auto,
+        "Address on which the health service listens; auto: PODS_WEB_BIND if that is loopback, else it must be said.",
+        _HEALTH,
+    )
     health_port: int = _setting("8080", whole(1, 65535), "Host port of the health service and its page.", _HEALTH)
     health_auth: str = _setting(
         "off",
@@ -172,6 +197,9 @@ class Settings:
         one_of("on", "off"),
         "Whether the health service speaks TLS, with a certificate of the project's CA.",
         _HEALTH,
+    )
+    health_tls_names: tuple[str, ...] = _setting(
+        "", names, "More host names or addresses by which it is asked, and its certificate good for.", _HEALTH
     )
     health_lag: int = _setting(
         "64MB", size("1MB"), "A replica that is further behind than this is a reason to say degraded.", _HEALTH

@@ -37,7 +37,6 @@ def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:
         "prometheus": watching,
         "alertmanager": watching,
         "grafana": watching and grafana,
-        "cadvisor": watching and settings.cadvisor == "on",
     }
     return tuple(name for name, runs in wanted.items() if runs)
 
@@ -47,8 +46,3 @@ def store_names(settings: Settings) -> tuple[str, ...]:
     if settings.backup_stores == "auto":
         return ("s3",) if settings.s3_bucket else ("local",)
     return tuple(settings.backup_stores.split(","))
-
-
-def web_address(settings: Settings) -> str:
-    """Where a browser on this host finds the web pages."""
-    return "127.0.0.1" if settings.web_bind == "0.0.0.0" else settings.web_bind  # noqa: S104 - compared, not bound

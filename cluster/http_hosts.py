@@ -88,7 +88,7 @@ class HostCheck:
 
 
 async def _misdirected(scope: Scope, send: Send) -> None:
-    body = problem_body(421, "this is not a name of this service; PODS_TLS_NAMES is the list of its other names")
+    body = problem_body(421, "not a name of this service; PODS_WEB_TLS_NAMES or PODS_HEALTH_TLS_NAMES has its others")
     headers = [
         (b"content-type", PROBLEM_JSON.encode()),
         (b"cache-control", b"no-store"),

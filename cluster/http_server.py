@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, MutableSet
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 import uvicorn
@@ -80,11 +81,19 @@ def make_server(
     return uvicorn.Server(config)
 
 
-async def serve(server: uvicorn.Server, bounds: Bounds, changed: Callable[[], bool] = lambda: False) -> None:
-    """Serve until a signal comes, or ``changed`` says that what the server was made from is another now."""
+async def serve(
+    server: uvicorn.Server,
+    bounds: Bounds,
+    changed: Callable[[], bool] = lambda: False,
+    sockets: list[socket] | None = None,
+) -> None:
+    """Serve until a signal comes, or ``changed`` says that what the server was made from is another now.
+
+    On ``sockets``, where there are any; else on every address.
+    """
     keeper = asyncio.create_task(_keep(server, bounds, changed))
     try:
-        await server.serve()
+        await server.serve(sockets)
     finally:
         keeper.cancel()
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from cluster.declared import IMAGES, MOST_REPLICAS, PROJECT_NAME, Settings
 from cluster.errors import UsageError
-from cluster.values import AUTO
+from cluster.values import AUTO, on_loopback
 
 __all__ = ["MOST_REPLICAS", "PROJECT_NAME", "Settings"]  # declared next door, known by this name everywhere
 
@@ -40,6 +40,13 @@ def variable_of(name: str) -> str:
 VARIABLES: Mapping[str, str] = {variable_of(f.name): f.name for f in fields(Settings)}
 
 
+RETIRED: Mapping[str, str] = {
+    "PODS_CADVISOR": "the exporter has the metrics of containers, through the gate",
+    "PODS_CADVISOR_PORT": "the exporter has the metrics of containers, through the gate",
+}
+"""Settings of earlier versions that are no more, and why nobody misses them; a .env that has one still holds."""
+
+
 def home_directory(environ: Mapping[str, str] = os.environ) -> Path:
     """Where this cluster lives: its .env, data/, secrets/. ``PODS_HOME``, or the project's own folder."""
     return Path(environ.get(HOME_VARIABLE) or PROJECT_ROOT).resolve()
@@ -54,6 +61,8 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
     sources = [*_from_file(home / ".env"), *_from_environ(environ)]
     chosen: dict[str, tuple[str, str]] = {}
     for where, variable, text in sources:
+        if variable in RETIRED:
+            continue
         if variable not in VARIABLES:
             raise UsageError(f"unknown setting {variable} ({where})", _did_you_mean(variable))
         chosen[variable] = (where, text)
@@ -70,6 +79,11 @@ def _parse(declared: Any, chosen: Mapping[str, tuple[str, str]]) -> Any:
     except ValueError as error:
         told = variable if declared.metadata["secret"] else f"{variable}={text!r}"
         raise UsageError(f"{told} is not valid ({where})", str(error)) from None
+
+
+def retired_in_file(home: Path) -> list[str]:
+    """Settings in ``home/.env`` that are no more."""
+    return [variable for _, variable, _ in _from_file(home / ".env") if variable in RETIRED]
 
 
 def secrets_in_file(home: Path) -> list[str]:
@@ -91,6 +105,7 @@ def _check_together(settings: Settings) -> None:
             f"BACKUP_STORES={settings.backup_stores} names s3, and AWS_S3_BUCKET is empty", "set the bucket"
         )
     _check_store_address(settings)
+    _check_open(settings)
     if settings.user in _ROLES or settings.user.startswith("pg_"):
         raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
     if settings.database in _DATABASES:
@@ -114,6 +129,29 @@ def _is_here(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _check_open(settings: Settings) -> None:
+    """What others than this host reach wants a password and TLS, or a word that it needs none."""
+    web, health = settings.monitoring == "on", settings.health == "on"
+    beyond = not on_loopback(settings.web_bind)
+    if health and beyond and settings.health_bind is None:
+        raise UsageError(
+            f"PODS_WEB_BIND={settings.web_bind} no longer opens the health service, which has an address of its own",
+            f"set PODS_HEALTH_BIND={settings.web_bind} to keep it open, or PODS_HEALTH_BIND=127.0.0.1 to close it",
+        )
+    if web and beyond and settings.web_tls == "off" and "web" not in settings.unprotected:
+        raise UsageError(
+            f"PODS_WEB_BIND={settings.web_bind} with PODS_WEB_TLS=off would send passwords in clear",
+            "set PODS_WEB_TLS=auto; behind a proxy of yours: PODS_UNPROTECTED=web",
+        )
+    closed = settings.health_auth == "on" and settings.health_tls == "on"
+    opened = health and not on_loopback(settings.health_bind or "127.0.0.1")
+    if opened and not closed and "health" not in settings.unprotected:
+        raise UsageError(
+            f"PODS_HEALTH_BIND={settings.health_bind} opens the health service beyond this host",
+            "set PODS_HEALTH_AUTH=on and PODS_HEALTH_TLS=on, or PODS_UNPROTECTED=health if all may read it",
+        )
 
 
 def _from_file(path: Path) -> Iterable[tuple[str, str, str]]:
@@ -161,7 +199,6 @@ def fixed_ports(settings: Settings) -> dict[str, int]:
         ("pgbouncer_port", True),
         *((name, settings.monitoring == "on") for name in watching),
         ("grafana_port", settings.monitoring == "on" and settings.grafana != "off"),
-        ("cadvisor_port", settings.monitoring == "on" and settings.cadvisor == "on"),
         ("health_port", settings.health == "on"),
     ]
     return {name: getattr(settings, name) for name, runs in wanted if runs}

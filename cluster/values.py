@@ -85,6 +85,28 @@ def address(text: str) -> str:
         raise ValueError("use an IPv4 address of this host, such as 127.0.0.1") from None
 
 
+def on_loopback(address: str) -> bool:
+    """Whether nobody but this host reaches ``address``."""
+    return ipaddress.ip_address(address).is_loopback
+
+
+def address_or_auto(text: str) -> str | None:
+    """An address of this host, or ``auto`` (None)."""
+    return None if text == AUTO else address(text)
+
+
+def words(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    """A check for some of a few words, with commas between."""
+
+    def check(text: str) -> tuple[str, ...]:
+        found = tuple(part.strip() for part in text.split(",") if part.strip())
+        if not set(found) <= set(choices):
+            raise ValueError("use nothing, or some of " + ", ".join(choices))
+        return found
+
+    return check
+
+
 def networks(text: str) -> tuple[str, ...]:
     """Networks as pg_hba knows them."""
     return tuple(_network(part) for part in text.split(",") if part.strip())

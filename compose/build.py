@@ -33,7 +33,6 @@ OFFICIAL = "postgres:18"
 OFFICIAL_PROMETHEUS = "prom/prometheus:v3.5.0"
 OFFICIAL_ALERTMANAGER = "prom/alertmanager:v0.28.1"
 OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
-OFFICIAL_CADVISOR = "gcr.io/cadvisor/cadvisor:v0.52.1"
 BASES = "pods/base:"
 OWNER_LABEL, STAMP_LABEL = "pods.project", "pods.stamp"
 """On images that an update made, which no other cluster shares: its project, and when."""
@@ -92,7 +91,6 @@ def expected(settings: Settings, source: str, base: str, stamp: str = "") -> Ima
         prometheus=prometheus,
         alertmanager=made.get("prometheus", prefix + OFFICIAL_ALERTMANAGER),
         grafana=prefix + OFFICIAL_GRAFANA,
-        cadvisor=OFFICIAL_CADVISOR,
     )
 
 

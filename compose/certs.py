@@ -1,12 +1,13 @@
 """The project's own certificate authority, and a certificate for every server it runs.
 
 Directories, not files, are mounted into containers: a renewed certificate is a rename inside one, which a file mount
-would not follow. Keys are EC P-256; a certificate lives a year and is renewed when less than 30 days are left.
+would not follow. Keys are EC P-256. A key fits one face: it is good for the names of its own service, and a service
+that serves no TLS has none. A certificate lives 90 days and is renewed when less than 30 are left.
 """
 
 import ipaddress
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from cluster.files import write_atomically
 from cluster.settings import Settings
 from cluster.topology import Topology
+from compose.faces import Faces, faces_of
 from compose.home import Home, service_user
 from compose.permissions import check_secrets
 
@@ -22,38 +24,32 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, CertificateBuilder, GeneralName
 
 CA_LIFE = timedelta(days=3650)
-LIFE = timedelta(days=365)
+LIFE = timedelta(days=90)
 RENEW_BEFORE = timedelta(days=30)
-OURS = ("exporter", "health", "backup")
-"""Services of our own that check, or show, a certificate of the project's CA."""
 _BACKDATE = timedelta(hours=1)
 """Hosts and containers whose clocks differ a little still accept a certificate just made."""
 
 
-def ensure(
-    home: Home, services: Sequence[str], names: Iterable[str], *, renew: bool = False, project: str = "pods"
-) -> list[str]:
-    """Make the CA and certificates that are missing, expiring, or not good for ``names``; return whose were made.
+def ensure(home: Home, faces: Faces, *, renew: bool = False, project: str = "pods") -> list[str]:
+    """Make the CA and certificates that are missing, expiring, or good for other names; return whose were made.
 
     Args:
         home: the cluster's home.
-        services: the servers, by network name; each gets ``secrets/tls/<service>/``.
-        names: further host names and addresses that every certificate shall hold.
+        faces: each service gets ``secrets/tls/<service>/``.
         renew: make every certificate anew (the CA stays).
         project: names the CA.
     """
     check_secrets(home)
     for directory in (home.secrets, home.tls):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not _whole_pair(home.ca, _ca_key(home)) or not _current(home.ca, ()):
+    if not _whole_pair(home.ca, _ca_key(home)) or not _lasts(home.ca):
         _make_ca(home, project)
         renew = True
     made = []
-    for service in services:
-        wanted = [service, "localhost", "127.0.0.1", *names]
-        directory = home.tls / service
-        whole = _whole_pair(directory / "server.crt", directory / "server.key") and _same_ca(home, service)
-        if renew or not whole or not _current(directory / "server.crt", wanted):
+    for service, wanted in faces.items():
+        if not wanted:
+            _only_the_ca(home, service)
+        elif renew or not _as_wanted(home, service, wanted):
             _make_certificate(home, service, wanted)
             made.append(service)
     return made
@@ -61,10 +57,7 @@ def ensure(
 
 def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: bool = False) -> list[str]:
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
-    everywhere = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - compared, not bound
-    own = [address for address in (settings.bind, settings.web_bind) if address not in everywhere]
-    services = (*topology.servers, "pgbouncer", *OURS)
-    return ensure(home, services, [*settings.tls_names, *own], renew=renew, project=settings.project)
+    return ensure(home, faces_of(settings, topology), renew=renew, project=settings.project)
 
 
 def expires(path: Path) -> datetime | None:
@@ -81,14 +74,43 @@ def _ca_key(home: Home) -> Path:
     return home.tls / "ca.key"
 
 
-def _current(path: Path, names: Sequence[str]) -> bool:
+def _only_the_ca(home: Home, service: str) -> None:
+    """What a client checks with; a key that the service had is gone with what it was good for."""
+    directory = _directory(home, service)
+    for name in ("server.crt", "server.key"):
+        (directory / name).unlink(missing_ok=True)
+    copy = directory / "ca.crt"
+    if not copy.exists() or copy.read_bytes() != home.ca.read_bytes():
+        write_atomically(copy, home.ca.read_text(), 0o644, _owner())
+
+
+def _directory(home: Home, service: str) -> Path:
+    directory = home.tls / service
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if owner := _owner():
+        os.chown(directory, *owner)
+    return directory
+
+
+def _owner() -> tuple[int, int] | None:
+    return service_user() if os.geteuid() == 0 else None
+
+
+def _lasts(path: Path) -> bool:
+    ends = expires(path)
+    return ends is not None and ends - datetime.now(UTC) >= RENEW_BEFORE
+
+
+def _as_wanted(home: Home, service: str, names: Sequence[str]) -> bool:
+    """Whether the service's certificate is whole, ours, good for ``names`` and no other, and lasts, not too long."""
     from cryptography import x509
 
-    ends = expires(path)
-    if ends is None or ends - datetime.now(UTC) < RENEW_BEFORE:
+    shown, key = (home.tls / service / f"server.{kind}" for kind in ("crt", "key"))
+    if not _whole_pair(shown, key) or not _same_ca(home, service) or not _lasts(shown):
         return False
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    return not names or _held(certificate) >= set(names)
+    certificate = x509.load_pem_x509_certificate(shown.read_bytes())
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return _held(certificate) == set(names) and life <= LIFE + _BACKDATE
 
 
 def _held(certificate: "Certificate") -> set[str]:
@@ -170,11 +192,7 @@ def _make_certificate(home: Home, service: str, names: Sequence[str]) -> None:
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
-    directory = home.tls / service
-    directory.mkdir(mode=0o700, exist_ok=True)
-    owner = service_user() if os.geteuid() == 0 else None
-    if owner:
-        os.chown(directory, *owner)
+    directory, owner = _directory(home, service), _owner()
     write_atomically(directory / "ca.crt", home.ca.read_text(), 0o644, owner)
     _write_pair(directory, "server", key, builder, ca_key, owner)
 

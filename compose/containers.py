@@ -18,6 +18,8 @@ _ONE_OFF = "com.docker.compose.oneoff"
 _GONE_SECONDS = 30.0
 RESTORE = "-restore"
 """How the name of the container of a restore in place ends."""
+RETIRED = ("cadvisor",)
+"""Services that are no more; decision 0025."""
 _DIRECTORY = "com.docker.compose.project.working_dir"
 
 
@@ -94,6 +96,12 @@ def remove_called(client: "DockerClient", containers: list[Container], names: Co
     for container in containers:
         if container.one_off and container.name in names:
             _remove(client, container.id)
+
+
+def remove_retired(client: "DockerClient", containers: list[Container]) -> list[str]:
+    """Remove the containers of services that earlier versions had; return their names."""
+    retired = [c for c in containers if c.service in RETIRED and not c.one_off]
+    return [container.name for container in retired if _remove(client, container.id)]
 
 
 def _goes_on(container: Container) -> bool:

@@ -21,6 +21,7 @@ from compose.damage import damage
 from compose.home import make_private_directory, make_service_directories
 from compose.host import concrete_of
 from compose.membership import unfinished
+from compose.networks import join_nodes
 from compose.pausing import console_access, paused, release
 from compose.preflight import DataState
 from compose.reload import reload_node, reload_pooler, reload_watcher
@@ -52,6 +53,7 @@ class Convergence:
     def run(self) -> Stack:
         """Every step looks first and does only what is missing."""
         self._directories()
+        self._join_networks()
         self._initialise()
         self._clone_missing()
         self._replace_changed()
@@ -87,6 +89,13 @@ class Convergence:
         for name in self.stack.topology.names:
             make_private_directory(self.stack.home.node(name))
         make_service_directories(self.stack.home, self.stack.settings, self.stack.watchers)
+
+    def _join_networks(self) -> None:
+        """A cluster of an earlier version, all in one network, is moved over container by container."""
+        moving = [*self.staying, self.primary, POOLER, "exporter", "health", "backup"]
+        running = {name: self.before[name] for name in moving if name in self.before and self.before[name].started}
+        if join_nodes(self.stack.client, self.stack.compose, running):
+            self.console.note("the cluster moves to networks by need; docs/explanation/safety.md says which")
 
     def _initialise(self) -> None:
         """Only a cluster that never had data is initialised; preflight refused every other empty primary."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import PodsError
 from cluster.postgres import one_line
-from cluster.settings import Settings
+from cluster.settings import RETIRED, Settings, retired_in_file
 from cluster.sizing import derive
 from cluster.topology import Topology, load
 from cluster.units import human_seconds, human_size
 from compose import apt, certs, containers, engine, exposure, preflight, roles, secrets
+from compose.faces import faces_of
 from compose.home import Home, service_user
 from compose.host import io_uring_refusal
 from compose.image_states import report_of
@@ -47,14 +48,14 @@ class Finding:
 
 def examine(home: Home, settings: Settings) -> list[Finding]:
     """Look at engine, host and cluster."""
-    findings = [*_io_uring(settings), *_mirror(settings)]
+    findings = [*_io_uring(settings), *_mirror(settings), *_open_pages(home, settings)]
     try:
         topology = load(home.topology)
     except PodsError as error:
         findings.append(Finding("topology", True, error.message, error.hint))
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
-    findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, topology)]
+    findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, settings, topology)]
     findings += examine_images(home, time.time())
     try:
         client = engine.connect()
@@ -253,7 +254,15 @@ def examine_images(home: Home, now: float) -> Iterator[Finding]:
     yield Finding("images", old, f"the archive was asked for newer packages: {asked}", "run: inv images.check")
 
 
-def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
+def _open_pages(home: Home, settings: Settings) -> Iterator[Finding]:
+    for name in settings.unprotected:
+        text = f"PODS_UNPROTECTED lets {name} listen beyond this host without password or TLS"
+        yield Finding("pages", False, text)
+    for variable in retired_in_file(home.path):
+        yield Finding("settings", False, f"{variable} in .env is no more: {RETIRED[variable]}")
+
+
+def _permissions(home: Home, settings: Settings, topology: Topology | None) -> Iterator[Finding]:
     if topology is None:
         return
     for look in (
@@ -265,7 +274,8 @@ def _permissions(home: Home, topology: Topology | None) -> Iterator[Finding]:
             look()
         except PodsError as error:
             yield Finding("permissions", True, error.message, error.hint)
-    ends = [(service, certs.expires(home.tls / service / "server.crt")) for service in (*topology.servers, "pgbouncer")]
+    shown = [service for service, names in faces_of(settings, topology).items() if names]
+    ends = [(service, certs.expires(home.tls / service / "server.crt")) for service in shown]
     for service, moment in ends:
         if moment is None or moment - datetime.now(UTC) < certs.RENEW_BEFORE:
             yield Finding(

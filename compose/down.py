@@ -6,7 +6,7 @@ from cluster.errors import PodsError, RefusedError
 from cluster.files import Directory
 from cluster.settings import Settings
 from cluster.topology import Topology, load
-from compose import containers, engine, preflight
+from compose import containers, engine, networks, preflight
 from compose.console import Console, ask
 from compose.driver import Compose
 from compose.home import Home, service_directories
@@ -32,6 +32,8 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
         if home.compose_file.exists():
             with console.step(f"Stopping {project}") as step:
                 Compose(home, project).follow(step, "--profile", "tools", "down", "--remove-orphans")
+            for network in networks.remove_unused(client, project):
+                console.note(f"the network {network} stays: a container that is not this cluster's is in it")
         elif not found:
             console.note(f"there is no cluster in {home.path}")
         if purge:

@@ -12,6 +12,7 @@ from cluster.desired import optional_services
 from cluster.errors import MachineError, RefusedError
 from cluster.files import Directory
 from cluster.naming import NODE_NAME
+from cluster.pages import health_address, pages
 from cluster.settings import Settings, variable_of
 from cluster.topology import Sizing, Topology, host_ports
 from cluster.units import human_size
@@ -66,14 +67,15 @@ def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) ->
     return [
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
-        if service in wanted.difference(ours) and not _free(_bind(settings, service, topology), port)
+        if service in wanted.difference(ours) and not _free(_bind(settings, service), port)
     ]
 
 
 def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> None:
     """Refuse to begin when a port is taken, saying by whom."""
-    for setting in ("bind", "web_bind"):  # an address must be this host's, also where every port is ours already
-        _check_address(setting, getattr(settings, setting))
+    addresses = {"bind": settings.bind, "web_bind": settings.web_bind, "health_bind": health_address(settings)}
+    for setting, address in addresses.items():  # must be this host's, also where every port is ours already
+        _check_address(setting, address)
     for clash in port_clashes(settings, topology, ours):
         raise MachineError(
             f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}",
@@ -88,8 +90,9 @@ def _variable(service: str, topology: Topology) -> str:
     return "PODS_PRIMARY_PORT" if service == first else "PODS_REPLICA_PORT"
 
 
-def _bind(settings: Settings, service: str, topology: Topology) -> str:
-    return settings.bind if service in (*topology.servers, "pgbouncer") else settings.web_bind
+def _bind(settings: Settings, service: str) -> str:
+    page = pages(settings).get(service)
+    return page.bind if page else settings.bind
 
 
 def _check_address(setting: str, address: str) -> None:

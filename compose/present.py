@@ -6,16 +6,16 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from cluster.desired import web_address
 from cluster.documents import parse_json
 from cluster.errors import RefusedError
+from cluster.pages import USER, pages
 from cluster.postgres import host_endpoint
 from cluster.units import human_seconds, human_size
 from compose.containers import Container
 from compose.copies.show import copy_lines
 from compose.copies.show import report as copies_report
 from compose.home import read_backup_state
-from compose.secrets import APP, GRAFANA, password_file
+from compose.secrets import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
 from compose.stack import Stack
 from health.overview import View, node, pool
 
@@ -164,17 +164,21 @@ def connection_help(stack: Stack) -> str:
     return "\n".join(lines)
 
 
+_LOGINS = {"grafana": ("admin", GRAFANA), "prometheus": (USER, PROMETHEUS), "alertmanager": (USER, ALERTMANAGER)}
+"""Who logs in to a page, and the secret with the password."""
+
+
 def _pages(stack: Stack) -> list[str]:
     """Where to look at the cluster in a browser."""
-    settings, secure = stack.settings, "s" if stack.settings.health_tls == "on" else ""
-    address = web_address(settings)
-    pages = {
-        "health": f"http{secure}://{address}:{settings.health_port}/",
-        "grafana": f"http://{address}:{settings.grafana_port}/ (admin; {password_file(stack.home, GRAFANA)})",
-        "prometheus": f"http://{address}:{settings.prometheus_port}/",
-        "alertmanager": f"http://{address}:{settings.alertmanager_port}/",
-    }
-    shown = [f"  {name:<14} {url}" for name, url in pages.items() if name in stack.watchers]
+    logins = dict(_LOGINS)
+    if stack.settings.health_auth == "on":
+        logins["health"] = ("health", HEALTH)
+    shown = []
+    for name, page in pages(stack.settings).items():
+        if name in stack.watchers and name != "exporter":
+            user, secret = logins.get(name, ("", ""))
+            login = f" ({user}; {password_file(stack.home, secret)})" if secret else ""
+            shown.append(f"  {name:<14} {page.url}{login}")
     return ["Look at it:", *shown] if shown else []
 
 

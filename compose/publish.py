@@ -4,10 +4,11 @@ import shutil
 
 from cluster.topology import Topology, save
 from compose import certs, pgpass
+from compose.faces import faces_of
 from compose.host import concrete_of
 from compose.reload import reload_node, reload_pooler
 from compose.render import files
-from compose.stack import POOLER, Stack
+from compose.stack import Stack
 
 
 def publish(stack: Stack, topology: Topology) -> Stack:
@@ -31,7 +32,7 @@ def publish(stack: Stack, topology: Topology) -> Stack:
 
 def _forget_strangers(stack: Stack, topology: Topology) -> None:
     """Rendered files and certificates of nodes that are no more."""
-    kept = {*topology.servers, POOLER, *certs.OURS}
+    kept = faces_of(stack.settings, topology)
     for directory in (stack.home.rendered / "nodes", stack.home.tls):
         for path in directory.iterdir():
             if path.is_dir() and path.name not in kept:

@@ -9,8 +9,15 @@ from compose import secrets
 from compose.containers import Container
 from compose.stack import POOLER, Stack
 
-_SECRETS = {"backup": ("archive_password", "s3_access_key", "s3_secret_key", "s3_ca", "backup_key")}
-"""What people change in a running cluster: the keys of its stores."""
+_SECRETS = {
+    "backup": ("archive_password", "s3_access_key", "s3_secret_key", "s3_ca", "backup_key"),
+    "exporter": ("exporter_password",),
+    "prometheus": ("prometheus_password", "prometheus_web.yml", "alertmanager_password", "exporter_password"),
+    "alertmanager": ("alertmanager_password", "alertmanager_web.yml"),
+    "health": ("health_password",),
+    "grafana": ("prometheus_password",),
+}
+"""What people change in a running cluster: the keys of its stores, and who may look."""
 _RELOAD_SECONDS = 5.0
 """How long a node may take to read its files; what comes next counts on them."""
 
@@ -44,8 +51,8 @@ def _load_time(stack: Stack, node: str) -> float:
 def reload_watcher(stack: Stack, service: str, container: Container) -> bool:
     """Let Prometheus or Alertmanager read its files again if one is newer than the container; True if it was told."""
     directory = stack.home.rendered / service
-    if service in _SECRETS:
-        return _restart_with_new_secrets(stack, service, container)
+    if service in _SECRETS and _restart_with_new_secrets(stack, service, container):
+        return True
     if service not in ("prometheus", "alertmanager") or container.started is None:
         return False
     newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())

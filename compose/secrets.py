@@ -11,14 +11,17 @@ from pathlib import Path
 from cluster import roles
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
+from cluster.pages import web_over_tls
 from cluster.settings import Settings, load_settings, secrets_in_file
+from compose import access
 from compose.home import Home, service_user
 from compose.permissions import check_secrets
 
 SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"
 ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
 ARCHIVE, HEALTH, GRAFANA = "archive", "health", "grafana"
-LATER = (ARCHIVE, HEALTH, GRAFANA)
+EXPORTER, PROMETHEUS, ALERTMANAGER = "exporter", "prometheus", "alertmanager"
+LATER = (ARCHIVE, HEALTH, GRAFANA, EXPORTER, PROMETHEUS, ALERTMANAGER)
 """Came after the first version: where one is missing it is made at any time, and the role's password follows it."""
 ROLE_OF = {
     **{role.secret: role.name for role in roles.SERVICES},
@@ -62,6 +65,8 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
             _write(password_file(home, name), secrets.token_urlsafe(32))
     _keys_of_stores(home, settings)
     passwords = read(home)
+    for name in (PROMETHEUS, ALERTMANAGER):
+        access.ensure(home.secrets / f"{name}_web.yml", passwords[name], secure=web_over_tls(settings), owner=_owner())
     pgpass = home.secrets / "pgpass"
     text = pgpass_text(passwords, settings)
     if not pgpass.exists() or pgpass.read_text() != text or pgpass.stat().st_mode & 0o077:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cluster import control
 from cluster.desired import synchronous_count
 from cluster.errors import RefusedError, UsageError
-from cluster.settings import MOST_REPLICAS, Settings
+from cluster.settings import MOST_REPLICAS, RETIRED, Settings, retired_in_file
 from cluster.topology import Topology, load, save
 from compose import build, certs, containers, engine, pgpass, preflight, secrets
 from compose.console import Console
@@ -69,6 +69,10 @@ def _looked_at(home: Home, settings: Settings, console: Console, wanted: Wanted)
     data = _check(home, settings, topology, found)
     for name in containers.remove_leftovers(client, found):
         console.note(f"removed {name}, left by an interrupted operation")
+    for name in containers.remove_retired(client, found):
+        console.note(f"removed {name}, a service that is no more")
+    for variable in retired_in_file(home.path):
+        console.note(f"{variable} in .env is no more: {RETIRED[variable]}")
     return _prepare(home, settings, topology, console, client), data
 
 

@@ -1,22 +1,70 @@
 """`python -m exporters`: serve until told to stop."""
 
 import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
+from cluster.errors import PodsError
 from cluster.http_hosts import HostCheck, read_hosts
 from cluster.http_server import Bounds, make_server, serve
-from cluster.inside import Window
+from cluster.inside import SECRETS, Window
+from cluster.listening import sockets
+from cluster.pages import pages
+from exporters.guard import Guard
 from exporters.server import app
 
 PORT = 9187
 BOUNDS = Bounds(connections=1000, idle=90)
 """An idle connection stays longer than Prometheus' usual interval."""
+TLS = Path("/run/tls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Front:
+    """How the exporter is asked: its password, and the certificate it shows, empty where it speaks no TLS."""
+
+    secret: bytes
+    certificate: bytes
+
+
+def read_front(window: Window, secrets: Path = SECRETS, tls: Path = TLS) -> Front:
+    """As the files say now.
+
+    Raises:
+        PodsError: there are no settings.
+        OSError: a file is missing, or the password empty.
+    """
+    secure = pages(window.look().settings)["exporter"].secure
+    secret = (secrets / "exporter_password").read_bytes().strip()
+    if not secret:
+        raise OSError(f"{secrets}/exporter_password is empty")
+    return Front(secret=secret, certificate=(tls / "server.crt").read_bytes() if secure else b"")
 
 
 def main() -> None:
-    """Listen inside the cluster's network."""
+    """Listen where it is asked; the engine starts it anew when it ends because its certificate is another."""
     window = Window()
-    hosts = HostCheck(app(window), lambda: read_hosts(window, "exporter", lambda settings: (settings.web_bind,)))
-    asyncio.run(serve(make_server(hosts, port=PORT, bounds=BOUNDS), BOUNDS))
+    try:
+        front = read_front(window)
+    except (PodsError, OSError) as error:
+        sys.exit(f"the exporter cannot start: {error}")
+
+    def changed() -> bool:
+        try:
+            return read_front(window) != front
+        except (PodsError, OSError):
+            return False  # half written, perhaps; what is there will be looked at again
+
+    page = pages(window.look().settings)["exporter"]
+    guarded = HostCheck(
+        Guard(app(window), front.secret),
+        lambda: read_hosts(window, "exporter", lambda settings: (settings.web_bind, *settings.web_tls_names)),
+    )
+    pair = (TLS / "server.crt", TLS / "server.key") if page.secure else (None, None)
+    server = make_server(guarded, port=PORT, bounds=BOUNDS, certificate=pair[0], key=pair[1])
+    heard = sockets(window.look().settings.project, page.service, PORT)
+    asyncio.run(serve(server, BOUNDS, changed, heard))
 
 
 if __name__ == "__main__":

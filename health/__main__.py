@@ -10,10 +10,13 @@ from cluster.errors import PodsError
 from cluster.http_hosts import HostCheck, read_hosts
 from cluster.http_server import serve
 from cluster.inside import SECRETS, Window
+from cluster.listening import sockets
+from cluster.pages import health_address
+from cluster.settings import Settings
 from health.app import Service
 from health.guard import Guard
 from health.loop import Loop
-from health.server import BOUNDS, make_server
+from health.server import BOUNDS, PORT, make_server
 
 TLS = Path("/run/tls")
 
@@ -45,6 +48,10 @@ def read_front(window: Window) -> Front:
     return Front(secret=secret, certificate=(TLS / "server.crt").read_bytes() if settings.health_tls == "on" else b"")
 
 
+def _names(settings: Settings) -> tuple[str, ...]:
+    return (health_address(settings), *settings.health_tls_names)
+
+
 def main() -> None:
     """Serve; the engine starts it anew when it ends because secret, certificate or settings of its front are others."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
@@ -61,8 +68,9 @@ def main() -> None:
             return False  # half written, perhaps; what is there will be looked at again
 
     service = Service(Loop(Window()), Guard(front.secret))
-    hosts = HostCheck(service, lambda: read_hosts(window, "health", lambda settings: (settings.web_bind,)))
-    asyncio.run(serve(make_server(hosts, *front.tls), BOUNDS, changed))
+    hosts = HostCheck(service, lambda: read_hosts(window, "health", _names))
+    heard = sockets(window.look().settings.project, "health", PORT)
+    asyncio.run(serve(make_server(hosts, *front.tls), BOUNDS, changed, heard))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ IMAGES = Images(
     prometheus="prom/prometheus:v3",
     alertmanager="prom/alertmanager:v0",
     grafana="grafana/grafana:12",
-    cadvisor="cadvisor:v0",
 )
 CONCRETE = Concrete(images=IMAGES, user=(999, 999), socket=EngineSocket(path="/var/run/docker.sock", group=103))
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cluster.pages import USER
 from cluster.postgres import Access, connect
 from cluster.settings import load_settings
 from cluster.topology import load
@@ -36,7 +37,7 @@ SMALL = {
 }
 
 
-PAGES = ("EXPORTER", "PROMETHEUS", "ALERTMANAGER", "GRAFANA", "HEALTH", "CADVISOR")
+PAGES = ("EXPORTER", "PROMETHEUS", "ALERTMANAGER", "GRAFANA", "HEALTH")
 BARE = {"PODS_MONITORING": "off", "PODS_HEALTH": "off", "PODS_BACKUP": "off"}
 """Nodes and PgBouncer alone, for tests of what has nothing to do with who watches."""
 
@@ -91,6 +92,10 @@ class Cluster:
     def access(self, service: str = "pgbouncer", secret: str = secrets.APP, database: str = "appdb_write") -> Access:
         """How to log in from this host, with a session as any client has it."""
         return replace(self.stack.access(service, secret, database), pinned=False)
+
+    def login(self, service: str) -> tuple[str, str]:
+        """User and password of Prometheus, Alertmanager or the exporter."""
+        return USER, self.stack.passwords[service]
 
     def query(
         self, sql: str, service: str = "primary", secret: str = secrets.SUPERUSER, database: str = "appdb"

@@ -1,5 +1,6 @@
 """Asking the cluster's pages, and Prometheus, as a browser or another Prometheus would."""
 
+import base64
 import json
 import time
 import urllib.error
@@ -25,11 +26,17 @@ class Answer:
     seconds: float
 
 
-def fetch(port: int, path: str, **headers: str) -> Answer:
+def basic(login: tuple[str, str]) -> str:
+    """The header of basic auth."""
+    return "Basic " + base64.b64encode(":".join(login).encode()).decode()
+
+
+def fetch(port: int, path: str, login: tuple[str, str] | None = None, **headers: str) -> Answer:
     """GET from this host's loopback; an error status is an answer too."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", headers={k.replace("_", "-"): v for k, v in headers.items()}
-    )
+    sent = {name.replace("_", "-"): text for name, text in headers.items()}
+    if login:
+        sent["Authorization"] = basic(login)
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=sent)
     began = time.monotonic()
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -56,18 +63,23 @@ class Web:
 
     cluster: Cluster
 
+    def exporter(self, path: str, **headers: str) -> Answer:
+        """What the exporter says to who knows its password."""
+        port = self.cluster.stack.settings.exporter_port
+        return fetch(port, path, self.cluster.login("exporter"), **headers)
+
     def probe(self, node: str, **headers: str) -> Samples:
         """Metrics of one node."""
-        return samples(fetch(self.cluster.stack.settings.exporter_port, f"/probe?target={node}", **headers).body)
+        return samples(self.exporter(f"/probe?target={node}", **headers).body)
 
     def metrics(self) -> Samples:
         """Metrics of the rest."""
-        return samples(fetch(self.cluster.stack.settings.exporter_port, "/metrics").body)
+        return samples(self.exporter("/metrics").body)
 
     def prometheus(self, path: str, **query: str) -> Any:
         """The data of one answer of Prometheus' API."""
         asked = f"/api/v1/{path}?{urllib.parse.urlencode(query)}"
-        answer = fetch(self.cluster.stack.settings.prometheus_port, asked)
+        answer = fetch(self.cluster.stack.settings.prometheus_port, asked, self.cluster.login("prometheus"))
         assert answer.status == 200, answer
         return json.loads(answer.body)["data"]
 

@@ -13,7 +13,6 @@ class Images:
     prometheus: str
     alertmanager: str
     grafana: str
-    cadvisor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from typing import Any
 
 from cluster.copies import Copy
 from cluster.settings import Settings
-from cluster.sizing import GB, MB, Derived
+from cluster.sizing import MB, Derived
 from cluster.topology import Sizing
 from compose.render.concrete import Concrete
+from compose.render.limits import bounded_copy
 from compose.render.postgres import NO_MAPS, USER_HBA, copy_conf, pg_hba_conf
 from compose.render.seccomp import WITHOUT_IO_URING, security_option
 from compose.render.service import hardened, mount
@@ -16,8 +17,6 @@ DATA = "copies"
 """Their directory below data/ and below rendered/."""
 _CPU_SHARES = 256
 """A quarter of what a node has (Docker's default is 1024), where both want the processor."""
-_DIES_FIRST = 500
-"""Added to the kernel's badness: where memory runs out, a copy goes before any node."""
 _HEALTHCHECK = ["CMD", "pg_isready", "--quiet", "--host=/var/run/postgresql", "--timeout=5"]
 
 
@@ -36,13 +35,12 @@ def copy_service(
     service["security_opt"].append(security_option(WITHOUT_IO_URING))
     files = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
     options = [part for name, file in files.items() for part in ("-c", f"{name}=/etc/pods/{file}")]
-    return service | {
+    made = service | {
         "command": ["postgres", *options],
         "healthcheck": {**service["healthcheck"], "test": _HEALTHCHECK},
         "shm_size": min(derived.shm_size, 256 * MB),
-        "mem_limit": max(512 * MB, min(sizing.memory // 8, 4 * GB)),
         "cpu_shares": _CPU_SHARES,
-        "oom_score_adj": _DIES_FIRST,
+        "networks": ["copies"],
         "stop_grace_period": f"{settings.stop_grace}s",
         "ports": [published(settings.bind, port, 5432)],
         "volumes": [
@@ -52,6 +50,7 @@ def copy_service(
             mount(f"./secrets/tls/{copy.name}", "/run/tls"),
         ],
     }
+    return bounded_copy(made, sizing)
 
 
 def copy_files(settings: Settings, derived: Derived, copy: Copy, user_hba: str) -> dict[str, str]:

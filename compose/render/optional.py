@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cluster.desired import store_names, web_address
+from cluster.desired import store_names
+from cluster.pages import pages
 from cluster.settings import Settings
 from cluster.topology import Topology
 from compose.render.concrete import Concrete
@@ -14,8 +15,18 @@ Service = dict[str, Any]
 GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"
-PROMETHEUS_PORT, ALERTMANAGER_PORT, GRAFANA_PORT, CADVISOR_PORT = 9090, 9093, 3000, 8080
-EXPORTER_PORT, HEALTH_PORT = 9187, 8080
+_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "exporter": 9187, "health": 8080}
+"""Where each page listens in its container."""
+_SILENT = "30s"
+"""After which Prometheus closes a connection that asks nothing; the exporter and health have theirs."""
+_GRAFANA_TLS = {
+    "GF_SERVER_PROTOCOL": "https",
+    "GF_SERVER_CERT_FILE": "/run/tls/server.crt",
+    "GF_SERVER_CERT_KEY": "/run/tls/server.key",
+    "GF_SERVER_CERTS_WATCH_INTERVAL": "1m",
+    "GF_SECURITY_COOKIE_SECURE": "true",
+}
+_GRAFANA_CHECK = ["CMD", "wget", "-q", "--spider", "--no-check-certificate"]
 
 
 def optional_service(
@@ -32,9 +43,16 @@ def _ours(template: Service, concrete: Concrete) -> Service:
     return service
 
 
+def _shown(service: Service, name: str, settings: Settings) -> Service:
+    """With its page published, and what it shows or checks certificates with."""
+    page = pages(settings)[name]
+    service["ports"] = [published(page.bind, page.port, _PORTS[name])]
+    service["volumes"].append(mount(f"./secrets/tls/{name}", "/run/tls"))
+    return service
+
+
 def _gate(template: Service, _: Settings, topology: Topology, concrete: Concrete) -> Service:
     service = hardened(template, concrete.images.services, concrete.user)
-    del service["networks"]
     service["group_add"] = [str(concrete.socket.group)]
     service["environment"] = {"PODS_PROJECT": topology.project, "PODS_ENGINE_SOCKET": "/run/docker.sock"}
     service["volumes"] += [
@@ -47,9 +65,9 @@ def _gate(template: Service, _: Settings, topology: Topology, concrete: Concrete
 
 
 def _exporter(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
-    service = _ours(template, concrete)
-    service["ports"] = [published(settings.web_bind, settings.exporter_port, EXPORTER_PORT)]
-    service["volumes"].append(mount("./secrets/tls/exporter", "/run/tls"))
+    service = _shown(_ours(template, concrete), "exporter", settings)
+    if pages(settings)["exporter"].secure:
+        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["exporter"])]
     if settings.container_metrics == "on":
         service["volumes"].append(mount(GATE_SOCKET, "/run/gate"))
     return _with_backups(service, settings)
@@ -63,24 +81,26 @@ def _with_backups(service: Service, settings: Settings) -> Service:
 
 
 def _health(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
-    service = _ours(template, concrete)
-    service["ports"] = [published(settings.web_bind, settings.health_port, HEALTH_PORT)]
-    service["volumes"].append(mount("./secrets/tls/health", "/run/tls"))
+    service = _shown(_ours(template, concrete), "health", settings)
     if settings.health_tls == "on":
-        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(HEALTH_PORT)]
+        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["health"])]
     return _with_backups(service, settings)
 
 
 def _prometheus(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
-    service = hardened(template, concrete.images.prometheus, concrete.user)
+    page = pages(settings)["prometheus"]
+    service = _shown(hardened(template, concrete.images.prometheus, concrete.user), "prometheus", settings)
     service["command"] = [
         "--config.file=/etc/prometheus/prometheus.yml",
         "--storage.tsdb.path=/prometheus",
         f"--storage.tsdb.retention.time={settings.metrics_days}d",
         f"--storage.tsdb.retention.size={settings.metrics_size}B",
-        f"--web.external-url=http://{web_address(settings)}:{settings.prometheus_port}/",
+        f"--web.external-url={page.url}",
+        "--web.config.file=/run/secrets/prometheus_web",
+        "--web.cors.origin=^$",  # no other site's page may read an answer
+        f"--web.read-timeout={_SILENT}",
     ]
-    service["ports"] = [published(settings.web_bind, settings.prometheus_port, PROMETHEUS_PORT)]
+    service["healthcheck"]["test"].append(f"--url={page.scheme}://127.0.0.1:{_PORTS['prometheus']}")
     service["volumes"] += [
         mount("./rendered/prometheus", "/etc/prometheus"),
         mount("./data/prometheus", "/prometheus", read_only=False),
@@ -89,9 +109,10 @@ def _prometheus(template: Service, settings: Settings, _: Topology, concrete: Co
 
 
 def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
-    service = hardened(template, concrete.images.alertmanager, concrete.user)
-    service["command"].append(f"--web.external-url=http://{web_address(settings)}:{settings.alertmanager_port}/")
-    service["ports"] = [published(settings.web_bind, settings.alertmanager_port, ALERTMANAGER_PORT)]
+    page = pages(settings)["alertmanager"]
+    service = _shown(hardened(template, concrete.images.alertmanager, concrete.user), "alertmanager", settings)
+    service["command"].append(f"--web.external-url={page.url}")
+    service["healthcheck"]["test"].append(f"--alertmanager.url={page.scheme}://127.0.0.1:{_PORTS['alertmanager']}")
     service["volumes"] += [
         mount("./rendered/alertmanager", "/etc/alertmanager"),
         mount("./data/alertmanager", "/alertmanager", read_only=False),
@@ -100,9 +121,16 @@ def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: 
 
 
 def _grafana(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
-    service = hardened(template, concrete.images.grafana, concrete.user)
-    service["environment"]["PODS_SCRAPE_INTERVAL"] = str(settings.scrape_interval)
-    service["ports"] = [published(settings.web_bind, settings.grafana_port, GRAFANA_PORT)]
+    page = pages(settings)["grafana"]
+    service = _shown(hardened(template, concrete.images.grafana, concrete.user), "grafana", settings)
+    service["environment"] |= {
+        "PODS_SCRAPE_INTERVAL": str(settings.scrape_interval),
+        "PODS_PROMETHEUS": f"{page.scheme}://prometheus:{_PORTS['prometheus']}",
+        "GF_SERVER_ROOT_URL": page.url,
+    }
+    if page.secure:
+        service["environment"] |= _GRAFANA_TLS
+        service["healthcheck"]["test"] = [*_GRAFANA_CHECK, f"https://127.0.0.1:{_PORTS['grafana']}/api/health"]
     service["volumes"] += [
         mount("./rendered/grafana/provisioning", "/etc/grafana/provisioning"),
         mount("./rendered/grafana/dashboards", "/etc/grafana/dashboards"),
@@ -120,6 +148,9 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: Concre
         mount("./config/drill", "/etc/drill"),
         mount(DRILL_SOCKET, "/run/sandbox", read_only=False),
     ]
+    service["environment"] = {"TMPDIR": "/var/lib/pods/tmp"}  # what a store wants whole does not fit into memory
+    if "s3" in store_names(settings):
+        service["networks"] = ["egress", *service["networks"]]
     if "local" in store_names(settings):
         service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
     if settings.backup_encryption == "on":
@@ -132,18 +163,8 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: Concre
 def _sandbox(template: Service, _: Settings, __: Topology, concrete: Concrete) -> Service:
     """A directory of its own and the socket of the backup service; a restore mounts others in their places."""
     service = hardened(template, concrete.images.services, concrete.user)
-    del service["networks"]
     service["volumes"] += [mount("./data/sandbox", "/restore", read_only=False), mount(DRILL_SOCKET, "/run/sandbox")]
     return service
-
-
-def _cadvisor(template: Service, settings: Settings, _: Topology, concrete: Concrete) -> Service:
-    return {
-        **template,
-        "image": concrete.images.cadvisor,
-        "pull_policy": "never",
-        "ports": [published(settings.web_bind, settings.cadvisor_port, CADVISOR_PORT)],
-    }
 
 
 _MADE: Mapping[str, Callable[[Service, Settings, Topology, Concrete], Service]] = {
@@ -155,5 +176,4 @@ _MADE: Mapping[str, Callable[[Service, Settings, Topology, Concrete], Service]] 
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     "grafana": _grafana,
-    "cadvisor": _cadvisor,
 }

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from cluster.desired import optional_services
+from cluster.pages import USER, pages
 from cluster.settings import Settings
 from cluster.topology import Topology
 
-EXPORTER = "exporter:9187"
+EXPORTER, ALERTMANAGER = "exporter:9187", "alertmanager:9093"
 _MOST_SAMPLES = 20_000
 """A node answers with about 600; a bound keeps a mistake from filling the disk."""
 
@@ -20,8 +20,28 @@ def prometheus_yml(settings: Settings, topology: Topology) -> str:
     )
 
 
+def client_yml(settings: Settings, service: str) -> str:
+    """How the health check of ``service`` asks it: promtool and amtool read the same file."""
+    import yaml
+
+    return "# Made by PODS; changes here are lost.\n" + yaml.safe_dump(_client(settings, service), sort_keys=False)
+
+
+def _client(settings: Settings, service: str) -> dict[str, Any]:
+    password = {"username": USER, "password_file": f"/run/secrets/{service}_password"}
+    if not pages(settings)[service].secure:
+        return {"basic_auth": password}
+    return {"basic_auth": password, "tls_config": {"ca_file": "/run/tls/ca.crt", "server_name": service}}
+
+
+def _asked(settings: Settings, service: str) -> dict[str, Any]:
+    """How Prometheus asks ``service``."""
+    return {"scheme": pages(settings)[service].scheme, **_client(settings, service)}
+
+
 def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
     interval = f"{settings.scrape_interval}s"
+    alertmanager = {**_asked(settings, "alertmanager"), "static_configs": [{"targets": [ALERTMANAGER]}]}
     return {
         "global": {
             "scrape_interval": interval,
@@ -30,31 +50,35 @@ def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
             "external_labels": {"cluster": topology.project},
         },
         "rule_files": ["/etc/prometheus/rules/*.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]},
-        "scrape_configs": [_nodes(), *_others(settings, topology)],
+        "alerting": {"alertmanagers": [alertmanager]},
+        "scrape_configs": [_nodes(settings), *_others(settings, topology)],
     }
 
 
-def _nodes() -> dict[str, Any]:
+def _nodes(settings: Settings) -> dict[str, Any]:
     """One target per node, by its own name.
 
     Asked for often: Prometheus itself waits up to 5 s twice until it takes up what it heard, and a replica that is new
     or gone is to be followed within 15 s.
     """
-    discovery = {"url": f"http://{EXPORTER}/sd", "refresh_interval": "2s"}
-    return {"job_name": "pods-nodes", "sample_limit": _MOST_SAMPLES, "http_sd_configs": [discovery]}
+    url = f"{pages(settings)['exporter'].scheme}://{EXPORTER}/sd"
+    discovery = {"url": url, "refresh_interval": "2s", **_client(settings, "exporter")}
+    job = {"job_name": "pods-nodes", "sample_limit": _MOST_SAMPLES, **_asked(settings, "exporter")}
+    return {**job, "http_sd_configs": [discovery]}
 
 
 def _others(settings: Settings, topology: Topology) -> list[dict[str, Any]]:
-    targets = {"pods-stack": (EXPORTER, "pods"), "prometheus": ("localhost:9090", "prometheus")}
-    targets["alertmanager"] = ("alertmanager:9093", "alertmanager")
-    if "cadvisor" in optional_services(settings, topology.image_source):
-        targets["cadvisor"] = ("cadvisor:8080", "cadvisor")
+    targets = {
+        "pods-stack": ("exporter", EXPORTER, "pods"),
+        "prometheus": ("prometheus", "localhost:9090", "prometheus"),
+        "alertmanager": ("alertmanager", ALERTMANAGER, "alertmanager"),
+    }
     return [
         {
             "job_name": job,
             "sample_limit": _MOST_SAMPLES,
+            **_asked(settings, service),
             "static_configs": [{"targets": [target], "labels": {"cluster": topology.project, "instance": instance}}],
         }
-        for job, (target, instance) in targets.items()
+        for job, (service, target, instance) in targets.items()
     ]

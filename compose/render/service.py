@@ -3,6 +3,9 @@
 import copy
 from typing import Any
 
+_PRIVATE = ("/run/pods", "/var/run/postgresql")
+"""Directories in memory that only the service reads."""
+
 
 def hardened(template: dict[str, Any], image: str, user: tuple[int, int]) -> dict[str, Any]:
     """``template`` with ``image``, running as ``user`` (uid, gid) on a read-only file system."""
@@ -11,8 +14,8 @@ def hardened(template: dict[str, Any], image: str, user: tuple[int, int]) -> dic
     service["image"] = image
     service["pull_policy"] = "never"
     service["user"] = f"{uid}:{gid}"
-    service["tmpfs"] = [f"{path}:uid={uid},gid={gid},mode=0700" for path in ("/run/pods", "/var/run/postgresql")] + [
-        "/tmp:mode=1777"
+    service["tmpfs"] = [f"{path}:uid={uid},gid={gid},mode=0700,size=16m" for path in _PRIVATE] + [
+        "/tmp:mode=1777,size=64m"
     ]
     service["volumes"] = [mount("./rendered/passwd", "/etc/passwd")]
     service["security_opt"] = ["no-new-privileges:true"]

@@ -11,6 +11,7 @@ from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports
 from compose.render.concrete import Concrete
 from compose.render.copies import copy_service
+from compose.render.limits import bounded, bounded_node
 from compose.render.optional import optional_service
 from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, node_profile, security_option
 from compose.render.service import hardened, mount
@@ -19,6 +20,10 @@ from compose.render.service import port as published
 BASE = PROJECT_ROOT / "compose" / "compose.yaml"
 DEFINITION_LABEL = "pods.definition"
 """Hash of what a container was made from; equal means it need not be touched."""
+
+
+_NO_DNS = ["127.0.0.1"]
+"""Nobody listens there: Docker still knows the services, and asking for a name of the world is no way out."""
 
 
 def compose_stack(settings: Settings, topology: Topology, derived: Derived, concrete: Concrete) -> dict[str, Any]:
@@ -37,15 +42,23 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
     services["psql"] = _psql(templates["psql"], concrete)
     for name in optional_services(settings, topology.image_source):
         services[name] = optional_service(name, templates[name], settings, topology, concrete)
+    services = {
+        name: service if name in topology.names else bounded(name, service, topology.sizing)
+        for name, service in services.items()
+    }
     for copy in topology.copies:
         services[copy.name] = copy_service(
             templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, concrete
         )
     for service in services.values():
+        if "egress" not in service.get("networks", ("egress",)):
+            service["dns"] = _NO_DNS
         service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
     used = {name for service in services.values() for name in service.get("secrets", ())}
     secrets = {name: secret for name, secret in base["secrets"].items() if name in used}
-    return {"name": topology.project, "services": services, "networks": base["networks"], "secrets": secrets}
+    joined = {name for service in services.values() for name in service.get("networks", ())}
+    networks = {name: network for name, network in base["networks"].items() if name in joined}
+    return {"name": topology.project, "services": services, "networks": networks, "secrets": secrets}
 
 
 def definitions(settings: Settings, topology: Topology, derived: Derived, concrete: Concrete) -> dict[str, str]:
@@ -86,6 +99,8 @@ def _base() -> dict[str, Any]:
 def _node(
     template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: Concrete
 ) -> dict[str, Any]:
+    way_out = ["egress"] if settings.node_egress == "on" else []
+    template = {**template, "networks": [*way_out, *template["networks"]]}
     service = hardened(template, concrete.images.postgres, concrete.user)
     service["security_opt"].append(security_option(node_profile(settings, concrete)))
     service["shm_size"] = derived.shm_size
@@ -96,7 +111,7 @@ def _node(
         mount(f"./rendered/nodes/{node.name}", "/etc/pods"),
         mount(f"./secrets/tls/{node.name}", "/run/tls"),
     ]
-    return service
+    return bounded_node(service)
 
 
 def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, concrete: Concrete) -> dict[str, Any]:

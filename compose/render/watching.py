@@ -3,13 +3,14 @@
 from cluster.desired import optional_services
 from cluster.settings import PROJECT_ROOT, Settings
 from cluster.topology import Topology
-from compose.render.prometheus import prometheus_yml
+from compose.render.prometheus import client_yml, prometheus_yml
 
 PROMETHEUS = PROJECT_ROOT / "compose" / "prometheus"
 GRAFANA = PROJECT_ROOT / "grafana"
 RECEIVERS = "alertmanager.yml"
 RECEIVERS_PATH = f"rendered/alertmanager/{RECEIVERS}"
 """Closed to other users: whom to tell may hold a token."""
+CLIENT = "client.yml"
 RULES = ("alerts.yml", "backup_alerts.yml", "compat.yml")
 
 
@@ -20,6 +21,7 @@ def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str
     found = {
         "rendered/prometheus/prometheus.yml": prometheus_yml(settings, topology),
         **{f"rendered/prometheus/rules/{name}": _rules(name, settings) for name in RULES},
+        **{f"rendered/{name}/{CLIENT}": client_yml(settings, name) for name in ("prometheus", "alertmanager")},
         RECEIVERS_PATH: receivers or (PROMETHEUS / RECEIVERS).read_text(),
     }
     if "grafana" in optional_services(settings, topology.image_source):

@@ -108,7 +108,8 @@ def _ours(cluster: Cluster) -> Target:
 
 
 def _address(cluster: Cluster, container: str) -> str:
-    (network,) = json.loads(cluster.docker("inspect", container))[0]["NetworkSettings"]["Networks"].values()
+    found = json.loads(cluster.docker("inspect", container))[0]["NetworkSettings"]["Networks"]
+    network = next((n for name, n in found.items() if name.endswith("_monitoring")), next(iter(found.values())))
     address: str = network["IPAddress"]
     return address
 
@@ -117,7 +118,7 @@ def _address(cluster: Cluster, container: str) -> str:
 def _patroni(cluster: Cluster) -> Iterator[Target]:
     """Debian's Patroni, leader of a cluster of one, in the same network."""
     cluster.docker("build", "--quiet", "--tag", IMAGE, str(Path(__file__).parent / "patroni"))
-    network = f"{cluster.stack.topology.project}_cluster"
+    network = f"{cluster.stack.topology.project}_nodes"
     container = cluster.docker("run", "--detach", "--rm", "--network", network, IMAGE).strip()
     try:
         url = f"http://{_address(cluster, container)}:8008"

@@ -4,9 +4,11 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+import yaml
 
 from cluster.errors import MachineError
 from cluster.postgres import connect
@@ -14,7 +16,21 @@ from compose import secrets
 from compose.render.seccomp import WITHOUT_IO_URING
 from tests.fix_stack import Cluster
 
-SERVICES = ("primary", "replica1", "replica2", "pgbouncer")
+
+def _rendered(cluster: Cluster) -> dict[str, dict[str, Any]]:
+    """Every service of the stack as it was rendered; one that comes tomorrow is among them."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(cluster.home.compose_file.read_text())["services"]
+    return found
+
+
+def _lasting(cluster: Cluster) -> list[str]:
+    """Those that run all the time; the others are a tool's, and start as they are rendered."""
+    return [name for name, service in _rendered(cluster).items() if "profiles" not in service]
+
+
+def _inspected(cluster: Cluster, service: str) -> dict[str, Any]:
+    raw: dict[str, Any] = json.loads(cluster.docker("inspect", cluster.container(service)))[0]
+    return raw
 
 
 def _passwords(cluster: Cluster) -> list[str]:
@@ -22,7 +38,7 @@ def _passwords(cluster: Cluster) -> list[str]:
 
 
 def test_no_password_in_inspect_logs_processes_or_images(cluster: Cluster) -> None:
-    said = [cluster.docker("inspect", cluster.container(service)) for service in SERVICES]
+    said = [cluster.docker("inspect", cluster.container(service)) for service in _lasting(cluster)]
     said += [cluster.compose("logs"), (cluster.home.path / "compose.yaml").read_text()]
     said += [path.read_text() for path in cluster.home.rendered.rglob("*") if path.is_file()]
     for process in Path("/proc").glob("[0-9]*"):
@@ -31,7 +47,7 @@ def test_no_password_in_inspect_logs_processes_or_images(cluster: Cluster) -> No
                 said.append((process / file).read_bytes().replace(b"\0", b" ").decode(errors="replace"))
             except OSError:
                 continue
-    for service in ("primary", "pgbouncer"):
+    for service in _lasting(cluster):
         image = cluster.docker("inspect", "--format", "{{.Image}}", cluster.container(service)).strip()
         said += [cluster.docker("history", "--no-trunc", image), cluster.docker("inspect", image)]
     everything = "\n".join(said)
@@ -46,22 +62,120 @@ def test_secret_files_are_closed_to_others(cluster: Cluster) -> None:
     assert {oct(path.stat().st_mode & 0o777) for path in private} == {"0o600"}
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_a_service_has_no_rights_beyond_its_work(cluster: Cluster, service: str) -> None:
-    raw = json.loads(cluster.docker("inspect", cluster.container(service)))[0]
-    host = raw["HostConfig"]
-    assert raw["Config"]["User"] not in ("", "root", "0", "0:0")
-    assert host["CapDrop"] == ["ALL"]
-    assert not host["CapAdd"]
-    assert not host["Privileged"]
-    assert host["ReadonlyRootfs"]
-    assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"])
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
-    assert host["LogConfig"]["Config"]["max-size"]
-    assert "docker.sock" not in json.dumps(raw["Mounts"])
-    assert all(b["HostIp"] == "127.0.0.1" for bindings in host["PortBindings"].values() for b in bindings)
-    status = cluster.compose("exec", "-T", service, "grep", "-E", "CapEff|NoNewPrivs|Seccomp:", "/proc/self/status")
-    assert status.split() == ["CapEff:", "0000000000000000", "NoNewPrivs:", "1", "Seccomp:", "2"]
+def test_no_service_has_rights_beyond_its_work(cluster: Cluster) -> None:
+    for service in _lasting(cluster):
+        raw = _inspected(cluster, service)
+        host = raw["HostConfig"]
+        assert raw["Config"]["User"] not in ("", "root", "0", "0:0"), service
+        assert host["CapDrop"] == ["ALL"], service
+        assert not host["CapAdd"], service
+        assert not host["Privileged"], service
+        assert host["ReadonlyRootfs"], service
+        assert any(option.startswith("no-new-privileges") for option in host["SecurityOpt"]), service
+        assert host["RestartPolicy"]["Name"] == "unless-stopped", service
+        assert host["LogConfig"]["Config"]["max-size"], service
+        addresses = {b["HostIp"] for bindings in (host["PortBindings"] or {}).values() for b in bindings}
+        assert addresses <= {"127.0.0.1"}, service
+        status = cluster.docker("exec", cluster.container(service), "cat", "/proc/1/status")
+        seen = {line.split(":")[0]: line.split()[1] for line in status.splitlines() if len(line.split()) > 1}
+        assert (int(seen["CapEff"], 16), int(seen["CapBnd"], 16)) == (0, 0), service
+        assert (seen["NoNewPrivs"], seen["Seccomp"]) == ("1", "2"), service
+
+
+def test_every_service_has_an_end_of_what_it_may_take(cluster: Cluster) -> None:
+    nodes = set(cluster.stack.topology.names)
+    for service in _lasting(cluster):
+        host = _inspected(cluster, service)["HostConfig"]
+        assert host["PidsLimit"] > 0, service
+        assert (host["Memory"] == 0) == (service in nodes), service
+        assert all("size=" in options for options in host["Tmpfs"].values()), service
+        assert host["OomScoreAdj"] >= (0 if service in {*nodes, "pgbouncer"} else 600), service
+
+
+def test_a_service_writes_to_its_own_data_alone_and_none_but_the_gate_has_the_engine_s_socket(cluster: Cluster) -> None:
+    for service in _lasting(cluster):
+        raw = _inspected(cluster, service)
+        binds = [mount for mount in raw["Mounts"] if mount["Type"] == "bind"]
+        assert any("docker.sock" in mount["Source"] for mount in binds) == (service == "gate")
+        for mount in binds:
+            inside = Path(mount["Source"]).is_relative_to(cluster.home.data)
+            assert inside or not mount["RW"], (service, mount["Source"])
+        named = [text.split("=")[0] for text in raw["Config"]["Env"]]
+        assert not [name for name in named if name.endswith(("PASSWORD", "SECRET", "KEY"))], service
+        checks = json.dumps(raw["State"]["Health"]["Log"])
+        assert "receiver" not in checks, f"{service}: a health check that says what is configured"
+
+
+def test_a_tool_s_service_is_rendered_as_closed_as_the_others(cluster: Cluster) -> None:
+    for name, service in _rendered(cluster).items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["read_only"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["pids_limit"] > 0, name
+        assert not {"privileged", "cap_add", "devices", "pid", "ipc"} & service.keys(), name
+
+
+def test_where_memory_runs_out_replicas_go_before_the_primary(cluster: Cluster) -> None:
+    for node in cluster.status()["nodes"]:
+        scores = cluster.docker("exec", cluster.container(node["name"]), "sh", "-c", SCORES).split()
+        assert set(scores) == {"0" if node["role"] == "primary" else "300"}, node["name"]
+
+
+SCORES = 'for p in /proc/[0-9]*; do [ "$(cat $p/comm)" != postgres ] || cat $p/oom_score_adj; done 2>/dev/null; true'
+WATCH = {"exporter", "health", "prometheus", "alertmanager"}
+REACHED = {
+    "node": {"node", "pgbouncer"},
+    "pgbouncer": {"node"},
+    "exporter": {"node", "pgbouncer", *WATCH},
+    "health": {"node", "pgbouncer", *WATCH},
+    "backup": {"node", "pgbouncer"},
+    "prometheus": WATCH,
+    "alertmanager": WATCH,
+    "gate": set[str](),
+    "sandbox": set[str](),
+}
+"""What a service's networks let it knock at; who watches shares one, where each has a password of its own."""
+PORTS = {"node": 5432, "pgbouncer": 6432, "exporter": 9187, "health": 8080, "prometheus": 9090, "alertmanager": 9093}
+KNOCK = """
+for door in "$@"; do
+    (timeout 2 bash -c "exec 3<> /dev/tcp/${door%:*}/${door#*:}" 2> /dev/null && echo "$door") &
+done
+wait
+"""
+
+
+def _doors(cluster: Cluster) -> dict[str, tuple[str, str]]:
+    """Every address of every service, in each network, with its port: whose it is, and of what kind that is."""
+    found = {}
+    for service in _lasting(cluster):
+        kind = "node" if service in cluster.stack.topology.names else service
+        for network in _inspected(cluster, service)["NetworkSettings"]["Networks"].values():
+            if network["IPAddress"] and kind in PORTS:
+                found[f"{network['IPAddress']}:{PORTS[kind]}"] = (service, kind)
+    return found
+
+
+def test_from_each_container_only_what_it_needs_is_reached(cluster: Cluster) -> None:
+    doors = _doors(cluster)
+    for service in _lasting(cluster):
+        kind = "node" if service in cluster.stack.topology.names else service
+        others = [door for door, (owner, _) in doors.items() if owner != service]
+        opened = cluster.docker("exec", cluster.container(service), "bash", "-c", KNOCK, "bash", *others).split()
+        assert {doors[door][1] for door in opened} == REACHED[kind] - ({kind} - {"node"}), service
+
+
+def test_only_who_sends_somewhere_has_a_way_out(cluster: Cluster) -> None:
+    project, leads = cluster.stack.topology.project, []
+    for name in yaml.safe_load(cluster.home.compose_file.read_text())["networks"]:
+        made = json.loads(cluster.docker("network", "inspect", f"{project}_{name}"))[0]
+        if made["Options"].get("com.docker.network.bridge.enable_ip_masquerade", "true") == "true":
+            leads.append(name)
+    assert leads == ["egress"]
+    for service in _lasting(cluster):
+        if service not in ("gate", "sandbox", "alertmanager"):
+            assert "egress" not in _rendered(cluster)[service]["networks"], service
+            asked = ["exec", cluster.container(service), "bash", "-c", "getent hosts debian.org || echo nobody"]
+            assert cluster.docker(*asked).split() == ["nobody"], service
 
 
 def test_io_uring_runs_under_a_profile_that_still_blocks_the_dangerous_calls(cluster: Cluster) -> None:

@@ -78,7 +78,7 @@ def test_reads_go_on_while_a_replica_is_down(cluster: Cluster) -> None:
 
 
 def test_a_replica_whose_link_was_cut_catches_up_by_itself(cluster: Cluster) -> None:
-    network = f"{cluster.stack.topology.project}_cluster"
+    network = f"{cluster.stack.topology.project}_nodes"
     cluster.docker("network", "disconnect", network, cluster.container("replica1"))
     cluster.query("CREATE TABLE IF NOT EXISTS while_cut AS SELECT generate_series(1, 1000) AS n")
     cluster.docker("network", "connect", "--alias", "replica1", network, cluster.container("replica1"))

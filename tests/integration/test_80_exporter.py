@@ -9,7 +9,7 @@ import pytest
 
 from exporters.metrics.nodes import COLLECTORS
 from tests.fix_stack import Cluster
-from tests.fix_web import Web, eventually, fetch, value
+from tests.fix_web import Web, eventually, value
 
 AT_ONCE = 500
 
@@ -102,16 +102,14 @@ def test_memory_and_cpu_are_dockers_own(web: Web) -> None:
 
 
 def test_a_target_that_is_no_node_is_refused(web: Web) -> None:
-    port = web.cluster.stack.settings.exporter_port
     for target in ("evil.example:5432", "pgbouncer", "", "primary%00", "127.0.0.1", "../primary"):
-        assert fetch(port, f"/probe?target={target}").status == 400, target
-    assert fetch(port, "/probe").status == 400
+        assert web.exporter(f"/probe?target={target}").status == 400, target
+    assert web.exporter("/probe").status == 400
 
 
 def test_a_paused_node_costs_nobody_else_anything(web: Web) -> None:
-    port = web.cluster.stack.settings.exporter_port
     with _paused(web.cluster, "replica1"):
-        answer = fetch(port, "/probe?target=replica1", X_Prometheus_Scrape_Timeout_Seconds="2")
+        answer = web.exporter("/probe?target=replica1", X_Prometheus_Scrape_Timeout_Seconds="2")
         assert answer.status == 200
         assert answer.seconds < 2
         found = web.probe("replica1", X_Prometheus_Scrape_Timeout_Seconds="2")
@@ -119,8 +117,8 @@ def test_a_paused_node_costs_nobody_else_anything(web: Web) -> None:
         assert value(found, "pods_node_state", state="timeout") == 1
         assert all(value(found, "pg_scrape_collector_success", collector=c) == 0 for c in COLLECTORS)
         with ThreadPoolExecutor() as pool:
-            slow = pool.submit(fetch, port, "/probe?target=replica1")
-            assert fetch(port, "/probe?target=primary").seconds < 1
+            slow = pool.submit(web.exporter, "/probe?target=replica1")
+            assert web.exporter("/probe?target=primary").seconds < 1
             assert slow.result().seconds < 4
     eventually(lambda: value(web.probe("replica1"), "pg_up") == 1, 15, "replica1 up again")
 
@@ -181,11 +179,10 @@ def test_pgbouncer_down_hides_no_container(web: Web) -> None:
 
 
 def test_five_hundred_scrapes_at_once_cost_few_connections_and_leave_none(web: Web) -> None:
-    port = web.cluster.stack.settings.exporter_port
     asked = "SELECT sessions FROM pg_stat_database WHERE datname = 'postgres'"
     before = web.cluster.query(asked)[0]["sessions"]
     with ThreadPoolExecutor(100) as pool:
-        answers = list(pool.map(lambda _: fetch(port, "/probe?target=primary"), range(AT_ONCE)))
+        answers = list(pool.map(lambda _: web.exporter("/probe?target=primary"), range(AT_ONCE)))
     assert {answer.status for answer in answers} == {200}
     assert all("pg_up 1.0" in answer.body for answer in answers)
     after = web.cluster.query(asked)[0]["sessions"]

@@ -15,7 +15,7 @@ from exporters.metrics import nodes, stack
 from grafana.catalog import DASHBOARDS
 from grafana.model import Panel
 from tests.fix_stack import Cluster
-from tests.fix_web import Web, eventually, fetch
+from tests.fix_web import Web, basic, eventually, fetch
 from tests.unit.alert_rules import FILES, PROOFS, ROOM, RULES
 from tests.unit.grafana_promql import branches, known, panels, parse
 from tests.unit.test_alerts import THEIR_OWN
@@ -125,7 +125,7 @@ PAGES = ("/probe?target=primary", "/probe?target=replica1", "/metrics")
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_exposition_is_as_prometheus_wants_it(tool: str, shared: Cluster, page: str) -> None:
-    body = fetch(shared.stack.settings.exporter_port, page).body
+    body = fetch(shared.stack.settings.exporter_port, page, shared.login("exporter")).body
     said = _promtool(tool, "check", "metrics", stdin=body, accept=(0, 3)).splitlines()  # 3: its linter found something
     assert [line for line in said if line and not _excused(line)] == []
 
@@ -138,7 +138,7 @@ def _excused(line: str) -> bool:
 @pytest.mark.parametrize("page", PAGES)
 def test_the_exposition_is_openmetrics_too(shared: Cluster, page: str) -> None:
     wanted = "application/openmetrics-text; version=1.0.0"
-    body = fetch(shared.stack.settings.exporter_port, page, Accept=wanted).body
+    body = fetch(shared.stack.settings.exporter_port, page, shared.login("exporter"), Accept=wanted).body
     assert body.endswith("# EOF\n")
     families = list(text_string_to_metric_families(body))  # type: ignore[no-untyped-call]
     names = {sample.name for family in families for sample in family.samples}
@@ -180,10 +180,12 @@ def test_the_consequences_of_a_fault_are_kept_quiet(shared: Cluster) -> None:
     alerts = [{"cluster": "trial", **labels} for labels in (*CAUSES, *CONSEQUENCES, *NEVERTHELESS)]
     body = json.dumps([{"labels": labels, "endsAt": ends.isoformat()} for labels in alerts]).encode()
     address = f"http://127.0.0.1:{port}/api/v2/alerts"
-    urllib.request.urlopen(urllib.request.Request(address, body, {"Content-Type": "application/json"}), timeout=10)
+    login = shared.login("alertmanager")
+    sent = {"Content-Type": "application/json", "Authorization": basic(login)}
+    urllib.request.urlopen(urllib.request.Request(address, body, sent), timeout=10)
 
     def quiet() -> list[dict[str, str]]:
-        found = json.loads(fetch(port, "/api/v2/alerts?active=false&inhibited=true").body)
+        found = json.loads(fetch(port, "/api/v2/alerts?active=false&inhibited=true", login).body)
         return [alert["labels"] for alert in found if alert["status"]["inhibitedBy"]]
 
     wanted = [{"cluster": "trial", **labels} for labels in CONSEQUENCES]

@@ -153,10 +153,17 @@ def _receivers() -> str:
 
 @pytest.fixture(scope="module")
 def receiver(shared: Cluster) -> Iterator[str]:
-    """A webhook's server in a container of its own on the cluster's network; what it is sent is in its log."""
+    """A webhook's server in a container of its own beside Alertmanager; what it is sent is in its log."""
     name = f"{shared.stack.topology.project}-alert-receiver"
     image = shared.docker("inspect", "--format", "{{.Config.Image}}", shared.container("exporter")).strip()
-    where = ["--network", _network(shared), "--network-alias", "alert-receiver", "--entrypoint", "python3"]
+    where = [
+        "--network",
+        _network(shared, "monitoring"),
+        "--network-alias",
+        "alert-receiver",
+        "--entrypoint",
+        "python3",
+    ]
     shared.docker("run", "--detach", "--name", name, *where, image, "-c", RECEIVER)
     yield name
     shared.docker("rm", "--force", name)
@@ -186,8 +193,8 @@ def whole(cluster: Cluster) -> Iterator[None]:
     wait_until(lambda: "; ".join(cluster.status()["reasons"]), timeout=60, what="not healed", hint="", pause=0.5)
 
 
-def _network(cluster: Cluster) -> str:
-    return f"{cluster.stack.topology.project}_cluster"
+def _network(cluster: Cluster, name: str = "nodes") -> str:
+    return f"{cluster.stack.topology.project}_{name}"
 
 
 @contextmanager

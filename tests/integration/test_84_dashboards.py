@@ -74,7 +74,8 @@ class Prometheus:
 @pytest.fixture(scope="module")
 def prometheus(shared: Cluster) -> Iterator[Prometheus]:
     """After some looks at every target, with work done in between."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{shared.stack.settings.prometheus_port}", timeout=30) as client:
+    address = f"http://127.0.0.1:{shared.stack.settings.prometheus_port}"
+    with httpx.Client(base_url=address, auth=shared.login("prometheus"), timeout=30) as client:
         prometheus = Prometheus(shared, client)
         _wait(lambda: _looked(prometheus, shared), "Prometheus did not look at every node often enough")
         yield prometheus

@@ -145,7 +145,8 @@ def test_a_sandbox_or_a_service_that_dies_fails_one_drill_and_no_other(kept: Kep
 
 def _metrics(kept: Kept) -> dict[str, float]:
     """Samples about backups, but for the label that all have."""
-    page = httpx.get(f"http://127.0.0.1:{kept.stack.settings.exporter_port}/metrics", trust_env=False, timeout=10).text
+    address = f"http://127.0.0.1:{kept.stack.settings.exporter_port}/metrics"
+    page = httpx.get(address, auth=kept.login("exporter"), trust_env=False, timeout=10).text
     found = re.findall(r"^(pods_(?:backup|wal_archive)_\w+)(?:\{(.*)\})? (\S+)", page, re.MULTILINE)
     values = {}
     for name, labels, value in found:

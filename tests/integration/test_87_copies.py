@@ -133,7 +133,7 @@ def test_a_dropped_table_is_read_beside_the_cluster_with_today_s_password(kept: 
 def _discovered(kept: Kept) -> str:
     """What the exporter tells Prometheus to scrape."""
     port = kept.stack.settings.exporter_port
-    told = httpx.get(f"http://127.0.0.1:{port}/sd", trust_env=False, timeout=10).text
+    told = httpx.get(f"http://127.0.0.1:{port}/sd", auth=kept.login("exporter"), trust_env=False, timeout=10).text
     assert "replica1" in told
     return told
 

@@ -154,7 +154,7 @@ OURS = ["postgres", "pgbouncer", "services"]
         ("registry", {}, [*OURS, "prometheus", "alertmanager", "grafana"]),
         ("debian", {}, [*OURS, "prometheus", "alertmanager"]),
         ("debian", {"grafana": "on"}, [*OURS, "prometheus", "alertmanager", "grafana"]),
-        ("registry", {"grafana": "off", "cadvisor": "on"}, [*OURS, "prometheus", "alertmanager", "cadvisor"]),
+        ("registry", {"grafana": "off"}, [*OURS, "prometheus", "alertmanager"]),
         ("registry", {"monitoring": "off"}, OURS),
         ("registry", {"monitoring": "off", "health": "off"}, OURS),
         ("registry", {"monitoring": "off", "health": "off", "backup": "off"}, ["postgres", "pgbouncer"]),
@@ -165,7 +165,7 @@ def test_only_images_that_are_used_are_made_or_fetched(source: str, texts: dict[
 
 
 def test_every_role_is_one_of_the_images() -> None:
-    assert set(wanted_roles(settings_of(cadvisor="on", grafana="on"), "registry")) == set(Images.__slots__)
+    assert set(wanted_roles(settings_of(grafana="on"), "registry")) == set(Images.__slots__)
 
 
 @dataclass

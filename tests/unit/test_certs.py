@@ -10,12 +10,24 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from cluster.copies import Copy, with_copy
+from cluster.sizing import derive
 from compose import certs
-from compose.certs import OURS, ensure, ensure_all, expires
+from compose.certs import ensure, ensure_all, expires
+from compose.faces import faces_of
 from compose.home import Home
-from tests.fix_settings import settings_of, topology_of
+from compose.render.stack import compose_stack
+from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SERVICES = ["primary", "replica1"]
+LOCAL = ("localhost", "127.0.0.1")
+
+
+OUTSIDE = ("db.example.org", "192.0.2.7")
+
+
+def faces(services: list[str], *names: str) -> dict[str, tuple[str, ...]]:
+    """Services as nodes are: each by its own name, on this host, and by ``names``."""
+    return {service: (service, *LOCAL, *(names or OUTSIDE)) for service in services}
 
 
 def _certificate(path: Path) -> x509.Certificate:
@@ -60,12 +72,12 @@ def _files(home: Home) -> dict[str, bytes]:
 @pytest.fixture
 def made(bare_home: Home) -> Home:
     """A home with certificates of two services."""
-    ensure(bare_home, SERVICES, ["db.example.org", "192.0.2.7"])
+    ensure(bare_home, faces(SERVICES, "db.example.org", "192.0.2.7"))
     return bare_home
 
 
 def test_every_service_gets_a_certificate_that_a_client_with_the_ca_accepts(bare_home: Home) -> None:
-    assert ensure(bare_home, SERVICES, ["db.example.org", "192.0.2.7", "2001:db8::7"]) == SERVICES
+    assert ensure(bare_home, faces(SERVICES, "db.example.org", "192.0.2.7", "2001:db8::7")) == SERVICES
     for service in SERVICES:
         for name in (service, "localhost", "127.0.0.1", "db.example.org", "192.0.2.7", "2001:db8::7"):
             _verify(bare_home, name, service)
@@ -84,7 +96,7 @@ def test_names_are_names_and_addresses_are_addresses(made: Home) -> None:
 
 
 def test_a_name_given_twice_is_held_once(bare_home: Home) -> None:
-    ensure(bare_home, ["primary"], ["localhost", "primary", "127.0.0.1"])
+    ensure(bare_home, faces(["primary"], "localhost", "primary", "127.0.0.1"))
     names = _leaf(bare_home).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert len(names) == 3
 
@@ -115,37 +127,62 @@ def test_the_ca_signs_and_nothing_else_does(made: Home) -> None:
 
 
 def test_the_ca_is_named_after_the_cluster(bare_home: Home) -> None:
-    ensure(bare_home, ["primary"], [], project="shop")
+    ensure(bare_home, faces(["primary"]), project="shop")
     assert "PODS CA of shop" in _certificate(bare_home.ca).subject.rfc4514_string()
 
 
 def test_a_second_time_nothing_is_made(made: Home) -> None:
     before = _files(made)
-    assert ensure(made, SERVICES, ["db.example.org", "192.0.2.7"]) == []
+    assert ensure(made, faces(SERVICES, "db.example.org", "192.0.2.7")) == []
     assert _files(made) == before
 
 
-def test_fewer_names_are_no_reason_for_a_new_certificate(made: Home) -> None:
-    assert ensure(made, SERVICES, []) == []
+def test_a_name_that_is_no_more_makes_certificates_anew(made: Home) -> None:
+    assert ensure(made, faces(SERVICES, "db.example.org")) == SERVICES
+    with pytest.raises(VerificationError):
+        _verify(made, "192.0.2.7")
+
+
+def test_a_certificate_of_a_year_as_they_were_once_is_made_anew(
+    bare_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(certs, "LIFE", timedelta(days=365))
+        ensure(bare_home, faces(SERVICES))
+    assert ensure(bare_home, faces(SERVICES)) == SERVICES
+
+
+def test_who_serves_nothing_has_the_ca_alone_and_loses_a_key_that_it_had(made: Home) -> None:
+    assert ensure(made, {"primary": faces(["primary"])["primary"], "replica1": ()}) == []
+    assert [path.name for path in (made.tls / "replica1").iterdir()] == ["ca.crt"]
+    assert ensure(made, {"backup": ()}) == []
+    assert (made.tls / "backup" / "ca.crt").read_bytes() == made.ca.read_bytes()
+
+
+def test_who_serves_nothing_follows_a_new_ca(made: Home) -> None:
+    ensure(made, {"backup": ()})
+    made.ca.unlink()
+    ensure(made, {"backup": ()})
+    assert (made.tls / "backup" / "ca.crt").read_bytes() == made.ca.read_bytes()
 
 
 def test_a_new_name_makes_certificates_anew_under_the_same_ca(made: Home) -> None:
     ca = made.ca.read_bytes()
-    assert ensure(made, SERVICES, ["other.example.org"]) == SERVICES
+    assert ensure(made, faces(SERVICES, "other.example.org")) == SERVICES
     assert made.ca.read_bytes() == ca
     _verify(made, "other.example.org")
 
 
 def test_a_new_service_gets_its_own_and_the_others_keep_theirs(made: Home) -> None:
     before = _files(made)
-    assert ensure(made, [*SERVICES, "replica2"], []) == ["replica2"]
+    assert ensure(made, faces([*SERVICES, "replica2"])) == ["replica2"]
     assert {name: data for name, data in _files(made).items() if not name.startswith("replica2/")} == before
     _verify(made, "replica2", "replica2")
 
 
 def test_renewing_makes_every_certificate_anew_and_keeps_the_ca(made: Home) -> None:
     before = _files(made)
-    assert ensure(made, SERVICES, [], renew=True) == SERVICES
+    assert ensure(made, faces(SERVICES), renew=True) == SERVICES
     after = _files(made)
     kept = {name for name in before if before[name] == after[name]}
     assert kept == {"ca.crt", "ca.key", *(f"{service}/ca.crt" for service in SERVICES)}
@@ -158,16 +195,16 @@ def test_a_certificate_is_renewed_when_less_than_thirty_days_are_left(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(certs, "LIFE", life)
-        ensure(bare_home, SERVICES, [])
-    assert ensure(bare_home, SERVICES, []) == remade
+        ensure(bare_home, faces(SERVICES))
+    assert ensure(bare_home, faces(SERVICES)) == remade
 
 
 def test_an_expiring_ca_is_replaced_with_everything_it_signed(bare_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(certs, "CA_LIFE", timedelta(days=29))
-        ensure(bare_home, SERVICES, [])
+        ensure(bare_home, faces(SERVICES))
     before = bare_home.ca.read_bytes()
-    assert ensure(bare_home, SERVICES, []) == SERVICES
+    assert ensure(bare_home, faces(SERVICES)) == SERVICES
     assert bare_home.ca.read_bytes() != before
     assert _whole(bare_home, SERVICES)
 
@@ -176,7 +213,7 @@ def test_an_expiring_ca_is_replaced_with_everything_it_signed(bare_home: Home, m
 def test_a_missing_file_makes_that_service_s_certificate_anew_and_keeps_the_ca(made: Home, file: str) -> None:
     ca = made.ca.read_bytes()
     (made.tls / "replica1" / file).unlink()
-    assert ensure(made, SERVICES, []) == ["replica1"]
+    assert ensure(made, faces(SERVICES)) == ["replica1"]
     assert made.ca.read_bytes() == ca
     assert _whole(made, SERVICES)
 
@@ -184,21 +221,21 @@ def test_a_missing_file_makes_that_service_s_certificate_anew_and_keeps_the_ca(m
 @pytest.mark.parametrize("file", ["server.crt", "server.key", "ca.crt"])
 def test_a_damaged_file_makes_that_service_s_certificate_anew(made: Home, file: str) -> None:
     (made.tls / "replica1" / file).write_bytes(b"\0" * 100)
-    assert ensure(made, SERVICES, []) == ["replica1"]
+    assert ensure(made, faces(SERVICES)) == ["replica1"]
     assert _whole(made, SERVICES)
 
 
 @pytest.mark.parametrize("file", ["ca.crt", "ca.key"])
 def test_without_a_whole_ca_everything_is_made_anew(made: Home, file: str) -> None:
     (made.tls / file).unlink()
-    assert ensure(made, SERVICES, []) == SERVICES
+    assert ensure(made, faces(SERVICES)) == SERVICES
     assert _whole(made, SERVICES)
 
 
 @pytest.mark.parametrize("file", ["ca.crt", "ca.key"])
 def test_a_damaged_ca_is_replaced_with_everything_it_signed(made: Home, file: str) -> None:
     (made.tls / file).write_bytes(b"\0" * 100)
-    assert ensure(made, SERVICES, [], renew=True) == SERVICES
+    assert ensure(made, faces(SERVICES), renew=True) == SERVICES
     assert _whole(made, SERVICES)
 
 
@@ -209,46 +246,76 @@ def _other_key() -> bytes:
 
 def test_a_renewal_killed_between_key_and_certificate_is_finished_the_next_time(made: Home) -> None:
     (made.tls / "replica1" / "server.key").write_bytes(_other_key())
-    assert ensure(made, SERVICES, []) == ["replica1"]
+    assert ensure(made, faces(SERVICES)) == ["replica1"]
     assert _whole(made, SERVICES)
 
 
 def test_a_new_ca_killed_between_key_and_certificate_is_finished_the_next_time(made: Home) -> None:
     (made.tls / "ca.key").write_bytes(_other_key())
-    ensure(made, [*SERVICES, "replica2"], [])
+    ensure(made, faces([*SERVICES, "replica2"]))
     assert _whole(made, [*SERVICES, "replica2"])
 
 
-def test_a_cluster_s_certificates_are_good_for_its_address_and_the_names_asked_for(bare_home: Home) -> None:
+CLIENTS = ("exporter", "health", "prometheus", "alertmanager", "grafana", "backup")
+"""Who has no key, as the settings are by default."""
+
+
+def test_the_servers_of_data_are_good_for_the_cluster_s_address_and_the_names_asked_for(bare_home: Home) -> None:
     settings = settings_of(bind="192.0.2.7", tls_names="db.example.org,198.51.100.7", replicas="1")
-    services = ["primary", "replica1", "pgbouncer", *OURS]
+    services = ["primary", "replica1", "pgbouncer"]
     assert ensure_all(bare_home, settings, topology_of(settings)) == services
     for service in services:
         for name in (service, "192.0.2.7", "db.example.org", "198.51.100.7", "127.0.0.1"):
             _verify(bare_home, name, service)
+    assert [p.parent.name for p in bare_home.tls.glob("*/server.key") if p.parent.name in CLIENTS] == []
 
 
 def test_a_copy_beside_the_cluster_has_a_certificate_too(bare_home: Home) -> None:
     settings = settings_of(replicas="0")
     topology = with_copy(topology_of(settings), Copy(name="before", ordinal=1))
-    assert ensure_all(bare_home, settings, topology) == ["primary", "before", "pgbouncer", *OURS]
+    assert ensure_all(bare_home, settings, topology) == ["primary", "before", "pgbouncer"]
 
 
-def test_the_pages_are_good_for_the_address_on_which_they_listen(bare_home: Home) -> None:
-    settings = settings_of(web_bind="192.0.2.8")
+PAGES = {
+    "web_bind": "192.0.2.8", "web_tls_names": "watch.example.org", "health_bind": "192.0.2.9", "health_tls": "on",
+    "health_auth": "on", "health_tls_names": "status.example.org", "tls_names": "db.example.org", "bind": "192.0.2.7",
+}  # fmt: skip
+
+
+def test_a_page_over_tls_is_good_for_its_own_names_and_no_server_s_of_data(bare_home: Home) -> None:
+    settings = settings_of(**PAGES)
     ensure_all(bare_home, settings, topology_of(settings))
-    _verify(bare_home, "192.0.2.8", "health")
+    own = {"health": ("192.0.2.9", "status.example.org"), "prometheus": ("192.0.2.8", "watch.example.org")}
+    for service, names in own.items():
+        for name in (service, *names):
+            _verify(bare_home, name, service)
+        for other in ("pgbouncer", "primary", "db.example.org", "192.0.2.7", "127.0.0.1", "localhost"):
+            with pytest.raises(VerificationError):
+                _verify(bare_home, other, service)
 
 
-def test_a_cluster_from_before_the_pages_gets_theirs_and_keeps_the_others(bare_home: Home) -> None:
-    settings = settings_of()
+@pytest.mark.parametrize("texts", [{}, PAGES])
+def test_every_service_that_is_mounted_a_directory_of_certificates_has_one(texts: dict[str, str]) -> None:
+    settings = settings_of(grafana="on", **texts)
     topology = topology_of(settings)
-    old = [*topology.names, "pgbouncer"]
-    ensure(bare_home, old, [], project=settings.project)
+    services = compose_stack(settings, topology, derive(settings, topology.sizing), CONCRETE)["services"]
+    sources = [Path(mount["source"]) for service in services.values() for mount in service["volumes"]]
+    mounted = {path.relative_to("secrets/tls").parts[0] for path in sources if path.is_relative_to("secrets/tls")}
+    assert mounted == set(faces_of(settings, topology))
+
+
+def test_a_cluster_whose_services_all_had_keys_for_every_name_is_moved_over(bare_home: Home) -> None:
+    settings = settings_of(tls_names="db.example.org")
+    topology = topology_of(settings)
+    servers = [*topology.names, "pgbouncer"]
+    ensure(bare_home, faces([*servers, *CLIENTS], "db.example.org"), project=settings.project)
     before = _files(bare_home)
-    assert ensure_all(bare_home, settings, topology) == list(OURS)
+    assert ensure_all(bare_home, settings, topology) == []
     after = _files(bare_home)
-    assert {name: after[name] for name in before} == before
+    assert {name for name in before if name not in after} == {
+        f"{service}/server.{kind}" for service in CLIENTS for kind in ("crt", "key")
+    }
+    assert {name: after[name] for name in after} == {name: before[name] for name in after}
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0"])
@@ -268,7 +335,7 @@ def test_a_cluster_s_certificates_are_made_once(bare_home: Home) -> None:
 def test_when_a_certificate_ends_can_be_told(made: Home) -> None:
     ends = expires(made.tls / "primary" / "server.crt")
     assert ends is not None
-    assert timedelta(days=364) < ends - datetime.now(UTC) < timedelta(days=366)
+    assert timedelta(days=89) < ends - datetime.now(UTC) < timedelta(days=91)
 
 
 def test_the_end_of_no_certificate_is_unknown(tmp_path: Path) -> None:

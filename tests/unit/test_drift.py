@@ -12,7 +12,7 @@ from cluster.copies import Copy, with_copy
 from cluster.desired import optional_services
 from cluster.errors import EXIT_CODES
 from cluster.inside import Window
-from cluster.settings import HOME_VARIABLE, PROJECT_ROOT, VARIABLES, example_env, settings_reference
+from cluster.settings import HOME_VARIABLE, PROJECT_ROOT, RETIRED, VARIABLES, example_env, settings_reference
 from compose import secrets
 from compose.home import Home, make_service_directories
 from compose.render import files
@@ -176,7 +176,7 @@ def _texts() -> Iterator[tuple[Path, str]]:
 
 
 TEXTS = dict(_texts())
-BETWEEN_CONTAINERS = {"PODS_ENGINE_SOCKET"}
+BETWEEN_CONTAINERS = {"PODS_ENGINE_SOCKET", "PODS_PROMETHEUS"}
 """What the stack itself tells its services; no setting of anybody's."""
 COMMAND = re.compile(r"\binv ([a-z]+(?:\.[a-z_]+)*)\b((?:[ ]+--[a-z][a-z0-9-]*(?:[= ](?!--)[^\s`]+)?)*)(.{0,2})")
 
@@ -202,7 +202,7 @@ def test_every_command_people_are_told_to_run_exists(path: Path) -> None:
 def test_every_setting_people_are_told_of_exists(path: Path) -> None:
     # a page may show what a mistyped setting looks like
     told = set(re.findall(r"(?<!unknown setting )\bPODS_[A-Z][A-Z_]*[A-Z]\b", TEXTS[path]))
-    assert told - set(VARIABLES) - {HOME_VARIABLE} - BETWEEN_CONTAINERS == set()
+    assert told - set(VARIABLES) - set(RETIRED) - {HOME_VARIABLE} - BETWEEN_CONTAINERS == set()
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=str)

@@ -28,7 +28,6 @@ _settings = st.builds(
     backup_encryption=_on_or_off,
     grafana=st.sampled_from(["auto", "on", "off"]),
     container_metrics=_on_or_off,
-    cadvisor=_on_or_off,
 )
 
 

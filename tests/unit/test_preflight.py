@@ -133,8 +133,12 @@ def test_a_copy_s_port_is_looked_for_like_a_replica_s(monkeypatch: pytest.Monkey
 
 
 def test_an_address_that_is_not_this_host_s_is_refused_by_its_setting() -> None:
-    for setting, variable in (("bind", "PODS_BIND"), ("web_bind", "PODS_WEB_BIND")):
-        settings = settings_of(**{setting: "203.0.113.7"})
+    for setting, variable in (
+        ("bind", "PODS_BIND"),
+        ("web_bind", "PODS_WEB_BIND"),
+        ("health_bind", "PODS_HEALTH_BIND"),
+    ):
+        settings = settings_of(**{"health_bind": "127.0.0.1", "unprotected": "health", setting: "203.0.113.7"})
         topology = topology_of(settings)
         everything = [*topology.names, "pgbouncer", *optional_services(settings, topology.image_source)]
         with pytest.raises(MachineError, match=rf"{variable}=203\.0\.113\.7 is not an address of this host"):

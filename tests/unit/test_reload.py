@@ -87,7 +87,7 @@ def test_what_the_container_started_with_is_no_reason(stack: Stack, api: _Api, s
     assert api.signals == []
 
 
-@pytest.mark.parametrize("service", ["exporter", "gate", "health", "grafana", "cadvisor"])
+@pytest.mark.parametrize("service", ["exporter", "gate", "health", "grafana"])
 def test_who_looks_at_the_files_itself_is_told_nothing(stack: Stack, api: _Api, service: str) -> None:
     _rendered(stack.home, service, age=-1)
     assert not reload_watcher(stack, service, _container(service))

@@ -17,7 +17,7 @@ from compose.render.stack import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.strategies import topologies
 
-ALL = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana", "cadvisor")
+ALL = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
 SILENT = {"gate", "backup", "sandbox"}
 """Services that publish nothing."""
 _on_or_off = st.sampled_from(["on", "off"])
@@ -30,8 +30,9 @@ _settings = st.builds(
     health_auth=_on_or_off,
     grafana=st.sampled_from(["auto", "on", "off"]),
     container_metrics=_on_or_off,
-    cadvisor=_on_or_off,
     web_bind=st.sampled_from(["127.0.0.1", "0.0.0.0"]),
+    health_bind=st.sampled_from(["127.0.0.1", "0.0.0.0"]),
+    unprotected=st.just("health"),
 )
 
 
@@ -43,11 +44,11 @@ def _services(settings: Settings, topology: Topology | None = None) -> dict[str,
 
 
 def _sources(service: dict[str, Any]) -> set[str]:
-    """What of the host a container sees; cAdvisor's are written the short way."""
-    return {mount["source"] if isinstance(mount, dict) else mount.split(":")[0] for mount in service["volumes"]}
+    """What of the host a container sees."""
+    return {mount["source"] for mount in service["volumes"]}
 
 
-EVERYTHING = _services(settings_of(cadvisor="on", grafana="on"))
+EVERYTHING = _services(settings_of(grafana="on"))
 
 
 @pytest.mark.parametrize(
@@ -57,10 +58,9 @@ EVERYTHING = _services(settings_of(cadvisor="on", grafana="on"))
         ({}, "debian", ALL[:7]),
         ({"grafana": "on"}, "debian", ALL[:8]),
         ({"grafana": "off"}, "registry", ALL[:7]),
-        ({"cadvisor": "on"}, "registry", ALL),
         ({"container_metrics": "off"}, "debian", ALL[1:7]),
         ({"monitoring": "off"}, "registry", ("health", "backup", "sandbox")),
-        ({"monitoring": "off", "cadvisor": "on", "grafana": "on"}, "registry", ("health", "backup", "sandbox")),
+        ({"monitoring": "off", "grafana": "on"}, "registry", ("health", "backup", "sandbox")),
         ({"health": "off"}, "debian", ("gate", "exporter", "backup", "sandbox", "prometheus", "alertmanager")),
         ({"backup": "off", "monitoring": "off"}, "registry", ("health",)),
         ({"monitoring": "off", "health": "off", "backup": "off"}, "registry", ()),
@@ -82,7 +82,8 @@ def test_every_page_that_runs_is_published_on_its_own_port_and_no_other(settings
     services, ports = _services(settings, topology), host_ports(settings, topology)
     for name in optional_services(settings, topology.image_source):
         published = [(port["published"], port["host_ip"]) for port in services[name].get("ports", ())]
-        assert published == ([] if name in SILENT else [(str(ports[name]), settings.web_bind)]), name
+        bind = settings.health_bind if name == "health" else settings.web_bind
+        assert published == ([] if name in SILENT else [(str(ports[name]), bind)]), name
 
 
 @given(_settings, topologies())
@@ -96,8 +97,6 @@ def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(
 @given(_settings, topologies())
 def test_only_the_gate_reaches_the_engine_and_nobody_reaches_the_gate(settings: Settings, topology: Topology) -> None:
     for name, service in _services(settings, topology).items():
-        if name == "cadvisor":  # asked for, and seen as a whole host's
-            continue
         assert (CONCRETE.socket.path in _sources(service)) == (name == "gate"), name
         assert ("group_add" in service) == (name == "gate"), name
         if name == "gate":
@@ -122,7 +121,7 @@ def test_the_exporter_reads_what_the_gate_tells_and_cannot_change_it() -> None:
     assert "/run/gate" not in {mount["target"] for mount in without["volumes"]}
 
 
-@pytest.mark.parametrize("name", sorted(set(EVERYTHING) - {"cadvisor"}))
+@pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_every_service_is_walled_in(name: str) -> None:
     service = EVERYTHING[name]
     assert service["read_only"] is True
@@ -132,9 +131,26 @@ def test_every_service_is_walled_in(name: str) -> None:
     assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & service.keys()
 
 
-def test_nothing_but_cadvisor_is_privileged_and_it_is_off_unless_asked_for() -> None:
-    assert [name for name, service in EVERYTHING.items() if service.get("privileged")] == ["cadvisor"]
-    assert "cadvisor" not in _services(settings_of())
+def test_prometheus_and_alertmanager_ask_for_a_password_and_let_no_other_site_read() -> None:
+    prometheus, alertmanager = EVERYTHING["prometheus"], EVERYTHING["alertmanager"]
+    assert "--web.config.file=/run/secrets/prometheus_web" in prometheus["command"]
+    assert "--web.config.file=/run/secrets/alertmanager_web" in alertmanager["command"]
+    assert "--web.cors.origin=^$" in prometheus["command"]
+    for name, service in (("prometheus", prometheus), ("alertmanager", alertmanager)):
+        assert {f"{name}_web", f"{name}_password"} <= set(service["secrets"])
+        assert "client.yml" in " ".join(service["healthcheck"]["test"])
+
+
+def test_a_health_check_keeps_no_configuration_for_docker_inspect() -> None:
+    assert EVERYTHING["alertmanager"]["healthcheck"]["test"][:4] == ["CMD", "amtool", "cluster", "show"]
+
+
+@pytest.mark.parametrize("name", ["exporter", "prometheus", "alertmanager", "grafana"])
+def test_beyond_this_host_a_page_speaks_tls_and_is_looked_at_so(name: str) -> None:
+    services = _services(settings_of(grafana="on", web_bind="192.0.2.7", health_bind="127.0.0.1"))
+    text = " ".join([*services[name]["healthcheck"]["test"], *services[name].get("command", ())])
+    assert "http://" not in text
+    assert "https://" in text or "--listens" in text
 
 
 @pytest.mark.parametrize("name", ["exporter", "health", "backup"])
@@ -182,7 +198,7 @@ def test_the_sandbox_reaches_nothing_but_a_directory_of_its_own() -> None:
 
 def test_nobody_else_sees_what_the_sandbox_writes() -> None:
     for name, service in EVERYTHING.items():
-        if name not in ("sandbox", "cadvisor"):
+        if name != "sandbox":
             assert "./data/sandbox" not in _sources(service), name
     meeting = {mount["target"]: mount for mount in EVERYTHING["backup"]["volumes"]}["/run/sandbox"]
     assert (meeting["source"], meeting.get("read_only", False)) == ("./data/.sandbox/drill", False)
@@ -207,6 +223,6 @@ def test_a_container_s_log_has_an_end_and_it_is_started_again(name: str) -> None
 
 
 def test_one_service_s_definition_is_not_another_s() -> None:
-    again = _services(settings_of(cadvisor="on", grafana="on"))
+    again = _services(settings_of(grafana="on"))
     again["gate"]["volumes"].clear()
-    assert _services(settings_of(cadvisor="on", grafana="on")) == EVERYTHING
+    assert _services(settings_of(grafana="on")) == EVERYTHING

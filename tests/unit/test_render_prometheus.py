@@ -8,8 +8,8 @@ from hypothesis import given
 
 from cluster.settings import Settings
 from cluster.topology import Topology
-from compose.render.optional import EXPORTER_PORT
-from compose.render.prometheus import EXPORTER, prometheus_yml
+from compose.render.optional import _PORTS
+from compose.render.prometheus import EXPORTER, client_yml, prometheus_yml
 from exporters.server import _LEAST, _MARGIN
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
@@ -27,7 +27,7 @@ def _jobs(**texts: str) -> dict[str, dict[str, Any]]:
 
 
 def test_the_whole_file(golden: Callable[[str, str], None]) -> None:
-    settings = settings_of(project="shop", cadvisor="on")
+    settings = settings_of(project="shop")
     golden("prometheus.yml", prometheus_yml(settings, topology_of(settings)))
 
 
@@ -39,20 +39,20 @@ def test_no_node_is_named_so_that_replicas_come_and_go_without_a_change(topology
 
 def test_nodes_are_asked_of_the_exporter_often() -> None:
     discovery = _jobs()["pods-nodes"]["http_sd_configs"]
-    assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "2s"}]
-    assert f"exporter:{EXPORTER_PORT}" == EXPORTER
+    login = {"username": "pods", "password_file": "/run/secrets/exporter_password"}
+    assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "2s", "basic_auth": login}]
+    assert f"exporter:{_PORTS['exporter']}" == EXPORTER
 
 
 def test_every_job_says_whose_it_is_and_is_bounded() -> None:
-    for name, job in _jobs(cadvisor="on", project="shop").items():
+    for name, job in _jobs(project="shop").items():
         assert job["sample_limit"] == 20_000
         for target in job.get("static_configs", ()):
             assert target["labels"]["cluster"] == "shop", name
             assert target["labels"]["instance"], name
 
 
-def test_cadvisor_is_asked_only_where_it_runs() -> None:
-    assert "cadvisor" in _jobs(cadvisor="on")
+def test_what_is_asked_for_besides() -> None:
     assert list(_jobs()) == ["pods-nodes", "pods-stack", "prometheus", "alertmanager"]
 
 
@@ -67,3 +67,25 @@ def test_alerts_go_to_alertmanager_and_carry_the_cluster_s_name() -> None:
     settings = _read()
     assert settings["alerting"]["alertmanagers"][0]["static_configs"] == [{"targets": ["alertmanager:9093"]}]
     assert settings["global"]["external_labels"] == {"cluster": "shop"}
+
+
+SECURE = {"web_bind": "192.0.2.7", "health_bind": "127.0.0.1"}
+
+
+@pytest.mark.parametrize("texts", [{}, SECURE, {"web_tls": "on"}])
+def test_who_asks_gives_each_its_own_password_from_a_file_and_checks_whom_it_talks_to(texts: dict[str, str]) -> None:
+    read = _read(settings_of(**texts))
+    asked = {job["job_name"]: job for job in read["scrape_configs"]} | {"alerts": read["alerting"]["alertmanagers"][0]}
+    of = {"pods-nodes": "exporter", "pods-stack": "exporter", "prometheus": "prometheus"}
+    of |= dict.fromkeys(("alertmanager", "alerts"), "alertmanager")
+    assert set(asked) == set(of)
+    for job, service in of.items():
+        how = asked[job]
+        assert how["basic_auth"] == {"username": "pods", "password_file": f"/run/secrets/{service}_password"}
+        assert how["scheme"] == ("https" if texts else "http")
+        tls = {"ca_file": "/run/tls/ca.crt", "server_name": service}
+        assert how.get("tls_config") == (tls if texts else None), job
+    (discovery,) = asked["pods-nodes"]["http_sd_configs"]
+    assert discovery["basic_auth"] == asked["pods-nodes"]["basic_auth"]
+    assert discovery.get("tls_config") == asked["pods-nodes"].get("tls_config")
+    assert yaml.safe_load(client_yml(settings_of(**texts), "alertmanager"))["basic_auth"]["username"] == "pods"

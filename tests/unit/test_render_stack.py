@@ -78,7 +78,7 @@ def _as_compose_reads(text: str) -> Any:
 
 
 def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
-    settings = settings_of(project="shop", tls_names="db.example.org", bind="192.0.2.7", cadvisor="on")
+    settings = settings_of(project="shop", tls_names="db.example.org", bind="192.0.2.7")
     stack = _stack(settings, with_copy(replace(topology_of(settings), lift_memlock=True), BEFORE))
     for service in stack["services"].values():
         service["labels"][DEFINITION_LABEL] = "a hash of all this"
@@ -183,10 +183,13 @@ def test_secrets_come_from_files_and_each_service_has_only_its_own() -> None:
     assert given["primary"] == given["replica1"] == {"replication_password", "monitor_password"}
     assert given["pgbouncer"] == {"pooler_password", "monitor_password", "admin_password"}
     assert given["psql"] == {"pgpass"}
-    assert given["exporter"] == {"monitor_password"}
+    assert given["exporter"] == {"monitor_password", "exporter_password"}
     assert given["health"] == {"monitor_password", "health_password"}
-    assert given["grafana"] == {"grafana_password"}
-    assert given["gate"] == given["sandbox"] == given["prometheus"] == given["alertmanager"] == set()
+    assert given["grafana"] == {"grafana_password", "prometheus_password"}
+    asked = {"prometheus_password", "alertmanager_password", "exporter_password"}
+    assert given["prometheus"] == {"prometheus_web", *asked}
+    assert given["alertmanager"] == {"alertmanager_web", "alertmanager_password"}
+    assert given["gate"] == given["sandbox"] == set()
     assert set.union(*given.values()) == set(stack["secrets"])
 
 
@@ -197,12 +200,13 @@ def test_a_secret_that_no_service_reads_is_none_of_the_project_s() -> None:
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "192.0.2.7"])
 def test_ports_listen_on_the_address_that_was_asked_for_and_nowhere_else(bind: str) -> None:
-    services = _services(bind=bind, web_bind="127.0.0.9")
+    services = _services(bind=bind, web_bind="127.0.0.9", health_bind="127.0.0.8")
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
     database = {name: ports for name, ports in published.items() if name in (*TOPOLOGY.names, "pgbouncer")}
     assert {port["host_ip"] for ports in database.values() for port in ports} == {bind}
     pages = {port["host_ip"] for name, ports in published.items() if name not in database for port in ports}
-    assert pages == {"127.0.0.9"}
+    assert pages == {"127.0.0.8", "127.0.0.9"}
+    assert published["health"][0]["host_ip"] == "127.0.0.8"
 
 
 def test_every_service_listens_on_its_own_host_port() -> None:
@@ -233,7 +237,7 @@ def test_a_node_sees_no_other_node_s_files() -> None:
 
 
 def test_images_are_never_pulled_behind_our_back() -> None:
-    for service in _services(cadvisor="on").values():
+    for service in _services().values():
         assert service["pull_policy"] == "never"
     assert _services()["pgbouncer"]["image"] == CONCRETE.images.pgbouncer
     assert _services()["replica1"]["image"] == CONCRETE.images.postgres
@@ -309,6 +313,7 @@ def test_any_change_to_a_service_changes_its_definition(data: st.DataObject) -> 
 NODES = {"primary", "replica1", "replica2"}
 OURS = {"gate", "exporter", "health", "backup", "sandbox"}
 WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
+PAGES = {"exporter", "prometheus", "alertmanager", "grafana"}
 
 
 @pytest.mark.parametrize(
@@ -329,7 +334,11 @@ WATCHERS = {*OURS, "prometheus", "alertmanager", "grafana"}
         ({"start_timeout": "60"}, set()),
         ({"scrape_interval": "15"}, {"grafana"}),
         ({"health_lag": "1GB"}, set()),
-        ({"web_bind": "0.0.0.0"}, WATCHERS - {"gate", "backup", "sandbox"}),
+        ({"web_bind": "0.0.0.0", "health_bind": "127.0.0.1"}, PAGES),
+        ({"health_bind": "127.0.0.3"}, {"health"}),
+        ({"web_tls": "on"}, PAGES),
+        ({"web_tls_names": "watch.example.org"}, set()),
+        ({"node_egress": "on"}, NODES),
         ({"exporter_port": "19187"}, {"exporter"}),
         ({"health_port": "18080"}, {"health"}),
         ({"health_tls": "on"}, {"health"}),
@@ -351,7 +360,6 @@ def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[s
         (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "psql", *WATCHERS}),
         (replace(CONCRETE, images=replace(CONCRETE.images, services="pods/services:4567")), OURS),
         (replace(CONCRETE, images=replace(CONCRETE.images, prometheus="prom/prometheus:v4")), {"prometheus"}),
-        (replace(CONCRETE, images=replace(CONCRETE.images, cadvisor="cadvisor:v1")), set()),
         (replace(CONCRETE, socket=replace(CONCRETE.socket, group=999)), {"gate"}),
         (replace(CONCRETE, images=replace(CONCRETE.images, postgres="pods/postgres:4567")), {*NODES, "psql"}),
         (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer"}),
@@ -362,10 +370,10 @@ def test_an_image_or_user_touches_the_containers_it_concerns(concrete: Concrete,
     assert {name for name in before if before[name] != after[name]} == touched
 
 
-def test_more_memory_to_share_touches_the_nodes() -> None:
+def test_more_memory_touches_the_nodes_and_whoever_may_take_a_share_of_it() -> None:
     sizing = replace(TOPOLOGY.sizing, memory=TOPOLOGY.sizing.memory * 2)
     before, after = _definitions(), _definitions(topology=replace(TOPOLOGY, sizing=sizing))
-    assert {name for name in before if before[name] != after[name]} == NODES
+    assert {name for name in before if before[name] != after[name]} == {*NODES, "pgbouncer", "psql", *WATCHERS}
 
 
 def test_a_node_that_comes_or_a_switchover_touches_no_other_container() -> None:
@@ -384,11 +392,11 @@ def test_a_copy_touches_no_container_of_the_cluster() -> None:
 def test_a_copy_is_locked_down_and_has_no_secret_and_less_of_the_host() -> None:
     services = _stack(topology=with_copy(replace(TOPOLOGY, lift_memlock=True), BEFORE))["services"]
     copy, node = services["before"], services["primary"]
-    for key in ("image", "user", "cap_drop", "read_only", "restart", "tmpfs", "stop_signal", "networks"):
+    for key in ("image", "user", "cap_drop", "read_only", "restart", "tmpfs", "stop_signal", "dns"):
         assert copy[key] == node[key], key
     assert copy["security_opt"] == ["no-new-privileges:true", f"seccomp={WITHOUT_IO_URING}"]
     assert not {"secrets", "ulimits", "privileged", "cap_add"} & copy.keys()
-    assert (copy["cpu_shares"], copy["oom_score_adj"]) == (256, 500)
+    assert (copy["cpu_shares"], copy["oom_score_adj"], copy["networks"]) == (256, 900, ["copies"])
     assert copy["mem_limit"] == TOPOLOGY.sizing.memory // 8
     assert copy["ports"] == [{**node["ports"][0], "published": "5435"}]
     sources = {mount["source"]: mount.get("read_only", False) for mount in copy["volumes"]}
@@ -420,3 +428,82 @@ def test_containers_have_a_name_for_the_user_they_run_as() -> None:
 
 def test_running_the_stack_s_strings_leak_no_unset_value() -> None:
     assert not [text for text in _strings(_stack()) if "None" in text]
+
+
+def test_every_service_has_an_end_of_what_it_may_take() -> None:
+    """Also one that is added tomorrow: nodes alone have no limit of memory, which PostgreSQL's own settings bound."""
+    for name, service in _stack(topology=with_copy(TOPOLOGY, BEFORE))["services"].items():
+        assert 0 < service["pids_limit"] <= 16_384, name
+        assert all("size=" in memory for memory in service["tmpfs"]), name
+        assert ("mem_limit" in service) == (name not in TOPOLOGY.names), name
+        assert service.get("mem_limit", 1) <= TOPOLOGY.sizing.memory, name
+
+
+@pytest.mark.parametrize("memory", [2 << 30, 4 << 30, 24 << 30, 512 << 30])
+def test_no_limit_is_beyond_the_host_s_memory(memory: int) -> None:
+    topology = with_copy(replace(TOPOLOGY, sizing=replace(TOPOLOGY.sizing, memory=memory)), BEFORE)
+    for name, service in _stack(topology=topology)["services"].items():
+        assert service.get("mem_limit", 0) <= memory // 2, name
+
+
+def test_where_memory_runs_out_guests_go_first_and_the_database_last() -> None:
+    services = _stack(topology=with_copy(TOPOLOGY, BEFORE))["services"]
+    rank = {name: service.get("oom_score_adj", 0) for name, service in services.items()}
+    guests, watchers = (
+        {"before", "psql", "sandbox"},
+        {"gate", "exporter", "health", "prometheus", "alertmanager", "grafana"},
+    )
+    assert min(rank[name] for name in guests) > max(rank[name] for name in watchers)
+    assert min(rank[name] for name in watchers) > rank["backup"] > 300 > rank["pgbouncer"]
+    assert {rank[name] for name in TOPOLOGY.names} == {0}, "a node's own rank is its role's: see pods-node"
+
+
+NETWORKS = {
+    **{name: {"nodes"} for name in (*TOPOLOGY.names, "pgbouncer", "psql", "backup")},
+    **{name: {"monitoring", "nodes"} for name in ("exporter", "health")},
+    **{name: {"monitoring"} for name in ("prometheus", "grafana")},
+    "alertmanager": {"egress", "monitoring"},
+    "before": {"copies"},
+    "gate": set(),
+    "sandbox": set(),
+}
+
+
+def _networks(settings: Settings = SETTINGS) -> dict[str, set[str]]:
+    topology = with_copy(topology_of(settings), BEFORE)
+    services = _stack(settings, topology)["services"]
+    return {name: set(service.get("networks", ())) for name, service in services.items()}
+
+
+def test_each_service_is_in_the_networks_it_needs() -> None:
+    assert _networks() == NETWORKS
+    s3 = settings_of(s3_bucket="b")
+    assert _networks(s3) == {**NETWORKS, "backup": {"egress", "nodes"}}
+    assert _networks(settings_of(node_egress="on"))["primary"] == {"egress", "nodes"}
+
+
+def test_nothing_leads_out_but_where_it_is_needed() -> None:
+    stack = _stack(topology=with_copy(TOPOLOGY, BEFORE))
+    option = "com.docker.network.bridge.enable_ip_masquerade"
+    assert {n for n, made in stack["networks"].items() if made["driver_opts"].get(option) != "false"} == {"egress"}
+    closed = {name for name, service in stack["services"].items() if service.get("dns") == ["127.0.0.1"]}
+    assert closed == {name for name, networks in NETWORKS.items() if networks and "egress" not in networks}
+
+
+def test_those_who_share_only_a_way_out_or_a_way_in_do_not_reach_each_other() -> None:
+    networks = _stack(topology=with_copy(TOPOLOGY, BEFORE))["networks"]
+    option = "com.docker.network.bridge.enable_icc"
+    assert {n for n, made in networks.items() if made["driver_opts"].get(option) == "false"} == {"egress", "copies"}
+
+
+def test_a_port_leads_to_the_network_that_comes_first_by_name() -> None:
+    """Docker publishes, and routes, through that one: it must be a way out, and where a page is asked."""
+    for name, networks in _networks(settings_of(s3_bucket="b", node_egress="on")).items():
+        if "egress" in networks:
+            assert min(networks) == "egress", name
+    assert min(NETWORKS["exporter"]) == min(NETWORKS["health"]) == "monitoring"
+
+
+def test_a_network_that_nobody_is_in_is_not_made() -> None:
+    settings = settings_of(**UNWATCHED)
+    assert set(_stack(settings, topology_of(settings))["networks"]) == {"nodes"}

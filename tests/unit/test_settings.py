@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import UsageError
+from cluster.pages import pages
 from cluster.settings import (
     PROJECT_ROOT,
     VARIABLES,
@@ -16,6 +17,7 @@ from cluster.settings import (
     fixed_ports,
     home_directory,
     load_settings,
+    retired_in_file,
     secrets_in_file,
     services_env,
     settings_reference,
@@ -132,10 +134,14 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_PROMETHEUS_PORT=65536", "from 1 to 65535"),
         ("PODS_ALERTMANAGER_PORT=", "from 1 to 65535"),
         ("PODS_GRAFANA_PORT=http", "from 1 to 65535"),
-        ("PODS_CADVISOR_PORT=-1", "from 1 to 65535"),
         ("PODS_GRAFANA=maybe", "auto, on, off"),
         ("PODS_CONTAINER_METRICS=auto", "on, off"),
-        ("PODS_CADVISOR=yes", "on, off"),
+        ("PODS_WEB_TLS=yes", "auto, on, off"),
+        ("PODS_WEB_TLS_NAMES=a b", "commas"),
+        ("PODS_HEALTH_BIND=::1", "IPv4"),
+        ("PODS_HEALTH_TLS_NAMES=a b", "commas"),
+        ("PODS_UNPROTECTED=everything", "health, web"),
+        ("PODS_NODE_EGRESS=yes", "on, off"),
         ("PODS_SCRAPE_INTERVAL=1", "from 3 to 300"),
         ("PODS_METRICS_DAYS=0", "from 1 to 3650"),
         ("PODS_METRICS_SIZE=auto", "512MB"),
@@ -327,13 +333,13 @@ def test_two_equal_ports_are_refused_naming_both(one: str, other: str) -> None:
     assert "7000" in refusal.value.message
 
 
-PORTS = ("primary", "pgbouncer", "exporter", "prometheus", "alertmanager", "grafana", "cadvisor", "health")
+PORTS = ("primary", "pgbouncer", "exporter", "prometheus", "alertmanager", "grafana", "health")
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(PORTS, 2)))
 def test_no_two_services_that_run_share_a_port(one: str, other: str) -> None:
     with pytest.raises(UsageError) as refusal:
-        settings_of(cadvisor="on", **{f"{one}_port": "7000", f"{other}_port": "7000"})
+        settings_of(**{f"{one}_port": "7000", f"{other}_port": "7000"})
     assert f"PODS_{one.upper()}_PORT" in refusal.value.message
     assert f"PODS_{other.upper()}_PORT" in refusal.value.message
 
@@ -341,11 +347,10 @@ def test_no_two_services_that_run_share_a_port(one: str, other: str) -> None:
 @pytest.mark.parametrize(
     ("texts", "gone"),
     [
-        ({}, {"cadvisor_port"}),
-        ({"cadvisor": "on"}, set()),
-        ({"grafana": "off"}, {"cadvisor_port", "grafana_port"}),
-        ({"health": "off"}, {"cadvisor_port", "health_port"}),
-        ({"monitoring": "off"}, {f"{name}_port" for name in PORTS[2:7]}),
+        ({}, set()),
+        ({"grafana": "off"}, {"grafana_port"}),
+        ({"health": "off"}, {"health_port"}),
+        ({"monitoring": "off"}, {f"{name}_port" for name in PORTS[2:6]}),
     ],
 )
 def test_a_service_that_does_not_run_takes_no_port(texts: dict[str, str], gone: set[str]) -> None:
@@ -506,3 +511,59 @@ def test_backups_do_not_go_in_clear_over_a_network_without_a_word(tmp_path: Path
 def test_an_address_that_is_none_of_the_web_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(UsageError, match="AWS_ENDPOINT_URL"):
         load_settings(tmp_path, S3 | {"AWS_ENDPOINT_URL": address})
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        ({"web_bind": "192.0.2.7"}, "PODS_HEALTH_BIND=192.0.2.7"),
+        ({"web_bind": "0.0.0.0", "monitoring": "off"}, "PODS_HEALTH_BIND=127.0.0.1"),
+        ({"web_bind": "192.0.2.7", "health_bind": "127.0.0.1", "web_tls": "off"}, "PODS_UNPROTECTED=web"),
+        ({"web_bind": "192.0.2.7", "health": "off", "web_tls": "off", "unprotected": "health"}, "PODS_UNPROTECTED=web"),
+        ({"health_bind": "192.0.2.7"}, "PODS_UNPROTECTED=health"),
+        ({"health_bind": "0.0.0.0", "health_auth": "on"}, "PODS_HEALTH_TLS=on"),
+        ({"health_bind": "0.0.0.0", "health_tls": "on"}, "PODS_HEALTH_AUTH=on"),
+    ],
+)
+def test_what_others_reach_wants_password_and_tls_or_a_word(texts: dict[str, str], told: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        settings_of(**texts)
+    assert told in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"web_bind": "127.0.0.2", "web_tls": "off"},
+        {"web_bind": "192.0.2.7", "health_bind": "127.0.0.1"},
+        {"web_bind": "192.0.2.7", "health_bind": "127.0.0.1", "web_tls": "off", "unprotected": "web"},
+        {"health_bind": "192.0.2.7", "health_auth": "on", "health_tls": "on"},
+        {"health_bind": "192.0.2.7", "unprotected": "health"},
+        {"web_bind": "192.0.2.7", "monitoring": "off", "health": "off", "web_tls": "off"},
+    ],
+)
+def test_what_is_protected_or_said_is_taken(texts: dict[str, str]) -> None:
+    settings_of(**texts)
+
+
+@pytest.mark.parametrize(
+    ("texts", "urls"),
+    [
+        ({}, ("http://127.0.0.1:8080/", "http://127.0.0.1:9090/")),
+        ({"web_bind": "127.0.0.3"}, ("http://127.0.0.3:8080/", "http://127.0.0.3:9090/")),
+        ({"web_bind": "0.0.0.0", "health_bind": "127.0.0.1"}, ("http://127.0.0.1:8080/", "https://127.0.0.1:9090/")),
+        ({"health_tls": "on"}, ("https://127.0.0.1:8080/", "http://127.0.0.1:9090/")),
+        ({"web_tls": "on"}, ("http://127.0.0.1:8080/", "https://127.0.0.1:9090/")),
+    ],
+)
+def test_health_listens_with_the_others_while_they_are_on_loopback(
+    texts: dict[str, str], urls: tuple[str, ...]
+) -> None:
+    shown = pages(settings_of(**texts))
+    assert (shown["health"].url, shown["prometheus"].url) == urls
+
+
+def test_a_setting_of_an_earlier_version_still_holds_and_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PODS_CADVISOR=on\nPODS_REPLICAS=1\n", encoding="utf-8")
+    assert load_settings(tmp_path, {}).replicas == 1
+    assert retired_in_file(tmp_path) == ["PODS_CADVISOR"]

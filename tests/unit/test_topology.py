@@ -272,13 +272,12 @@ def test_ports_follow_the_ordinals() -> None:
 
 
 def test_pages_have_the_ports_they_are_known_by() -> None:
-    ports = host_ports(settings_of(cadvisor="on"), FIRST)
+    ports = host_ports(settings_of(), FIRST)
     pages = {
         "exporter": 9187,
         "prometheus": 9090,
         "alertmanager": 9093,
         "grafana": 3000,
-        "cadvisor": 8081,
         "health": 8080,
     }
     assert ports.items() >= pages.items()

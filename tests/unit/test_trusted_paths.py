@@ -30,6 +30,7 @@ ALLOWED = {
     "cluster/topology.py:load": HOME,
     "cluster/topology.py:save": HOME,
     "cluster/values.py": USERS,
+    "compose/access.py": SECRETS,
     "compose/apt.py": SYSTEM,
     "compose/backups/restore.py:restore_into": USERS,
     "compose/backups/sandbox.py:_held": "data/.sandbox is ours, only what lies in its folders is a container's",

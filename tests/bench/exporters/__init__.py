@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.bench.replicas import _cluster
 from tests.fix_stack import Cluster
+from tests.fix_web import basic
 
 IMAGE = "pods-bench/exporters"
 REPLICAS = (2, 8)
@@ -105,7 +106,8 @@ def _ours(cluster: Cluster) -> Peer:
     port, nodes = cluster.stack.settings.exporter_port, cluster.stack.topology.names
     pages = (*(f"/probe?target={node}" for node in nodes), "/metrics")
     pids = (cluster.main_pid("exporter"), cluster.main_pid("gate"))
-    return Peer("PODS", pids, tuple(f"http://127.0.0.1:{port}{page}" for page in pages))
+    login = basic(cluster.login("exporter"))
+    return Peer("PODS", pids, tuple(f"http://127.0.0.1:{port}{page}#{login}" for page in pages))
 
 
 @contextmanager
@@ -145,7 +147,7 @@ def _start(cluster: Cluster, command: Sequence[str], environment: dict[str, str]
     mounts = [f"{home.ca}:{_CA}:ro", f"{home.secrets / 'monitor_password'}:/run/password:ro"]
     options = [part for mount in mounts for part in ("-v", mount)]
     options += [part for name, text in environment.items() for part in ("-e", f"{name}={text}")]
-    run = ["docker", "run", "-d", "--network", f"{project}_cluster", *options, IMAGE, *command]
+    run = ["docker", "run", "-d", "--network", f"{project}_nodes", *options, IMAGE, *command]
     return subprocess.run(run, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -183,7 +185,9 @@ def _timed(url: str) -> tuple[int, float]:
 
 
 def _samples(url: str) -> int:
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    address, _, login = url.partition("#")
+    request = urllib.request.Request(address, headers={"Authorization": login} if login else {})
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return sum(not line.startswith(b"#") for line in answer.read().splitlines())
 
 

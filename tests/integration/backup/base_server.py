@@ -151,7 +151,7 @@ def box(path: Path, image: str) -> Iterator[Box]:
 def _equip(box: Box) -> None:
     home = Home(box.path / "home")
     home.path.mkdir()
-    certs.ensure(home, ["server"], [box.address])
+    certs.ensure(home, {"server": ("server", "localhost", "127.0.0.1", box.address)})
     keys = box.directory("tls")
     for file in ("server.crt", "server.key"):
         shutil.copy(home.tls / "server" / file, keys / file)

@@ -126,7 +126,7 @@ def _free_port() -> int:
 @contextmanager
 def lab(home: Path, nodes: tuple[int, ...] = (5501, 5502)) -> Iterator[Lab]:
     """A container with nothing running in it yet."""
-    certs.ensure(Home(home), ["lab"], [])
+    certs.ensure(Home(home), {"lab": ("lab", "localhost", "127.0.0.1")})
     tls = Home(home).tls / "lab"
     name = f"pods-wal-lab-{os.getpid()}-{time.monotonic_ns()}"
     ports = {node: _free_port() for node in nodes}
