@@ -5,6 +5,7 @@ in, nor that of an answer which nobody reads; and when its connections are used 
 """
 
 import asyncio
+import heapq
 import resource
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MOST_HEAD = 16 << 10
 """Bytes that the head of a request may have."""
+_SHARE = 20
 _OWN_FILES = 256
 """Descriptors kept for what is no client."""
 
@@ -140,16 +142,20 @@ def _waits(connection: Any) -> bool:
 
 
 def make_room(connections: MutableSet[Any], most: int) -> None:
-    """End one connection if there are more than ``most``, so that who comes is always heard.
+    """End connections if there are more than ``most``, so that who comes is always heard.
 
-    It is one of the address that has most of them; there the oldest that waits for a request, if one does.
+    They are of the address that has most of them; there the oldest that wait for a request, else the oldest. A share of
+    them goes at once, for to look at all of them for each that comes would take longer than to answer it.
     """
     if len(connections) <= most:
         return
-    addresses = Counter(_address(connection) for connection in connections)
-    victim = min(connections, key=lambda c: (-addresses[_address(c)], not _waits(c), c.since))
-    connections.discard(victim)
-    victim.transport.abort()
+    address, _ = Counter(map(_address, connections)).most_common(1)[0]
+    candidates = [connection for connection in connections if _address(connection) == address]
+    waiting = [connection for connection in candidates if _waits(connection)]
+    share = max(1, most // _SHARE) if waiting else 1
+    for victim in heapq.nsmallest(share, waiting or candidates, key=lambda connection: connection.since):
+        connections.discard(victim)
+        victim.transport.abort()
 
 
 def _address(connection: Any) -> str:
