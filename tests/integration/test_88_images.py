@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
+from cluster import pgbouncer
 from cluster.errors import MachineError
-from cluster.postgres import Access
+from cluster.postgres import Access, connect
 from cluster.settings import load_settings
-from compose import build, inventory, update
+from compose import build, inventory, secrets, update
 from compose.console import Console
 from compose.converge import Convergence
 from compose.engine import connect as connect_engine
 from compose.image_states import report_of, running_images
+from compose.pausing import console_access
 from tests.fix_images import images
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
@@ -24,6 +26,9 @@ _STALE = """FROM {image}
 USER 0
 RUN sed -i '/^Package: libssl3t64$/,/^$/ s/^Version: .*/&~before/' /var/lib/dpkg/status
 """
+
+
+_BASE = "pods/base:forky"
 
 
 def _docker(*arguments: str, stdin: str = "") -> str:
@@ -131,7 +136,11 @@ def test_an_update_is_tried_rolled_out_while_clients_work_finished_after_an_inte
     assert update.behind(cluster.stack) == []
     assert running_images(cluster.stack) == before
     assert cluster.stack.topology.images_before == wanted
+    with connect(console_access(cluster.stack), console=True) as pooler:
+        pgbouncer.pause(pooler)  # as an update that was killed in the middle leaves it
+    assert "pool appdb_write is paused" in cluster.inv("status").out
     assert cluster.inv.ok("up").code == 0
+    assert cluster.query("SELECT 1 AS one", "pgbouncer", secrets.APP, "appdb_write") == [{"one": 1}]
 
 
 def _interrupted(_: Convergence) -> Any:
