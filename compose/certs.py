@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.certificate_report import CA, NAME, RENEW_DAYS, write_ends
 from cluster.files import write_atomically
 from cluster.settings import Settings
 from cluster.topology import Topology
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=90)
-RENEW_BEFORE = timedelta(days=30)
+RENEW_BEFORE = timedelta(days=RENEW_DAYS)
 _BACKDATE = timedelta(hours=1)
 """Hosts and containers whose clocks differ a little still accept a certificate just made."""
 
@@ -57,7 +58,16 @@ def ensure(home: Home, faces: Faces, *, renew: bool = False, project: str = "pod
 
 def ensure_all(home: Home, settings: Settings, topology: Topology, *, renew: bool = False) -> list[str]:
     """Make what is missing for every server of the cluster, good for this host's names; return whose was made."""
-    return ensure(home, faces_of(settings, topology), renew=renew, project=settings.project)
+    faces = faces_of(settings, topology)
+    made = ensure(home, faces, renew=renew, project=settings.project)
+    write_ends(home.rendered / "services" / NAME, _ends(home, [name for name, names in faces.items() if names]))
+    return made
+
+
+def _ends(home: Home, services: Sequence[str]) -> dict[str, float]:
+    """When each certificate ends (Unix seconds), the CA's among them."""
+    files = {CA: home.ca, **{service: home.tls / service / "server.crt" for service in services}}
+    return {name: ends.timestamp() for name, path in files.items() if (ends := expires(path)) is not None}
 
 
 def expires(path: Path) -> datetime | None:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import parse_json
 from cluster.errors import RefusedError
 from cluster.pages import USER, pages
@@ -34,13 +35,19 @@ def status_report(stack: Stack) -> dict[str, Any]:
         "home": str(stack.home.path),
         "healthy": verdict.healthy,
         "reasons": list(verdict.reasons),
-        "notes": list(verdict.notes),
+        "notes": [*verdict.notes, *certificate_notes(stack)],
         "primary": stack.topology.primary,
         "nodes": [_node(view, running.get(name), name) for name in stack.topology.names],
         "pools": [pool(view, name) for name in view.pools],
         "backup": backup_report(stack),
         "copies": copies_report(stack, running),
     }
+
+
+def certificate_notes(stack: Stack) -> list[str]:
+    """A line where certificates end soon: nobody renews them but `up`, and nobody may have run it for long."""
+    line = ending(read_ends(stack.home.rendered / "services" / NAME), time.time())
+    return [line] if line else []
 
 
 def backup_report(stack: Stack) -> dict[str, Any] | None:

@@ -1,13 +1,19 @@
 """Letting running servers take up changed files and certificates, without a restart and without a client noticing."""
 
 import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from cluster import pgbouncer
 from cluster.errors import MachineError
 from cluster.postgres import connect, fetch_one
-from compose import secrets
+from cluster.topology import Topology
+from compose import containers, secrets
 from compose.containers import Container
 from compose.stack import POOLER, Stack
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 _SECRETS = {
     "backup": ("archive_password", "s3_access_key", "s3_secret_key", "s3_ca", "backup_key"),
@@ -46,6 +52,17 @@ def _load_time(stack: Stack, node: str) -> float:
             return fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
     except MachineError:
         return 0.0
+
+
+def show_new(client: "DockerClient", topology: Topology, made: Collection[str]) -> None:
+    """Have nodes and PgBouncer show certificates that were ``made`` anew, by a signal.
+
+    With one that has ended they would let nobody in who could ask them to.
+    """
+    servers = {*topology.servers, POOLER}.intersection(made)
+    for container in containers.of_project(client, topology.project) if servers else ():
+        if container.service in servers and container.status == "running" and not container.one_off:
+            client.api.kill(container.id, "HUP")
 
 
 def reload_watcher(stack: Stack, service: str, container: Container) -> bool:

@@ -6,7 +6,7 @@ from compose import certs
 from compose.console import Console
 from compose.copies import upkeep
 from compose.lock import exclusive
-from compose.reload import reload_node, reload_pooler
+from compose.reload import reload_node, reload_pooler, show_new
 from compose.stack import POOLER, Stack, reopened
 from compose.waiting import start_and_wait, why_not
 
@@ -55,6 +55,7 @@ def renew_certificates(stack: Stack, console: Console) -> None:
         running = stack.containers()
         with console.step("Making certificates") as step:
             made = certs.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
+            show_new(stack.client, stack.topology, made)
             step.result = ", ".join(made)
         for node in stack.topology.names:
             if node in running and running[node].status == "running":

@@ -22,6 +22,7 @@ from compose.host import concrete_with
 from compose.image_states import note_images
 from compose.lock import exclusive
 from compose.preflight import DataState
+from compose.reload import show_new
 from compose.render import files
 from compose.render.concrete import Concrete
 from compose.render.postgres import USER_HBA, USER_PARAMETERS
@@ -136,7 +137,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     """Secrets, certificates, images and files: all that is needed before a container starts."""
     secrets.ensure(home, settings, first=not topology.system_identifier)
     pgpass.ensure(home, settings, topology)
-    certs.ensure_all(home, settings, topology)
+    show_new(client, topology, certs.ensure_all(home, settings, topology))
     if not topology.image_base:
         source, base = build.choose(client, settings, console)
         images = build.ensure(client, settings, source, base, console)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster.image_report import NAME, read_report
+from cluster import certificate_report, image_report
 from cluster.inside import ROOT, Inside
 from exporters.collectors.backups import read_backups
 from exporters.collectors.console import read_console
@@ -15,7 +15,7 @@ from exporters.collectors.statistics import Remembered, Statistics, read_statist
 from exporters.metrics.node import node_metrics
 from exporters.metrics.nodes import SOURCES
 from exporters.metrics.render import encode
-from exporters.metrics.stack import stack_metrics
+from exporters.metrics.stack import Reported, stack_metrics
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -76,8 +76,12 @@ class Looks:
             itself = [
                 *PROCESS_COLLECTOR.collect(), *PLATFORM_COLLECTOR.collect(), *GC_COLLECTOR.collect()
             ]  # fmt: skip
-            kept, images = read_backups(), read_report(ROOT / NAME)
-            return _written([*stack_metrics(inside, console, gate, self._version, kept, images), *itself], accept)
+            reported = Reported(
+                images=image_report.read_report(ROOT / image_report.NAME),
+                certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
+            )
+            found = stack_metrics(inside, console, gate, self._version, read_backups(), reported)
+            return _written([*found, *itself], accept)
 
         return look
 

@@ -1,6 +1,7 @@
 """What /metrics answers: PgBouncer, containers, disks, and what the cluster is meant to be. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cluster.desired import pools
@@ -11,7 +12,7 @@ from exporters.collectors.backups import BackupReading
 from exporters.collectors.console import ConsoleReading
 from exporters.collectors.gate import GateReading
 from exporters.family import Family, Row, gauge
-from exporters.metrics import backups, containers, images, pooler
+from exporters.metrics import backups, certificates, containers, images, pooler
 from exporters.metrics.render import expose, single
 
 if TYPE_CHECKING:
@@ -45,7 +46,22 @@ DESIRED = (
         metrics=(gauge("info", "The version of PODS, and the cluster's name; 1."),),
     ),
 )
-FAMILIES = (*pooler.FAMILIES, *containers.FAMILIES, *backups.FAMILIES, *images.FAMILIES, *DESIRED)
+FAMILIES = (
+    *pooler.FAMILIES,
+    *containers.FAMILIES,
+    *backups.FAMILIES,
+    *images.FAMILIES,
+    *certificates.FAMILIES,
+    *DESIRED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What the host wrote for services that cannot look: images, and when certificates end (Unix seconds)."""
+
+    images: ImageReport = field(default_factory=ImageReport)
+    certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def stack_metrics(
@@ -54,12 +70,13 @@ def stack_metrics(
     gate: GateReading,
     version: str,
     kept: BackupReading | None = None,
-    report: ImageReport | None = None,
+    reported: Reported | None = None,
 ) -> "list[Exposed]":
     """Metrics of all that is no node.
 
-    ``kept`` is what the backup service says of itself, where it runs; ``report`` what the host wrote of the images.
+    ``kept`` is what the backup service says of itself, where it runs; ``reported`` what the host wrote.
     """
+    reported = reported or Reported()
     watched = inside.settings.container_metrics == "on"
     rows: dict[str, Sequence[Row]] = {
         **console.rows,
@@ -67,7 +84,8 @@ def stack_metrics(
         **desired_rows(inside, console, version),
         **_with_idle_pools(inside, console),
         **(kept.rows if kept else {}),
-        **images.image_metrics(report or ImageReport()),
+        **images.image_metrics(reported.images),
+        **certificates.certificate_metrics(reported.certificates),
     }
     gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [

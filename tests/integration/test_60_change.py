@@ -2,10 +2,14 @@
 
 import shutil
 import ssl
+from datetime import timedelta
 from pathlib import Path
 
-from cluster.postgres import connect
-from compose import secrets
+import pytest
+
+from cluster.errors import MachineError
+from cluster.postgres import connect, wait_until
+from compose import certs, secrets
 from tests.fix_stack import Cluster
 
 IDENTITY = ("primary", "replica1", "replica2", "pgbouncer")
@@ -161,3 +165,30 @@ def test_a_cluster_without_replicas_comes_up_and_reads_from_its_primary(lone: Cl
     assert {pool["name"]: pool["target"] for pool in report["pools"]}["appdb_read"] == ["primary"]
     lone.inv.ok("replica.add")
     assert lone.status()["pools"][2]["target"] == ["replica1"]
+
+
+@pytest.mark.parametrize("cure", ["certs.renew", "up"])
+def test_certificates_that_have_ended_are_renewed_by_one_command_without_a_restart(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, cure: str
+) -> None:
+    before = _ids(cluster)
+    stack = cluster.stack
+    monkeypatch.setattr(certs, "LIFE", -timedelta(minutes=1))
+    certs.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
+    for service in IDENTITY:
+        stack.client.api.kill(cluster.container(service), "HUP")
+    wait_until(lambda: "" if _refused(cluster) else "let in", timeout=10, what="the primary shows the old one", hint="")
+    assert any("certificates end and are past" in note for note in cluster.status()["notes"])
+    cluster.inv.ok(cure)
+    assert cluster.query("SELECT 1 AS one") == [{"one": 1}]
+    wait_until(lambda: "; ".join(cluster.status()["reasons"]), timeout=60, what="not well again", hint="")
+    assert cluster.status()["notes"] == []
+    assert {name: _ids(cluster)[name] for name in IDENTITY} == {name: before[name] for name in IDENTITY}
+
+
+def _refused(cluster: Cluster) -> bool:
+    try:
+        cluster.query("SELECT 1")
+    except MachineError as error:
+        return "certificate" in error.message
+    return False

@@ -47,6 +47,7 @@ _FROM = {
     "images": "`images.json`, which `inv up` and `inv images.*` write: each image that runs.",
     "image_updates": "`images.json`: what the last `inv images.check` found.",
     "image_check": "`images.json`: when that was.",
+    "certificates": "`certificates.json`, which `inv up` and `inv certs.renew` write.",
     "build": "This version of PODS.",
 }
 Row = tuple[str, str, tuple[str, ...], str]

@@ -149,7 +149,11 @@ def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -
     assert {name for name in names if not any(fnmatch(name, pattern) for pattern in told_files)} == set()
     kept = [path for path in told_files if path.startswith("rendered/") and not path.endswith("/")]
     unknown = {pattern for pattern in kept if not any(fnmatch(name, pattern) for name in names)}
-    written_otherwise = {"topology.json", "images.json"}  # a copy, and what was found: `up` writes them by itself
+    written_otherwise = {
+        "topology.json",
+        "images.json",
+        "certificates.json",
+    }  # a copy, and what was found: `up` writes them by itself
     assert unknown == {f"rendered/services/{name}" for name in written_otherwise}
 
 

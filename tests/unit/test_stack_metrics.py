@@ -15,6 +15,7 @@ from cluster.topology import Topology
 from exporters.collectors.console import ConsoleReading, database_row, lists_row, pool_row, totals_row
 from exporters.collectors.gate import GateReading
 from exporters.metrics import backups, stack
+from exporters.metrics.certificates import certificate_metrics
 from exporters.metrics.images import image_metrics
 from exporters.metrics.stack import desired_rows, stack_metrics
 from tests.fix_settings import settings_of, topology_of
@@ -140,7 +141,8 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: Inside) 
     console = _console()
     gate = {"machine", "containers", "networks", "states", "disks"}  # held by test_gate.py
     kept = {family.source for family in backups.FAMILIES}  # small files that the backup service writes
-    known = {*console.rows, *gate, *kept, *image_metrics(ImageReport()), *desired_rows(inside, console, "0.1.0")}
+    reported = {*image_metrics(ImageReport()), *certificate_metrics({})}
+    known = {*console.rows, *gate, *kept, *reported, *desired_rows(inside, console, "0.1.0")}
     assert {family.source for family in stack.FAMILIES} == known
 
 

@@ -161,6 +161,7 @@ def test_what_assertions_call_can_do_nothing(here: World, site: Site, tmp_path: 
         "CREATE TABLE shop.hidden AS SELECT 1 AS id",
         "ALTER TABLE shop.hidden ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE shop.hidden FORCE ROW LEVEL SECURITY",
+        "ALTER ROLE postgres SET statement_timeout = 0",  # or the next line would hold for this test's own statements
         "ALTER DATABASE postgres SET statement_timeout = 1",
         "ALTER DATABASE postgres SET default_transaction_read_only = off",
         "ALTER DATABASE closed ALLOW_CONNECTIONS false",
@@ -175,9 +176,10 @@ def test_what_assertions_call_can_do_nothing(here: World, site: Site, tmp_path: 
     )
     here.flush()
 
-    found = held(here, site, tmp_path)
-
-    here.server.sql("ALTER DATABASE postgres RESET ALL")
+    try:
+        found = held(here, site, tmp_path)
+    finally:
+        here.server.sql("ALTER DATABASE postgres RESET ALL", "ALTER ROLE postgres RESET ALL")
     details = {each.name: each.detail for each in found.assertions}
     assert found.problems == ()
     assert [each.name for each in found.assertions if each.holds] == ["all rows.sql", "closed/opened.sql", "who.sql"]
