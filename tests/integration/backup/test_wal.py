@@ -558,7 +558,7 @@ def _ground(site: Site) -> Ground:
     (site.root / "state" / "archive.json").symlink_to(site.root / "state.json")
     topology = replace(Topology.first(settings_of(), SIZING), system_identifier=site.system)
     inside = Inside(settings=settings_of(), topology=topology)
-    return _Ground(inside=inside, stores=(site.store,), home=site.root, site=site)
+    return _Ground(inside=inside, stores=(site.store,), home=site.root, state=site.root / "state", site=site)
 
 
 def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None:
