@@ -204,3 +204,16 @@ def test_the_format_stays(tmp_path: Path) -> None:
     opened = [cipher.decrypt(nonce, chunk, header + b"1/a") for nonce, chunk in zip(nonces, chunks, strict=True)]
     assert b"".join(opened) == b"x" * 250
     assert Seal.of(header, [KEY], "1/a").chunk == CHUNK
+
+
+SEALED_ONCE = (
+    "UE9EU0VBTDE5RgnQLVPZG6Go2eiUy5YW2aTiYtHvBWfTSQ//ZubkL/46oHyrE6LawFL1hKvX06AAAAAQAAAAAHg+5XVC77aEEYea"
+    "0ce3X6LtEwAZ2e3WYs2bZVUOfqtqC6B86vF85Jx7IKVHvezMmYd7fcc="
+)
+"""The object ``a/b`` as the first version with this format sealed it, under KEY, in chunks of 16 bytes."""
+
+
+def test_what_was_sealed_once_can_be_opened_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(base64.b64decode(SEALED_ONCE))
+    assert whole(SealedStore(LocalStore(tmp_path), [OTHER, KEY]), "a/b") == b"sealed on 2026-11-27"
