@@ -39,7 +39,7 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
         for service in services.values():
             service["ulimits"] = {"memlock": -1}
     services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, concrete)
-    services["psql"] = _psql(templates["psql"], concrete)
+    services["psql"] = _psql(templates["psql"], topology, concrete)
     for name in optional_services(settings, topology.image_source):
         services[name] = optional_service(name, templates[name], settings, topology, concrete)
     services = {
@@ -121,8 +121,10 @@ def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, concrete
     return service
 
 
-def _psql(template: dict[str, Any], concrete: Concrete) -> dict[str, Any]:
+def _psql(template: dict[str, Any], topology: Topology, concrete: Concrete) -> dict[str, Any]:
     service = hardened(template, concrete.images.postgres, concrete.user)
+    if topology.copies:
+        service["networks"] = ["copies", *service["networks"]]
     service["volumes"].append(mount("./secrets/tls/pgbouncer/ca.crt", "/run/tls/ca.crt"))
     return service
 

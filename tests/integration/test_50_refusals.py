@@ -118,7 +118,7 @@ def test_a_full_disk(fresh: Inv) -> None:
         pytest.skip("mounting needs root")
     data = fresh.home / "data"
     data.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(data)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=0755", "tmpfs", str(data)], check=True)
     try:
         _refused(fresh("up"), 4, "free and", "are needed")
         assert _tree(fresh.home) == {}
