@@ -52,7 +52,7 @@ def _clean(cluster: Cluster, replicas: set[str]) -> None:
     assert {p["name"] for p in cluster.status()["pools"]} == set(stack.pools)
     for directory in (cluster.home.data, cluster.home.rendered / "nodes", cluster.home.tls):
         found = {p.name for p in directory.iterdir() if p.is_dir() and not p.name.startswith(".")}
-        assert found - {*others, "backups"} == {"primary", *replicas}, directory
+        assert found - {*others, "backups", "grafana"} == {"primary", *replicas}, directory
     assert not list(cluster.home.data.glob("*/18/.new"))
     report = cluster.inv("status")
     assert report.code == 0, report
