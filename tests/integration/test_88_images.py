@@ -91,7 +91,7 @@ def _unchanged(cluster: Cluster) -> Iterator[None]:
         return (
             cluster.home.topology.read_text(),
             ids,
-            _docker("images", "--format", "{{.Repository}}:{{.Tag}}", "pods/*"),
+            *sorted(_docker("images", "--format", "{{.Repository}}:{{.Tag}}", "pods/*").split()),
         )
 
     before = state()
