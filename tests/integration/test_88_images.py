@@ -86,12 +86,12 @@ def updatable(lone: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluste
 def _unchanged(cluster: Cluster) -> Iterator[None]:
     """Neither topology nor containers nor names of images."""
 
-    def state() -> tuple[str, list[str], str]:
+    def state() -> tuple[str, list[str], list[str]]:
         ids = sorted(container.id for container in cluster.stack.containers().values())
         return (
             cluster.home.topology.read_text(),
             ids,
-            *sorted(_docker("images", "--format", "{{.Repository}}:{{.Tag}}", "pods/*").split()),
+            sorted(_docker("images", "--format", "{{.Repository}}:{{.Tag}}", "pods/*").split()),
         )
 
     before = state()
