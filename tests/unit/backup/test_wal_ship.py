@@ -73,6 +73,8 @@ def test_what_is_in_the_spool_at_the_start_is_shipped_and_then_leaves_it(tmp_pat
     where.keep_history(2, b"1\t0/500000\tx\n")
     with Ship(where, store) as ship:
         ship.until(lambda: where.names() == ["00000002.history"])
+        ship.until(lambda: bool(list(store.list(history_key(SYSTEM, 2)))))  # it stays in the spool, stored or not
+        ship.until(lambda: ship.shippers[0].segments == 5)
     assert [read_segment(store, SYSTEM, each) for each in names] == [wal(segment(number)) for number in range(5)]
     assert store.get(history_key(SYSTEM, 2)) == b"1\t0/500000\tx\n"
     assert ship.shippers[0].segments == 5
