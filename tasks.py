@@ -12,16 +12,16 @@ test                     every quality gate
 
 from invoke.collection import Collection
 
-from compose.commands import backup, certs, cluster, config, images, look, replica, test
+from compose.commands import backup, certs, cluster, config, images, inspect, replica, test
 
 ns = Collection(
     cluster.up,
     cluster.down,
     cluster.restart,
-    look.status,
-    look.logs,
-    look.psql,
-    look.doctor,
+    inspect.status,
+    inspect.logs,
+    inspect.psql,
+    inspect.doctor,
     test.test,
     Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.sync),
     Collection("config", config.check, config.render),

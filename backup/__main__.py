@@ -13,8 +13,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.config.mounted import MountedConfig
 from cluster.errors import PodsError
-from cluster.inside import Window
 
 Result = Any
 Ask = argparse.Namespace
@@ -26,9 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     if scratch := os.environ.get("TMPDIR"):  # on disk: what a store wants whole may be larger than memory
         Path(scratch).mkdir(mode=0o700, exist_ok=True)
     if asked.command == "serve":
-        from backup.service.loop import Service
+        from backup.service.daemon import BackupDaemon
 
-        Service(Window()).run()
+        BackupDaemon(MountedConfig()).run()
         return 0
     try:
         result = _COMMANDS[asked.command](asked)
@@ -72,65 +72,65 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _now(asked: Ask) -> Result:
-    from backup.service.asked import take_now
+    from backup.service.commands import take_now
 
-    return take_now(Window(), asked.type, progress)
+    return take_now(MountedConfig(), asked.type, progress)
 
 
 def _list(_: Ask) -> Result:
-    from backup.service.asked import list_backups
+    from backup.service.commands import list_backups
 
-    return list_backups(Window())
+    return list_backups(MountedConfig())
 
 
 def _windows(_: Ask) -> Result:
-    from backup.service.asked import list_windows
+    from backup.service.commands import list_windows
 
-    return list_windows(Window())
+    return list_windows(MountedConfig())
 
 
 def _show(asked: Ask) -> Result:
-    from backup.service.asked import show
+    from backup.service.commands import show
 
-    return show(Window(), asked.name)
+    return show(MountedConfig(), asked.name)
 
 
 def _prune(asked: Ask) -> Result:
-    from backup.service.ground import open_ground
-    from backup.service.keeping import prune
+    from backup.service.context import open_ground
+    from backup.service.prune import prune
 
-    return prune(open_ground(Window()), progress, dry_run=asked.dry_run)
+    return prune(open_ground(MountedConfig()), progress, dry_run=asked.dry_run)
 
 
 def _mark(asked: Ask) -> Result:
-    from backup.service.asked import mark
+    from backup.service.commands import mark
 
-    return mark(Window(), asked.command, asked.name, getattr(asked, "why", ""))
+    return mark(MountedConfig(), asked.command, asked.name, getattr(asked, "why", ""))
 
 
 def _verify(asked: Ask) -> Result:
-    from backup.service.ground import open_ground
-    from backup.service.proving import verify
+    from backup.service.context import open_ground
+    from backup.service.verification import verify
 
     return [
         {"store": store, "name": found.name, "ok": found.ok, "detail": found.detail}
-        for store, found in verify(open_ground(Window()), asked.name, progress)
+        for store, found in verify(open_ground(MountedConfig()), asked.name, progress)
     ]
 
 
 def _drill(asked: Ask) -> Result:
-    from backup.service.ground import open_ground
-    from backup.service.proving import drill
+    from backup.service.context import open_ground
+    from backup.service.verification import drill
 
-    ground = open_ground(Window())
+    ground = open_ground(MountedConfig())
     found = drill(ground, ground.store(asked.store), progress)
     return {"ok": found.ok, **asdict(found)}
 
 
 def _plan(asked: Ask) -> Result:
-    from backup.service.restoring import planned
+    from backup.service.restore_request import planned
 
-    ground, _, plan = planned(Window(), asked)
+    ground, _, plan = planned(MountedConfig(), asked)
     return {
         "lines": list(plan.lines()),
         "space": plan.space,
@@ -142,9 +142,9 @@ def _plan(asked: Ask) -> Result:
 
 
 def _restore(asked: Ask) -> Result:
-    from backup.service.restoring import restore_into
+    from backup.service.restore_request import restore_into
 
-    return restore_into(Window(), asked, progress)
+    return restore_into(MountedConfig(), asked, progress)
 
 
 def _plain(value: object) -> object:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Literal
 
 from backup.layout import (
     BACKUP_JSON,
@@ -23,11 +23,10 @@ from backup.layout import (
     system_prefix,
 )
 from backup.store import MOST_LISTED, DamagedError, MissingError, Store, at_most, read_text
-from cluster.documents import LAST_MOMENT, parse_json, read_as
+from cluster.documents import FORMAT, LAST_MOMENT, read_as, read_format
 from cluster.errors import RefusedError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
-FORMAT = 1
 Codec = Literal["zstd", "none"]
 
 
@@ -101,20 +100,6 @@ def parse(text: str) -> Backup:
     backup = read_as(Backup, raw)
     _check(backup)
     return backup
-
-
-def read_format(text: str, what: str) -> dict[str, Any]:
-    """The JSON object of ``text`` without its format number, which must be ours.
-
-    Raises:
-        ValueError: it is not.
-    """
-    raw = parse_json(text)
-    found = raw.pop("format", None) if isinstance(raw, dict) else None
-    if found != FORMAT:
-        newer = isinstance(found, int) and found > FORMAT
-        raise ValueError(f"made by a newer PODS (format {found})" if newer else f"not {what} of format {FORMAT}")
-    return dict(raw)
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")

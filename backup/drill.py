@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from backup.catalog import Backup
 from backup.layout import drill_key, drills_prefix
-from backup.restore import Archive, Plan, Target, plan
+from backup.restore import Plan, RecoveryTarget, WalCoverage, plan
 from backup.restore.assertions import Assertion, Question
 from backup.sandbox.job import Job
 from backup.sandbox.outcome import findings
@@ -65,7 +65,7 @@ class Rules:
 
 def drill(
     catalog: Sequence[Backup],
-    archive: Archive,
+    archive: WalCoverage,
     store: Store,
     rules: Rules,
     run: Runner,
@@ -77,7 +77,7 @@ def drill(
     """
     found = Drill(when=time.time())
     try:
-        job = _job(plan(catalog, archive, Target()), store, rules)
+        job = _job(plan(catalog, archive, RecoveryTarget()), store, rules)
         found = replace(found, backup=job.chain[-1].name, timeline=job.timeline)
         return replace(found, **findings(run(job, store, progress), job))
     except (PodsError, OSError) as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, Self
 
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 Kind = Literal["full", "incremental"]
 _SHORT: dict[Kind, str] = {"full": "full", "incremental": "incr"}

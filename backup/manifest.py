@@ -12,7 +12,7 @@ from typing import Any
 
 from cluster.documents import LARGEST, parse_json
 from cluster.errors import RefusedError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 _LAST_LINE = b'"Manifest-Checksum"'
 _VERSION = 2

@@ -1,4 +1,4 @@
-"""Retention: which backups stay, and why. Pure; what it decides, `backup.removal` does.
+"""Retention: which backups stay, and why. Pure; what it decides, `backup.delete` does.
 
 Source of the periods: the newest backup of each of the last N days (weeks, months, years) that have one stays.
 """
@@ -11,7 +11,7 @@ from operator import attrgetter
 from backup.catalog import Backup
 from backup.layout import parse_segment, stamp
 from backup.timelines import Histories, reaches
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 _PERIODS: Mapping[str, str] = {"daily": "%Y-%m-%d", "weekly": "%G-W%V", "monthly": "%Y-%m", "yearly": "%Y"}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from backup.layout import MOST_TIMELINES
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backup.base.contents import Limits, Watched, archives, fault, limits_of, place, read_manifest, reading
-from backup.base.meter import Meter
+from backup.annotations import Verified, mark_verified
+from backup.base.archive_reader import Limits, Watched, archives, fault, limits_of, place, read_manifest, reading
+from backup.base.progress import Progress
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup, File
 from backup.layout import backup_key
 from backup.manifest import Manifest
-from backup.marks import Verified, mark_verified
 from backup.store import DamagedError, MissingError, Store
 from cluster.errors import RefusedError
 
@@ -59,7 +59,7 @@ def verify(store: Store, backup: Backup, progress: Callable[[str], None]) -> Ver
         result.problems.append(error.message)
         manifest = None
     seen: set[str] = set()
-    meter = Meter(f"Reading {backup.name}", backup.size, progress)
+    meter = Progress(f"Reading {backup.name}", backup.size, progress)
     for file in archives(backup):
         _verify_archive(store, backup, file, manifest, result, seen, meter.add)
     if manifest is not None:

@@ -12,6 +12,8 @@ from math import isfinite
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+FORMAT = 1
+"""Of every document of ours; a newer PODS would count up."""
 LARGEST = 1 << 63
 """No size, position or number of ours reaches it."""
 LAST_MOMENT = 253_402_300_799.0
@@ -40,6 +42,20 @@ def _refuse(text: str) -> float:
 def _finite(text: str) -> float:
     found = float(text)
     return found if isfinite(found) else _refuse(text)
+
+
+def read_format(text: str, what: str) -> dict[str, Any]:
+    """The JSON object of ``text`` without its format number, which must be ours.
+
+    Raises:
+        ValueError: it is not.
+    """
+    raw = parse_json(text)
+    found = raw.pop("format", None) if isinstance(raw, dict) else None
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
+        raise ValueError(f"made by a newer PODS (format {found})" if newer else f"not {what} of format {FORMAT}")
+    return dict(raw)
 
 
 def read_as(kind: type[T], raw: object) -> T:

@@ -6,8 +6,7 @@ quarters (PostgreSQL documentation, "Resource Consumption"); the nodes of one ho
 
 from dataclasses import dataclass
 
-from cluster.settings import Settings
-from cluster.topology import Sizing
+from cluster.config.env_file import Settings
 
 MB = 1 << 20
 GB = 1 << 30
@@ -16,6 +15,15 @@ _KEPT_FREE = 8
 RESERVED_CONNECTIONS = 5
 _DIRECT = 0.25
 """Share of the remaining connections left to clients that come without PgBouncer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """What the derived settings were derived from, at the first `up`: bytes of memory, bytes of free disk, nodes."""
+
+    memory: int
+    disk: int
+    nodes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,24 +1,19 @@
 """The desired cluster: which nodes there shall be and which of them is the primary.
 
-Lives in ``data/topology.json``: small, whole, replaced atomically. Everything else (Compose file, PostgreSQL and
-PgBouncer configuration) is rendered from it and the settings. What PostgreSQL and Docker say *is* never stored here.
+Kept in ``data/topology.json`` (topology_file.py). Everything else (Compose file, PostgreSQL and PgBouncer
+configuration) is rendered from it and the settings. What PostgreSQL and Docker say *is* never stored here.
 """
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
-from cluster.copies import Copy, wrong_copies
-from cluster.errors import MachineError, RefusedError
-from cluster.files import write_atomically
-from cluster.images import Build, read_build, wrong_build
-from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED, check_node_name, next_replica_name, replica_ports
-from cluster.settings import PROJECT_NAME, Settings, fixed_ports
+from cluster.config.env_file import Settings, fixed_ports
+from cluster.errors import RefusedError
+from cluster.images import Build
+from cluster.naming import FIRST_PRIMARY, check_node_name, next_replica_name, replica_ports
+from cluster.sizing import Sizing
 
-FORMAT = 1
 Role = Literal["primary", "replica"]
 NodeState = Literal["joining", "catching_up", "member", "leaving"]
 """A replica on its way: being made (no pool yet), streaming but behind (its own pool), a member, on its way out."""
@@ -35,12 +30,20 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sizing:
-    """What the derived settings were derived from, at the first `up`: bytes of memory, bytes of free disk, nodes."""
+class Copy:
+    """One server beside the cluster, in data restored to some moment: no node, whatever it holds.
 
-    memory: int
-    disk: int
-    nodes: int
+    ``ordinal`` gives the host port, counted with those of the nodes. ``backup`` and ``lsn`` say what it was restored
+    from and up to where; ``newest`` when the newest transaction in it was committed (Unix seconds), None where recovery
+    saw none.
+    """
+
+    name: str
+    ordinal: int
+    writable: bool = False
+    backup: str = ""
+    lsn: str = ""
+    newest: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,34 @@ class Topology:
         node = Node(name=name, ordinal=self.free_ordinal(), state=state)
         return replace(self, nodes=tuple(sorted((*self.nodes, node), key=lambda node: node.ordinal)))
 
+    def find_copy(self, name: str) -> Copy:
+        """The copy called ``name``.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        for copy in self.copies:
+            if copy.name == name:
+                return copy
+        known = ", ".join(copy.name for copy in self.copies) or "none"
+        raise RefusedError(f"there is no copy {name!r}", f"the copies are: {known}")
+
+    def new_copy(self, name: str, *, writable: bool) -> Copy:
+        """A copy that may be added: on the lowest free port, from which neither node nor copy ever moves.
+
+        Raises:
+            RefusedError: the name is taken, reserved or malformed.
+        """
+        return Copy(name=self.check_free(name), ordinal=self.free_ordinal(), writable=writable)
+
+    def with_copy(self, copy: Copy) -> Self:
+        """This topology with one more copy."""
+        return replace(self, copies=(*self.copies, copy))
+
+    def without_copy(self, name: str) -> Self:
+        """This topology without the copy ``name``."""
+        return replace(self, copies=tuple(copy for copy in self.copies if copy.name != name))
+
     def check_free(self, name: str) -> str:
         """``name``, if a server to be may be called that.
 
@@ -176,105 +207,3 @@ def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
         )
     ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in servers}
     return ports | {service: port for service, port in fixed.items() if service != FIRST_PRIMARY}
-
-
-def dump(topology: Topology) -> str:
-    """The text of ``topology.json``."""
-    return json.dumps({"format": FORMAT, **asdict(topology)}, indent=2) + "\n"
-
-
-def parse(text: str) -> Topology:
-    """Read what ``dump`` wrote.
-
-    Raises:
-        ValueError: it is not that; says what is wrong.
-    """
-    raw = json.loads(text)
-    found = raw.pop("format", None) if isinstance(raw, dict) else None
-    if found != FORMAT:
-        newer = isinstance(found, int) and found > FORMAT
-        raise ValueError(f"made by a newer PODS (format {found})" if newer else f"not a topology of format {FORMAT}")
-    try:
-        nodes = tuple(Node(**node) for node in raw.pop("nodes"))
-        copies = tuple(Copy(**copy) for copy in raw.pop("copies", ()))
-        builds = {name: read_build(raw.pop(name)) for name in ("images", "images_before") if raw.get(name) is not None}
-        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), copies=copies, **(raw | builds))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"a field is missing or unknown: {error}") from None
-    told = asdict(topology)
-    for problem in (*_wrong_fields(told), *_wrong_nodes(told), *wrong_copies(told["copies"]), *_wrong_builds(topology)):
-        raise ValueError(problem)
-    return topology
-
-
-def _wrong_fields(raw: dict[str, Any]) -> Iterator[str]:
-    """What JSON could hold and a topology cannot, beside its nodes."""
-    texts = [raw[name] for name in ("project", "system_identifier", "image_source", "image_base")]
-    if not all(isinstance(text, str) for text in texts):
-        yield "a name is not a text"
-    elif not PROJECT_NAME.match(raw["project"]):
-        yield "the project has a bad name"
-    elif not all(type(size) is int and size >= 0 for size in raw["sizing"].values()):
-        yield "a size is not a number"
-    elif type(raw["lift_memlock"]) is not bool:
-        yield "lift_memlock is neither true nor false"
-
-
-def _wrong_builds(topology: Topology) -> Iterator[str]:
-    for build in (topology.images, topology.images_before):
-        if build is not None:
-            yield from wrong_build(build)
-    if topology.images is not None and topology.images.base != topology.image_base:
-        yield "the images do not stand on the base they should"
-
-
-def _wrong_nodes(raw: dict[str, Any]) -> Iterator[str]:
-    servers = (*raw["nodes"], *raw["copies"])
-    names, ordinals = ([server[field] for server in servers] for field in ("name", "ordinal"))
-    if not all(isinstance(name, str) and NODE_NAME.match(name) for name in names):
-        yield "a node has a bad name"
-    elif set(names) & (RESERVED - {FIRST_PRIMARY}):
-        yield "a node has a reserved name"
-    elif len(set(names)) != len(names):
-        yield "two nodes have one name"
-    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals):
-        yield "a node's ordinal is not a number"
-    elif len(set(ordinals)) != len(ordinals):
-        yield "two nodes have one ordinal"
-    elif any(node["state"] not in STATES for node in raw["nodes"]):
-        yield "a node is in no known state"
-    elif raw["primary"] not in [node["name"] for node in raw["nodes"]]:
-        yield "the primary is not among the nodes"
-
-
-def load(path: Path) -> Topology | None:
-    """The topology in ``path``, or None where there is no such file.
-
-    Raises:
-        RefusedError: it is corrupt; a copy is put beside it and it is left as it is.
-    """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise MachineError(f"{path} cannot be read: {error}") from None
-    try:
-        return parse(raw.decode("utf-8"))
-    except ValueError as error:  # a UnicodeDecodeError is one
-        aside = path.with_suffix(".corrupt.json")
-        if not aside.exists():
-            write_atomically(aside, raw)
-        raise RefusedError(
-            f"{path} is corrupt: {error}",
-            f"nothing was changed; a copy is in {aside.name}: mend the file, "
-            "or restore it from rendered/services/topology.json",
-        ) from None
-
-
-def save(path: Path, copy: Path, topology: Topology) -> None:
-    """Write the topology whole, or not at all, where it differs; then its copy, for the day the first is damaged."""
-    text = dump(topology)
-    for target in (path, copy):
-        if not target.exists() or target.read_bytes() != text.encode():
-            write_atomically(target, text)

@@ -20,7 +20,7 @@ _PLAIN_EVERY = 5.0
 """Seconds between lines of progress where there is no terminal."""
 
 
-class Step:
+class Progress:
     """A step under way; ``update`` says how far it is."""
 
     def __init__(self, console: "Console", title: str) -> None:
@@ -64,9 +64,9 @@ class Console:
             self._status.update(text)
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
+    def step(self, title: str) -> Iterator[Progress]:
         """Show ``title`` while the body runs, and how long it took."""
-        step = Step(self, title)
+        step = Progress(self, title)
         with self._showing(title):
             try:
                 yield step
@@ -90,7 +90,7 @@ class Console:
             finally:
                 self._status = outer
 
-    def _done(self, mark: str, step: Step) -> None:
+    def _done(self, mark: str, step: Progress) -> None:
         took = time.monotonic() - step.began
         result = f": {step.result}" if step.result and mark == "✓" else ""
         self.line(f"{mark} {step.title}{result} ({human_seconds(took)})")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster.errors import MachineError
-from compose.console import Step
+from compose.console import Progress
 
 
 def run(
@@ -44,7 +44,9 @@ def run(
     return done.stdout
 
 
-def follow(argv: Sequence[str], step: Step, *, env: Mapping[str, str] | None = None, stdin: str | None = None) -> str:
+def follow(
+    argv: Sequence[str], step: Progress, *, env: Mapping[str, str] | None = None, stdin: str | None = None
+) -> str:
     """Run ``argv``, showing its last line in ``step`` while it runs; return all it printed.
 
     Raises:

@@ -5,20 +5,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cluster.desired import optional_services, pools
+from cluster.config.env_file import Settings, home_directory, load_settings
 from cluster.errors import RefusedError, UsageError
+from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
-from cluster.postgres import Access, host_endpoint
-from cluster.settings import Settings, home_directory, load_settings
-from cluster.topology import Topology, load
-from compose import containers, engine, secrets
-from compose.containers import Container
-from compose.driver import Compose
-from compose.home import Home
-from compose.permissions import check_home
-from exporters.snapshot import Snapshot, read_snapshot
-from health.overview import View, make_view
-from health.verdict import Verdict
+from cluster.pools import optional_services, pools
+from cluster.postgres.connection import Access, host_endpoint
+from cluster.status import View, make_view
+from cluster.topology import Topology
+from cluster.topology_file import load
+from cluster.verdict import Verdict
+from compose.engine import containers, daemon
+from compose.engine.compose_cli import Compose
+from compose.engine.containers import Container
+from compose.home import passwords
+from compose.home.paths import Home
+from compose.home.permissions import check_home
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -47,12 +49,12 @@ class Stack:
     @cached_property
     def client(self) -> "DockerClient":
         """The engine, asked for at its first use."""
-        return self.engine or engine.connect()
+        return self.engine or daemon.connect()
 
     @cached_property
-    def passwords(self) -> secrets.Passwords:
+    def passwords(self) -> passwords.Passwords:
         """Every password."""
-        return secrets.read(self.home)
+        return passwords.read(self.home)
 
     def with_topology(self, topology: Topology) -> "Stack":
         """The same cluster with another desired topology."""
@@ -61,7 +63,7 @@ class Stack:
     def access(self, service: str, secret: str, database: str = "postgres") -> Access:
         """How to reach a node or ``pgbouncer`` from this host as the role of ``secret``."""
         host, port = host_endpoint(self.settings, self.topology, service)
-        user = secrets.ROLE_OF.get(secret, self.settings.user)
+        user = passwords.ROLE_OF.get(secret, self.settings.user)
         return Access(
             host=host,
             port=port,
@@ -75,11 +77,11 @@ class Stack:
 
     def superuser(self, node: str) -> Access:
         """How to reach the primary as its superuser, for what only that may do; nobody goes to a replica as that."""
-        return self.access(node, secrets.SUPERUSER)
+        return self.access(node, passwords.SUPERUSER)
 
     def monitor(self, node: str) -> Access:
         """How to reach ``node`` to look at it."""
-        return self.access(node, secrets.MONITOR)
+        return self.access(node, passwords.MONITOR)
 
     def snapshot(self, deadline: float = READ_SECONDS) -> Snapshot:
         """Look at every node and at PgBouncer, now."""
@@ -87,7 +89,7 @@ class Stack:
             name: replace(self.monitor(name), connect_timeout=3, statement_timeout=3.0) for name in self.topology.names
         }
         return read_snapshot(
-            nodes, replace(self.access(POOLER, secrets.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline
+            nodes, replace(self.access(POOLER, passwords.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline
         )
 
     def view(self, snapshot: Snapshot) -> View:

@@ -5,13 +5,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.config.mounted import SECRETS, MountedConfig
 from cluster.errors import PodsError
-from cluster.http_hosts import HostCheck, read_hosts
-from cluster.http_server import Bounds, make_server, serve
-from cluster.inside import SECRETS, Window
-from cluster.listening import sockets
-from cluster.pages import pages
-from exporters.guard import Guard
+from cluster.http.hosts import HostCheck, read_hosts
+from cluster.http.pages import pages
+from cluster.http.server import Bounds, make_server, serve
+from cluster.http.sockets import sockets
+from exporters.auth import PasswordGate
 from exporters.server import app
 
 PORT = 9187
@@ -21,14 +21,14 @@ TLS = Path("/run/tls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Front:
+class ExporterConfig:
     """How the exporter is asked: its password, and the certificate it shows, empty where it speaks no TLS."""
 
     secret: bytes
     certificate: bytes
 
 
-def read_front(window: Window, secrets: Path = SECRETS, tls: Path = TLS) -> Front:
+def read_front(window: MountedConfig, secrets: Path = SECRETS, tls: Path = TLS) -> ExporterConfig:
     """As the files say now.
 
     Raises:
@@ -39,12 +39,12 @@ def read_front(window: Window, secrets: Path = SECRETS, tls: Path = TLS) -> Fron
     secret = (secrets / "exporter_password").read_bytes().strip()
     if not secret:
         raise OSError(f"{secrets}/exporter_password is empty")
-    return Front(secret=secret, certificate=(tls / "server.crt").read_bytes() if secure else b"")
+    return ExporterConfig(secret=secret, certificate=(tls / "server.crt").read_bytes() if secure else b"")
 
 
 def main() -> None:
     """Listen where it is asked; the engine starts it anew when it ends because its certificate is another."""
-    window = Window()
+    window = MountedConfig()
     try:
         front = read_front(window)
     except (PodsError, OSError) as error:
@@ -58,7 +58,7 @@ def main() -> None:
 
     page = pages(window.look().settings)["exporter"]
     guarded = HostCheck(
-        Guard(app(window), front.secret),
+        PasswordGate(app(window), front.secret),
         lambda: read_hosts(window, "exporter", lambda settings: (settings.web_bind, *settings.web_tls_names)),
     )
     pair = (TLS / "server.crt", TLS / "server.key") if page.secure else (None, None)

@@ -8,10 +8,10 @@
 
 from typing import TYPE_CHECKING
 
+from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
-from cluster.inside import Inside, Window
-from exporters.flights import Flights
-from exporters.looks import Look, Looks
+from exporters.scrape import Scrape, Scraper
+from exporters.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -35,7 +35,7 @@ def patience(header: str | None) -> float:
     return min(PATIENCE, max(_LEAST, allowed - _MARGIN)) if allowed > 0 else PATIENCE
 
 
-def service_discovery(inside: Inside, address: str) -> list[dict[str, object]]:
+def service_discovery(inside: ClusterConfig, address: str) -> list[dict[str, object]]:
     """The nodes as targets of an exporter at ``address``; each is an instance of its own."""
     return [
         {
@@ -54,10 +54,10 @@ def service_discovery(inside: Inside, address: str) -> list[dict[str, object]]:
 class Pages:
     """The handlers. Each looks at the files anew, so that it follows replicas as they come and go."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: MountedConfig) -> None:
         self._window = window
-        self._flights: Flights[Look] = Flights()
-        self._looks = Looks(VERSION)
+        self._flights: SingleFlight[Scrape] = SingleFlight()
+        self._looks = Scraper(VERSION)
 
     async def probe(self, request: "Request") -> "Response":
         """One node."""
@@ -118,7 +118,7 @@ def _limits(request: "Request") -> tuple[float, str]:
     return patience(headers.get("x-prometheus-scrape-timeout-seconds")), headers.get("accept", "")
 
 
-def _page(look: Look, accept: str) -> "Response":
+def _page(look: Scrape, accept: str) -> "Response":
     from starlette.responses import Response
 
     body, content_type = look.page(accept)
@@ -132,7 +132,7 @@ async def _refused(_: "Request", error: Exception) -> "Response":
     return PlainTextResponse(f"{error.message}\n", 503)
 
 
-def app(window: Window) -> "Starlette":
+def app(window: MountedConfig) -> "Starlette":
     """The exporter as an ASGI application."""
     from starlette.applications import Starlette
     from starlette.routing import Route

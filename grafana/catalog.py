@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from grafana.classic import dashboard_text
-from grafana.pages import backups, containers, node, overview, pooler, replication, watching
+from grafana.pages import backups, containers, monitoring, node, overview, pooler, replication
 
 DIRECTORY = Path(__file__).parent / "dashboards"
-DASHBOARDS = tuple(page.DASHBOARD for page in (overview, replication, node, pooler, containers, backups, watching))
+DASHBOARDS = tuple(page.DASHBOARD for page in (overview, replication, node, pooler, containers, backups, monitoring))
 
 
 def files() -> dict[Path, str]:

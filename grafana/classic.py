@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable
 from string import ascii_uppercase
 
-from grafana.grid import Place, place
-from grafana.model import Annotation, Dashboard, Json, Panel, Query, Row, Variable, Word
+from grafana.layout import GridPosition, place
+from grafana.model import Annotation, Dashboard, Json, Panel, Query, Row, ValueMapping, Variable
 
 SCHEMA_VERSION = 39
 DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
@@ -131,7 +131,7 @@ def _variable(variable: Variable) -> Json:
     }
 
 
-def _row(row: Row, number: int, where: Place) -> Json:
+def _row(row: Row, number: int, where: GridPosition) -> Json:
     return {
         "type": "row",
         "id": number,
@@ -142,7 +142,7 @@ def _row(row: Row, number: int, where: Place) -> Json:
     }
 
 
-def _panel(panel: Panel, number: int, where: Place) -> Json:
+def _panel(panel: Panel, number: int, where: GridPosition) -> Json:
     written: Json = {
         "type": panel.kind,
         "id": number,
@@ -163,7 +163,7 @@ def _panel(panel: Panel, number: int, where: Place) -> Json:
     return written
 
 
-def _position(where: Place) -> Json:
+def _position(where: GridPosition) -> Json:
     return {"x": where.x, "y": where.y, "w": where.w, "h": where.h}
 
 
@@ -198,7 +198,7 @@ def _steps(panel: Panel) -> list[Json]:
     return [{"color": panel.base, "value": None}, *later]
 
 
-def mappings(words: Iterable[Word]) -> list[Json]:
+def mappings(words: Iterable[ValueMapping]) -> list[Json]:
     """Values shown as words."""
     options = {
         str(word.value): {"index": index, "text": word.text, "color": word.colour} for index, word in enumerate(words)

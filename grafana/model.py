@@ -30,7 +30,7 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class ValueMapping:
     """A value that is shown as a word in a colour."""
 
     value: int
@@ -55,7 +55,7 @@ class Panel:
     height: int
     base: str = "green"
     thresholds: tuple[Threshold, ...] = ()
-    words: tuple[Word, ...] = ()
+    words: tuple[ValueMapping, ...] = ()
     least: float | None = None
     most: float | None = None
     decimals: int | None = None

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from grafana.model import Json, Panel, Query, Threshold, Word
+from grafana.model import Json, Panel, Query, Threshold, ValueMapping
 
 _LINE: Json = {
     "drawStyle": "line",
@@ -40,9 +40,9 @@ def fine_from(some: float, enough: float) -> tuple[Threshold, ...]:
     return from_(some, "orange"), from_(enough, "green")
 
 
-def word(value: int, text: str, colour: str) -> Word:
+def word(value: int, text: str, colour: str) -> ValueMapping:
     """``value`` is shown as ``text``."""
-    return Word(value=value, text=text, colour=colour)
+    return ValueMapping(value=value, text=text, colour=colour)
 
 
 def lines(
@@ -98,7 +98,7 @@ def figure(
     height: int = 4,
     base: str = "green",
     limits: tuple[Threshold, ...] = (),
-    words: tuple[Word, ...] = (),
+    words: tuple[ValueMapping, ...] = (),
     decimals: int | None = None,
     empty: str = "",
     named: bool = False,
@@ -170,7 +170,7 @@ def bars(
 
 
 def states(
-    title: str, description: str, *queries: Query, words: tuple[Word, ...], width: int = 12, height: int = 6
+    title: str, description: str, *queries: Query, words: tuple[ValueMapping, ...], width: int = 12, height: int = 6
 ) -> Panel:
     """Which state each series was in, over time, as coloured bands."""
     return Panel(

@@ -3,7 +3,7 @@
 from string import ascii_uppercase
 
 from grafana.classic import mappings
-from grafana.model import Json, Panel, Query, Word
+from grafana.model import Json, Panel, Query, ValueMapping
 
 _CELL: Json = {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": False}
 _TABLE: Json = {"showHeader": True, "cellHeight": "sm"}
@@ -29,7 +29,7 @@ def table(
     labels: dict[str, str],
     columns: dict[str, tuple[Query, str]],
     *,
-    words: dict[str, tuple[Word, ...]] | None = None,
+    words: dict[str, tuple[ValueMapping, ...]] | None = None,
     width: int = 24,
     height: int = 6,
 ) -> Panel:
@@ -85,7 +85,7 @@ def _arranged(headings: dict[str, str]) -> tuple[Json, ...]:
     )
 
 
-def _column(heading: str, unit: str, words: tuple[Word, ...]) -> Json:
+def _column(heading: str, unit: str, words: tuple[ValueMapping, ...]) -> Json:
     properties: list[Json] = [{"id": "unit", "value": unit}]
     if words:
         properties += [

@@ -6,23 +6,23 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.config.env_file import Settings
+from cluster.config.mounted import SECRETS, MountedConfig
 from cluster.errors import PodsError
-from cluster.http_hosts import HostCheck, read_hosts
-from cluster.http_server import serve
-from cluster.inside import SECRETS, Window
-from cluster.listening import sockets
-from cluster.pages import health_address
-from cluster.settings import Settings
-from health.app import Service
-from health.guard import Guard
-from health.loop import Loop
+from cluster.http.hosts import HostCheck, read_hosts
+from cluster.http.pages import health_address
+from cluster.http.server import serve
+from cluster.http.sockets import sockets
+from health.app import HealthService
+from health.auth import Authentication
 from health.server import BOUNDS, PORT, make_server
+from health.watcher import ClusterWatcher
 
 TLS = Path("/run/tls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Front:
+class ListenerConfig:
     """What decides how the service may be asked: secret and certificate, empty where it needs none."""
 
     secret: bytes
@@ -34,7 +34,7 @@ class Front:
         return (TLS / "server.crt", TLS / "server.key") if self.certificate else (None, None)
 
 
-def read_front(window: Window) -> Front:
+def read_front(window: MountedConfig) -> ListenerConfig:
     """As the files say now.
 
     Raises:
@@ -45,7 +45,9 @@ def read_front(window: Window) -> Front:
     secret = (SECRETS / "health_password").read_bytes().strip() if settings.health_auth == "on" else b""
     if settings.health_auth == "on" and not secret:
         raise OSError(f"{SECRETS}/health_password is empty")
-    return Front(secret=secret, certificate=(TLS / "server.crt").read_bytes() if settings.health_tls == "on" else b"")
+    return ListenerConfig(
+        secret=secret, certificate=(TLS / "server.crt").read_bytes() if settings.health_tls == "on" else b""
+    )
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ def _names(settings: Settings) -> tuple[str, ...]:
 def main() -> None:
     """Serve; the engine starts it anew when it ends because secret, certificate or settings of its front are others."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    window = Window()
+    window = MountedConfig()
     try:
         front = read_front(window)
     except (PodsError, OSError) as error:
@@ -67,7 +69,7 @@ def main() -> None:
         except (PodsError, OSError):
             return False  # half written, perhaps; what is there will be looked at again
 
-    service = Service(Loop(Window()), Guard(front.secret))
+    service = HealthService(ClusterWatcher(MountedConfig()), Authentication(front.secret))
     hosts = HostCheck(service, lambda: read_hosts(window, "health", _names))
     heard = sockets(window.look().settings.project, "health", PORT)
     asyncio.run(serve(make_server(hosts, *front.tls), BOUNDS, changed, heard))

@@ -14,22 +14,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from health.bell import Bell
-from health.board import Answer
-from health.guard import Guard
-from health.handlers import METHODS, Handlers
-from health.loop import TOO_OLD, Loop
-from health.problem import Problem, problem_response
+from health.auth import Authentication
+from health.broadcast import Broadcast
+from health.problem_details import ProblemDetails, problem_response
+from health.responses import CachedResponse
+from health.routes import METHODS, Routes
+from health.watcher import TOO_OLD, ClusterWatcher
 
 _ALLOW = ", ".join(METHODS)
 _NO_STORE = (b"cache-control", b"no-store")
 _JSON = (b"content-type", b"application/json")
 
 
-class Service:
+class HealthService:
     """What uvicorn calls: the guard, then the dictionary, then the routes."""
 
-    def __init__(self, loop: Loop, guard: Guard) -> None:
+    def __init__(self, loop: ClusterWatcher, guard: Authentication) -> None:
         self._loop, self._guard = loop, guard
         self._routes: ASGIApp = _routes(loop)
 
@@ -39,7 +39,7 @@ class Service:
             return await self._routes(scope, receive, send)
         try:
             self._guard.check(scope)
-        except Problem as problem:
+        except ProblemDetails as problem:
             return await problem_response(problem)(scope, receive, send)
         age = self._loop.age
         answer = self._ready(scope, age)
@@ -47,14 +47,14 @@ class Service:
             return await self._routes(scope, receive, send)
         await _tell(scope, send, answer, age)
 
-    def _ready(self, scope: Scope, age: float) -> Answer | None:
+    def _ready(self, scope: Scope, age: float) -> CachedResponse | None:
         board = self._loop.board
         if board is None or age > TOO_OLD or scope["query_string"] or scope["method"] not in METHODS:
             return None
         return board.answers.get(scope["path"])
 
 
-async def _tell(scope: Scope, send: Send, answer: Answer, age: float) -> None:
+async def _tell(scope: Scope, send: Send, answer: CachedResponse, age: float) -> None:
     body = answer.body(age) if scope["method"] != "OPTIONS" else b""
     headers = [_JSON, _NO_STORE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -62,25 +62,25 @@ async def _tell(scope: Scope, send: Send, answer: Answer, age: float) -> None:
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
+    assert isinstance(error, ProblemDetails)
     return problem_response(error)
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
-        return problem_response(Problem(405, f"use {_ALLOW}: this service only tells", (("Allow", _ALLOW),)))
-    return problem_response(Problem(error.status_code, f"there is nothing at {request.url.path[:80]!r}"))
+        return problem_response(ProblemDetails(405, f"use {_ALLOW}: this service only tells", (("Allow", _ALLOW),)))
+    return problem_response(ProblemDetails(error.status_code, f"there is nothing at {request.url.path[:80]!r}"))
 
 
 async def _on_bug(_: Request, __: Exception) -> Response:
-    return problem_response(Problem(500, "an error of PODS itself; its log says more"))
+    return problem_response(ProblemDetails(500, "an error of PODS itself; its log says more"))
 
 
-def _routes(loop: Loop) -> Starlette:
-    bell = Bell()
+def _routes(loop: ClusterWatcher) -> Starlette:
+    bell = Broadcast()
     loop.told = bell.ring
-    handlers = Handlers(loop, bell)
+    handlers = Routes(loop, bell)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -106,7 +106,7 @@ def _routes(loop: Loop) -> Starlette:
         "/{word}": handlers.check,
     }
     routes = [Route(path, handler, methods=METHODS) for path, handler in paths.items()]
-    errors = {Problem: _on_problem, HTTPException: _on_http, Exception: _on_bug}
+    errors = {ProblemDetails: _on_problem, HTTPException: _on_http, Exception: _on_bug}
     application = Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)
     application.router.redirect_slashes = False
     return application

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from cluster.status import View
 from cluster.units import parse_size
 
 Mode = Literal["apply", "write"]
@@ -18,7 +19,7 @@ _STATE = re.compile(r"[a-z ]{1,30}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CheckState:
     """What a check needs to know of one node. Lags in bytes, None where unknown.
 
     ``primary`` and ``replica`` are what it is *and* shall be: both are false of a node that does not answer. A replica
@@ -36,6 +37,30 @@ class Standing:
     write_lag: int | None
 
 
+def check_state(view: View, name: str) -> CheckState:
+    """What the checks of load balancers need to know of one node."""
+    facts, standby = view.snapshot.nodes[name].facts, view.snapshot.standby(name)
+    wanted, ours = view.topology.role(name), _ours(view, name)
+    member = view.topology.node(name).state == "member"
+    return CheckState(
+        name=name,
+        answers=facts is not None,
+        primary=ours and wanted == "primary" and facts is not None and not facts.in_recovery,
+        replica=ours and wanted == "replica" and member and facts is not None and facts.in_recovery,
+        healthy=name not in view.verdict.about,
+        receiver=(facts.receiver_status if facts else None) or "",
+        sync=standby.sync_state if standby else None,
+        lag=view.lag(name),
+        write_lag=view.write_lag(name),
+    )
+
+
+def _ours(view: View, name: str) -> bool:
+    """Whether a node serves this cluster's data, and not another's."""
+    facts, known = view.snapshot.nodes[name].facts, view.topology.system_identifier
+    return facts is not None and known in ("", facts.system_identifier)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """What a check's query asks beyond its word: bytes of lag at most, which lag, the receiver's state."""
@@ -44,7 +69,7 @@ class Filters:
     mode: Mode = "apply"
     replication_state: str | None = None
 
-    def let(self, node: Standing, default: int | None = None) -> bool:
+    def let(self, node: CheckState, default: int | None = None) -> bool:
         """Whether a replica passes; ``default`` is the lag allowed where the query names none."""
         allowed = default if self.lag is None else self.lag
         lag = node.lag if self.mode == "apply" else node.write_lag
@@ -53,57 +78,57 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class Check:
     """Whom one word lets through: the primary, the replicas of a kind, or both."""
 
     primary: bool = False
-    replica: Callable[[Standing], bool] = lambda node: False  # noqa: ARG005 - lets no replica through
+    replica: Callable[[CheckState], bool] = lambda node: False  # noqa: ARG005 - lets no replica through
     limited: bool = False
 
-    def lets(self, node: Standing, filters: Filters, limit: int) -> bool:
+    def lets(self, node: CheckState, filters: Filters, limit: int) -> bool:
         """Whether ``node`` passes. ``limit`` bytes of lag are what a ``limited`` word allows by default."""
         if self.primary and node.primary:
             return True
         return node.replica and self.replica(node) and filters.let(node, limit if self.limited else None)
 
 
-def _any(node: Standing) -> bool:
+def _any(node: CheckState) -> bool:
     return node.replica
 
 
-def _streaming(node: Standing) -> bool:
+def _streaming(node: CheckState) -> bool:
     return node.receiver == "streaming"
 
 
-def _waited_for(node: Standing) -> bool:
+def _waited_for(node: CheckState) -> bool:
     return node.sync in ("sync", "quorum")
 
 
-def _of_quorum(node: Standing) -> bool:
+def _of_quorum(node: CheckState) -> bool:
     return node.sync == "quorum"
 
 
-def _not_waited_for(node: Standing) -> bool:
+def _not_waited_for(node: CheckState) -> bool:
     return node.sync in ("async", "potential")
 
 
-WORDS: Mapping[str, Word] = MappingProxyType(
+CHECKS: Mapping[str, Check] = MappingProxyType(
     {
-        "primary": Word(primary=True),
-        "read-write": Word(primary=True),
-        "leader": Word(primary=True),
-        "replica": Word(replica=_any),
-        "read-only": Word(primary=True, replica=_any),
-        "synchronous": Word(replica=_waited_for),
-        "sync": Word(replica=_waited_for),
-        "quorum": Word(replica=_of_quorum),
-        "asynchronous": Word(replica=_not_waited_for),
-        "async": Word(replica=_not_waited_for),
-        "read-only-sync": Word(primary=True, replica=_waited_for),
-        "readiness": Word(primary=True, replica=_streaming, limited=True),
+        "primary": Check(primary=True),
+        "read-write": Check(primary=True),
+        "leader": Check(primary=True),
+        "replica": Check(replica=_any),
+        "read-only": Check(primary=True, replica=_any),
+        "synchronous": Check(replica=_waited_for),
+        "sync": Check(replica=_waited_for),
+        "quorum": Check(replica=_of_quorum),
+        "asynchronous": Check(replica=_not_waited_for),
+        "async": Check(replica=_not_waited_for),
+        "read-only-sync": Check(primary=True, replica=_waited_for),
+        "readiness": Check(primary=True, replica=_streaming, limited=True),
     }
 )
-"""Every word. Of ``liveness`` see Standing.answers: it asks for no role."""
+"""Every word. Of ``liveness`` see CheckState.answers: it asks for no role."""
 
 
 def parse_filters(query: Mapping[str, str]) -> Filters:

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from health.bell import Bell
-from health.loop import Loop
+from health.broadcast import Broadcast
+from health.watcher import ClusterWatcher
 
 MOST_LISTENERS = 200
 MOST_OF_AN_ADDRESS = 50
@@ -39,7 +39,7 @@ class Listener:
 class Events:
     """One overview to every listener after each look; the history to each at the beginning."""
 
-    def __init__(self, loop: Loop, bell: Bell) -> None:
+    def __init__(self, loop: ClusterWatcher, bell: Broadcast) -> None:
         self._loop, self._bell = loop, bell
         self.listeners: dict[Listener, None] = {}
 

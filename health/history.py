@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from health.overview import View
+from cluster.status import View
 
 POINTS = 300
 """How many looks are kept: five minutes at one a second."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from cluster.naming import FIRST_PRIMARY
-from health.checks import WORDS
+from health.checks import CHECKS
 from health.schemas import SCHEMAS, TEXT, ref
 
 _NODE_NAME = {
@@ -101,7 +101,7 @@ def _paths() -> dict[str, Any]:
         "/nodes/{name}/health": _path("node_health", "The same", _yes_or_no("NodeAnswer"), _NODE_NAME),
         "/nodes/{name}/liveness": _path("node_live", "Whether it answers", _yes_or_no("NodeAnswer"), _NODE_NAME),
     }
-    for word in WORDS:
+    for word in CHECKS:
         text, each = f"Which nodes pass {word}", f"Whether the node passes {word}"
         paths[f"/{word}"] = _path(f"any_{word}", text, _yes_or_no("Passing"), check=True)
         paths[f"/nodes/{{name}}/{word}"] = _path(f"node_{word}", each, _yes_or_no("NodeAnswer"), _NODE_NAME, check=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from cluster.status import overview
 from cluster.units import human_seconds, human_size
-from health.board import Board
-from health.overview import overview
-from health.problem import Problem
+from health.problem_details import ProblemDetails
+from health.responses import ResponseTable
 
 FOLDER = Path(__file__).parent / "page"
 ASSETS = {
@@ -33,7 +33,7 @@ HEADERS = {
 }
 
 
-def response(board: Board | None, trouble: str) -> Response:
+def response(board: ResponseTable | None, trouble: str) -> Response:
     """The page as it is now; without a look, with the reason for that."""
     told = overview(board.view) if board else {"project": "PODS", "nodes": [], "pools": [], "reasons": [trouble]}
     return Response(render(told), 200, HEADERS, "text/html")
@@ -46,7 +46,7 @@ def asset(name: str) -> Response:
         Problem: 404, it has no such file.
     """
     if name not in ASSETS:
-        raise Problem(404, f"the page has no file {name[:40]!r}")
+        raise ProblemDetails(404, f"the page has no file {name[:40]!r}")
     return Response(_text(name), 200, {**HEADERS, "Cache-Control": "no-cache"}, ASSETS[name])
 
 

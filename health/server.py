@@ -4,9 +4,9 @@ from pathlib import Path
 
 import uvicorn
 
-from cluster import http_server
-from cluster.http_hosts import Application
-from cluster.http_server import Bounds
+from cluster.http import server
+from cluster.http.hosts import Application
+from cluster.http.server import Bounds
 
 PORT = 8080
 BOUNDS = Bounds()
@@ -21,6 +21,4 @@ def make_server(
     bounds: Bounds = BOUNDS,
 ) -> uvicorn.Server:
     """A server on every address of the container; over TLS with a certificate."""
-    return http_server.make_server(
-        application, port=port, bounds=bounds, lifespan=True, certificate=certificate, key=key
-    )
+    return server.make_server(application, port=port, bounds=bounds, lifespan=True, certificate=certificate, key=key)

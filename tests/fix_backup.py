@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from backup.wal.state import ArchiveState, read_state
-from cluster.control import PGDATA
-from cluster.lsn import Lsn
-from cluster.postgres import connect, wait_until
-from cluster.settings import PROJECT_ROOT, load_settings
-from compose.home import BACKUP_STATE
+from cluster.archive_status import ArchiveState, read_state
+from cluster.config.env_file import PROJECT_ROOT, load_settings
+from cluster.postgres.connection import connect, wait_until
+from cluster.postgres.data_directory import PGDATA
+from cluster.postgres.lsn import Lsn
+from compose.home.paths import BACKUP_STATE
 from tests.fix_inv import Inv, Result
 from tests.fix_stack import Cluster, write_env
 
@@ -32,7 +32,7 @@ _INTERRUPTED = """
 import os, signal, sys
 from invoke.main import program
 from compose import steps
-from compose.backups import restore
+from compose.operations.backups import restore
 how, boundary = signal.Signals["SIG" + sys.argv[1]], int(sys.argv[2])
 real = steps.perform
 def deadly(number, task):

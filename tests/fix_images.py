@@ -3,18 +3,18 @@
 from functools import cache
 from pathlib import Path
 
-from cluster.settings import load_settings
-from compose import build, engine
+from cluster.config.env_file import load_settings
 from compose.console import Console
-from compose.render.concrete import Images
+from compose.engine import daemon, image_build
+from compose.render.host_facts import Images
 
 
 @cache
 def images() -> Images:
     """All that a cluster with default settings uses."""
-    settings, client, console = load_settings(Path("/nowhere")), engine.connect(), Console()
-    source, base = build.choose(client, settings, console)
-    return build.ensure(client, settings, source, base, console)
+    settings, client, console = load_settings(Path("/nowhere")), daemon.connect(), Console()
+    source, base = image_build.choose(client, settings, console)
+    return image_build.ensure(client, settings, source, base, console)
 
 
 def image() -> str:

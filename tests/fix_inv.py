@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.settings import PROJECT_ROOT, VARIABLES
+from cluster.config.env_file import PROJECT_ROOT, VARIABLES
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres import Access, connect
+from cluster.postgres.connection import Access, connect
 
 TABLE = "ledger"
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backup.store.bucket import Bucket, open_client
+from backup.store.s3_client import Bucket, open_client
 from cluster.errors import PodsError
 from tests.fix_images import images
 

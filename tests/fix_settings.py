@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.settings import Settings, load_settings, variable_of
-from cluster.topology import Sizing, Topology
+from cluster.config.env_file import Settings, load_settings, variable_of
+from cluster.sizing import Sizing
+from cluster.topology import Topology
 from compose.console import Console
-from compose.home import Home
-from compose.render.concrete import Concrete, EngineSocket, Images
+from compose.home.paths import Home
+from compose.render.host_facts import EngineSocket, HostFacts, Images
 
 SIZING = Sizing(memory=16 << 30, disk=200 << 30, nodes=3)
 """A host with 16 GB of memory and 200 GB of free disk."""
@@ -26,7 +27,7 @@ IMAGES = Images(
     alertmanager="prom/alertmanager:v0",
     grafana="grafana/grafana:12",
 )
-CONCRETE = Concrete(images=IMAGES, user=(999, 999), socket=EngineSocket(path="/var/run/docker.sock", group=103))
+CONCRETE = HostFacts(images=IMAGES, user=(999, 999), socket=EngineSocket(path="/var/run/docker.sock", group=103))
 
 SYSTEM = "7400000000000000001"
 """A system identifier."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cluster.pages import USER
-from cluster.postgres import Access, connect
-from cluster.settings import load_settings
-from cluster.topology import load
-from compose import secrets
-from compose.home import Home
-from compose.present import status_report
+from cluster.config.env_file import load_settings
+from cluster.http.pages import USER
+from cluster.postgres.connection import Access, connect
+from cluster.topology_file import load
+from compose.home import passwords
+from compose.home.paths import Home
+from compose.report.status import status_report
 from compose.stack import Stack
 from tests.fix_inv import Inv
 
@@ -89,7 +89,7 @@ class Cluster:
         assert topology is not None
         return Stack(self.home, load_settings(self.home.path, {}), topology)
 
-    def access(self, service: str = "pgbouncer", secret: str = secrets.APP, database: str = "appdb_write") -> Access:
+    def access(self, service: str = "pgbouncer", secret: str = passwords.APP, database: str = "appdb_write") -> Access:
         """How to log in from this host, with a session as any client has it."""
         return replace(self.stack.access(service, secret, database), pinned=False)
 
@@ -98,7 +98,7 @@ class Cluster:
         return USER, self.stack.passwords[service]
 
     def query(
-        self, sql: str, service: str = "primary", secret: str = secrets.SUPERUSER, database: str = "appdb"
+        self, sql: str, service: str = "primary", secret: str = passwords.SUPERUSER, database: str = "appdb"
     ) -> list[dict[str, Any]]:
         """Rows of ``sql`` on one server; an empty list for a statement without rows."""
         with connect(self.access(service, secret, database)) as connection:
@@ -163,7 +163,7 @@ class Cluster:
 
     def wait_replayed(self) -> None:
         """Until every replica has replayed what the primary has now."""
-        from cluster.postgres import wait_until
+        from cluster.postgres.connection import wait_until
 
         target = self.query("SELECT pg_current_wal_lsn()::text AS lsn")[0]["lsn"]
         for node in self.stack.topology.replicas:

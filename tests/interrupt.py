@@ -6,23 +6,24 @@ import sys
 
 from invoke.main import program
 
-from compose import scaling, steps
-from compose.console import Step
+from compose.console import Progress
+from compose.operations import steps
+from compose.operations.replicas import scaling
 
 
 def arm(how: signal.Signals, boundary: int) -> None:
     """Let this process get a signal after ``boundary`` steps of an operation."""
     real = steps.perform
 
-    def deadly(number: int, task: steps.Task) -> steps.Task:
-        def do(step: Step) -> None:
+    def deadly(number: int, task: steps.Step) -> steps.Step:
+        def do(step: Progress) -> None:
             if number == boundary:
                 os.kill(os.getpid(), how)
             task.do(step)
             if number + 1 == boundary:
                 os.kill(os.getpid(), how)
 
-        return steps.Task(task.title, do, task.undo)
+        return steps.Step(task.title, do, task.undo)
 
     def perform(tasks, console):  # type: ignore[no-untyped-def]
         return real([deadly(number, task) for number, task in enumerate(tasks)], console)

@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from backup.base import stream
-from backup.base.kind import Basis
-from backup.base.node import Node
+from backup.base import basebackup_protocol
+from backup.base.parent import ParentChoice
+from backup.base.source import SourceNode
 from backup.catalog import Backup
 from backup.layout import MANIFEST, Kind, backup_key
 from backup.manifest import parse
 from backup.store import Store
 from cluster.errors import PodsError, RefusedError
-from cluster.postgres import Access
-from cluster.replication import Replication, ServerError, replicate
+from cluster.postgres.connection import Access
+from cluster.postgres.replication import Replication, ServerError, replicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One way: from which node, on what parent (None: full), and why."""
 
-    node: Node
+    node: SourceNode
     parent: Backup | None
     why: str
 
@@ -34,8 +34,8 @@ class Begun:
     """A server has agreed and is about to send."""
 
     connection: Replication
-    opening: stream.Opening
-    node: Node
+    opening: basebackup_protocol.BackupHeader
+    node: SourceNode
     parent: Backup | None
     why: str
 
@@ -45,7 +45,7 @@ class Begun:
         return "full" if self.parent is None else "incremental"
 
 
-def attempts(basis: Basis, source: Node, primary: Node) -> tuple[Attempt, ...]:
+def attempts(basis: ParentChoice, source: SourceNode, primary: SourceNode) -> tuple[Attempt, ...]:
     """The replica first, then the primary; full when neither gives an incremental one."""
     nodes = dict.fromkeys((source, primary))
     ways = [Attempt(node=node, parent=basis.parent, why=basis.why) for node in nodes]
@@ -59,7 +59,7 @@ def begin_one(
     ways: Sequence[Attempt],
     nodes: Mapping[str, Access],
     stores: Sequence[Store],
-    request: stream.Request,
+    request: basebackup_protocol.Request,
     told: Callable[[str], None],
 ) -> Iterator[Begun]:
     """The first way that a server agrees to; its connection is closed at the end.
@@ -87,15 +87,15 @@ def _begin(
     way: Attempt,
     access: Access,
     stores: Sequence[Store],
-    request: stream.Request,
+    request: basebackup_protocol.Request,
     told: Callable[[str], None],
     refusal: str,
 ) -> Begun:
     connection = stack.enter_context(replicate(access, node=way.node.name))
     told(f"{_name(way)} from {way.node.name}: {way.why or refusal}; waiting for a checkpoint")
     if way.parent is not None:
-        stream.upload_manifest(connection, read_manifest(stores, way.parent))
-    opening = stream.begin(connection, replace(request, incremental=way.parent is not None))
+        basebackup_protocol.upload_manifest(connection, read_manifest(stores, way.parent))
+    opening = basebackup_protocol.begin(connection, replace(request, incremental=way.parent is not None))
     if opening.timeline != way.node.timeline:
         raise ServerError(f"{way.node.name} went to timeline {opening.timeline} meanwhile", "take it again")
     return Begun(connection=connection, opening=opening, node=way.node, parent=way.parent, why=way.why or refusal)

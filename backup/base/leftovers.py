@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 
+from backup.delete import sweep
 from backup.layout import backup_key, backup_prefix, check_backup_name
-from backup.removal import sweep
 from backup.store import Store
 from cluster.errors import PodsError
 

@@ -1,17 +1,17 @@
 """Restoring: first a plan, which says what can be reached, then a directory that holds a cluster or nothing."""
 
-from backup.restore.archive import Archive, read_archive
+from backup.restore.execute import Restored, restore
 from backup.restore.plan import Plan, plan
-from backup.restore.recovery import Recovery
-from backup.restore.restoring import Restored, restore
-from backup.restore.target import Target, check_target
+from backup.restore.recovery_settings import Recovery
+from backup.restore.target import RecoveryTarget, check_target
+from backup.restore.wal_coverage import WalCoverage, read_archive
 
 __all__ = [
-    "Archive",
     "Plan",
     "Recovery",
+    "RecoveryTarget",
     "Restored",
-    "Target",
+    "WalCoverage",
     "check_target",
     "plan",
     "read_archive",

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backup.restore.throwaway import Server
+from backup.restore.temporary_server import TemporaryServer
 from cluster.errors import MachineError, PodsError, RefusedError
-from cluster.postgres import execute, one_line
+from cluster.postgres.connection import execute, one_line
 
 TIMEOUT = 600.0
 """Seconds for each."""
@@ -64,7 +64,7 @@ def _read(path: Path, name: str, database: str) -> Question:
     return Question(name=name, database=Path(name).parent.name or database, sql=sql)
 
 
-def run_all(server: Server, questions: Sequence[Question]) -> tuple[Assertion, ...]:
+def run_all(server: TemporaryServer, questions: Sequence[Question]) -> tuple[Assertion, ...]:
     """Run them all, as a role made for it."""
     if not questions:
         return ()
@@ -74,7 +74,7 @@ def run_all(server: Server, questions: Sequence[Question]) -> tuple[Assertion, .
     return tuple(_run(server, reader, each) for each in questions)
 
 
-def _run(server: Server, reader: str, question: Question) -> Assertion:
+def _run(server: TemporaryServer, reader: str, question: Question) -> Assertion:
     try:
         rows = _rows(server, reader, question)
     except PodsError as error:
@@ -83,7 +83,7 @@ def _run(server: Server, reader: str, question: Question) -> Assertion:
     return Assertion(name=question.name, holds=not wrong, detail=wrong)
 
 
-def _rows(server: Server, reader: str, question: Question) -> list[dict[str, Any]]:
+def _rows(server: TemporaryServer, reader: str, question: Question) -> list[dict[str, Any]]:
     import psycopg
 
     try:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backup.catalog import Backup, chain, find
-from backup.restore.archive import Archive, Reach, reach, way
-from backup.restore.target import Target
+from backup.restore.target import RecoveryTarget
+from backup.restore.wal_coverage import Reach, WalCoverage, reach, way
 from backup.trust import TRUSTED_SINCE, untrusted_ones
 from cluster.errors import PodsError, RefusedError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from cluster.units import human_size
 
 _WAL_ROOM = 64
@@ -24,7 +24,7 @@ class Plan:
     far the archive leads; ``notes``: what could not be known beforehand.
     """
 
-    target: Target
+    target: RecoveryTarget
     chain: tuple[Backup, ...]
     timeline: int
     reach: Reach
@@ -60,8 +60,8 @@ class Plan:
 
 def plan(
     catalog: Sequence[Backup],
-    archive: Archive,
-    target: Target,
+    archive: WalCoverage,
+    target: RecoveryTarget,
     name: str = "",
     timeline: int | None = None,
     trusted_since: int = TRUSTED_SINCE,
@@ -114,13 +114,15 @@ def _best_first(catalog: Sequence[Backup], doubts: Mapping[str, str]) -> list[Ba
     return sorted(catalog, key=lambda backup: (backup.name not in doubts, backup.order), reverse=True)
 
 
-def _aim(archive: Archive, backup: Backup, target: Target, timeline: int | None) -> int:
+def _aim(archive: WalCoverage, backup: Backup, target: RecoveryTarget, timeline: int | None) -> int:
     if timeline is not None:
         return timeline
     return backup.timeline if target.kind == "immediate" else max(archive.timelines | {backup.timeline})
 
 
-def _plan_from(catalog: Sequence[Backup], archive: Archive, target: Target, backup: Backup, timeline: int) -> Plan:
+def _plan_from(
+    catalog: Sequence[Backup], archive: WalCoverage, target: RecoveryTarget, backup: Backup, timeline: int
+) -> Plan:
     _refuse_too_late(backup, target)
     found = _lead(archive, backup, timeline)
     _refuse_beyond(target, found)
@@ -134,7 +136,7 @@ def _plan_from(catalog: Sequence[Backup], archive: Archive, target: Target, back
     )
 
 
-def _lead(archive: Archive, backup: Backup, timeline: int) -> Reach:
+def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> Reach:
     """How far the archive leads from a backup along the way to ``timeline``: at least to where it is consistent."""
     stop = Lsn.parse(backup.stop_lsn)
     parts = way(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
@@ -149,7 +151,7 @@ def _lead(archive: Archive, backup: Backup, timeline: int) -> Reach:
     return found
 
 
-def _refuse_too_late(backup: Backup, target: Target) -> None:
+def _refuse_too_late(backup: Backup, target: RecoveryTarget) -> None:
     """Recovery has to replay all that was written during the backup before it may stop."""
     late_time = target.time is not None and target.time < backup.stopped
     late_lsn = target.lsn is not None and target.lsn < Lsn.parse(backup.stop_lsn)
@@ -160,7 +162,7 @@ def _refuse_too_late(backup: Backup, target: Target) -> None:
         )
 
 
-def _refuse_beyond(target: Target, found: Reach) -> None:
+def _refuse_beyond(target: RecoveryTarget, found: Reach) -> None:
     wanted_more = target.kind == "latest" or _is_beyond(target, found)
     if found.hole and wanted_more:
         raise RefusedError(
@@ -172,12 +174,12 @@ def _refuse_beyond(target: Target, found: Reach) -> None:
         raise BeyondError(told, "restore to latest, or to a moment before")
 
 
-def _is_beyond(target: Target, found: Reach) -> bool:
+def _is_beyond(target: RecoveryTarget, found: Reach) -> bool:
     time, lsn = target.time, target.lsn
     return (time is not None and time > found.made) or (lsn is not None and lsn > found.lsn)
 
 
-def _wal_bytes(backup: Backup, target: Target, found: Reach) -> int:
+def _wal_bytes(backup: Backup, target: RecoveryTarget, found: Reach) -> int:
     """Of WAL to replay, at most."""
     end = {"immediate": Lsn.parse(backup.stop_lsn), "lsn": target.lsn or found.lsn}.get(target.kind, found.lsn)
     return max(0, end - Lsn.parse(backup.start_lsn))
@@ -194,7 +196,7 @@ def _doubt(chosen: Backup, doubts: Mapping[str, str], others: Iterable[Backup]) 
         yield f"{last.name} is passed over, {doubts[last.name]} and not to be trusted; --name takes it all the same"
 
 
-def _notes(target: Target, backup: Backup) -> Iterator[str]:
+def _notes(target: RecoveryTarget, backup: Backup) -> Iterator[str]:
     if target.kind in ("xid", "name"):
         yield (
             f"whether {target} comes after {_utc(backup.stopped)} cannot be known beforehand; "

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from cluster.errors import UsageError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 Kind = Literal["latest", "immediate", "time", "lsn", "xid", "name"]
 _MOST_NAME = 63
@@ -15,7 +15,7 @@ _LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class RecoveryTarget:
     """One moment: ``time`` in Unix seconds, ``lsn``, or the ``text`` of a transaction number or restore point."""
 
     kind: Kind = "latest"
@@ -38,7 +38,7 @@ class Target:
         return {f"recovery_target_{self.kind}": self.text}
 
 
-def check_target(text: str, kind: Kind | None = None) -> Target:
+def check_target(text: str, kind: Kind | None = None) -> RecoveryTarget:
     """The target that a user wrote; without ``kind`` what it looks like: a time, an LSN, a transaction, else a name.
 
     Times come back in UTC.
@@ -60,7 +60,7 @@ def _guess(text: str) -> Kind:
     return "lsn" if "/" in text else "xid" if text.isdecimal() else "name"
 
 
-def _time(text: str) -> Target:
+def _time(text: str) -> RecoveryTarget:
     example = "write it with its offset from UTC, such as 2026-11-22T10:00:00Z or 2026-11-22 12:00:00+02:00"
     try:
         moment = datetime.fromisoformat(text)
@@ -69,32 +69,32 @@ def _time(text: str) -> Target:
     if moment.tzinfo is None:
         raise UsageError(f"{text!r} does not say in which time zone", example)
     utc = moment.astimezone(UTC)
-    return Target(kind="time", text=utc.isoformat(sep=" "), time=utc.timestamp())
+    return RecoveryTarget(kind="time", text=utc.isoformat(sep=" "), time=utc.timestamp())
 
 
-def _lsn(text: str) -> Target:
+def _lsn(text: str) -> RecoveryTarget:
     try:
         lsn = Lsn.parse(text)
     except ValueError:
         raise UsageError(f"{text!r} is no LSN", "write it as PostgreSQL does, such as 0/3000148") from None
-    return Target(kind="lsn", text=str(lsn), lsn=lsn)
+    return RecoveryTarget(kind="lsn", text=str(lsn), lsn=lsn)
 
 
-def _xid(text: str) -> Target:
+def _xid(text: str) -> RecoveryTarget:
     if not (text.isascii() and text.isdecimal() and 3 <= int(text) < 1 << 64):
         raise UsageError(f"{text!r} is no transaction number", "write what pg_current_xact_id() returned")
-    return Target(kind="xid", text=text)
+    return RecoveryTarget(kind="xid", text=text)
 
 
-def _name(text: str) -> Target:
+def _name(text: str) -> RecoveryTarget:
     if not text or len(text.encode()) > _MOST_NAME or not text.isprintable():
         raise UsageError(f"{text!r} cannot name a restore point", "write what pg_create_restore_point() was given")
-    return Target(kind="name", text=text)
+    return RecoveryTarget(kind="name", text=text)
 
 
 _READERS = {
-    "latest": lambda _: Target(),
-    "immediate": lambda _: Target(kind="immediate"),
+    "latest": lambda _: RecoveryTarget(),
+    "immediate": lambda _: RecoveryTarget(kind="immediate"),
     "time": _time,
     "lsn": _lsn,
     "xid": _xid,

@@ -12,15 +12,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backup.base.contents import Content, archives, fault, limits_of, place, read_manifest, reading
+from backup.base.archive_reader import Content, archives, fault, limits_of, place, read_manifest, reading
 from backup.base.tar import BrokenTarError, Member
 from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
 from backup.manifest import Manifest
-from backup.restore.blocks import patched
+from backup.restore.assembly import DataDirectoryBuilder, making
+from backup.restore.backup_label import joined, parent_fault
 from backup.restore.fetch import fetch
-from backup.restore.label import joined, parent_fault
-from backup.restore.making import Making, making
+from backup.restore.incremental_file import patched
 from backup.store import DamagedError, Store
 
 TABLESPACE_MAP = "tablespace_map"
@@ -72,7 +72,7 @@ class _Unpacking:
     store: Store
     backup: Backup
     parent: Backup | None
-    making: Making
+    making: DataDirectoryBuilder
     manifest: Manifest
     passed: Callable[[int], None]
     seen: set[str] = field(default_factory=set)

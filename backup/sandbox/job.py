@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from backup.catalog import Backup, dump, parse
-from backup.restore.archive import Reach
 from backup.restore.assertions import Question
 from backup.restore.plan import Plan
-from backup.restore.target import Target
-from cluster.lsn import Lsn
+from backup.restore.target import RecoveryTarget
+from backup.restore.wal_coverage import Reach
+from cluster.postgres.lsn import Lsn
 
 LONGEST = 32 << 20
 """Most bytes of a job: a chain may be long, and so may assertions."""
@@ -27,7 +27,7 @@ class Job:
     what: Literal["drill", "restore"]
     store: str
     chain: tuple[Backup, ...]
-    target: Target
+    target: RecoveryTarget
     timeline: int
     timeout: float
     questions: tuple[Question, ...] = ()
@@ -56,7 +56,7 @@ def parse_job(raw: Mapping[str, Any]) -> Job:
     """Read what ``dump_job`` wrote."""
     made = {
         "chain": tuple(parse(text) for text in raw["chain"]),
-        "target": Target(**raw["target"]),
+        "target": RecoveryTarget(**raw["target"]),
         "questions": tuple(Question(**each) for each in raw["questions"]),
     }
     return Job(**{**raw, **made})

@@ -7,7 +7,7 @@ from typing import Any
 from backup.restore.assertions import Assertion
 from backup.sandbox.job import Job
 from backup.sandbox.wire import ClosedError, printable
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 MOST_PROBLEMS = 24
 _LONGEST = 500

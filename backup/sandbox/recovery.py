@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from backup.restore.recovery import FROM_RESTORE, Recovery
-from backup.restore.restoring import AUTO_CONF, restore
-from backup.restore.throwaway import PARAMETERS, Server, serve
+from backup.restore.execute import AUTO_CONF, restore
+from backup.restore.recovery_settings import FROM_RESTORE, Recovery
+from backup.restore.temporary_server import PARAMETERS, TemporaryServer, serve
 from backup.sandbox.job import Job
-from backup.sandbox.rehearsal import Site
+from backup.sandbox.rehearsal import DrillSite
 from backup.store import Store
 from backup.wal.slots import SLOT
-from cluster.control import PGDATA
+from cluster.postgres.data_directory import PGDATA
 
 _STAYS = "allow_in_place_tablespaces"
 _MORE = {"fsync": "on", "max_slot_wal_keep_size": "-1"}
@@ -26,7 +26,7 @@ _DEFAULTS = {
 """What a server needs to start with the data directory alone."""
 
 
-def recover(job: Job, store: Store, site: Site, progress: Callable[[str], None]) -> dict[str, Any]:
+def recover(job: Job, store: Store, site: DrillSite, progress: Callable[[str], None]) -> dict[str, Any]:
     """Restore into ``site`` and finish it; where it came to.
 
     Raises:
@@ -45,13 +45,13 @@ def recover(job: Job, store: Store, site: Site, progress: Callable[[str], None])
     return {"seconds": done.seconds, **reached}
 
 
-def _finish(server: Server, job: Job) -> dict[str, Any]:
+def _finish(server: TemporaryServer, job: Job) -> dict[str, Any]:
     """Where recovery ended.
 
     What takes the place of a cluster's data gets a superuser whose password this host knows; and the archive's slot, or
     the first WAL of the new timeline could be gone before the archive comes for it.
     """
-    from cluster.postgres import execute, fetch_all, literal
+    from cluster.postgres.connection import execute, fetch_all, literal
 
     with server.connect("postgres", timeout=60.0, writes=True) as connection:
         (facts,) = fetch_all(connection, "backup_replayed", dict[str, Any])

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from backup.restore.assertions import run_all
-from backup.restore.programs import Programs
-from backup.restore.recovery import Recovery
-from backup.restore.restoring import restore
-from backup.restore.throwaway import ENVIRONMENT, PARAMETERS, Server, check_folder, serve
+from backup.restore.execute import restore
+from backup.restore.pg_programs import PgPrograms
+from backup.restore.recovery_settings import Recovery
+from backup.restore.temporary_server import ENVIRONMENT, PARAMETERS, TemporaryServer, check_folder, serve
 from backup.sandbox.job import Job
 from backup.store import Store
 from cluster.errors import PodsError
-from cluster.postgres import fetch_all
+from cluster.postgres.connection import fetch_all
 
 _MOST = 20
 """Problems of amcheck that are kept; the rest is counted."""
@@ -23,7 +23,7 @@ _LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class DrillSite:
     """Where restored data is started.
 
     ``directory``: a folder of ours with room for the cluster; ``folder``: a short one for the server's socket and log;
@@ -34,10 +34,10 @@ class Site:
     folder: Path
     restore_command: str
     user: str = "postgres"
-    programs: Programs = field(default_factory=Programs)
+    programs: PgPrograms = field(default_factory=PgPrograms)
 
 
-def rehearse(job: Job, store: Store, site: Site, progress: Callable[[str], None]) -> dict[str, Any]:
+def rehearse(job: Job, store: Store, site: DrillSite, progress: Callable[[str], None]) -> dict[str, Any]:
     """Restore into ``site`` and look at it; what was found, as ``outcome.findings`` reads it.
 
     That it does not work is the result and no error.
@@ -54,7 +54,7 @@ def rehearse(job: Job, store: Store, site: Site, progress: Callable[[str], None]
     return found
 
 
-def _perform(job: Job, store: Store, site: Site, found: dict[str, Any], progress: Callable[[str], None]) -> None:
+def _perform(job: Job, store: Store, site: DrillSite, found: dict[str, Any], progress: Callable[[str], None]) -> None:
     began = time.monotonic()
     recovery = Recovery(restore_command=site.restore_command, parameters=PARAMETERS)
     data = site.directory / "data"
@@ -67,7 +67,7 @@ def _perform(job: Job, store: Store, site: Site, found: dict[str, Any], progress
 
 
 def _examine(
-    server: Server, job: Job, programs: Programs, found: dict[str, Any], progress: Callable[[str], None]
+    server: TemporaryServer, job: Job, programs: PgPrograms, found: dict[str, Any], progress: Callable[[str], None]
 ) -> None:
     with server.connect("postgres", timeout=60.0) as connection:
         for facts in fetch_all(connection, "backup_replayed", dict[str, Any]):
@@ -78,7 +78,7 @@ def _examine(
     found["assertions"] = [asdict(each) for each in run_all(server, job.questions)]
 
 
-def check_pages(server: Server, programs: Programs) -> list[str]:
+def check_pages(server: TemporaryServer, programs: PgPrograms) -> list[str]:
     """What pg_amcheck finds wrong: verify_heapam on every table, bt_index_check on every B-tree, of every database."""
     options = ("--all", "--install-missing", "--jobs=2", f"--host={server.folder}", f"--username={server.user}")
     code, output = programs.attempt("pg_amcheck", *options, "--no-password", more=ENVIRONMENT)

@@ -16,7 +16,7 @@ from backup.sandbox import SOCKET
 from backup.sandbox.job import LONGEST, Job, parse_job
 from backup.sandbox.remote_store import RemoteStore
 from backup.sandbox.wire import ClosedError, describe, receive, send
-from backup.wal import fetch as fetching
+from backup.wal import restore_command as fetching
 from cluster.errors import MachineError, PodsError
 
 DIRECTORY = Path("/restore")
@@ -74,11 +74,11 @@ class Worker:
 def perform(job: Job, progress: Any) -> dict[str, Any]:
     """Do a job in ``DIRECTORY``."""
     from backup.sandbox.recovery import recover
-    from backup.sandbox.rehearsal import Site, rehearse
+    from backup.sandbox.rehearsal import DrillSite, rehearse
 
     store = RemoteStore(job.store, SOCKET)
     with TemporaryDirectory() as folder, ahead_of_recovery() as ahead:
-        site = Site(directory=DIRECTORY, folder=Path(folder), restore_command=restore_command(job, ahead))
+        site = DrillSite(directory=DIRECTORY, folder=Path(folder), restore_command=restore_command(job, ahead))
         return (rehearse if job.what == "drill" else recover)(job, store, site, progress)
 
 
@@ -99,5 +99,5 @@ def fetch_wal(store: str, system: str, ahead: Path, file: str, target: Path) -> 
     def log(line: str) -> None:
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - the server's log
 
-    archive = fetching.Archive(stores=(RemoteStore(store, SOCKET),), system=system, ahead=ahead)
+    archive = fetching.RestoreSource(stores=(RemoteStore(store, SOCKET),), system=system, ahead=ahead)
     return fetching.fetch(archive, file, target, log)

@@ -106,7 +106,7 @@ class Store(Protocol):
         """Remove unfinished uploads under this store that began more than ``older_than`` seconds ago; their number."""
 
 
-class Place(Store, Protocol):
+class ProbedStore(Store, Protocol):
     """A store that can be asked, at the start, whether it will do."""
 
     def probe(self) -> tuple[str, ...]:

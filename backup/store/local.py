@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from backup.direct import DirectWriter
+from backup.direct_io import DirectWriter
 from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, Stored, StoreError, refuse_larger
 from backup.store.attributes import get_metadata, set_metadata
 from backup.store.folders import make_folders, remove_empty, sync_folder, walk

@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from typing import IO, Any
 
 from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, Stored, StoreError, refuse_larger
-from backup.store.bucket import AnswerError, Bucket, open_client, told
+from backup.store.capabilities import TAKEN, honours_conditions, keeps_parts, keeps_ranges
 from backup.store.keys import SHA256, check_key, is_key, sha256
-from backup.store.parts import S3Upload
-from backup.store.ranges import PIECE, read_range, read_through
-from backup.store.trial import TAKEN, honours_conditions, keeps_parts, keeps_ranges
+from backup.store.multipart import S3Upload
+from backup.store.ranged_read import PIECE, read_range, read_through
+from backup.store.s3_client import AnswerError, Bucket, open_client, told
 
 _RACE = 409
 """ConditionalRequestConflict: another request on the same name was under way; ask again."""

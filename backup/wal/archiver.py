@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup.store import Store
-from backup.wal.backlog import Backlog
 from backup.wal.gaps import full_wanted
-from backup.wal.identity import Identity, remember
+from backup.wal.identity import ArchiveIdentity, remember
 from backup.wal.lag import Lag
-from backup.wal.receiver import Receiver, Room, Source
+from backup.wal.receiver import Receiver, Room, WalSource
+from backup.wal.ship_queue import ShipQueue
 from backup.wal.shipper import Shipper, Shipping
 from backup.wal.slots import hold_on_standby
 from backup.wal.spool import Spool
-from backup.wal.state import ArchiveState, StoreState, write_state
+from cluster.archive_status import ArchiveState, StoreState, write_state
 from cluster.errors import PodsError
-from cluster.lsn import bytes_behind
+from cluster.postgres.lsn import bytes_behind
 from cluster.units import human_size
 
 _REPORT_SECONDS = 1.0
@@ -27,7 +27,7 @@ _STOP_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class ArchiverOptions:
     """Where the spool and the state file are, and how much may be in the spool (bytes) before nothing more is read."""
 
     spool: Path
@@ -42,16 +42,16 @@ class Archiver:
 
     def __init__(
         self,
-        identity: Identity,
-        source: Source,
+        identity: ArchiveIdentity,
+        source: WalSource,
         stores: Sequence[Store],
-        options: Options,
+        options: ArchiverOptions,
         progress: Callable[[str], None],
     ) -> None:
         self._source, self._options, self._progress = source, options, progress
         self._spool = Spool(options.spool, identity.system_identifier, identity.wal_segment_size)
         remember(options.spool, identity)
-        self._backlog = Backlog([store.name for store in stores])
+        self._backlog = ShipQueue([store.name for store in stores])
         self._backlog.add(self._spool.to_ship())
         room = Room(spool=self._spool, whole=self._whole, full=self._full, flush_seconds=options.flush_seconds)
         self.receiver = Receiver(source, room, stores, progress)

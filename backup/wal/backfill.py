@@ -7,24 +7,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backup.layout import segment_start
-from backup.wal.history import Lineage, Place, lineage_of, next_place
+from backup.wal.position import Lineage, WalPosition, lineage_of, next_place
 from backup.wal.slots import read_slot
-from backup.wal.stream import Sink, Stream
+from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError
-from cluster.lsn import Lsn
-from cluster.postgres import Access
-from cluster.replication import Replication, ServerError, replicate
+from cluster.postgres.connection import Access
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.replication import Replication, ServerError, replicate
 
 REMOVED = "58P01"
 """undefined_file: the WAL asked for is not there any more (PostgreSQL documentation, appendix A)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class MissingWal:
     """WAL from ``place`` to before ``end``, of the timeline that the primary is on."""
 
     lineage: Lineage
-    place: Place
+    place: WalPosition
     end: Lsn
 
 
@@ -35,13 +35,13 @@ class Found:
     Then ``refusals`` are what each node says, and ``later`` the positions from which some of them do have WAL.
     """
 
-    place: Place | None = None
+    place: WalPosition | None = None
     refusals: tuple[str, ...] = ()
     later: tuple[Lsn, ...] = ()
 
 
 def backfill(
-    wanted: Wanted, nodes: Mapping[str, Access], slot: str, sink: Sink, shown: Callable[[Stream, str], None]
+    wanted: MissingWal, nodes: Mapping[str, Access], slot: str, sink: WalSink, shown: Callable[[Stream, str], None]
 ) -> Found:
     """Receive what is wanted from the first of ``nodes`` that has it, or as much of it as that one has.
 
@@ -67,13 +67,15 @@ def backfill(
     return Found(refusals=tuple(refusals), later=tuple(later))
 
 
-def _later(server: Replication, wanted: Wanted, slot: str, segment_size: int) -> list[Lsn]:
+def _later(server: Replication, wanted: MissingWal, slot: str, segment_size: int) -> list[Lsn]:
     _, restart = read_slot(server, slot)
     start = segment_start(restart, segment_size) if restart else wanted.end
     return [start] if wanted.place.lsn < start < wanted.end else []
 
 
-def _receive(server: Replication, wanted: Wanted, sink: Sink, shown: Callable[[Stream, str], None]) -> Place:
+def _receive(
+    server: Replication, wanted: MissingWal, sink: WalSink, shown: Callable[[Stream, str], None]
+) -> WalPosition:
     """Stream from one node. It goes through no slot, whose position is not ours to move.
 
     Raises:
@@ -90,14 +92,14 @@ def _receive(server: Replication, wanted: Wanted, sink: Sink, shown: Callable[[S
         if stream.written < wanted.place.lsn + sink.spool.segment_size:
             raise
     if following is not None:
-        return Place(following.timeline, segment_start(following.lsn, sink.spool.segment_size))
+        return WalPosition(following.timeline, segment_start(following.lsn, sink.spool.segment_size))
     reached = next_place(wanted.lineage, {wanted.place.timeline: stream.written}, sink.spool.segment_size)
     if reached is None or reached <= wanted.place:
         raise RefusedError(f"{server.node} has WAL to {stream.written} only")
     return reached
 
 
-def _end(server: Replication, wanted: Wanted, sink: Sink) -> Lsn:
+def _end(server: Replication, wanted: MissingWal, sink: WalSink) -> Lsn:
     """Up to where the node has WAL of this lineage.
 
     Raises:

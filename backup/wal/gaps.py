@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from backup.catalog import FORMAT, read_format
 from backup.layout import MOST_TIMELINES, gap_key, gaps_prefix
 from backup.store import MOST_LISTED, DamagedError, Store, at_most, read_text
-from cluster.documents import LAST_MOMENT, read_as
+from cluster.documents import FORMAT, LAST_MOMENT, read_as, read_format
 from cluster.files import write_atomically
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,13 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from backup.catalog import FORMAT, read_format
 from backup.layout import archive_key, check_segment_size, system_prefix
 from backup.store import ConflictError, DamagedError, MissingError, Store, read_text
-from cluster.documents import read_as
+from cluster.documents import FORMAT, read_as, read_format
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
-from cluster.postgres import Access
-from cluster.replication import replicate
+from cluster.postgres.connection import Access
+from cluster.postgres.replication import replicate
 from cluster.units import parse_size
 
 DEFAULT_SEGMENT = 16 << 20
@@ -20,14 +19,14 @@ DEFAULT_SEGMENT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class ArchiveIdentity:
     """One cluster, for life: its system identifier, and the bytes of a WAL segment."""
 
     system_identifier: str
     wal_segment_size: int
 
 
-def ask_identity(access: Access, node: str) -> Identity:
+def ask_identity(access: Access, node: str) -> ArchiveIdentity:
     """The cluster that a node belongs to.
 
     Raises:
@@ -35,15 +34,17 @@ def ask_identity(access: Access, node: str) -> Identity:
     """
     with replicate(access, node=node) as server:
         ((size, *_),) = server.command("SHOW wal_segment_size")
-        return Identity(system_identifier=server.identify().system_identifier, wal_segment_size=parse_size(size or ""))
+        return ArchiveIdentity(
+            system_identifier=server.identify().system_identifier, wal_segment_size=parse_size(size or "")
+        )
 
 
-def dump_identity(identity: Identity, made: float) -> str:
+def dump_identity(identity: ArchiveIdentity, made: float) -> str:
     """The text of ``archive.json``; ``made`` is Unix seconds."""
     return json.dumps({"format": FORMAT, **asdict(identity), "made": made}) + "\n"
 
 
-def parse_identity(text: str) -> Identity:
+def parse_identity(text: str) -> ArchiveIdentity:
     """Read what ``dump_identity`` wrote.
 
     Raises:
@@ -51,13 +52,13 @@ def parse_identity(text: str) -> Identity:
     """
     raw = read_format(text, "an archive")
     raw.pop("made", None)
-    identity = read_as(Identity, raw)
+    identity = read_as(ArchiveIdentity, raw)
     system_prefix(identity.system_identifier)
     check_segment_size(identity.wal_segment_size)
     return identity
 
 
-def claim(store: Store, identity: Identity) -> None:
+def claim(store: Store, identity: ArchiveIdentity) -> None:
     """Say in the store whose archive this is, or see that it says so already.
 
     Raises:
@@ -72,7 +73,7 @@ def claim(store: Store, identity: Identity) -> None:
             raise RefusedError(f"{key} in store {store.name} describes another archive: {found}") from None
 
 
-def read_identity(store: Store, system: str) -> Identity | None:
+def read_identity(store: Store, system: str) -> ArchiveIdentity | None:
     """Whose archive it is; None where there is none.
 
     Raises:
@@ -94,13 +95,13 @@ def segment_size(store: Store, system: str) -> int:
     return identity.wal_segment_size if identity else DEFAULT_SEGMENT
 
 
-def remembered(spool: Path) -> Identity | None:
+def remembered(spool: Path) -> ArchiveIdentity | None:
     """The cluster that was archived through this spool root before, where that is one only."""
     found = list(spool.glob("*/archive.json"))
     return parse_identity(found[0].read_text()) if len(found) == 1 else None
 
 
-def remember(spool: Path, identity: Identity) -> None:
+def remember(spool: Path, identity: ArchiveIdentity) -> None:
     """Let a later start know the cluster even when no node answers."""
     path = spool / identity.system_identifier / "archive.json"
     if not path.exists():

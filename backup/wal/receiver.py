@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 from backup.layout import segment_start
 from backup.store import Store
-from backup.wal.backfill import REMOVED, Wanted, backfill
+from backup.wal.backfill import REMOVED, MissingWal, backfill
 from backup.wal.gaps import Gap, note, want_full
-from backup.wal.history import Lineage, Place, lineage_of, next_place, timeline_at
-from backup.wal.positions import lacks
+from backup.wal.position import Lineage, WalPosition, lineage_of, next_place, timeline_at
+from backup.wal.resume import lacks
 from backup.wal.slots import SLOT, ensure_slot, is_invalidated, remake_slot
 from backup.wal.spool import PARTIAL, Spool
-from backup.wal.stream import Sink, Stream
+from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError
-from cluster.lsn import Lsn
-from cluster.postgres import Access
-from cluster.replication import Replication, ServerError, replicate
+from cluster.postgres.connection import Access
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.replication import Replication, ServerError, replicate
 
 _SLOWEST = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class WalSource:
     """Where WAL comes from: the nodes by name, who leads them now, and the slot."""
 
     nodes: Mapping[str, Access]
@@ -46,14 +46,14 @@ class Room:
 class Receiver:
     """Runs in a thread of its own; its attributes may be read from any."""
 
-    def __init__(self, source: Source, room: Room, stores: Sequence[Store], progress: Callable[[str], None]) -> None:
+    def __init__(self, source: WalSource, room: Room, stores: Sequence[Store], progress: Callable[[str], None]) -> None:
         self._source, self._stores, self._progress = source, stores, progress
         self._spool = room.spool
-        self._sink = Sink(
+        self._sink = WalSink(
             spool=room.spool, whole=room.whole, full=room.full, go_on=self._goes_on, flush_seconds=room.flush_seconds
         )
         self._have: dict[str, dict[int, Lsn]] | None = None
-        self._goal = Place(0, Lsn(0))
+        self._goal = WalPosition(0, Lsn(0))
         self._lineage: Lineage = ()
         self._stop = threading.Event()
         self.again = threading.Event()
@@ -100,7 +100,7 @@ class Receiver:
             self.node = node
             self._lineage = ()
             self._identify(server)
-            place: Place | None = self._place(ensure_slot(server, self._source.slot))
+            place: WalPosition | None = self._place(ensure_slot(server, self._source.slot))
             while place is not None and not self._stop.is_set():
                 place = self._follow(server, place)
 
@@ -140,7 +140,7 @@ class Receiver:
         self._sink.whole(f"{timeline:08X}.history")
         return text
 
-    def _place(self, held: Lsn) -> Place:
+    def _place(self, held: Lsn) -> WalPosition:
         """Where to begin on this connection; on an empty archive where the slot begins to hold WAL."""
         size = self._spool.segment_size
         start = segment_start(held, size)
@@ -148,7 +148,7 @@ class Receiver:
         if place is None:  # of this lineage the spool has nothing: a restored cluster went back to an older timeline
             self._have = None
             place = next_place(self._lineage, self._lacking(), size)
-        return place or Place(timeline_at(self._lineage, start), start)
+        return place or WalPosition(timeline_at(self._lineage, start), start)
 
     def _lacking(self) -> dict[int, Lsn]:
         """For each timeline the first position that some store or the spool lacks."""
@@ -156,7 +156,7 @@ class Receiver:
         for one in self._positions().values():
             for timeline, lsn in one.items():
                 have[timeline] = min(lsn, have.get(timeline, lsn))
-                self._goal = max(self._goal, Place(timeline, lsn))
+                self._goal = max(self._goal, WalPosition(timeline, lsn))
         return have
 
     def _positions(self) -> dict[str, dict[int, Lsn]]:
@@ -186,7 +186,7 @@ class Receiver:
             if name.endswith(PARTIAL) and name != f"{current}{PARTIAL}":
                 self._spool.remove(name)
 
-    def _follow(self, server: Replication, place: Place) -> Place | None:
+    def _follow(self, server: Replication, place: WalPosition) -> WalPosition | None:
         """Stream from ``place``; where to go on on this connection, None where a new one is wanted."""
         self.stream = Stream(server, self._sink, place)
         self._progress(f"Receiving WAL from {server.node}, timeline {place.timeline}, from {place.lsn}")
@@ -197,29 +197,29 @@ class Receiver:
             return self._refused(server, place, error)
         finally:
             # What the stores lacked at the start has been asked for again once we are past all that there was.
-            if Place(self.stream.timeline, self.stream.written) >= self._goal:
+            if WalPosition(self.stream.timeline, self.stream.written) >= self._goal:
                 self._have = {}
         if following is None:
             return None
         self._keep_histories(server, following.timeline)
-        return Place(following.timeline, segment_start(following.lsn, self._spool.segment_size))
+        return WalPosition(following.timeline, segment_start(following.lsn, self._spool.segment_size))
 
-    def _refused(self, server: Replication, place: Place, error: ServerError) -> Place | None:
+    def _refused(self, server: Replication, place: WalPosition, error: ServerError) -> WalPosition | None:
         if is_invalidated(error):
             self._progress(f"{error}: slot {self._source.slot} of {server.node} is made anew")
             remake_slot(server, self._source.slot)
             return place
         if error.sqlstate != REMOVED or self.stream is None:
             raise error
-        return self._seek(server, Place(self.stream.timeline, self.stream.unfinished.segment.start), error)
+        return self._seek(server, WalPosition(self.stream.timeline, self.stream.unfinished.segment.start), error)
 
-    def _seek(self, server: Replication, missing: Place, error: ServerError) -> Place | None:
+    def _seek(self, server: Replication, missing: WalPosition, error: ServerError) -> WalPosition | None:
         """The primary has no WAL at ``missing`` any more: ask the other nodes for it, or go on where there is some."""
         resumed = segment_start(ensure_slot(server, self._source.slot), self._spool.segment_size)
         if resumed <= missing.lsn:
             raise error
         self._progress(f"{server.node} has no WAL from {missing.lsn} on any more: the other nodes are asked")
-        wanted = Wanted(lineage=self._lineage, place=missing, end=resumed)
+        wanted = MissingWal(lineage=self._lineage, place=missing, end=resumed)
         found = backfill(wanted, self._others(), self._source.slot, self._sink, self._show)
         if found.place is not None:
             self._keep_histories(server, found.place.timeline)
@@ -235,7 +235,7 @@ class Receiver:
         self._progress(f"Receiving WAL from {node}, timeline {stream.timeline}, from {stream.written}")
         self.stream = stream
 
-    def _skip(self, missing: Place, resumed: Lsn, why: str) -> Place:
+    def _skip(self, missing: WalPosition, resumed: Lsn, why: str) -> WalPosition:
         """No node has this WAL: record it, ask for a full backup, go on where there is some."""
         for store in self._stores:
             lacking = (self._have or {}).get(store.name, {}).get(missing.timeline, missing.lsn)
@@ -246,4 +246,4 @@ class Receiver:
         want_full(self._spool.path, str(resumed), told)
         self._progress(f"{told}; a full backup is wanted")
         self._have = {}
-        return Place(timeline_at(self._lineage, resumed), resumed)
+        return WalPosition(timeline_at(self._lineage, resumed), resumed)

@@ -8,16 +8,16 @@ from typing import Protocol
 
 from backup.layout import gaps_prefix, history_key, parse_segment, wal_key
 from backup.store import ConflictError, Store
-from backup.wal.backlog import Backlog
 from backup.wal.buffer import Buffer
 from backup.wal.codec import LEVEL, pack, unpack
 from backup.wal.gaps import Gap, note, ship_notes, want_full
-from backup.wal.identity import Identity, claim
-from backup.wal.pages import NotWalError, check_pages
+from backup.wal.identity import ArchiveIdentity, claim
+from backup.wal.page_headers import NotWalError, check_pages
+from backup.wal.partial_segments import PartialSegments
+from backup.wal.ship_queue import ShipQueue
 from backup.wal.spool import CLOSED, HISTORY, Spool
-from backup.wal.tails import Tails
 from cluster.errors import PodsError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 _SLOWEST = 30.0
 
@@ -31,7 +31,7 @@ class Shipping:
     tail_seconds: float = 10.0
 
 
-class Front(Protocol):
+class ShipperFront(Protocol):
     """Where the receiver is."""
 
     def position(self) -> tuple[str, int] | None:
@@ -48,11 +48,17 @@ class Shipper:
     """Runs its threads from `start` to `stop`; its attributes may be read from any thread."""
 
     def __init__(
-        self, store: Store, spool: Spool, backlog: Backlog, front: Front, how: Shipping, progress: Callable[[str], None]
+        self,
+        store: Store,
+        spool: Spool,
+        backlog: ShipQueue,
+        front: ShipperFront,
+        how: Shipping,
+        progress: Callable[[str], None],
     ) -> None:
         self.store, self._spool, self._backlog, self._front, self._how = store, spool, backlog, front, how
         self._progress = progress
-        self._tails = Tails(store, spool, how.level)
+        self._tails = PartialSegments(store, spool, how.level)
         self._buffer = Buffer()
         self._stop = threading.Event()
         self._blocked: set[int] = set()
@@ -155,7 +161,7 @@ class Shipper:
         """Once in a run: see that the store's archive is this cluster's, and how many gaps it has."""
         if not self._claimed:
             spool = self._spool
-            claim(self.store, Identity(system_identifier=spool.system, wal_segment_size=spool.segment_size))
+            claim(self.store, ArchiveIdentity(system_identifier=spool.system, wal_segment_size=spool.segment_size))
             self.gaps = sum(1 for _ in self.store.list(gaps_prefix(spool.system)))
             self._claimed = True
 

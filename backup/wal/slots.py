@@ -8,9 +8,9 @@ import struct
 import time
 
 from cluster.errors import MachineError
-from cluster.lsn import Lsn
-from cluster.postgres import Access
-from cluster.replication import LostError, Replication, ServerError, replicate
+from cluster.postgres.connection import Access
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.replication import LostError, Replication, ServerError, replicate
 
 SLOT = "archive_slot"
 _STATUS = struct.Struct("!cQQQqB")

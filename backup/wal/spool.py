@@ -16,7 +16,7 @@ from backup.layout import Segment, parse_segment
 from backup.wal.buffer import Buffer
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
 _WHOLE = 24

@@ -18,9 +18,9 @@ _NAME = "the backup; without one the newest"
 def now(c: Context, type: str = "auto", json: bool = False) -> None:
     """Take a backup."""
     from cluster.errors import UsageError
-    from compose.backups.service import ask
-    from compose.backups.show import print_taken
-    from compose.present import print_json
+    from compose.operations.backups.client import ask
+    from compose.report.backups import print_taken
+    from compose.report.status import print_json
     from compose.stack import open_stack
 
     if type not in ("auto", "full", "incremental"):
@@ -32,9 +32,9 @@ def now(c: Context, type: str = "auto", json: bool = False) -> None:
 @task(name="list", default=True, help={"json": "print data instead of a table"}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
     """List the backups: size, kind, chain, when verified."""
-    from compose.backups.service import ask
-    from compose.backups.show import print_backups
-    from compose.present import print_json
+    from compose.operations.backups.client import ask
+    from compose.report.backups import print_backups
+    from compose.report.status import print_json
     from compose.stack import open_stack
 
     rows = ask(open_stack(), Console(), "Reading the stores", "list")
@@ -44,9 +44,9 @@ def list_(c: Context, json: bool = False) -> None:
 @task(help={"json": "print data instead of a table"}, auto_shortflags=False)
 def windows(c: Context, json: bool = False) -> None:
     """Show to which moments the cluster can be restored."""
-    from compose.backups.service import ask
-    from compose.backups.show import print_windows
-    from compose.present import print_json
+    from compose.operations.backups.client import ask
+    from compose.report.backups import print_windows
+    from compose.report.status import print_json
     from compose.stack import open_stack
 
     found = ask(open_stack(), Console(), "Reading the stores", "windows")
@@ -56,8 +56,8 @@ def windows(c: Context, json: bool = False) -> None:
 @task(help={"name": _NAME}, auto_shortflags=False)
 def show(c: Context, name: str = "latest") -> None:
     """Show all that is known of one backup, as data."""
-    from compose.backups.service import ask
-    from compose.present import print_json
+    from compose.operations.backups.client import ask
+    from compose.report.status import print_json
     from compose.stack import open_stack
 
     print_json(ask(open_stack(), Console(), "Reading the stores", "show", f"--name={name}"))
@@ -66,7 +66,7 @@ def show(c: Context, name: str = "latest") -> None:
 @task(help={"name": "the backup", "why": "a reason, for whoever wonders later"}, auto_shortflags=False)
 def hold(c: Context, name: str, why: str = "") -> None:
     """Keep a backup whatever retention says."""
-    from compose.backups.service import ask
+    from compose.operations.backups.client import ask
     from compose.stack import open_stack
 
     ask(open_stack(), Console(), f"Holding {name}", "hold", f"--name={name}", f"--why={why}")
@@ -75,7 +75,7 @@ def hold(c: Context, name: str, why: str = "") -> None:
 @task(help={"name": "the backup"}, auto_shortflags=False)
 def release(c: Context, name: str) -> None:
     """Let retention have a held backup again."""
-    from compose.backups.service import ask
+    from compose.operations.backups.client import ask
     from compose.stack import open_stack
 
     ask(open_stack(), Console(), f"Releasing {name}", "release", f"--name={name}")
@@ -85,8 +85,8 @@ def release(c: Context, name: str) -> None:
 def delete(c: Context, name: str, yes: bool = False) -> None:
     """Delete a backup, and those that build on it."""
     from cluster.errors import RefusedError
-    from compose.backups.service import ask
     from compose.console import ask as confirm
+    from compose.operations.backups.client import ask
     from compose.stack import open_stack
 
     if not confirm(f"This deletes backup {name} and those that build on it, from every store.", yes=yes, expect=name):
@@ -97,7 +97,7 @@ def delete(c: Context, name: str, yes: bool = False) -> None:
 @task(help={"dry_run": "only say what would go, and why"}, auto_shortflags=False)
 def prune(c: Context, dry_run: bool = False) -> None:
     """Remove what retention does not keep."""
-    from compose.backups.service import ask
+    from compose.operations.backups.client import ask
     from compose.stack import open_stack
 
     flags = ["--dry-run"] if dry_run else []
@@ -108,8 +108,8 @@ def prune(c: Context, dry_run: bool = False) -> None:
 @task(help={"name": "the backup; latest, or all"}, auto_shortflags=False)
 def verify(c: Context, name: str = "latest") -> None:
     """Check every byte of a backup against its manifest."""
-    from compose.backups.service import ask
-    from compose.backups.show import print_verified
+    from compose.operations.backups.client import ask
+    from compose.report.backups import print_verified
     from compose.stack import open_stack
 
     print_verified(ask(open_stack(), Console(), "Verifying", "verify", f"--name={name}"))
@@ -118,9 +118,9 @@ def verify(c: Context, name: str = "latest") -> None:
 @task(help={"store": "restore from this store", "json": "print data"}, auto_shortflags=False)
 def drill(c: Context, store: str = "", json: bool = False) -> None:
     """Restore the newest backup on trial, and look at it."""
-    from compose.backups.service import ask
-    from compose.backups.show import check_drill, print_drill
-    from compose.present import print_json
+    from compose.operations.backups.client import ask
+    from compose.report.backups import check_drill, print_drill
+    from compose.report.status import print_json
     from compose.stack import open_stack
 
     found = ask(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
@@ -167,11 +167,11 @@ def restore(
     yes: bool = False,
 ) -> None:
     """Restore to any moment: in place, or beside the cluster."""
-    from compose.backups.rebuild import open_or_prepare, rebuild
-    from compose.backups.restore import restore_in_place, restore_into, show_plan
-    from compose.backups.show import print_restored
-    from compose.backups.wish import wish
-    from compose.copies.restore import restore_as_node
+    from compose.operations.backups.new_cluster import open_or_prepare, rebuild
+    from compose.operations.backups.request import wish
+    from compose.operations.backups.restore import restore_in_place, restore_into, show_plan
+    from compose.operations.copies.make_copy import restore_as_node
+    from compose.report.backups import print_restored
 
     targets = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
     wanted = wish(name, targets, to_immediate, timeline=timeline, store=store, system=system)
@@ -203,7 +203,7 @@ def _check_place(into: str | None, as_node: str | None, *, in_place: bool, plan:
 @task(help={"name": "the copy", "yes": "do not ask"}, auto_shortflags=False)
 def discard(c: Context, name: str, yes: bool = False) -> None:
     """Take away a copy that restore --as-node made."""
-    from compose.copies.upkeep import discard as take_away
+    from compose.operations.copies.lifecycle import discard as take_away
     from compose.stack import open_stack
 
     kept = take_away(open_stack(), Console(), name, yes=yes)

@@ -16,13 +16,13 @@ from compose.console import Console, whole_number
 )
 def up(c: Context, install_engine: bool = False, replicas: str | None = None, yes: bool = False) -> None:
     """Bring the cluster up, or back to what it should be."""
-    from compose.present import connection_help
+    from compose.operations.up import DesiredCluster
+    from compose.operations.up import up as converge
+    from compose.report.status import connection_help
     from compose.stack import open_home
-    from compose.up import Wanted
-    from compose.up import up as converge
 
     home, settings = open_home()
-    wanted = Wanted(install_engine, whole_number("--replicas", replicas), yes)
+    wanted = DesiredCluster(install_engine, whole_number("--replicas", replicas), yes)
     stack = converge(home, settings, Console(), wanted)
     print(connection_help(stack))
 
@@ -33,7 +33,7 @@ def up(c: Context, install_engine: bool = False, replicas: str | None = None, ye
 )
 def down(c: Context, purge: bool = False, yes: bool = False) -> None:
     """Stop the cluster; its data stays."""
-    from compose.down import down as take_down
+    from compose.operations.down import down as take_down
     from compose.stack import open_home
 
     home, settings = open_home()
@@ -43,7 +43,7 @@ def down(c: Context, purge: bool = False, yes: bool = False) -> None:
 @task(help={"node": "restart only this node, or pgbouncer"}, auto_shortflags=False)
 def restart(c: Context, node: str | None = None) -> None:
     """Restart nodes one after the other, the primary last."""
-    from compose.restart import restart as roll
+    from compose.operations.restart import restart as roll
     from compose.stack import open_stack
 
     roll(open_stack(), Console(), node)

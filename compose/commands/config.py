@@ -9,8 +9,8 @@ from compose.console import Console
 @task(help={"json": "print data instead of lines"}, auto_shortflags=False)
 def check(c: Context, json: bool = False) -> None:
     """Check .env, topology, secrets and your own files."""
-    from compose.check import check_configuration
-    from compose.present import print_json
+    from compose.operations.check_config import check_configuration
+    from compose.report.status import print_json
 
     told = check_configuration()
     if json:
@@ -24,6 +24,6 @@ def check(c: Context, json: bool = False) -> None:
 @task(help={"diff": "show what differs from the files on disk"}, auto_shortflags=False)
 def render(c: Context, diff: bool = False) -> None:
     """Print the generated files, or how they would change."""
-    from compose.check import rendered_text
+    from compose.operations.check_config import rendered_text
 
     print(rendered_text(diff=diff), end="")

@@ -11,10 +11,10 @@ from compose.console import Console
 @task(default=True, help={"json": "print data instead of tables"}, auto_shortflags=False)
 def check(c: Context, json: bool = False) -> None:
     """Say how old the images are and what an update brings."""
-    from compose.image_show import image_rows, print_images
-    from compose.present import print_json
+    from compose.operations.update_images import check as ask
+    from compose.report.image_table import image_rows, print_images
+    from compose.report.status import print_json
     from compose.stack import open_stack
-    from compose.update import check as ask
 
     stack = open_stack()
     rows = image_rows(stack, ask(stack, Console()))
@@ -30,7 +30,7 @@ def check(c: Context, json: bool = False) -> None:
 def update(c: Context, force: bool = False, back: bool = False) -> None:
     """Make new images, try them, and roll them out."""
     from cluster.errors import UsageError
-    from compose import update as operation
+    from compose.operations import update_images as operation
     from compose.stack import open_stack
 
     if force and back:

@@ -9,7 +9,7 @@ from compose.console import Console
 @task(name="list", default=True, help={"json": "print data instead of a table"}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
     """List the replicas and how far behind they are."""
-    from compose.present import print_json, print_nodes, status_report
+    from compose.report.status import print_json, print_nodes, status_report
     from compose.stack import open_stack
 
     replicas = [node for node in status_report(open_stack())["nodes"] if node["role"] == "replica"]
@@ -26,12 +26,12 @@ def list_(c: Context, json: bool = False) -> None:
 )
 def add(c: Context, name: str | None = None, source: str | None = None, max_rate: str | None = None) -> None:
     """Add a replica; nothing else restarts."""
-    from compose.scaling import Wish, describe
-    from compose.scaling import add as add_replica
+    from compose.operations.replicas.scaling import ReplicaRequest, describe
+    from compose.operations.replicas.scaling import add as add_replica
     from compose.stack import open_stack, reopened
 
     stack = open_stack()
-    added = add_replica(stack, Console(), Wish(name or "", source or "", max_rate or ""))
+    added = add_replica(stack, Console(), ReplicaRequest(name or "", source or "", max_rate or ""))
     print(describe(reopened(stack), added))
 
 
@@ -46,7 +46,7 @@ def add(c: Context, name: str | None = None, source: str | None = None, max_rate
 )
 def remove(c: Context, name: str, purge: bool = False, yes: bool = False, timeout: float = 30.0) -> None:
     """Remove a replica; its data is kept aside."""
-    from compose.scaling import remove as remove_replica
+    from compose.operations.replicas.scaling import remove as remove_replica
     from compose.stack import open_stack
 
     remove_replica(open_stack(), Console(), name, purge=purge, yes=yes, patience=timeout)
@@ -62,17 +62,17 @@ def remove(c: Context, name: str, purge: bool = False, yes: bool = False, timeou
 )
 def reclone(c: Context, name: str, source: str | None = None, max_rate: str | None = None) -> None:
     """Rebuild a replica; its old data is kept aside."""
-    from compose.scaling import Wish
-    from compose.scaling import reclone as rebuild
+    from compose.operations.replicas.scaling import ReplicaRequest
+    from compose.operations.replicas.scaling import reclone as rebuild
     from compose.stack import open_stack
 
-    rebuild(open_stack(), Console(), Wish(name, source or "", max_rate or ""))
+    rebuild(open_stack(), Console(), ReplicaRequest(name, source or "", max_rate or ""))
 
 
 @task(help={"mode": "off, any:N or first:N"}, auto_shortflags=False)
 def sync(c: Context, mode: str) -> None:
     """Let commits wait for replicas, or not; at once."""
+    from compose.operations.sync_replication import set_sync
     from compose.stack import open_stack
-    from compose.synchronous import set_sync
 
     set_sync(open_stack(), Console(), mode)

@@ -11,7 +11,7 @@ from invoke.tasks import task
 from compose.console import Console
 
 if TYPE_CHECKING:
-    from cluster.settings import Settings
+    from cluster.config.env_file import Settings
 
 PROGRAMS = {"chromium": "chromium", "haproxy": "haproxy"}
 """Programs that tests use where they are there, and their Debian packages."""
@@ -26,12 +26,12 @@ PROGRAMS = {"chromium": "chromium", "haproxy": "haproxy"}
 )
 def test(c: Context, install_engine: bool = False) -> None:
     """Run every quality gate, the integration tests included."""
-    from cluster.settings import PROJECT_ROOT
-    from compose import engine
+    from cluster.config.env_file import PROJECT_ROOT
+    from compose.engine import daemon
     from compose.stack import open_home
 
     _, settings = open_home()
-    engine.ensure(settings, Console(), install=install_engine)
+    daemon.ensure(settings, Console(), install=install_engine)
     if install_engine:
         _install_programs(settings, Console())
     done = subprocess.run(
@@ -44,7 +44,7 @@ def test(c: Context, install_engine: bool = False) -> None:
 
 
 def _install_programs(settings: "Settings", console: Console) -> None:
-    from compose import apt
+    from compose.engine import apt
 
     missing = [package for program, package in PROGRAMS.items() if not apt.has(program)]
     if not missing or apt.this_system().id != "debian":

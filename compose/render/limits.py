@@ -8,8 +8,7 @@ its container stays: its entrypoint sees to it (compose/images/database/pods-nod
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.sizing import GB, MB
-from cluster.topology import Sizing
+from cluster.sizing import GB, MB, Sizing
 
 Service = dict[str, Any]
 

@@ -6,15 +6,15 @@ What a ring opens no filter sees: of all that the profile refuses, sockets to th
 
 from pathlib import Path
 
-from cluster.settings import PROJECT_ROOT, Settings
-from compose.render.concrete import Concrete
+from cluster.config.env_file import PROJECT_ROOT, Settings
+from compose.render.host_facts import HostFacts
 
 WITH_IO_URING = PROJECT_ROOT / "compose" / "seccomp.json"
 WITHOUT_IO_URING = PROJECT_ROOT / "compose" / "seccomp-no-io-uring.json"
 """The same without one group of calls; a test holds the two together."""
 
 
-def node_profile(settings: Settings, concrete: Concrete) -> Path:
+def node_profile(settings: Settings, concrete: HostFacts) -> Path:
     """That of a node."""
     used = settings.io_method in ("auto", "io_uring") and concrete.io_uring
     return WITH_IO_URING if used else WITHOUT_IO_URING

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from cluster import queries
 from cluster.errors import MachineError
-from cluster.postgres import Access, connect, one_line
-from exporters.family import Row, Source
+from cluster.postgres.connection import Access, connect, one_line
+from exporters.declarations import MetricSource, Row
 
 if TYPE_CHECKING:
     import psycopg
@@ -32,18 +32,18 @@ class Remembered:
 
     answers: dict[str, tuple[Rows, float]] = field(default_factory=dict)
 
-    def recall(self, source: Source) -> Rows | None:
+    def recall(self, source: MetricSource) -> Rows | None:
         """What was answered lately."""
         rows, until = self.answers.get(source.name, ((), 0.0))
         return rows if time.monotonic() < until else None
 
-    def keep(self, source: Source, rows: Rows) -> None:
+    def keep(self, source: MetricSource, rows: Rows) -> None:
         """Remember an answer, if it is one that may be."""
         if source.every:
             self.answers[source.name] = (rows, time.monotonic() + source.every)
 
 
-def read_statistics(access: Access, sources: Iterable[Source], remembered: Remembered) -> Statistics:
+def read_statistics(access: Access, sources: Iterable[MetricSource], remembered: Remembered) -> Statistics:
     """Read one node within the access's patience; an unreachable one is a reading too."""
     import psycopg
 
@@ -59,7 +59,9 @@ def read_statistics(access: Access, sources: Iterable[Source], remembered: Remem
     return found
 
 
-def _read(connection: "psycopg.Connection[Any]", source: Source, remembered: Remembered, found: Statistics) -> None:
+def _read(
+    connection: "psycopg.Connection[Any]", source: MetricSource, remembered: Remembered, found: Statistics
+) -> None:
     import psycopg
 
     began = time.perf_counter()

@@ -1,6 +1,6 @@
 """The metrics of what one server does by itself (checkpoints, WAL, I/O), and of the settings it does it with."""
 
-from exporters.family import Family, Metric, counter, gauge, unknown
+from exporters.declarations import Family, Metric, counter, gauge, unknown
 
 _LIMITLESS = "The parameter of that name, in its base unit; -1 is no limit."
 SETTINGS = (

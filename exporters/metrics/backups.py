@@ -1,6 +1,6 @@
 """The metrics of backups and of the WAL archive, from what the backup service says of itself."""
 
-from exporters.family import Family, counter, gauge
+from exporters.declarations import Family, counter, gauge
 
 _KIND = ("type", "storage")
 

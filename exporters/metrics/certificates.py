@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from exporters.family import Family, Row, gauge
+from exporters.declarations import Family, Row, gauge
 
 FAMILIES = (
     Family(

@@ -1,6 +1,6 @@
 """The metrics of containers, their host, and the disks of the data. Names as cAdvisor's where it has them."""
 
-from exporters.family import Family, counter, gauge
+from exporters.declarations import Family, counter, gauge
 
 _WHO = ("name", "image", "container_label_com_docker_compose_service")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cluster.image_report import ImageReport
-from exporters.family import Family, Row, gauge
+from exporters.declarations import Family, Row, gauge
 
 FAMILIES = (
     Family(

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cluster.desired import pools
+from cluster.config.mounted import ClusterConfig
 from cluster.image_report import ImageReport
-from cluster.inside import Inside
 from cluster.naming import write_pools
-from exporters.collectors.backups import BackupReading
-from exporters.collectors.console import ConsoleReading
-from exporters.collectors.gate import GateReading
-from exporters.family import Family, Row, gauge
-from exporters.metrics import backups, certificates, containers, images, pooler
-from exporters.metrics.render import expose, single
+from cluster.pools import pools
+from exporters.collectors.backup_files import BackupReading
+from exporters.collectors.container_stats import GateReading
+from exporters.collectors.pgbouncer_console import ConsoleReading
+from exporters.declarations import Family, Row, gauge
+from exporters.metrics import backups, certificates, containers, images, pgbouncer
+from exporters.metrics.exposition import expose, single
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -47,7 +47,7 @@ DESIRED = (
     ),
 )
 FAMILIES = (
-    *pooler.FAMILIES,
+    *pgbouncer.FAMILIES,
     *containers.FAMILIES,
     *backups.FAMILIES,
     *images.FAMILIES,
@@ -65,7 +65,7 @@ class Reported:
 
 
 def stack_metrics(
-    inside: Inside,
+    inside: ClusterConfig,
     console: ConsoleReading,
     gate: GateReading,
     version: str,
@@ -95,7 +95,7 @@ def stack_metrics(
     ]
 
 
-def desired_rows(inside: Inside, console: ConsoleReading, version: str) -> Mapping[str, Sequence[Row]]:
+def desired_rows(inside: ClusterConfig, console: ConsoleReading, version: str) -> Mapping[str, Sequence[Row]]:
     """What settings and topology ask for, and where PgBouncer's pools lead in fact."""
     topology = inside.topology
     return {
@@ -111,7 +111,7 @@ def desired_rows(inside: Inside, console: ConsoleReading, version: str) -> Mappi
     }
 
 
-def _with_idle_pools(inside: Inside, console: ConsoleReading) -> dict[str, list[Row]]:
+def _with_idle_pools(inside: ClusterConfig, console: ConsoleReading) -> dict[str, list[Row]]:
     """A pool that nobody has used yet is unknown to SHOW POOLS and SHOW STATS; it counts zero, and can be watched."""
     known = pools(inside.settings, inside.topology) if not console.error else {}
     return {
@@ -119,7 +119,7 @@ def _with_idle_pools(inside: Inside, console: ConsoleReading) -> dict[str, list[
             *console.rows.get(family.source, ()),
             *(_idle(family, pool, inside.settings.user) for pool in known if not _used(console, family, pool)),
         ]
-        for family in (pooler.POOLS, pooler.TOTALS)
+        for family in (pgbouncer.POOLS, pgbouncer.TOTALS)
     }
 
 
@@ -131,7 +131,7 @@ def _idle(family: Family, pool: str, user: str) -> Row:
     return {"database": pool, "user": user, **{metric.column: 0 for metric in family.metrics}}
 
 
-def _pool_rows(inside: Inside, console: ConsoleReading) -> list[Row]:
+def _pool_rows(inside: ClusterConfig, console: ConsoleReading) -> list[Row]:
     writing = write_pools(inside.settings.database)
     hosts = {row["name"]: str(row["host"]).split(",") for row in console.rows["databases"]}
     return [

@@ -4,7 +4,7 @@ from grafana import annotations
 from grafana.model import Dashboard
 from grafana.rows.cluster import NODES
 from grafana.rows.pools import POOLS
-from grafana.rows.replication import REPLICATION
+from grafana.rows.replication_summary import REPLICATION
 from grafana.rows.resources import CPU, MEMORY, SUMMARY
 from grafana.rows.throughput import CONNECTIONS, THROUGHPUT
 from grafana.variables import CLUSTER, DATABASE, INSTANCE, POOL

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from compose.home import make_private_directory
+from compose.home.paths import make_private_directory
 from tests.bench.measure import row, timed
 from tests.fix_inv import Inv
 from tests.fix_stack import Cluster, write_env

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres import connect
-from compose import secrets
+from cluster.postgres.connection import connect
+from compose.home import passwords
 from tests.fix_stack import Cluster
 
 POOLER = ("host=pgbouncer", "port=6432", "user=app")
@@ -48,19 +48,19 @@ def test_pgbench_reads_through_the_shared_read_pool(cluster: Cluster) -> None:
 @pytest.mark.parametrize("service", ["replica1", "replica2"])
 def test_a_replica_refuses_writes(cluster: Cluster, service: str) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        cluster.query("CREATE TABLE never (n int)", service, secrets.APP)
+        cluster.query("CREATE TABLE never (n int)", service, passwords.APP)
 
 
 @pytest.mark.parametrize("pool", ["appdb_read", "appdb_read1", "appdb_read2"])
 def test_a_read_pool_refuses_writes(cluster: Cluster, pool: str) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-        cluster.query("CREATE TABLE never (n int)", "pgbouncer", secrets.APP, pool)
+        cluster.query("CREATE TABLE never (n int)", "pgbouncer", passwords.APP, pool)
 
 
 def test_each_pool_leads_where_its_name_says(cluster: Cluster) -> None:
     where = "SELECT current_setting('cluster_name') AS node"
     found = {
-        p: cluster.query(where, "pgbouncer", secrets.APP, p)[0]["node"]
+        p: cluster.query(where, "pgbouncer", passwords.APP, p)[0]["node"]
         for p in ("appdb", "appdb_write", "appdb_read1", "appdb_read2")
     }
     assert found == {"appdb": "primary", "appdb_write": "primary", "appdb_read1": "replica1", "appdb_read2": "replica2"}

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from cluster.errors import MachineError
-from cluster.postgres import connect
-from compose import secrets
+from cluster.postgres.connection import connect
+from compose.home import passwords
 from compose.render.seccomp import WITHOUT_IO_URING
 from tests.fix_stack import Cluster
 
@@ -242,7 +242,7 @@ def test_no_line_trusts_anybody(cluster: Cluster) -> None:
     assert all(row["error"] is None for row in rows)
 
 
-@pytest.mark.parametrize("secret", [secrets.SUPERUSER, secrets.REPLICATION, secrets.POOLER])
+@pytest.mark.parametrize("secret", [passwords.SUPERUSER, passwords.REPLICATION, passwords.POOLER])
 def test_the_clusters_own_roles_do_not_pass_through_the_pools(cluster: Cluster, secret: str) -> None:
     access = cluster.access("pgbouncer", secret, "appdb_write")
     with pytest.raises((MachineError, psycopg.Error)), connect(access) as connection:
@@ -257,7 +257,7 @@ def test_no_service_is_superuser(cluster: Cluster) -> None:
 
 
 def test_the_monitor_sees_and_changes_nothing(cluster: Cluster) -> None:
-    access = replace(cluster.access("primary", secrets.MONITOR, "appdb"))
+    access = replace(cluster.access("primary", passwords.MONITOR, "appdb"))
     with connect(access) as connection:
         assert connection.execute("SELECT count(*) AS n FROM pg_stat_activity").fetchone()
         with pytest.raises(psycopg.Error):
@@ -265,7 +265,7 @@ def test_the_monitor_sees_and_changes_nothing(cluster: Cluster) -> None:
 
 
 def test_the_lookup_gives_no_verifier_of_the_clusters_roles(cluster: Cluster) -> None:
-    access = cluster.access("primary", secrets.POOLER, "postgres")
+    access = cluster.access("primary", passwords.POOLER, "postgres")
     with connect(access) as connection:
         rows = connection.execute(
             "SELECT r, (pods.user_lookup(r)).username FROM unnest(ARRAY['postgres','replicator','monitor','pooler']) r"
@@ -274,7 +274,7 @@ def test_the_lookup_gives_no_verifier_of_the_clusters_roles(cluster: Cluster) ->
         assert connection.execute("SELECT username FROM pods.user_lookup('app')").fetchall() == [{"username": "app"}]
     with (
         pytest.raises(MachineError, match="no pg_hba"),
-        connect(cluster.access("primary", secrets.APP, "postgres")),
+        connect(cluster.access("primary", passwords.APP, "postgres")),
     ):
         raise AssertionError("an application came to where verifiers are asked for")
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cluster.postgres import Access, connect, login
-from cluster.session import guarded, options, pinned
-from compose import roles, secrets
+from cluster.postgres.connection import Access, connect, login
+from cluster.postgres.session import guarded, options, pinned
+from compose.home import passwords
+from compose.operations import provision
 from tests import hostile
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, fetch, value
@@ -81,7 +82,7 @@ def test_what_is_given_at_login_wins_over_what_is_set(cluster: Cluster) -> None:
     with (
         _set(cluster, "DATABASE appdb", hostile.SETTINGS),
         _set(cluster, "ROLE postgres", hostile.SETTINGS),
-        connect(cluster.stack.access("primary", secrets.SUPERUSER, "appdb")) as connection,
+        connect(cluster.stack.access("primary", passwords.SUPERUSER, "appdb")) as connection,
     ):
         found = {name: _shown(connection, name) for name in wanted}
         assert connection.execute("SELECT current_user AS u, 'ü' AS c").fetchone() == {"u": "postgres", "c": "ü"}
@@ -100,7 +101,7 @@ def _shown(connection: "psycopg.Connection[dict[str, str]]", name: str) -> str:
 @contextmanager
 def _set(cluster: Cluster, on: str, chosen: dict[str, str]) -> Iterator[None]:
     """Settings as their owner would make them; gone afterwards."""
-    access = cluster.stack.access("primary", secrets.SUPERUSER)
+    access = cluster.stack.access("primary", passwords.SUPERUSER)
     with connect(access) as connection:
         statements = [each for each in hostile.settings(on) if each.split(" SET ")[1].split()[0] in chosen]
         try:
@@ -119,8 +120,8 @@ def test_whatever_is_set_on_databases_and_roles_our_sessions_work(cluster: Clust
     stack = cluster.stack
     with _set(cluster, on, {name: hostile.SETTINGS[name] for name in chosen}):
         replicas = [node.name for node in stack.topology.replicas]
-        made = roles.converge(stack.superuser("primary"), stack.settings, stack.passwords, replicas)
-        roles.examine(stack.monitor("primary"), "app", "appdb")
+        made = provision.converge(stack.superuser("primary"), stack.settings, stack.passwords, replicas)
+        provision.examine(stack.monitor("primary"), "app", "appdb")
         snapshot = stack.snapshot()
     assert made.made == []
     assert stack.judge(snapshot).healthy, stack.judge(snapshot).reasons
@@ -170,27 +171,29 @@ def _every_face_works(cluster: Cluster, web: Web, tmp_path: Path) -> None:
 
 def _passwords_change(cluster: Cluster) -> None:
     """The application's, and one of a role that a hostile trigger keeps from everything but us."""
-    before = {name: secrets.password_file(cluster.home, name).read_text() for name in (secrets.APP, secrets.ARCHIVE)}
+    before = {
+        name: passwords.password_file(cluster.home, name).read_text() for name in (passwords.APP, passwords.ARCHIVE)
+    }
     for name, text in before.items():
-        secrets.password_file(cluster.home, name).write_text("a-new-password-of-" + name + text)
+        passwords.password_file(cluster.home, name).write_text("a-new-password-of-" + name + text)
     said = cluster.inv.ok("up").err
     assert "password of app" in said
     assert "password of archiver" in said
     # not tried with a login: what the application set on its database keeps itself out, and nobody else
     (kept,) = _ours(cluster, "SELECT rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolname = 'app'")
-    assert roles.password_matches(
-        secrets.password_file(cluster.home, secrets.APP).read_text().strip(), kept["verifier"]
+    assert provision.password_matches(
+        passwords.password_file(cluster.home, passwords.APP).read_text().strip(), kept["verifier"]
     )
     for name, text in before.items():
-        secrets.password_file(cluster.home, name).write_text(text)
+        passwords.password_file(cluster.home, name).write_text(text)
 
 
 @contextmanager
 def _hijacked(cluster: Cluster) -> Iterator[None]:
     """A cluster of before, whose application used the hole of then and left what it could; undone afterwards."""
-    superuser = cluster.stack.access("primary", secrets.SUPERUSER)
+    superuser = cluster.stack.access("primary", passwords.SUPERUSER)
     inside = replace(superuser, database="appdb")
-    app = cluster.access("primary", secrets.APP, "appdb")
+    app = cluster.access("primary", passwords.APP, "appdb")
     with connect(superuser) as home, connect(inside) as database:
         database.execute("ALTER DATABASE appdb OWNER TO app")
         database.execute("ALTER SCHEMA public OWNER TO pg_database_owner")
@@ -271,7 +274,7 @@ def _clean(home: "psycopg.Connection[object]", database: "psycopg.Connection[obj
     ],
 )  # fmt: skip
 def test_an_application_does_in_its_database_what_it_could_before(cluster: Cluster, statement: str) -> None:
-    cluster.query(statement, "primary", secrets.APP, "appdb")
+    cluster.query(statement, "primary", passwords.APP, "appdb")
 
 
 @pytest.mark.parametrize(
@@ -279,4 +282,4 @@ def test_an_application_does_in_its_database_what_it_could_before(cluster: Clust
 )
 def test_an_application_changes_nothing_that_holds_for_everybody_in_it(cluster: Cluster, change: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        cluster.query(f"ALTER DATABASE appdb {change}", "primary", secrets.APP, "appdb")
+        cluster.query(f"ALTER DATABASE appdb {change}", "primary", passwords.APP, "appdb")

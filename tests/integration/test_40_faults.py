@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.control import PGDATA
 from cluster.errors import MachineError
-from cluster.lsn import Lsn
-from cluster.postgres import Access, connect, wait_until
-from compose.console import Console, Step
-from compose.damage import damage, streams_from
+from cluster.postgres.connection import Access, connect, wait_until
+from cluster.postgres.data_directory import PGDATA
+from cluster.postgres.lsn import Lsn
+from compose.console import Console, Progress
+from compose.operations.replicas.damage import damage, streams_from
 from tests.fix_chaos import walk
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
@@ -115,7 +115,7 @@ def test_no_line_that_a_stranger_writes_into_the_log_costs_a_replica_its_data(cl
         pass
     log = cluster.compose("logs", "--no-log-prefix", "--tail=20", "replica1")
     assert "\n2026-01-01 00:00:00.000 UTC [1] PANIC:" in log
-    assert damage(cluster.stack, Step(Console(), ""), "replica1") == ""
+    assert damage(cluster.stack, Progress(Console(), ""), "replica1") == ""
 
 
 def test_the_primary_says_itself_from_where_it_would_stream(cluster: Cluster) -> None:

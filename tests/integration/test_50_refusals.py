@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.control import PGDATA
+from cluster.postgres.data_directory import PGDATA
 from tests.fix_inv import Inv, Result
 from tests.fix_stack import Cluster, free_ports, write_env
 
@@ -94,7 +94,7 @@ def test_an_engine_this_user_may_not_use(engine: None) -> None:
     if os.geteuid() != 0:
         pytest.skip("becoming another user needs root")
     code = (
-        "import os, docker, requests, encodings.idna, compose.engine as engine\n"
+        "import os, docker, requests, encodings.idna, compose.engine.daemon as engine\n"
         "from cluster.errors import MachineError\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "try: engine.connect()\nexcept MachineError as e: print(e.exit_code, e)\n"

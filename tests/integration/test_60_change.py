@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres import connect, wait_until
-from compose import certs, secrets
+from cluster.postgres.connection import connect, wait_until
+from compose.home import certificates, passwords
 from tests.fix_stack import Cluster
 
 IDENTITY = ("primary", "replica1", "replica2", "pgbouncer")
@@ -134,7 +134,7 @@ def test_a_password_changed_in_its_file_is_taken_up(cluster: Cluster) -> None:
     path = cluster.home.secrets / "app_password"
     path.write_text("another-password-of-the-user\n")
     assert "password of app" in cluster.inv.ok("up").err
-    with connect(cluster.access("primary", secrets.APP, "appdb")) as connection:
+    with connect(cluster.access("primary", passwords.APP, "appdb")) as connection:
         connection.execute("SELECT 1")
     assert "app" in cluster.inv.ok("psql", "--command", "SELECT current_user").out
 
@@ -173,8 +173,8 @@ def test_certificates_that_have_ended_are_renewed_by_one_command_without_a_resta
 ) -> None:
     before = _ids(cluster)
     stack = cluster.stack
-    monkeypatch.setattr(certs, "LIFE", -timedelta(minutes=1))
-    certs.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
+    monkeypatch.setattr(certificates, "LIFE", -timedelta(minutes=1))
+    certificates.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
     for service in IDENTITY:
         stack.client.api.kill(cluster.container(service), "HUP")
     wait_until(lambda: "" if _refused(cluster) else "let in", timeout=10, what="the primary shows the old one", hint="")

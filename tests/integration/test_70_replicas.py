@@ -15,11 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import PodsError
 from cluster.naming import ARCHIVE_SLOT
-from cluster.postgres import Access, connect, wait_until
-from cluster.settings import PROJECT_ROOT
-from compose import secrets
+from cluster.postgres.connection import Access, connect, wait_until
+from compose.home import passwords
 from tests.fix_chaos import walk
 from tests.fix_inv import Result
 from tests.fix_ledger import Ledger
@@ -75,7 +75,7 @@ def _statement_running(cluster: Cluster, pool: str, node: str) -> Iterator[None]
 
     waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     thread = threading.Thread(target=work)
-    with connect(cluster.access(node, secrets.SUPERUSER, "appdb")) as holder:
+    with connect(cluster.access(node, passwords.SUPERUSER, "appdb")) as holder:
         holder.execute("SELECT pg_advisory_lock(42)")
         thread.start()
         wait_until(lambda: "" if holder.execute(waiting).fetchone() else "not waiting", timeout=20, what=pool, hint="")
@@ -284,7 +284,7 @@ def test_ports_that_are_used_up_are_said(cluster: Cluster) -> None:
 
 def test_a_clone_that_does_not_fit_is_refused(cluster: Cluster) -> None:
     code = (
-        "import compose.preflight as p; p.NEEDED_FREE = 1 << 60\n"
+        "import compose.operations.preflight as p; p.NEEDED_FREE = 1 << 60\n"
         "from invoke.main import program; program.run(['inv', 'replica.add'])"
     )
     environment = cluster.inv.environ

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from exporters.metrics.nodes import COLLECTORS
+from exporters.metrics.postgres import COLLECTORS
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, eventually, value
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from exporters.metrics import nodes, stack
+from exporters.metrics import postgres, stack
 from grafana.catalog import DASHBOARDS
 from grafana.model import Panel
 from tests.fix_stack import Cluster
@@ -144,7 +144,7 @@ def test_the_exposition_is_openmetrics_too(shared: Cluster, page: str) -> None:
     families = list(text_string_to_metric_families(body))  # type: ignore[no-untyped-call]
     names = {sample.name for family in families for sample in family.samples}
     assert len(names) > 50
-    declared = {f.name_of(m) for f in (*nodes.FAMILIES, *stack.FAMILIES) for m in f.metrics}
+    declared = {f.name_of(m) for f in (*postgres.FAMILIES, *stack.FAMILIES) for m in f.metrics}
     assert len(names & declared) > 50
 
 

@@ -21,9 +21,9 @@ import yaml
 from cluster import pgbouncer
 from cluster.errors import MachineError
 from cluster.files import write_atomically
-from cluster.postgres import connect, wait_until
+from cluster.postgres.connection import connect, wait_until
 from cluster.sizing import derive
-from compose import secrets
+from compose.home import passwords
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, eventually
 from tests.unit.alert_rules import ROOM
@@ -223,7 +223,7 @@ def _docker(cluster: Cluster, do: str, undo: str, *services: str) -> Iterator[No
 @contextmanager
 def _console(cluster: Cluster, do: str, undo: str) -> Iterator[None]:
     """A command of PgBouncer's console, and the one that takes it back."""
-    access = cluster.access("pgbouncer", secrets.ADMIN, pgbouncer.CONSOLE)
+    access = cluster.access("pgbouncer", passwords.ADMIN, pgbouncer.CONSOLE)
     with connect(access, console=True) as console:
         console.execute(do.encode())
     try:
@@ -273,7 +273,7 @@ def _full_pool(cluster: Cluster) -> Iterator[None]:
 @contextmanager
 def _queue_for_a_lock(cluster: Cluster, length: int) -> Iterator[None]:
     """Sessions on the primary itself, each waiting for what one other holds."""
-    access = cluster.access("primary", secrets.SUPERUSER, "appdb")
+    access = cluster.access("primary", passwords.SUPERUSER, "appdb")
 
     def wait(_: int) -> None:
         with connect(access) as connection:
@@ -287,7 +287,7 @@ def _queue_for_a_lock(cluster: Cluster, length: int) -> Iterator[None]:
 
 def _deadlock(cluster: Cluster, pairs: int) -> None:
     """Pairs of sessions that each want what the other has."""
-    access = cluster.access("primary", secrets.SUPERUSER, "appdb")
+    access = cluster.access("primary", passwords.SUPERUSER, "appdb")
     together = [threading.Barrier(2, timeout=20) for _ in range(pairs)]
 
     def clash(number: int) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import yaml
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from grafana.catalog import DASHBOARDS
 from grafana.model import Dashboard, Panel, Query
 from tests.fix_stack import Cluster

@@ -21,9 +21,9 @@ import psycopg
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres import connect
-from compose import secrets
-from health.handlers import METHODS
+from cluster.postgres.connection import connect
+from compose.home import passwords
+from health.routes import METHODS
 from tests.fix_inv import Inv
 from tests.fix_stack import Cluster, free_ports, write_env
 from tests.fix_web import eventually
@@ -178,7 +178,7 @@ def test_a_node_that_hangs_costs_no_request_anything_and_no_thread(health: Healt
 
 
 def test_a_conversation_with_a_server_that_hangs_is_given_up(cluster: Cluster) -> None:
-    access = replace(cluster.access("replica1", secrets.MONITOR, "postgres"), patience=2.0)
+    access = replace(cluster.access("replica1", passwords.MONITOR, "postgres"), patience=2.0)
     with connect(access) as connection:
         connection.execute("SELECT 1")
         with _paused(cluster, "replica1"):
@@ -366,7 +366,7 @@ def _balancer(health: Health, directory: Path) -> Iterator[tuple[int, int]]:
 
 def _serving_nodes(health: Health, port: int, times: int = 6) -> set[str]:
     """Which nodes serve so many connections to ``port``; none while one of them is refused."""
-    access = health.cluster.access("primary", secrets.APP, "appdb")
+    access = health.cluster.access("primary", passwords.APP, "appdb")
     how = {"host": "127.0.0.1", "port": port, "user": access.user, "password": access.password}
     found = set()
     for _ in range(times):

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from backup.trust import incremental_trusted, version_number
-from cluster.control import PGDATA
-from cluster.postgres import wait_until
+from cluster.postgres.connection import wait_until
+from cluster.postgres.data_directory import PGDATA
 from tests.fix_backup import NEVER, QUIET, Diary, Kept, purge, running_cluster, utc
 from tests.fix_inv import Inv
 from tests.fix_s3 import KEYS, self_signed, wait_for_port
@@ -535,7 +535,7 @@ def test_a_bucket_beside_the_directory_takes_everything_and_catches_up(kept: Kep
 
 @contextmanager
 def _two_stores(kept: Kept, endpoint: str, ca: Path) -> Iterator[None]:
-    from backup.store.bucket import Bucket, open_client
+    from backup.store.s3_client import Bucket, open_client
 
     bucket = Bucket(name="pods", endpoint=endpoint, ca=str(ca), **KEYS)  # type: ignore[arg-type]
     open_client(bucket).create_bucket(Bucket="pods")

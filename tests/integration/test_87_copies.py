@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError
-from cluster.postgres import wait_until
-from cluster.settings import PROJECT_ROOT
+from cluster.postgres.connection import wait_until
 from cluster.topology import host_ports
 from tests.fix_backup import Kept, utc
 from tests.fix_inv import Result
@@ -29,7 +29,7 @@ INTERRUPTED = """
 import os, signal, sys
 from invoke.main import program
 from compose import steps
-from compose.copies import restore as copies_restore, upkeep
+from compose.operations.copies import restore as copies_restore, upkeep
 how, boundary = signal.Signals["SIG" + sys.argv[1]], int(sys.argv[2])
 real = steps.perform
 def deadly(number, task):

@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from cluster import pgbouncer
+from cluster.config.env_file import load_settings
 from cluster.errors import MachineError
-from cluster.postgres import Access, connect
-from cluster.settings import load_settings
-from compose import build, inventory, secrets, update
+from cluster.postgres.connection import Access, connect
 from compose.console import Console
-from compose.converge import Convergence
-from compose.engine import connect as connect_engine
-from compose.image_states import report_of, running_images
-from compose.pausing import console_access
+from compose.engine import image_build, package_changes
+from compose.engine.daemon import connect as connect_engine
+from compose.home import passwords
+from compose.operations import update_images
+from compose.operations.converge import Convergence
+from compose.operations.image_states import report_of, running_images
+from compose.operations.pooler_pause import console_access
 from tests.fix_images import images
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
@@ -42,7 +44,7 @@ def test_an_openssl_that_is_older_than_the_archive_s_is_a_security_fix_that_wait
     dockerfile = _STALE.format(image=images().postgres)
     stale = _docker("build", "--quiet", "-", stdin=dockerfile)
     try:
-        found = inventory.waiting(client, settings, "pods-test-images", tmp_path, {"postgres": stale})
+        found = package_changes.waiting(client, settings, "pods-test-images", tmp_path, {"postgres": stale})
     finally:
         _docker("rmi", "--force", stale)
     (waits,) = [change for change in found["postgres"] if change.package.startswith("libssl3t64")]
@@ -61,7 +63,7 @@ def updatable(lone: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluste
         _tag(client, have.postgres, base)
 
     def ensure(client: Any, settings: Any, source: str, base: str, console: Console, stamp: str = "") -> Any:
-        wanted = build.expected(settings, source, base, stamp)
+        wanted = image_build.expected(settings, source, base, stamp)
         _tag(client, have.postgres, wanted.postgres)
         _tag(client, have.pgbouncer, wanted.pgbouncer)
         return wanted
@@ -70,10 +72,10 @@ def updatable(lone: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluste
         client.api.tag(image, *name.split(":"))
         tagged.append(name)
 
-    newer = inventory.Change(package="libssl3t64", old="1", new="2", origin="here", security=True)
-    monkeypatch.setattr(build, "bring_base", bring_base)
-    monkeypatch.setattr(build, "ensure", ensure)
-    monkeypatch.setattr(update, "waiting", lambda *_: {"postgres": (newer,)})
+    newer = package_changes.Change(package="libssl3t64", old="1", new="2", origin="here", security=True)
+    monkeypatch.setattr(image_build, "bring_base", bring_base)
+    monkeypatch.setattr(image_build, "ensure", ensure)
+    monkeypatch.setattr(update_images, "waiting", lambda *_: {"postgres": (newer,)})
     try:
         yield lone
     finally:
@@ -106,41 +108,41 @@ def test_an_update_is_tried_rolled_out_while_clients_work_finished_after_an_inte
     before = running_images(cluster.stack)
 
     with _unchanged(cluster), monkeypatch.context() as broken:
-        broken.setattr("compose.image_trial._ASKED", {"postgres": ("postgres", "--no-such-thing")})
+        broken.setattr("compose.operations.try_images._ASKED", {"postgres": ("postgres", "--no-such-thing")})
         with pytest.raises(MachineError, match="the image of postgres does not work"):
-            update.update(cluster.stack, console, force=False)
+            update_images.update(cluster.stack, console, force=False)
 
     with _unchanged_containers(cluster), monkeypatch.context() as killed:
         killed.setattr(Convergence, "run", _interrupted)
         with pytest.raises(KeyboardInterrupt):
-            update.update(cluster.stack, console, force=False)
+            update_images.update(cluster.stack, console, force=False)
     wanted = cluster.stack.topology.build
     assert wanted.stamp
-    assert set(update.behind(cluster.stack)) == {"primary", "replica1", "pgbouncer"}
+    assert set(update_images.behind(cluster.stack)) == {"primary", "replica1", "pgbouncer"}
 
     ledger = make_ledger(cluster.access())
     with ledger.running():
         ledger.wait_for(20)
-        update.update(cluster.stack, console, force=False)
+        update_images.update(cluster.stack, console, force=False)
         ledger.wait_for(20)
     ledger.check(lambda sql: cluster.query(sql))
     # the servers' replacement goes unnoticed; PgBouncer itself goes once, and its clients have to come back
     failed = [error for error in ledger.errors if "does not let app in" not in error]
     assert len(failed) <= ledger.workers, ledger.errors
     assert cluster.stack.topology.build == wanted, "what was begun is finished, nothing is made twice"
-    assert update.behind(cluster.stack) == []
+    assert update_images.behind(cluster.stack) == []
     assert cluster.inv("status").code == 0
     assert {image.waiting for image in report_of(cluster.home).images} == {0}
 
-    update.go_back(cluster.stack, console)
-    assert update.behind(cluster.stack) == []
+    update_images.go_back(cluster.stack, console)
+    assert update_images.behind(cluster.stack) == []
     assert running_images(cluster.stack) == before
     assert cluster.stack.topology.images_before == wanted
     with connect(console_access(cluster.stack), console=True) as pooler:
         pgbouncer.pause(pooler)  # as an update that was killed in the middle leaves it
     assert "pool appdb_write is paused" in cluster.inv("status").out
     assert cluster.inv.ok("up").code == 0
-    assert cluster.query("SELECT 1 AS one", "pgbouncer", secrets.APP, "appdb_write") == [{"one": 1}]
+    assert cluster.query("SELECT 1 AS one", "pgbouncer", passwords.APP, "appdb_write") == [{"one": 1}]
 
 
 def _interrupted(_: Convergence) -> Any:

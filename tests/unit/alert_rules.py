@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 
 ROOM = PROJECT_ROOT / "compose" / "prometheus"
 FILES = (ROOM / "alerts.yml", ROOM / "backup_alerts.yml")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporters.metrics.render import encode
+from exporters.metrics.exposition import encode
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed

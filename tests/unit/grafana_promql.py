@@ -7,11 +7,11 @@ import promql_parser
 import yaml
 from promql_parser import MatrixSelector, SubqueryExpr, VectorSelector
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from exporters.collectors.statistics import Statistics
-from exporters.family import Family
-from exporters.metrics import nodes, stack
-from exporters.metrics.node import node_metrics
+from exporters.declarations import Family
+from exporters.metrics import postgres, stack
+from exporters.metrics.probe import node_metrics
 from grafana.model import Dashboard, Panel
 
 RULES = tuple(PROJECT_ROOT / "compose" / "prometheus" / name for name in ("alerts.yml", "compat.yml"))
@@ -104,7 +104,7 @@ def _below(node: promql_parser.Expr) -> list[promql_parser.Expr]:
 
 def families() -> tuple[Family, ...]:
     """All that the exporter declares."""
-    return (*nodes.FAMILIES, *stack.FAMILIES)
+    return (*postgres.FAMILIES, *stack.FAMILIES)
 
 
 def emitted() -> dict[str, frozenset[str]]:

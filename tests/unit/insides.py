@@ -3,20 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.inside import Inside, Window
-from cluster.postgres import Access
-from cluster.settings import Settings, services_env
-from cluster.topology import Topology, dump
+from cluster.config.env_file import Settings, services_env
+from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.postgres.connection import Access
+from cluster.topology import Topology
+from cluster.topology_file import dump
 from tests.fix_settings import settings_of, topology_of
 
 
-def mounted(directory: Path, settings: Settings | None = None, topology: Topology | None = None) -> Window:
+def mounted(directory: Path, settings: Settings | None = None, topology: Topology | None = None) -> MountedConfig:
     """A window on files as `up` renders them, and on secrets."""
     settings = settings or settings_of()
     mount(directory, settings, topology or topology_of(settings))
     (directory / "secrets").mkdir(exist_ok=True)
     (directory / "secrets" / "monitor_password").write_text("swordfish-and-more\n")
-    return Window(root=directory / "pods", secrets=directory / "secrets", ca=directory / "ca.crt")
+    return MountedConfig(root=directory / "pods", secrets=directory / "secrets", ca=directory / "ca.crt")
 
 
 def mount(directory: Path, settings: Settings, topology: Topology) -> None:
@@ -27,7 +28,7 @@ def mount(directory: Path, settings: Settings, topology: Topology) -> None:
         (directory / "pods" / f"{name}.new").replace(directory / "pods" / name)
 
 
-class Elsewhere(Inside):
+class Elsewhere(ClusterConfig):
     """Every server at one port of loopback, where a test listens, or nobody."""
 
     port: int = 0
@@ -41,7 +42,7 @@ class Elsewhere(Inside):
         return replace(super().pooler(role, secret), host="127.0.0.1", port=type(self).port)
 
 
-def elsewhere(window: Window, port: int) -> Window:
+def elsewhere(window: MountedConfig, port: int) -> MountedConfig:
     """The same window, through which every server is at ``port`` of loopback."""
 
     class _Inside(Elsewhere):
@@ -49,8 +50,8 @@ def elsewhere(window: Window, port: int) -> Window:
 
     _Inside.port = port
 
-    class _Window(Window):
-        def look(self) -> Inside:
+    class _Window(MountedConfig):
+        def look(self) -> ClusterConfig:
             seen = window.look()
             return _Inside(settings=seen.settings, topology=seen.topology, secrets=seen.secrets, ca=seen.ca)
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from cluster import queries
-from cluster.inside import Inside
-from exporters.collectors.console import ConsoleReading
-from exporters.collectors.gate import GateReading
+from cluster.config.mounted import ClusterConfig
+from exporters.collectors.container_stats import GateReading
+from exporters.collectors.pgbouncer_console import ConsoleReading
 from exporters.collectors.statistics import Statistics
-from exporters.family import Family, Metric
-from exporters.metrics import nodes, stack
-from exporters.metrics.node import node_metrics
+from exporters.declarations import Family, Metric
+from exporters.metrics import postgres, stack
+from exporters.metrics.probe import node_metrics
 from exporters.metrics.stack import stack_metrics
 from tests.fix_settings import settings_of, topology_of
 
@@ -71,12 +71,12 @@ def stack_tables() -> str:
 
 def _node_sections() -> dict[str, list[Row]]:
     about = _of_a_look(node_metrics(Statistics(), 0.0))
-    return {"The look itself.": about, **_sections(nodes.FAMILIES, _comment)}
+    return {"The look itself.": about, **_sections(postgres.FAMILIES, _comment)}
 
 
 def _stack_sections() -> dict[str, list[Row]]:
     settings = settings_of()
-    inside = Inside(settings=settings, topology=topology_of(settings), secrets=Path(), ca=Path())
+    inside = ClusterConfig(settings=settings, topology=topology_of(settings), secrets=Path(), ca=Path())
     silent = stack_metrics(inside, ConsoleReading(error="x"), GateReading(error="x"), "")
     declared = {family.name_of(metric) for family in stack.FAMILIES for metric in family.metrics}
     about = [row for row in _of_a_look(silent) if row[0] not in declared]

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cluster.lsn import Lsn
 from cluster.naming import slot_of
+from cluster.observed.nodes import NodeFacts, NodeReading, Slot, Standby
+from cluster.observed.pools import PoolsReading
+from cluster.observed.snapshot import Snapshot
 from cluster.pgbouncer import Pool
+from cluster.postgres.lsn import Lsn
 from cluster.topology import Topology
-from exporters.collectors.nodes import NodeFacts, NodeReading, Slot, Standby
-from exporters.collectors.pools import PoolsReading
-from exporters.snapshot import Snapshot
 
 NOW = Lsn.parse("0/5000000")
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from cluster.copies import Copy
 from cluster.images import Build
 from cluster.naming import RESERVED
-from cluster.topology import STATES, Node, NodeState, Sizing, Topology
+from cluster.sizing import Sizing
+from cluster.topology import STATES, Copy, Node, NodeState, Topology
 
 _numbered = st.integers(0, 10**6).map(lambda n: f"replica{n}")
 _padded = st.tuples(st.integers(1, 3), st.integers(0, 999)).map(lambda t: f"replica{'0' * t[0]}{t[1]}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from tests.unit.alert_rules import RECORDED, ROOM, RULES, Rule, claims, runbook
 from tests.unit.grafana_promql import TARGET_LABELS, branches, emitted, parse
 

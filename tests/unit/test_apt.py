@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import MachineError
-from compose import apt
-from compose.apt import System, accepts_stale, archive_of, expired_releases, has, require_root, this_system
+from compose.engine import apt
+from compose.engine.apt import System, accepts_stale, archive_of, expired_releases, has, require_root, this_system
 
 DEBIAN = """\
 PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"

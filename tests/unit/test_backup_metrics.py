@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from exporters.collectors.backups import archive_rows, read_backups, record_rows
+from exporters.collectors.backup_files import archive_rows, read_backups, record_rows
 from exporters.metrics.backups import FAMILIES
-from exporters.metrics.render import expose
+from exporters.metrics.exposition import expose
 
 RECORD: dict[str, Any] = {
     "running": "",

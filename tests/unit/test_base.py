@@ -1,11 +1,11 @@
 import pytest
 
-from compose import base
+from compose.engine import base_image
 from tests.fix_settings import settings_of
 
 
 def test_a_base_image_is_made_from_the_archive_as_a_tar() -> None:
-    argv = base._bootstrap_argv(
+    argv = base_image._bootstrap_argv(
         settings_of(stale_mirror="false", debian_suite="trixie"), "http://mirror.example/debian"
     )
     assert argv[0] == "mmdebstrap"
@@ -15,9 +15,9 @@ def test_a_base_image_is_made_from_the_archive_as_a_tar() -> None:
 
 def test_a_proxy_with_a_password_is_in_no_argument() -> None:
     settings = settings_of(proxy="http://me:precious@proxy.example:3128")
-    assert base.proxied(settings)["http_proxy"] == settings.proxy
-    assert "precious" not in " ".join(base._bootstrap_argv(settings, "http://mirror.example/debian"))
-    assert base.proxied(settings_of()) == {}
+    assert base_image.proxied(settings)["http_proxy"] == settings.proxy
+    assert "precious" not in " ".join(base_image._bootstrap_argv(settings, "http://mirror.example/debian"))
+    assert base_image.proxied(settings_of()) == {}
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_a_proxy_with_a_password_is_in_no_argument() -> None:
     ],
 )
 def test_a_bootstrap_that_failed_hints_at_what_would_help(told: str, hint: str) -> None:
-    assert hint in base._mirror_hint(told)
+    assert hint in base_image._mirror_hint(told)
 
 
 def test_a_bootstrap_that_failed_is_told_by_its_first_error_else_its_last_words() -> None:
-    assert base._telling(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
-    assert base._telling(["a\n", "b\n"]) == "a / b"
+    assert base_image._telling(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
+    assert base_image._telling(["a\n", "b\n"]) == "a / b"

@@ -11,12 +11,12 @@ from docker.errors import APIError, ImageNotFound
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError
-from cluster.settings import PROJECT_ROOT
-from compose import build
-from compose.build import ROOT, Recipe, choose, ensure, expected, inputs_hash, recipes, wanted_roles
 from compose.console import Console
-from compose.render.concrete import Images
+from compose.engine import image_build
+from compose.engine.image_build import ROOT, ImageSpec, choose, ensure, expected, inputs_hash, recipes, wanted_roles
+from compose.render.host_facts import Images
 from tests.fix_settings import settings_of
 
 
@@ -76,11 +76,11 @@ def test_the_hash_changes_with_a_file_of_the_code_and_with_its_place(tmp_path: P
 def looked_at_anew() -> Iterator[None]:
     """References are remembered, so that one command means one image; here the inputs are to change."""
     yield
-    build._reference.cache_clear()
+    image_build._reference.cache_clear()
 
 
 def _references() -> dict[str, str]:
-    build._reference.cache_clear()
+    image_build._reference.cache_clear()
     return {role: recipe.reference for role, recipe in recipes("debian", "pods/base:forky").items()}
 
 
@@ -88,7 +88,7 @@ def test_the_services_image_changes_with_the_code_and_the_others_do_not(
     looked_at_anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _references()
-    monkeypatch.setattr(build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
+    monkeypatch.setattr(image_build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
     after = _references()
     assert {role for role in before if before[role] != after[role]} == {"services"}
 
@@ -97,7 +97,7 @@ def test_a_command_means_one_image_even_if_somebody_edits_the_code_meanwhile(
     looked_at_anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _references()
-    monkeypatch.setattr(build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
+    monkeypatch.setattr(image_build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
     assert recipes("debian", "pods/base:forky")["services"].reference == before["services"]
 
 
@@ -282,7 +282,7 @@ def test_a_pull_that_fails_half_way_is_an_error_with_its_reason() -> None:
         ensure(client, settings_of(), "registry", "postgres:18", Console(StringIO()))
 
 
-RECIPE = Recipe(role="postgres", folder="database", base="postgres:18", target="postgres")
+RECIPE = ImageSpec(role="postgres", folder="database", base="postgres:18", target="postgres")
 
 
 def test_a_ca_bundle_reaches_the_build_as_a_secret_and_a_proxy_by_the_environment(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_ca_bundle_reaches_the_build_as_a_secret_and_a_proxy_by_the_environmen
         "proxy": "http://me:precious@proxy.example:3128",
         "stale_mirror": "false",
     }
-    argv = build._build_argv(settings_of(**texts), RECIPE, "pods/postgres:0123")
+    argv = image_build._build_argv(settings_of(**texts), RECIPE, "pods/postgres:0123")
     assert f"--secret=id=ca,src={tmp_path / 'ca.pem'}" in argv
     assert {"--build-arg=http_proxy", "--build-arg=https_proxy", "--build-arg=BASE=postgres:18"} <= set(argv)
     assert "precious" not in " ".join(argv)
@@ -302,13 +302,13 @@ def test_a_ca_bundle_reaches_the_build_as_a_secret_and_a_proxy_by_the_environmen
 
 
 def test_a_stage_of_a_recipe_can_be_asked_for_and_one_without_stages_asks_for_none() -> None:
-    python = build._build_argv(settings_of(), RECIPE, "x", target="python")
+    python = image_build._build_argv(settings_of(), RECIPE, "x", target="python")
     assert [word for word in python if word.startswith("--target")] == ["--target=python"]
-    whole = build._build_argv(settings_of(), Recipe(role="prometheus", folder="monitoring", base="x"), "x")
+    whole = image_build._build_argv(settings_of(), ImageSpec(role="prometheus", folder="monitoring", base="x"), "x")
     assert not [word for word in whole if word.startswith("--target")]
 
 
 @pytest.mark.parametrize(("stale", "options"), [("true", "-o Acquire::Check-Valid-Until=false"), ("false", "")])
 def test_a_build_accepts_a_stale_archive_only_where_told(stale: str, options: str) -> None:
-    argv = build._build_argv(settings_of(stale_mirror=stale), RECIPE, "x")
+    argv = image_build._build_argv(settings_of(stale_mirror=stale), RECIPE, "x")
     assert f"--build-arg=APT_OPTIONS={options}" in argv

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.certificate_report import CA, NAME, ending, read_ends, write_ends
-from compose import certs
-from compose.home import Home
+from compose.home import certificates
+from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
 
 DAY = 86_400.0
@@ -17,18 +17,18 @@ DAY = 86_400.0
 
 def test_what_is_made_is_written_down(bare_home: Home) -> None:
     settings = settings_of()
-    certs.ensure_all(bare_home, settings, topology_of(settings))
+    certificates.ensure_all(bare_home, settings, topology_of(settings))
     ends = read_ends(bare_home.rendered / "services" / NAME)
     assert {CA, "primary", "replica1", "replica2", "pgbouncer"} == set(ends)  # pages on loopback have no key
-    assert ends["primary"] - time.time() == pytest.approx(certs.LIFE.total_seconds(), abs=2 * 3600)
+    assert ends["primary"] - time.time() == pytest.approx(certificates.LIFE.total_seconds(), abs=2 * 3600)
 
 
 def test_a_renewal_is_written_down(bare_home: Home) -> None:
     settings = settings_of()
     path = bare_home.rendered / "services" / NAME
-    certs.ensure_all(bare_home, settings, topology_of(settings))
+    certificates.ensure_all(bare_home, settings, topology_of(settings))
     write_ends(path, {"primary": time.time()})
-    certs.ensure_all(bare_home, settings, topology_of(settings), renew=True)
+    certificates.ensure_all(bare_home, settings, topology_of(settings), renew=True)
     assert ending(read_ends(path), time.time()) == ""
 
 

@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from cluster.copies import Copy, with_copy
 from cluster.sizing import derive
-from compose import certs
-from compose.certs import ensure, ensure_all, expires
-from compose.faces import faces_of
-from compose.home import Home
-from compose.render.stack import compose_stack
+from cluster.topology import Copy
+from compose.home import certificates
+from compose.home.certificate_names import faces_of
+from compose.home.certificates import ensure, ensure_all, expires
+from compose.home.paths import Home
+from compose.render.compose_file import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SERVICES = ["primary", "replica1"]
@@ -147,7 +147,7 @@ def test_a_certificate_of_a_year_as_they_were_once_is_made_anew(
     bare_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(certs, "LIFE", timedelta(days=365))
+        patch.setattr(certificates, "LIFE", timedelta(days=365))
         ensure(bare_home, faces(SERVICES))
     assert ensure(bare_home, faces(SERVICES)) == SERVICES
 
@@ -194,14 +194,14 @@ def test_a_certificate_is_renewed_when_less_than_thirty_days_are_left(
     bare_home: Home, monkeypatch: pytest.MonkeyPatch, life: timedelta, remade: list[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(certs, "LIFE", life)
+        patch.setattr(certificates, "LIFE", life)
         ensure(bare_home, faces(SERVICES))
     assert ensure(bare_home, faces(SERVICES)) == remade
 
 
 def test_an_expiring_ca_is_replaced_with_everything_it_signed(bare_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(certs, "CA_LIFE", timedelta(days=29))
+        patch.setattr(certificates, "CA_LIFE", timedelta(days=29))
         ensure(bare_home, faces(SERVICES))
     before = bare_home.ca.read_bytes()
     assert ensure(bare_home, faces(SERVICES)) == SERVICES
@@ -272,7 +272,7 @@ def test_the_servers_of_data_are_good_for_the_cluster_s_address_and_the_names_as
 
 def test_a_copy_beside_the_cluster_has_a_certificate_too(bare_home: Home) -> None:
     settings = settings_of(replicas="0")
-    topology = with_copy(topology_of(settings), Copy(name="before", ordinal=1))
+    topology = topology_of(settings).with_copy(Copy(name="before", ordinal=1))
     assert ensure_all(bare_home, settings, topology) == ["primary", "before", "pgbouncer"]
 
 

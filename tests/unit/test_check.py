@@ -1,8 +1,8 @@
 import pytest
 
 from cluster.errors import UsageError
-from compose import check
-from compose.home import Home
+from compose.home.paths import Home
+from compose.operations import check_config
 from tests.fix_settings import settings_of, topology_of
 
 SETTINGS = settings_of()
@@ -12,7 +12,7 @@ TOPOLOGY = topology_of(SETTINGS)
 def _overridden(home: Home, text: str) -> list[str]:
     home.user_config.mkdir()
     (home.user_config / "postgresql.conf").write_text(text, encoding="utf-8")
-    return check._overridden(home, SETTINGS, TOPOLOGY)
+    return check_config._overridden(home, SETTINGS, TOPOLOGY)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres import Access, connect
-from cluster.replication import replicate
-from compose import certs
-from compose.home import Home
+from cluster.postgres.connection import Access, connect
+from cluster.postgres.replication import replicate
+from compose.home import certificates
+from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
 
 PASSWORD = "the-superusers-password"
@@ -40,7 +40,7 @@ class Node:
 def node(bare_home: Home, request: pytest.FixtureRequest) -> Iterator[Node]:
     """It speaks TLS, reads the startup message, sends its request, and listens."""
     settings = settings_of(replicas="1")
-    certs.ensure_all(bare_home, settings, topology_of(settings))
+    certificates.ensure_all(bare_home, settings, topology_of(settings))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(bare_home.tls / "replica1" / "server.crt", bare_home.tls / "replica1" / "server.key")
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -3,16 +3,16 @@ from dataclasses import replace
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from cluster.copies import Copy, with_copy
 from cluster.errors import RefusedError, UsageError
-from cluster.session import guarded, options
-from compose.client import Target, psql_arguments
-from compose.home import Home
+from cluster.postgres.session import guarded, options
+from cluster.topology import Copy
+from compose.home.paths import Home
+from compose.operations.psql import PsqlTarget, psql_arguments
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
 SETTINGS = settings_of(database="shopdb", user="shop")
-NOTHING = Target(node=None, pool=None, user=None, superuser=False)
+NOTHING = PsqlTarget(node=None, pool=None, user=None, superuser=False)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_node_is_reached_directly(stack: Stack) -> None:
 
 
 def test_a_copy_is_reached_like_a_node(stack: Stack) -> None:
-    beside = stack.with_topology(with_copy(stack.topology, Copy(name="before", ordinal=3)))
+    beside = stack.with_topology(stack.topology.with_copy(Copy(name="before", ordinal=3)))
     assert _goes_to(beside, node="before") == {**_goes_to(stack, node="replica1"), "host": "before"}
     with pytest.raises(RefusedError, match="before"):
         _goes_to(stack, node="before")

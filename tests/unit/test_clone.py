@@ -1,6 +1,6 @@
 import pytest
 
-from compose.clone import CloneProgress
+from compose.operations.replicas.clone import CloneProgress
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from cluster.roles import (
     foreign,
     foreign_triggers,
 )
-from compose import secrets
+from compose.home import passwords
 
 OURS = {role.name: role for role in declared("app")}
 
@@ -42,8 +42,8 @@ def _rights(
 
 
 def test_the_table_knows_every_role_that_has_a_secret() -> None:
-    in_server = {secret: role for secret, role in secrets.ROLE_OF.items() if role != "pods_admin"}
-    assert {role.secret: role.name for role in OURS.values()} == in_server | {secrets.APP: "app"}
+    in_server = {secret: role for secret, role in passwords.ROLE_OF.items() if role != "pods_admin"}
+    assert {role.secret: role.name for role in OURS.values()} == in_server | {passwords.APP: "app"}
 
 
 def test_roles_as_they_were_made_are_no_news() -> None:

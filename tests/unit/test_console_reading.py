@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from cluster.postgres import Access
-from exporters.collectors.console import database_row, lists_row, pool_row, read_console, totals_row
-from exporters.metrics import pooler
-from exporters.metrics.pooler import POOLS, TOTALS
+from cluster.postgres.connection import Access
+from exporters.collectors.pgbouncer_console import database_row, lists_row, pool_row, read_console, totals_row
+from exporters.metrics import pgbouncer
+from exporters.metrics.pgbouncer import POOLS, TOTALS
 
 POOL = {
     **{"database": "appdb", "user": "app", "cl_active": 3, "cl_waiting": 2, "cl_active_cancel_req": 0},
@@ -34,7 +34,7 @@ LISTS = {
 
 def _columns(source: str) -> set[str]:
     """What the metrics of one source read."""
-    (family,) = (family for family in pooler.FAMILIES if family.source == source)
+    (family,) = (family for family in pgbouncer.FAMILIES if family.source == source)
     return {*family.labels, *(metric.column for metric in family.metrics)}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from docker.errors import NotFound
 
-from compose import containers
-from compose.containers import Container, of_project, remove_leftovers
+from compose.engine import containers
+from compose.engine.containers import Container, of_project, remove_leftovers
 
 RUNNING: dict[str, Any] = {
     "Id": "0123",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.control import DataDirectory, read_data_directory
-from cluster.lsn import Lsn
+from cluster.postgres.data_directory import DataDirectory, read_data_directory
+from cluster.postgres.lsn import Lsn
 
 IN_PRODUCTION = 6
 

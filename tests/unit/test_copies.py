@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.control import PGDATA
-from cluster.copies import Copy, find_copy, new_copy, with_copy, without_copy
 from cluster.errors import RefusedError
-from cluster.topology import Topology
+from cluster.postgres.data_directory import PGDATA
+from cluster.topology import Copy, Topology
 from compose.console import Console
-from compose.copies.data import verifier
-from compose.copies.show import copy_lines, report
-from compose.copies.upkeep import tidy
-from compose.home import Home
-from compose.roles import password_matches
+from compose.home.paths import Home
+from compose.operations.copies.lifecycle import tidy
+from compose.operations.copies.prepare_data import verifier
+from compose.operations.provision import password_matches
+from compose.report.copies import copy_lines, report
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import node_names, topologies
@@ -24,51 +23,51 @@ from tests.unit.strategies import node_names, topologies
 SETTINGS = settings_of()
 CLUSTER = topology_of(SETTINGS)
 BEFORE = Copy(name="before", ordinal=3, backup="b1", lsn="0/5000028", newest=1_795_426_858.0)
-TOPOLOGY = with_copy(CLUSTER, BEFORE)
+TOPOLOGY = CLUSTER.with_copy(BEFORE)
 
 
 @given(topologies(), node_names, st.booleans())
 def test_what_comes_and_goes_leaves_no_trace(topology: Topology, name: str, writable: bool) -> None:
     if name in topology.servers:
         return
-    copy = new_copy(topology, name, writable=writable)
-    more = with_copy(topology, copy)
-    assert find_copy(more, name) == copy
-    assert without_copy(more, name) == topology
+    copy = topology.new_copy(name, writable=writable)
+    more = topology.with_copy(copy)
+    assert more.find_copy(name) == copy
+    assert more.without_copy(name) == topology
 
 
 @given(topologies(min_nodes=2), st.booleans())
 def test_a_copy_is_no_node_and_has_no_role(topology: Topology, writable: bool) -> None:
     if "newcomer" in topology.servers:
         return
-    more = with_copy(topology, new_copy(topology, "newcomer", writable=writable))
+    more = topology.with_copy(topology.new_copy("newcomer", writable=writable))
     assert (more.nodes, more.names, more.replicas) == (topology.nodes, topology.names, topology.replicas)
     with pytest.raises(RefusedError, match="there is no node 'newcomer'"):
         more.node("newcomer")
 
 
 def test_a_copy_takes_the_lowest_free_port_and_the_next_replica_another() -> None:
-    assert new_copy(CLUSTER, "before", writable=False).ordinal == 3
+    assert CLUSTER.new_copy("before", writable=False).ordinal == 3
     assert TOPOLOGY.add().node("replica3").ordinal == 4
-    assert new_copy(CLUSTER.remove("replica1"), "before", writable=False).ordinal == 1
+    assert CLUSTER.remove("replica1").new_copy("before", writable=False).ordinal == 1
 
 
 @pytest.mark.parametrize("name", ["before", "primary", "replica1", "copies", "pgbouncer", "../x", "a;b", ""])
 def test_a_taken_reserved_or_malformed_name_is_refused(name: str) -> None:
     with pytest.raises(RefusedError, match=repr(name)):
-        new_copy(TOPOLOGY, name, writable=False)
+        TOPOLOGY.new_copy(name, writable=False)
 
 
 def test_a_replica_is_not_called_like_a_copy() -> None:
     with pytest.raises(RefusedError, match="there is a copy 'before' already"):
         TOPOLOGY.add("before")
-    third = with_copy(CLUSTER, Copy(name="replica3", ordinal=3))
+    third = CLUSTER.with_copy(Copy(name="replica3", ordinal=3))
     assert third.add().names[-1] == "replica4"
 
 
 def test_a_copy_that_does_not_exist_is_refused_with_those_that_do() -> None:
     with pytest.raises(RefusedError) as refusal:
-        find_copy(TOPOLOGY, "after")
+        TOPOLOGY.find_copy("after")
     assert "'after'" in refusal.value.message
     assert refusal.value.hint == "the copies are: before"
 

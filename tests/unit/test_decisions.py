@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 
 DECISIONS = sorted((PROJECT_ROOT / "docs" / "decisions").glob("*.md"))
 FORM = re.compile(r"# (\d{4}): \S.*\n\n\*\d{4}-\d\d-\d\d\*\n\n\*\*Context\.\*\*")

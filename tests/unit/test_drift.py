@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 from invoke.parser.context import ParserContext
 
-from cluster.copies import Copy, with_copy
-from cluster.desired import optional_services
+from cluster.config.env_file import HOME_VARIABLE, PROJECT_ROOT, RETIRED, VARIABLES, example_env, settings_reference
+from cluster.config.mounted import MountedConfig
 from cluster.errors import EXIT_CODES
-from cluster.inside import Window
-from cluster.settings import HOME_VARIABLE, PROJECT_ROOT, RETIRED, VARIABLES, example_env, settings_reference
-from compose import secrets
-from compose.home import Home, make_service_directories
-from compose.render import files
-from exporters.metrics.node import STATES
+from cluster.pools import optional_services
+from cluster.topology import Copy
+from compose.home import passwords, rendered_files
+from compose.home.paths import Home, make_service_directories
+from exporters.metrics.probe import STATES
 from exporters.server import app
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit import metrics_page
@@ -72,7 +71,7 @@ def test_the_metrics_page_says_what_every_state_of_a_node_means() -> None:
 def test_the_metrics_page_has_every_page_of_the_exporter(tmp_path: Path) -> None:
     page = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
     told = {path.partition("?")[0] for path in re.findall(r"^\| `(/[^`]*)` \|", page, flags=re.MULTILINE)}
-    assert told == {getattr(route, "path", "") for route in app(Window(root=tmp_path)).routes}
+    assert told == {getattr(route, "path", "") for route in app(MountedConfig(root=tmp_path)).routes}
 
 
 METRIC = re.compile(
@@ -142,8 +141,8 @@ def told_files() -> list[str]:
 
 def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -> None:
     settings = settings_of()
-    topology = with_copy(topology_of(settings), Copy(name="before", ordinal=3))
-    rendered = files.render(settings, topology, CONCRETE, files.UserFiles())
+    topology = topology_of(settings).with_copy(Copy(name="before", ordinal=3))
+    rendered = rendered_files.render(settings, topology, CONCRETE, rendered_files.UserFiles())
     names = {re.sub(rf"nodes/({'|'.join(topology.names)})/", "nodes/<node>/", name) for name in rendered}
     names = {name.replace("copies/before/", "copies/<copy>/") for name in names}
     assert {name for name in names if not any(fnmatch(name, pattern) for pattern in told_files)} == set()
@@ -159,7 +158,7 @@ def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -
 
 def test_the_files_page_has_every_password(told_files: list[str]) -> None:
     told = {path for path in told_files if path.endswith("_password")}
-    assert told == {f"secrets/{name}_password" for name in (*secrets.ALL, *secrets.LATER)}
+    assert told == {f"secrets/{name}_password" for name in (*passwords.ALL, *passwords.LATER)}
 
 
 def test_the_files_page_has_every_directory_of_a_service(told_files: list[str], bare_home: Home) -> None:

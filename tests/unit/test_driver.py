@@ -1,7 +1,7 @@
 import pytest
 
-from compose.driver import Compose
-from compose.home import Home
+from compose.engine.compose_cli import Compose
+from compose.home.paths import Home
 
 
 def test_compose_is_run_on_this_home_s_file_under_the_project_s_name(bare_home: Home) -> None:

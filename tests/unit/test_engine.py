@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 
 from cluster.errors import MachineError
-from compose import apt, engine
-from compose.apt import System
 from compose.console import Console
-from compose.engine import RECIPES, Recipe, borrowed_pins, borrowed_source, check_versions, recipe_for, version_tuple
+from compose.engine import apt, daemon
+from compose.engine.apt import System
+from compose.engine.daemon import (
+    RECIPES,
+    EnginePackages,
+    borrowed_pins,
+    borrowed_source,
+    check_versions,
+    recipe_for,
+    version_tuple,
+)
 from tests.fix_settings import settings_of
 
 
@@ -56,7 +64,7 @@ def _stanzas(text: str) -> list[dict[str, str]]:
     return [dict(line.split(": ", 1) for line in part if not line.startswith("#")) for part in lines]
 
 
-RECIPE = Recipe(("docker.io", "iptables"), suite="testing", borrowed=("docker.io", "containerd"))
+RECIPE = EnginePackages(("docker.io", "iptables"), suite="testing", borrowed=("docker.io", "containerd"))
 
 
 def test_a_borrowed_suite_is_a_signed_source_of_the_same_archive() -> None:
@@ -105,7 +113,7 @@ class _Engine:
 
 
 def _check(monkeypatch: pytest.MonkeyPatch, number: str, compose: str | None) -> None:
-    monkeypatch.setattr(engine, "compose_version", lambda: compose)
+    monkeypatch.setattr(daemon, "compose_version", lambda: compose)
     client: Any = _Engine(number)
     check_versions(client)
 
@@ -146,19 +154,19 @@ def no_engine(monkeypatch: pytest.MonkeyPatch, free_port: int) -> str:
 
 def test_no_engine_is_one_clear_line_with_what_to_do(no_engine: str) -> None:
     with pytest.raises(MachineError) as refusal:
-        engine.connect()
+        daemon.connect()
     assert refusal.value.message == f"no Docker engine answers at {no_engine}"
     assert "./pods.sh up --install-engine" in refusal.value.hint
 
 
 def test_an_engine_is_installed_only_where_asked(no_engine: str) -> None:
     with pytest.raises(MachineError, match="no Docker engine answers"):
-        engine.ensure(settings_of(), Console(StringIO()), install=False)
+        daemon.ensure(settings_of(), Console(StringIO()), install=False)
 
 
 def test_an_engine_elsewhere_is_not_ours_to_install(no_engine: str) -> None:
     with pytest.raises(MachineError) as refusal:
-        engine.ensure(settings_of(), Console(StringIO()), install=True)
+        daemon.ensure(settings_of(), Console(StringIO()), install=True)
     assert refusal.value.message == f"DOCKER_HOST={no_engine} does not answer"
 
 
@@ -174,7 +182,7 @@ def test_why_an_engine_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch, text: str, installed: bool, message: str, hint: str
 ) -> None:
     monkeypatch.setattr(apt, "has", lambda program: installed)
-    fault = engine._why_not(text)
+    fault = daemon._why_not(text)
     assert message in fault.message
     assert hint in fault.hint
 
@@ -182,7 +190,7 @@ def test_why_an_engine_cannot_be_used(
 @pytest.mark.parametrize(("host", "address"), [("", "unix:///var/run/docker.sock"), ("tcp://h:1", "tcp://h:1")])
 def test_docker_host_names_the_engine(monkeypatch: pytest.MonkeyPatch, host: str, address: str) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    assert engine.docker_host() == address
+    assert daemon.docker_host() == address
 
 
 def test_a_pid_file_of_another_program_is_forgotten_and_one_of_a_living_daemon_kept(tmp_path: Path) -> None:
@@ -194,7 +202,7 @@ def test_a_pid_file_of_another_program_is_forgotten_and_one_of_a_living_daemon_k
     ):
         file = tmp_path / "daemon.pid"
         file.write_text(text)
-        engine.forget_stale_pid(file, program)
+        daemon.forget_stale_pid(file, program)
         assert file.exists() == kept
         file.unlink(missing_ok=True)
-    engine.forget_stale_pid(tmp_path / "none.pid", "dockerd")
+    daemon.forget_stale_pid(tmp_path / "none.pid", "dockerd")

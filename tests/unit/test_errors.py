@@ -48,7 +48,7 @@ def _exceptions() -> set[type[BaseException]]:
 def test_no_exception_is_frozen() -> None:
     # whoever catches one sets __traceback__, __cause__ or __notes__
     found = _exceptions()
-    assert {"Problem", "PodsError", "DamagedError"} <= {each.__name__ for each in found}
+    assert {"ProblemDetails", "PodsError", "DamagedError"} <= {each.__name__ for each in found}
     for each in found:
         assert not getattr(each, "__dataclass_params__", None) or not each.__dataclass_params__.frozen, each  # type: ignore[attr-defined]
         made = each.__new__(each)

@@ -12,9 +12,9 @@ from invoke.exceptions import Exit, ParseError
 from invoke.tasks import Task
 
 from cluster import errors
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import PodsError
-from cluster.settings import PROJECT_ROOT
-from compose.executor import PodsExecutor, foreseen
+from compose.commands.executor import PodsExecutor, foreseen
 
 
 def _run(body: Any) -> Any:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.inside import Window
-from exporters.metrics.node import STATES
+from cluster.config.mounted import MountedConfig
+from exporters.metrics.probe import STATES
 from exporters.server import _LEAST, PATIENCE, app, patience, service_discovery
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.asker import Asker, asking
@@ -26,20 +26,20 @@ TIMEOUT = "x-prometheus-scrape-timeout-seconds"
 
 
 @pytest.fixture
-def window(tmp_path: Path) -> Window:
+def window(tmp_path: Path) -> MountedConfig:
     """A cluster of two replicas."""
     return mounted(tmp_path, SETTINGS, TOPOLOGY)
 
 
 @pytest.fixture
-def client(window: Window) -> Iterator[Asker]:
+def client(window: MountedConfig) -> Iterator[Asker]:
     """Someone who asks an exporter whose servers are where the network says."""
     with asking(app(window)) as asker:
         yield asker
 
 
 @pytest.fixture
-def refused(window: Window, free_port: int) -> Iterator[Asker]:
+def refused(window: MountedConfig, free_port: int) -> Iterator[Asker]:
     """Someone who asks an exporter none of whose servers runs."""
     with asking(app(elsewhere(window, free_port))) as asker:
         yield asker
@@ -85,7 +85,7 @@ def test_a_node_that_refuses_is_down_and_why(refused: Asker, node: str) -> None:
     assert _state(samples) == ["refused"]
 
 
-def test_a_node_that_says_nothing_is_down_before_prometheus_gives_up(window: Window) -> None:
+def test_a_node_that_says_nothing_is_down_before_prometheus_gives_up(window: MountedConfig) -> None:
     with _silent_server() as server, asking(app(elsewhere(window, server.getsockname()[1]))) as client:
         began = time.monotonic()
         samples = _samples(client.get("/probe?target=primary", headers={TIMEOUT: "1"}))
@@ -102,7 +102,7 @@ def _accepted(server: socket.socket) -> Iterator[socket.socket]:
             yield server.accept()[0]
 
 
-def test_hundreds_of_scrapes_at_once_cost_a_server_one_connection(window: Window) -> None:
+def test_hundreds_of_scrapes_at_once_cost_a_server_one_connection(window: MountedConfig) -> None:
     with _silent_server() as server, asking(app(elsewhere(window, server.getsockname()[1]))) as client:
         answers = client.get_at_once("/probe?target=primary", 300, {TIMEOUT: "1"})
         connections = list(_accepted(server))
@@ -136,7 +136,7 @@ def test_the_rest_of_the_stack_is_told_though_nothing_of_it_answers(refused: Ask
     assert value_of(samples, "process_cpu_seconds_total") > 0
 
 
-def test_a_pgbouncer_that_says_nothing_is_down_and_hides_no_other(window: Window) -> None:
+def test_a_pgbouncer_that_says_nothing_is_down_and_hides_no_other(window: MountedConfig) -> None:
     with _silent_server() as server, asking(app(elsewhere(window, server.getsockname()[1]))) as client:
         samples = _samples(client.get("/metrics", headers={TIMEOUT: "5"}))
     assert value_of(samples, "pgbouncer_up") == 0
@@ -160,7 +160,7 @@ def test_every_node_is_a_target_with_its_own_name(client: Asker) -> None:
     ]
 
 
-def test_targets_are_reached_the_way_the_question_came(window: Window) -> None:
+def test_targets_are_reached_the_way_the_question_came(window: MountedConfig) -> None:
     assert service_discovery(window.look(), "other:1234")[0]["targets"] == ["other:1234"]
     with asking(app(window), "http://127.0.0.1:29187") as client:
         answer = client.get("/sd").json()
@@ -193,7 +193,7 @@ BROKEN = {
 @pytest.mark.parametrize("page", ["/", "/sd", "/probe?target=primary", "/metrics", "/-/ready"])
 @pytest.mark.parametrize("damage", BROKEN)
 def test_an_exporter_that_does_not_know_its_cluster_says_so(
-    client: Asker, window: Window, damage: str, page: str
+    client: Asker, window: MountedConfig, damage: str, page: str
 ) -> None:
     BROKEN[damage](window.root)
     answer = client.get(page)
@@ -203,7 +203,7 @@ def test_an_exporter_that_does_not_know_its_cluster_says_so(
 
 
 @pytest.mark.parametrize("page", ["/probe?target=primary", "/metrics"])
-def test_a_missing_secret_is_told_by_its_path(client: Asker, window: Window, page: str) -> None:
+def test_a_missing_secret_is_told_by_its_path(client: Asker, window: MountedConfig, page: str) -> None:
     (window.secrets / "monitor_password").unlink()
     answer = client.get(page)
     assert answer.status_code == 503

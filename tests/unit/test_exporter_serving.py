@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.http_hosts import HostCheck, read_hosts
-from cluster.http_server import Bounds, make_server, serve
+from cluster.http.hosts import HostCheck, read_hosts
+from cluster.http.server import Bounds, make_server, serve
 from exporters.server import app
 from tests.fix_settings import settings_of
 from tests.unit.insides import mounted

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from compose.exposure import hides_clients, open_loopback, version_of
+from compose.engine.exposure import hides_clients, open_loopback, version_of
 
 IPTABLES = {"FirewallBackend": {"Driver": "iptables"}}
 FIREWALLD = {"FirewallBackend": {"Driver": "iptables+firewalld"}}

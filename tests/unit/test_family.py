@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.settings import PROJECT_ROOT
-from exporters.family import Family, Metric, Source
-from exporters.metrics import nodes, stack
+from cluster.config.env_file import PROJECT_ROOT
+from exporters.declarations import Family, Metric, MetricSource
+from exporters.metrics import postgres, stack
 from exporters.metrics.background import SETTINGS
-from exporters.metrics.nodes import COLLECTORS, SOURCES
+from exporters.metrics.postgres import COLLECTORS, SOURCES
 from tests.unit.select_list import columns_of
 
-PAGES = {"node": nodes.FAMILIES, "stack": stack.FAMILIES}
+PAGES = {"node": postgres.FAMILIES, "stack": stack.FAMILIES}
 NAME = re.compile(r"[a-z][a-z0-9_]*[a-z0-9]\Z")
 
 
@@ -23,7 +23,7 @@ def _declared(page: str) -> Iterator[tuple[Family, Metric]]:
 
 def _needed(source: str) -> set[str]:
     """Columns that the families of ``source`` read."""
-    families = [family for family in nodes.FAMILIES if family.source == source]
+    families = [family for family in postgres.FAMILIES if family.source == source]
     values = {metric.value or metric.column for family in families for metric in family.metrics}
     return values | {label for family in families for label in family.labels}
 
@@ -85,7 +85,7 @@ def test_only_upstream_s_counters_and_positions_are_of_unknown_kind() -> None:
 
 
 def test_every_source_is_asked_for_and_used() -> None:
-    assert {family.source for family in nodes.FAMILIES} == {source.name for source in SOURCES}
+    assert {family.source for family in postgres.FAMILIES} == {source.name for source in SOURCES}
     assert len({source.name for source in SOURCES}) == len(SOURCES)
 
 
@@ -122,5 +122,5 @@ def test_a_collector_is_named_once_and_has_a_source() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_only_what_looks_at_files_is_remembered(source: Source) -> None:
+def test_only_what_looks_at_files_is_remembered(source: MetricSource) -> None:
     assert (source.every > 0) == (source.name in ("metrics_sizes", "metrics_waldir"))

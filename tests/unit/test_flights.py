@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporters.flights import Flights
+from exporters.single_flight import SingleFlight
 
 
 @dataclass
@@ -37,15 +37,15 @@ def thing() -> Iterator[Thing]:
     found.may_end.set()
 
 
-def _fly(test: "Callable[[Flights[int]], Awaitable[None]]") -> None:
+def _fly(test: "Callable[[SingleFlight[int]], Awaitable[None]]") -> None:
     async def run() -> None:
-        await test(Flights())
+        await test(SingleFlight())
 
     asyncio.run(run())
 
 
 def test_whoever_asks_while_a_look_is_under_way_gets_its_answer(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         asking = [asyncio.create_task(flights.join("a", thing.look, 10)) for _ in range(500)]
         await asyncio.sleep(0.05)
         thing.may_end.set()
@@ -55,7 +55,7 @@ def test_whoever_asks_while_a_look_is_under_way_gets_its_answer(thing: Thing) ->
 
 
 def test_a_look_that_ended_is_not_the_next_one_s_answer(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         thing.may_end.set()
         assert [await flights.join("a", thing.look, 10) for _ in range(3)] == [1, 2, 3]
 
@@ -63,7 +63,7 @@ def test_a_look_that_ended_is_not_the_next_one_s_answer(thing: Thing) -> None:
 
 
 def test_one_thing_that_hangs_keeps_nobody_from_another(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         hanging = asyncio.create_task(flights.join("a", thing.look, 10))
         await asyncio.sleep(0)
         assert await flights.join("b", lambda: 7, 10) == 7
@@ -75,7 +75,7 @@ def test_one_thing_that_hangs_keeps_nobody_from_another(thing: Thing) -> None:
 
 
 def test_nobody_waits_for_longer_than_asked_and_a_hanging_look_is_not_begun_again(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         began = time.monotonic()
         assert await flights.join("a", thing.look, 0.05) is None
         assert 0.04 < time.monotonic() - began < 5
@@ -88,7 +88,7 @@ def test_nobody_waits_for_longer_than_asked_and_a_hanging_look_is_not_begun_agai
 
 
 def test_each_waits_for_as_long_as_it_asked(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         patient = asyncio.create_task(flights.join("a", thing.look, 10))
         await asyncio.sleep(0)
         assert await flights.join("a", thing.look, 0.01) is None
@@ -99,7 +99,7 @@ def test_each_waits_for_as_long_as_it_asked(thing: Thing) -> None:
 
 
 def test_one_who_gives_up_takes_the_answer_from_no_other(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         leaving, staying = (asyncio.create_task(flights.join("a", thing.look, 10)) for _ in range(2))
         await asyncio.sleep(0.01)
         leaving.cancel()
@@ -111,7 +111,7 @@ def test_one_who_gives_up_takes_the_answer_from_no_other(thing: Thing) -> None:
 
 
 def test_a_look_that_fails_fails_for_all_who_wait_and_is_begun_anew_after(thing: Thing) -> None:
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         thing.error = ValueError("broken")
         asking = [asyncio.create_task(flights.join("a", thing.look, 10)) for _ in range(2)]
         await asyncio.sleep(0.01)
@@ -126,7 +126,7 @@ def test_a_look_that_fails_fails_for_all_who_wait_and_is_begun_anew_after(thing:
 def test_a_failure_that_nobody_waited_for_is_no_warning(thing: Thing) -> None:
     warnings: list[object] = []
 
-    async def ask(flights: Flights[int]) -> None:
+    async def ask(flights: SingleFlight[int]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: warnings.append(context))
         thing.error = ValueError("broken")
         assert await flights.join("a", thing.look, 0.01) is None

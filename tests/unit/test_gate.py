@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from exporters.collectors import gate as reading
-from exporters.collectors.gate import read_gate
+from exporters.collectors import container_stats as reading
+from exporters.collectors.container_stats import read_gate
 from exporters.gate.__main__ import Gate
 from exporters.gate.engine import Engine
 from exporters.gate.reader import Reader, _unix, disk_rows

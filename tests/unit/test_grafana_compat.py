@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from tests.unit.grafana_promql import branches, emitted, parse
 
 RULES = PROJECT_ROOT / "compose" / "prometheus" / "compat.yml"

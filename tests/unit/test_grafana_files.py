@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.settings import PROJECT_ROOT
-from compose.render.optional import optional_service
-from compose.render.stack import BASE
+from cluster.config.env_file import PROJECT_ROOT
+from compose.render.compose_file import BASE
+from compose.render.optional_services import optional_service
 from grafana.catalog import DIRECTORY, files
 from grafana.classic import PROVISIONED_UID
 from grafana.reference import reference

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grafana.grid import Place, place
+from grafana.layout import GridPosition, place
 from grafana.model import COLUMNS, Panel, Row
 from grafana.panels import figure, series
 
@@ -19,7 +19,7 @@ _ROWS = st.lists(
 )
 
 
-def cells(where: Place) -> set[tuple[int, int]]:
+def cells(where: GridPosition) -> set[tuple[int, int]]:
     return {(x, y) for x in range(where.x, where.x + where.w) for y in range(where.y, where.y + where.h)}
 
 

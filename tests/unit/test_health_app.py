@@ -7,12 +7,12 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from cluster.inside import Window
-from exporters.collectors.pools import PoolsReading
-from health.checks import WORDS
-from health.guard import Guard
-from health.loop import TOO_OLD, Loop
+from cluster.config.mounted import MountedConfig
+from cluster.observed.pools import PoolsReading
+from health.auth import Authentication
+from health.checks import CHECKS
 from health.openapi import document
+from health.watcher import TOO_OLD, ClusterWatcher
 from tests.unit.snapshots import silent, with_facts, with_node
 from tests.unit.views import TOPOLOGY, WELL, Client, looked, view_of
 
@@ -28,7 +28,7 @@ VIEWS = {
 }
 
 
-def _client(loop: Loop | None = None, secret: bytes = b"") -> Client:
+def _client(loop: ClusterWatcher | None = None, secret: bytes = b"") -> Client:
     return Client(loop or looked(), secret)
 
 
@@ -54,7 +54,7 @@ def test_every_answer_is_as_the_document_says(name: str) -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    assert not {f"/{word}" for word in WORDS} - DOCUMENT["paths"].keys()
+    assert not {f"/{word}" for word in CHECKS} - DOCUMENT["paths"].keys()
     board = looked().board
     assert board is not None
     for path in board.answers:
@@ -156,7 +156,7 @@ def test_with_every_node_lost_there_is_an_answer_with_reasons() -> None:
     told = client.get("/health")
     assert told.status_code == 503
     assert len([r for r in told.json()["reasons"] if "does not answer" in r]) == 3
-    assert {client.get(f"/{word}").status_code for word in WORDS} == {503}
+    assert {client.get(f"/{word}").status_code for word in CHECKS} == {503}
     assert client.get("/livez").status_code == 200
 
 
@@ -169,7 +169,7 @@ def test_what_is_too_old_is_no_knowledge() -> None:
 
 
 def test_before_the_first_look_nothing_is_known() -> None:
-    answer = _client(Loop(Window())).get("/health")
+    answer = _client(ClusterWatcher(MountedConfig())).get("/health")
     assert answer.status_code == 503
     assert "it has not looked yet" in answer.json()["detail"]
 
@@ -211,7 +211,7 @@ def test_the_engine_s_own_check_needs_no_secret_and_tells_nothing() -> None:
 
 
 def test_a_guard_never_shows_its_secret() -> None:
-    assert "s3cret" not in repr(Guard(b"s3cret"))
+    assert "s3cret" not in repr(Authentication(b"s3cret"))
 
 
 def test_answers_are_not_to_be_kept() -> None:

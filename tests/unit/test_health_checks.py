@@ -4,22 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from cluster.topology import STATES, Topology
-from health.checks import WORDS, Filters, Standing, parse_filters
-from health.overview import standing
+from health.checks import CHECKS, CheckState, Filters, check_state, parse_filters
 from tests.unit.snapshots import NOW, as_wanted, facts, silent, standby, with_facts, with_node
 from tests.unit.strategies import topologies
 from tests.unit.views import SETTINGS, TOPOLOGY, WELL, view_of
 
 MB = 1 << 20
-PRIMARY = standing(view_of(), "primary")
-REPLICA = standing(view_of(), "replica1")
+PRIMARY = check_state(view_of(), "primary")
+REPLICA = check_state(view_of(), "replica1")
 NONE = Filters()
 
 
-def _passing(node: Standing, filters: Filters = NONE, limit: int = 64 * MB) -> set[str]:
-    return {word for word, check in WORDS.items() if check.lets(node, filters, limit)}
+def _passing(node: CheckState, filters: Filters = NONE, limit: int = 64 * MB) -> set[str]:
+    return {word for word, check in CHECKS.items() if check.lets(node, filters, limit)}
 
 
 def test_the_words_of_a_primary() -> None:
@@ -61,7 +60,7 @@ def test_write_lag_is_another_lag() -> None:
 
 def test_write_lag_is_of_what_was_received_and_lag_of_what_was_replayed() -> None:
     slow = with_facts(WELL, "replica1", lsn=Lsn(NOW - 5000), received_lsn=Lsn(NOW - 10))
-    node = standing(view_of(slow), "replica1")
+    node = check_state(view_of(slow), "replica1")
     assert (node.lag, node.write_lag) == (5000, 10)
 
 
@@ -77,30 +76,30 @@ def test_a_replica_that_does_not_stream_is_one_still_but_not_ready() -> None:
 
 def test_a_node_that_does_not_answer_passes_nothing() -> None:
     for name in TOPOLOGY.names:
-        assert _passing(standing(view_of(silent(WELL, name)), name)) == set()
+        assert _passing(check_state(view_of(silent(WELL, name)), name)) == set()
 
 
 def test_a_replica_that_is_on_its_way_in_or_out_is_not_to_be_used() -> None:
     for state in set(STATES) - {"member"}:
         topology = TOPOLOGY.with_state("replica1", state)
-        assert _passing(standing(view_of(topology=topology), "replica1")) == set()
+        assert _passing(check_state(view_of(topology=topology), "replica1")) == set()
 
 
 def test_a_node_with_another_cluster_s_data_is_not_to_be_used() -> None:
     for name in TOPOLOGY.names:
         foreign = with_facts(WELL, name, system_identifier="1")
-        assert _passing(standing(view_of(foreign), name)) == set()
+        assert _passing(check_state(view_of(foreign), name)) == set()
 
 
 def test_a_replica_keeps_its_lag_while_the_primary_is_away() -> None:
-    left = standing(view_of(silent(WELL, "primary")), "replica1")
+    left = check_state(view_of(silent(WELL, "primary")), "replica1")
     assert "replica" in _passing(left, parse_filters({"lag": "1MB"}))
 
 
 def test_of_two_nodes_that_take_writes_only_the_one_that_shall_passes() -> None:
     split = with_facts(WELL, "replica1", in_recovery=False, receiver_status=None)
-    assert "primary" in _passing(standing(view_of(split), "primary"))
-    assert _passing(standing(view_of(split), "replica1")) == set()
+    assert "primary" in _passing(check_state(view_of(split), "primary"))
+    assert _passing(check_state(view_of(split), "replica1")) == set()
 
 
 @given(topologies(), st.data())
@@ -110,7 +109,7 @@ def test_never_do_two_nodes_pass_as_primary(topology: Topology, data: st.DataObj
         recovery = data.draw(st.booleans())
         snapshot = with_node(snapshot, name, facts=facts(topology, name, in_recovery=recovery))
     view = view_of(snapshot, topology=topology, settings=SETTINGS)
-    passing = [n for n in topology.names if WORDS["primary"].lets(standing(view, n), NONE, 0)]
+    passing = [n for n in topology.names if CHECKS["primary"].lets(check_state(view, n), NONE, 0)]
     assert passing in ([], [topology.primary])
 
 
@@ -124,7 +123,7 @@ def test_a_replica_that_passes_with_some_lag_passes_with_less(lag: int, less: in
 
 def test_synchronous_is_what_the_primary_says() -> None:
     seen = with_node(WELL, "primary", standbys=(standby("replica1", sync_state="quorum"), standby("replica2")))
-    assert standing(view_of(seen), "replica1").sync == "quorum"
+    assert check_state(view_of(seen), "replica1").sync == "quorum"
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from health.bell import Bell
+from health.broadcast import Broadcast
 from health.events import MOST_LISTENERS, MOST_OF_AN_ADDRESS, Events
 from tests.unit.views import looked
 
 
 def _events() -> Events:
-    return Events(looked(), Bell())
+    return Events(looked(), Broadcast())
 
 
 def test_everyone_is_let_in_and_the_oldest_leaves() -> None:

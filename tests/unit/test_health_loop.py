@@ -7,28 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from cluster.inside import Inside, Window
-from cluster.lsn import Lsn
-from cluster.settings import services_env
-from cluster.topology import dump
-from health.bell import Bell
+from cluster.config.env_file import services_env
+from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.postgres.lsn import Lsn
+from cluster.topology_file import dump
+from health.broadcast import Broadcast
 from health.history import POINTS, History
-from health.loop import Loop, read_backup_state
+from health.watcher import ClusterWatcher, read_backup_state
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshots import NOW, silent, with_facts
 from tests.unit.views import TOPOLOGY, WELL, view_of
 
 
-def _window(root: Path) -> Window:
+def _window(root: Path) -> MountedConfig:
     settings = settings_of(replicas="1")
     (root / ".env").write_text(services_env(settings))
     (root / "topology.json").write_text(dump(topology_of(settings)))
     (root / "monitor_password").write_text("x")
-    return Window(root=root, secrets=root, ca=root / "ca.crt")
+    return MountedConfig(root=root, secrets=root, ca=root / "ca.crt")
 
 
 def test_a_cluster_of_which_nothing_is_there_is_looked_at_and_judged(tmp_path: Path) -> None:
-    loop = Loop(_window(tmp_path))
+    loop = ClusterWatcher(_window(tmp_path))
     loop.look()
     assert loop.board is not None
     assert loop.board.answers["/health"].status == 503
@@ -37,7 +37,7 @@ def test_a_cluster_of_which_nothing_is_there_is_looked_at_and_judged(tmp_path: P
 
 
 def test_without_a_topology_there_is_no_look_but_a_reason(tmp_path: Path) -> None:
-    loop = Loop(Window(root=tmp_path, secrets=tmp_path))
+    loop = ClusterWatcher(MountedConfig(root=tmp_path, secrets=tmp_path))
     loop.look()
     assert loop.board is None
     assert "there is no topology" in loop.trouble
@@ -47,7 +47,7 @@ def test_without_a_topology_there_is_no_look_but_a_reason(tmp_path: Path) -> Non
 def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path) -> None:
     window = _window(tmp_path)
     (tmp_path / "monitor_password").unlink()
-    loop = Loop(window)
+    loop = ClusterWatcher(window)
     loop.look()
     assert "monitor_password" in loop.trouble
     (tmp_path / "monitor_password").write_text("x")
@@ -56,13 +56,13 @@ def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path) -> None:
     assert loop.board is not None
 
 
-class _Broken(Window):
-    def look(self) -> Inside:
+class _Broken(MountedConfig):
+    def look(self) -> ClusterConfig:
         raise ZeroDivisionError("a bug")
 
 
 def test_a_bug_is_in_the_log_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
-    loop = Loop(_Broken())
+    loop = ClusterWatcher(_Broken())
     loop.look()
     assert loop.trouble == "a look failed; see the log of the health service"
     assert "ZeroDivisionError: a bug" in caplog.text
@@ -70,7 +70,7 @@ def test_a_bug_is_in_the_log_and_no_end(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_everyone_is_told_of_each_look(tmp_path: Path) -> None:
     told: list[float] = []
-    loop = Loop(_window(tmp_path), told=lambda: told.append(time.monotonic()))
+    loop = ClusterWatcher(_window(tmp_path), told=lambda: told.append(time.monotonic()))
     loop.look()
     loop.look()
     assert len(told) == 2
@@ -85,7 +85,7 @@ def test_it_looks_about_once_a_second_until_it_is_stopped(tmp_path: Path) -> Non
         if len(looks) == 3:
             heard.set()
 
-    loop = Loop(_window(tmp_path), told=told)
+    loop = ClusterWatcher(_window(tmp_path), told=told)
     loop.start()
     assert heard.wait(20)
     loop.stop()
@@ -142,7 +142,7 @@ def test_the_history_knows_what_was_not_known() -> None:
 
 def test_all_who_listen_hear_a_ring_from_another_thread() -> None:
     async def listen() -> None:
-        bell = Bell()
+        bell = Broadcast()
         bell.ring()  # nobody is there yet
         bell.hang()
         waiting = [asyncio.create_task(bell.heard()) for _ in range(3)]
@@ -154,7 +154,7 @@ def test_all_who_listen_hear_a_ring_from_another_thread() -> None:
 
 
 def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
-    loop = Loop(_window(tmp_path))
+    loop = ClusterWatcher(_window(tmp_path))
     loop.look()
     (tmp_path / "topology.json").write_text(dump(TOPOLOGY))
     loop.look()

@@ -1,9 +1,9 @@
 import re
 from html.parser import HTMLParser
 
-from cluster.inside import Window
-from health.loop import Loop
+from cluster.config.mounted import MountedConfig
 from health.page import ASSETS, FOLDER
+from health.watcher import ClusterWatcher
 from tests.unit.snapshots import silent
 from tests.unit.views import WELL, Client, looked, view_of
 
@@ -30,7 +30,7 @@ class _Cells(HTMLParser):
             self._open = False
 
 
-def _get(loop: Loop, path: str = "/") -> tuple[str, dict[str, str]]:
+def _get(loop: ClusterWatcher, path: str = "/") -> tuple[str, dict[str, str]]:
     answer = Client(loop).get(path)
     assert answer.status_code == 200
     return answer.text, dict(answer.headers)
@@ -55,7 +55,7 @@ def test_what_servers_say_is_text_and_never_html() -> None:
 
 
 def test_while_nothing_is_known_there_is_a_page_that_says_so() -> None:
-    assert "it has not looked yet" in _get(Loop(Window()))[0]
+    assert "it has not looked yet" in _get(ClusterWatcher(MountedConfig()))[0]
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.http_hosts import HostCheck, Hosts
-from cluster.http_server import MOST_HEAD, Bounds, serve
-from compose import certs
-from compose.home import Home
-from health.app import Service
-from health.guard import Guard
+from cluster.http.hosts import HostCheck, Hosts
+from cluster.http.server import MOST_HEAD, Bounds, serve
+from compose.home import certificates
+from compose.home.paths import Home
+from health.app import HealthService
+from health.auth import Authentication
 from health.server import make_server
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.views import looked
@@ -57,7 +57,9 @@ def _serving(
     port: int, tls: tuple[Path, Path] | tuple[()] = (), changed: Callable[[], bool] = lambda: False, **how: Any
 ) -> Iterator[Served]:
     loop = how.get("loop") or looked()
-    service = HostCheck(Service(loop, Guard(how.get("secret", b""))), lambda: Hosts(frozenset({"localhost", "x"})))
+    service = HostCheck(
+        HealthService(loop, Authentication(how.get("secret", b""))), lambda: Hosts(frozenset({"localhost", "x"}))
+    )
     server = make_server(service, *tls, port=port, bounds=BOUNDS)
     thread = threading.Thread(target=lambda: asyncio.run(serve(server, BOUNDS, changed)))
     thread.start()
@@ -199,7 +201,7 @@ def test_it_ends_when_what_it_was_made_from_is_another(free_port: int) -> None:
 
 def test_over_tls_the_project_s_ca_is_enough(free_port: int, bare_home: Home) -> None:
     settings = settings_of(replicas="0")
-    certs.ensure_all(bare_home, settings, topology_of(settings))
+    certificates.ensure_all(bare_home, settings, topology_of(settings))
     directory = bare_home.tls / "pgbouncer"
     with _serving(free_port, (directory / "server.crt", directory / "server.key")):
         trust = ssl.create_default_context(cafile=str(bare_home.ca))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from compose.home import SERVICE_UID, Home, service_user
+from compose.home.paths import SERVICE_UID, Home, service_user
 
 HOME = Home(Path("/srv/pods"))
 

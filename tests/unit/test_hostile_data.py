@@ -12,17 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.control import PGDATA, holds_data, read_data_directory
-from cluster.copies import new_copy, with_copy
 from cluster.errors import RefusedError
 from cluster.files import Directory
-from compose import node_data, preflight
-from compose.clone import move_data
+from cluster.postgres.data_directory import PGDATA, holds_data, read_data_directory
 from compose.console import Console
-from compose.copies import data as copies_data
-from compose.copies import upkeep
-from compose.down import _purge
-from compose.home import (
+from compose.home import node_data
+from compose.home.paths import (
     Home,
     make_copies_directory,
     make_private_directory,
@@ -32,7 +27,12 @@ from compose.home import (
     service_directories,
     service_user,
 )
-from compose.present import backup_report
+from compose.operations import preflight
+from compose.operations.copies import lifecycle
+from compose.operations.copies import prepare_data as copies_data
+from compose.operations.down import _purge
+from compose.operations.replicas.clone import move_data
+from compose.report.status import backup_report
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -81,7 +81,7 @@ def _picture(path: Path) -> list[tuple[str, int, int, int]]:
 def _stack(home: Home, copies: tuple[str, ...] = ()) -> Stack:
     topology = TOPOLOGY
     for name in copies:
-        topology = with_copy(topology, new_copy(topology, name, writable=True))
+        topology = topology.with_copy(topology.new_copy(name, writable=True))
     return Stack(home, SETTINGS, topology)
 
 
@@ -159,7 +159,7 @@ def test_no_directory_of_somebody_else_s_is_moved_as_if_it_were_data(home: Home,
     stack, kept = _stack(home), home.aside / KEPT
     deeds: list[Callable[[], object]] = [
         lambda: move_data(stack, "replica1", kept),
-        lambda: upkeep._set_aside(stack, "blue"),
+        lambda: lifecycle._set_aside(stack, "blue"),
         lambda: node_data.present(home.node("replica1")),
         lambda: node_data.put_in(victim, home.node("primary")),
         lambda: node_data.put_out(home.node("primary"), home.data, "displaced"),
@@ -214,7 +214,7 @@ def test_tidying_up_after_copies_follows_no_link(home: Home, victim: Path) -> No
     (home.copies / ".half").mkdir()
     (home.copies / ".half" / "18").symlink_to(victim)
     (home.copies / ".whole").symlink_to(victim)
-    upkeep.tidy(_stack(home), Console())
+    lifecycle.tidy(_stack(home), Console())
     assert list(home.copies.iterdir()) == []
 
 
@@ -222,7 +222,7 @@ def test_a_finished_copy_takes_its_place_only_if_it_is_a_directory(home: Home, v
     make_copies_directory(home)
     home.unfinished_copy("blue").symlink_to(victim)
     with pytest.raises(RefusedError, match="is a link, or not"):
-        upkeep.place(_stack(home, ("blue",)), "blue")
+        lifecycle.place(_stack(home, ("blue",)), "blue")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root gives away")

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.http_hosts import HostCheck, Hosts, allowed_hosts, read_hosts
-from cluster.inside import Window
+from cluster.config.mounted import MountedConfig
+from cluster.http.hosts import HostCheck, Hosts, allowed_hosts, read_hosts
 from tests.fix_settings import settings_of
 from tests.unit.insides import mounted
 
@@ -146,6 +146,6 @@ def test_names_follow_the_settings_and_without_them_loopback_is_left(tmp_path: P
     window = mounted(tmp_path, SETTINGS)
     hosts = read_hosts(window, "health", lambda settings: (settings.web_bind,))
     assert hosts.allow("db.example.org")
-    bare = read_hosts(Window(root=tmp_path / "nothing"), "health", lambda settings: (settings.web_bind,))
+    bare = read_hosts(MountedConfig(root=tmp_path / "nothing"), "health", lambda settings: (settings.web_bind,))
     assert bare == Hosts(frozenset({"localhost", "health"}))
     assert bare.allow("127.0.0.1:8080")

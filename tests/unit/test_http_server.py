@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cluster.http_server import Bounds, make_room, make_server, serve, sweep
+from cluster.http.server import Bounds, make_room, make_server, serve, sweep
 
 BOUNDS = Bounds(sweep=0.1, silent=0.3, idle=5, stuck=0.3)
 BIG = b"x" * (32 << 20)

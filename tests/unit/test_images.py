@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from cluster.errors import RefusedError
 from cluster.image_report import ImageReport, ImageState, read_report, write_report
 from cluster.images import Build, stamp_of
-from cluster.topology import dump, parse
-from compose.build import BASES, OWNER_LABEL, expected, inputs_hash, owned, recipes
-from compose.build import ROOT as CONTEXTS
-from compose.doctor import examine_images
-from compose.home import Home
-from compose.image_trial import refuse_older
-from compose.inventory import read_changes
+from cluster.topology_file import dump, parse
+from compose.engine.image_build import BASES, OWNER_LABEL, expected, inputs_hash, owned, recipes
+from compose.engine.image_build import ROOT as CONTEXTS
+from compose.engine.package_changes import read_changes
+from compose.home.paths import Home
+from compose.operations.doctor import examine_images
+from compose.operations.try_images import refuse_older
 from exporters.metrics.images import image_metrics
 from tests.fix_settings import settings_of, topology_of
 

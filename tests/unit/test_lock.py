@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError, RefusedError
-from cluster.settings import PROJECT_ROOT
-from compose.lock import exclusive
+from compose.home.operation_lock import exclusive
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from compose.lock import exclusive
+from compose.home.operation_lock import exclusive
 with exclusive(Path(sys.argv[1]), "replica.add"):
     print("held", flush=True)
     time.sleep(60)

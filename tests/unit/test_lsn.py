@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.lsn import Lsn, bytes_behind
+from cluster.postgres.lsn import Lsn, bytes_behind
 
 positions = st.integers(0, 2**64 - 1).map(Lsn)
 

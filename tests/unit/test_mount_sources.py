@@ -10,11 +10,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.copies import new_copy, with_copy
-from cluster.settings import Settings
+from cluster.config.env_file import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology
-from compose.render.stack import compose_stack
+from compose.render.compose_file import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.strategies import topologies
 
@@ -62,7 +61,7 @@ def _stack(settings: Settings, topology: Topology, disks: tuple[str, ...] = ()) 
 @given(_settings, topologies(), st.booleans())
 def test_no_mount_comes_from_where_a_container_may_write(settings: Settings, topology: Topology, copies: bool) -> None:
     if copies:
-        topology = with_copy(topology, new_copy(topology, "blue", writable=True))
+        topology = topology.with_copy(topology.new_copy("blue", writable=True))
     stack = _stack(settings, topology, topology.names[:1])
     assert reachable(stack) == []
     assert len(sources(stack)) > 10
@@ -72,7 +71,7 @@ def test_what_a_container_may_write_is_one_directory_of_the_data_whole() -> None
     """The parents of all are nobody's but ours, so that none of them can be a link."""
     settings = settings_of(grafana="on")
     topology = topology_of(settings)
-    topology = with_copy(topology, new_copy(topology, "blue", writable=True))
+    topology = topology.with_copy(topology.new_copy("blue", writable=True))
     written = {source for _, source, writable in sources(_stack(settings, topology)) if writable}
     assert {source.parent for source in written} == {
         HOME / "data",

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.collectors.statistics import Statistics
-from exporters.family import Row
-from exporters.metrics.node import STATES, node_metrics, state_of
-from exporters.metrics.nodes import COLLECTORS, SOURCES
-from exporters.metrics.render import encode
+from exporters.declarations import Row
+from exporters.metrics.exposition import encode
+from exporters.metrics.postgres import COLLECTORS, SOURCES
+from exporters.metrics.probe import STATES, node_metrics, state_of
 from tests.unit.exposition import FORMATS, read_back, samples_in, value_of
 from tests.unit.select_list import columns_of
 from tests.unit.strategies import node_names

@@ -9,11 +9,11 @@ import pytest
 
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
-from cluster.topology import dump, load
-from compose import certs, permissions, secrets
-from compose.home import Home
-from compose.lock import exclusive
-from compose.permissions import check_home, check_secrets
+from cluster.topology_file import dump, load
+from compose.home import certificates, passwords, permissions
+from compose.home.operation_lock import exclusive
+from compose.home.paths import Home
+from compose.home.permissions import check_home, check_secrets
 from compose.stack import open_home, open_stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -181,15 +181,15 @@ def test_no_rendered_file_is_written_through_a_link(home: Home, tmp_path: Path) 
 @pytest.fixture
 def made(home: Home) -> Home:
     """With all that the first `up` puts into secrets/."""
-    secrets.ensure(home, SETTINGS, first=True)
-    certs.ensure_all(home, SETTINGS, topology_of(SETTINGS))
+    passwords.ensure(home, SETTINGS, first=True)
+    certificates.ensure_all(home, SETTINGS, topology_of(SETTINGS))
     home.topology.write_text(dump(topology_of(SETTINGS)))
     return home
 
 
 def test_what_up_makes_it_accepts(made: Home) -> None:
     check_secrets(made)
-    assert secrets.read(made)["app"]
+    assert passwords.read(made)["app"]
     assert len(list(made.secrets.rglob("*"))) > 20
 
 
@@ -201,9 +201,9 @@ def _secret_paths() -> list[str]:
 
 def _uses(home: Home) -> list[Callable[[], object]]:
     return [
-        lambda: secrets.read(home),
-        lambda: secrets.ensure(home, SETTINGS, first=False),
-        lambda: certs.ensure_all(home, SETTINGS, topology_of(SETTINGS)),
+        lambda: passwords.read(home),
+        lambda: passwords.ensure(home, SETTINGS, first=False),
+        lambda: certificates.ensure_all(home, SETTINGS, topology_of(SETTINGS)),
     ]
 
 
@@ -225,7 +225,7 @@ def test_what_others_could_read_is_refused_wherever_it_lies(made: Home, name: st
     path = made.secrets / name
     path.chmod(path.stat().st_mode | bits)
     with pytest.raises(RefusedError, match=f"{path} is open to other users"):
-        secrets.read(made)
+        passwords.read(made)
 
 
 @pytest.mark.parametrize("name", _secret_paths()[1:])
@@ -245,7 +245,7 @@ def test_a_secret_of_somebody_else_s_is_refused(made: Home, name: str) -> None:
     path = made.secrets / name
     os.chown(path, STRANGER, STRANGER)
     with pytest.raises(RefusedError, match=f"{path} belongs to uid {STRANGER}, who could replace it") as refusal:
-        secrets.read(made)
+        passwords.read(made)
     assert f"chown 0 {path}" in refusal.value.hint
 
 
@@ -255,13 +255,13 @@ def test_what_no_container_reads_is_not_the_containers_either(made: Home, name: 
     path = made.secrets / name
     os.chown(path, 999, 999)
     with pytest.raises(RefusedError, match=f"{path} belongs to"):
-        secrets.read(made)
+        passwords.read(made)
 
 
 def test_a_pipe_among_the_secrets_stops_nobody_for_long(made: Home) -> None:
     os.mkfifo(made.secrets / "new_password", 0o600)
     with pytest.raises(RefusedError, match="new_password is no regular file"):
-        secrets.read(made)
+        passwords.read(made)
 
 
 def test_certificates_may_be_read_by_everybody(made: Home) -> None:

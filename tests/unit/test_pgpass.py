@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from cluster.topology import Topology
-from compose import pgpass, secrets
-from compose.home import Home
+from compose.home import passwords, pgpass
+from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
 
@@ -31,11 +31,11 @@ def test_its_hosts_are_those_that_clients_name(bind: str, hosts: set[str]) -> No
 
 
 def test_it_is_closed_and_follows_the_password(bare_home: Home) -> None:
-    secrets.ensure(bare_home, SETTINGS, first=True)
+    passwords.ensure(bare_home, SETTINGS, first=True)
     pgpass.ensure(bare_home, SETTINGS, topology_of(SETTINGS))
     before = bare_home.app_pgpass.read_text()
     assert bare_home.app_pgpass.stat().st_mode & 0o777 == 0o600
-    path = secrets.password_file(bare_home, secrets.APP)
+    path = passwords.password_file(bare_home, passwords.APP)
     path.write_text("another-password-1\n")
     bare_home.app_pgpass.chmod(0o644)
     pgpass.ensure(bare_home, SETTINGS, topology_of(SETTINGS))
@@ -45,8 +45,8 @@ def test_it_is_closed_and_follows_the_password(bare_home: Home) -> None:
 
 
 def test_no_other_password_is_in_it(bare_home: Home) -> None:
-    secrets.ensure(bare_home, SETTINGS, first=True)
+    passwords.ensure(bare_home, SETTINGS, first=True)
     pgpass.ensure(bare_home, SETTINGS, topology_of(SETTINGS))
     text = bare_home.app_pgpass.read_text()
-    for name in (*secrets.ALL, *secrets.LATER):
-        assert (secrets.password_file(bare_home, name).read_text().strip() in text) == (name == secrets.APP)
+    for name in (*passwords.ALL, *passwords.LATER):
+        assert (passwords.password_file(bare_home, name).read_text().strip() in text) == (name == passwords.APP)

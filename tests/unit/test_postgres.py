@@ -9,9 +9,9 @@ import pytest
 from cryptography import x509
 
 from cluster.errors import MachineError, TimedOutError
-from cluster.postgres import Access, connect, host_address, host_endpoint, one_line, wait_until
-from compose import certs
-from compose.home import Home
+from cluster.postgres.connection import Access, connect, host_address, host_endpoint, one_line, wait_until
+from compose.home import certificates
+from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
 
 
@@ -37,7 +37,7 @@ def test_this_host_reaches_the_ports_where_they_listen(bind: str, host: str) -> 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "127.0.0.7", "192.0.2.7"])
 def test_the_address_this_host_uses_is_one_the_certificates_are_good_for(bare_home: Home, bind: str) -> None:
     settings = settings_of(bind=bind, replicas="0")
-    certs.ensure_all(bare_home, settings, topology_of(settings))
+    certificates.ensure_all(bare_home, settings, topology_of(settings))
     certificate = x509.load_pem_x509_certificate((bare_home.tls / "primary" / "server.crt").read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert ipaddress.ip_address(host_address(settings)) in names.get_values_for_type(x509.IPAddress)

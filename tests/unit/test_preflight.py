@@ -8,16 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster.control import DataDirectory
-from cluster.copies import Copy, with_copy
-from cluster.desired import optional_services
+from cluster.config.env_file import VARIABLES
 from cluster.errors import MachineError, RefusedError
-from cluster.settings import VARIABLES
-from cluster.topology import Topology
-from compose import preflight
-from compose.containers import Container
-from compose.home import Home, service_user
-from compose.preflight import (
+from cluster.pools import optional_services
+from cluster.postgres.data_directory import DataDirectory
+from cluster.topology import Copy, Topology
+from compose.engine.containers import Container
+from compose.home.paths import Home, service_user
+from compose.operations import preflight
+from compose.operations.preflight import (
     check_data,
     check_disk,
     check_home,
@@ -127,7 +126,7 @@ def test_a_copy_s_port_is_looked_for_like_a_replica_s(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         preflight, "_free", lambda address, port: bool(asked.setdefault(port, address)) and port != 5435
     )
-    topology = with_copy(TOPOLOGY, Copy(name="before", ordinal=3))
+    topology = TOPOLOGY.with_copy(Copy(name="before", ordinal=3))
     (clash,) = port_clashes(settings_of(bind="127.0.0.2"), topology, ours=[])
     assert (clash.service, clash.port, clash.variable) == ("before", 5435, "PODS_REPLICA_PORT")
 

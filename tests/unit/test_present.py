@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from cluster.copies import Copy, with_copy
-from cluster.desired import pools
-from cluster.lsn import Lsn
-from cluster.settings import PROJECT_ROOT
-from compose import present
-from compose.copies.show import report as copies_report
-from compose.home import Home
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools
+from cluster.postgres.lsn import Lsn
+from cluster.topology import Copy
+from compose.home.paths import Home
+from compose.report import status
+from compose.report.copies import report as copies_report
 from compose.stack import Stack
-from exporters.snapshot import Snapshot
 from health.schemas import SCHEMAS
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshots import NOW, as_wanted, silent, with_facts
@@ -39,7 +39,7 @@ class _Observed(Stack):
 def _report(home: Home, snapshot: Snapshot = WELL) -> dict[str, Any]:
     stack = _Observed(home, SETTINGS, TOPOLOGY)
     object.__setattr__(stack, "seen", snapshot)
-    return present.status_report(stack)
+    return status.status_report(stack)
 
 
 def _node(report: dict[str, Any], name: str) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
 def test_the_reference_names_every_field_and_no_other(bare_home: Home) -> None:
     text = (PROJECT_ROOT / "docs" / "reference" / "status-json.md").read_text(encoding="utf-8")
     report = _report(bare_home)
-    (copy,) = copies_report(Stack(bare_home, SETTINGS, with_copy(TOPOLOGY, Copy(name="before", ordinal=3))), {})
+    (copy,) = copies_report(Stack(bare_home, SETTINGS, TOPOLOGY.with_copy(Copy(name="before", ordinal=3))), {})
     emitted = [report, report["nodes"][0], SCHEMAS["Backup"]["properties"], report["pools"][0], copy]
     chapters = re.split(r"^## ", text, flags=re.M)[:5]
     for chapter, fields in zip(chapters, emitted, strict=True):
@@ -84,7 +84,7 @@ def test_a_node_that_does_not_answer_is_told_with_why(bare_home: Home) -> None:
 
 
 def test_people_see_the_same_as_programs(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    present.print_status(_report(bare_home, with_facts(WELL, "replica1", lsn=Lsn(NOW - (65 << 20)))))
+    status.print_status(_report(bare_home, with_facts(WELL, "replica1", lsn=Lsn(NOW - (65 << 20)))))
     out = capsys.readouterr().out
     assert "✗ pods is degraded\n  - replica1 is 65.0 MB behind\n" in out
     row = next(line for line in out.splitlines() if line.startswith("replica1 "))
@@ -94,14 +94,14 @@ def test_people_see_the_same_as_programs(bare_home: Home, capsys: pytest.Capture
 
 
 def test_what_is_unknown_is_a_dash_and_not_none(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    present.print_status(_report(bare_home, silent(silent(WELL, "primary"), "replica1")))
+    status.print_status(_report(bare_home, silent(silent(WELL, "primary"), "replica1")))
     out = capsys.readouterr().out
     assert "None" not in out
     assert "–" in out
 
 
 def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    present.print_nodes(_report(bare_home)["nodes"])
+    status.print_nodes(_report(bare_home)["nodes"])
     head, *rows = capsys.readouterr().out.splitlines()[:4]
     column = head.index("port")
     assert [row[column : column + 4] for row in rows] == ["5440", "5433", "5434"]
@@ -109,7 +109,7 @@ def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.Capture
 
 def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
     settings = settings_of(bind=bind)
-    text = present.connection_help(Stack(home, settings, topology_of(settings)))
+    text = status.connection_help(Stack(home, settings, topology_of(settings)))
     return [dict(conninfo_to_dict(line.split()[1])) for line in text.splitlines() if "postgresql://" in line]
 
 
@@ -127,7 +127,7 @@ def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, b
 
 def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home) -> None:
     home = replace(bare_home, path=bare_home.path / "my & own 100% cluster")
-    text = present.connection_help(Stack(home, SETTINGS, TOPOLOGY))
+    text = status.connection_help(Stack(home, SETTINGS, TOPOLOGY))
     addresses = [line.split(maxsplit=1)[1] for line in text.splitlines() if "postgresql://" in line]
     assert {conninfo_to_dict(address)["sslrootcert"] for address in addresses} == {str(home.ca)}
 
@@ -139,9 +139,9 @@ def test_the_last_backup_is_reported_where_backups_are_taken(
     state = bare_home.data / ".state" / "state.json"
     state.parent.mkdir(parents=True)
     state.write_text(json.dumps({"last_success": NOW, "last_backup": "b1", "archive_lag_seconds": 4}))
-    present.print_status(_report(bare_home))
+    status.print_status(_report(bare_home))
     told = capsys.readouterr().out
     assert "last backup b1, " in told
     assert "archive 4 s behind" in told
     off = _Observed(bare_home, settings_of(backup="off"), TOPOLOGY)
-    assert present.backup_report(off) is None
+    assert status.backup_report(off) is None

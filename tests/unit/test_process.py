@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import MachineError
-from compose.console import Console, Step
+from compose.console import Console, Progress
 from compose.process import follow, last_words, run
 
 
@@ -16,7 +16,7 @@ def step() -> "_Step":
     return _Step()
 
 
-class _Step(Step):
+class _Step(Progress):
     def __init__(self) -> None:
         super().__init__(Console(io.StringIO()), "Working")
         self.told: list[str] = []

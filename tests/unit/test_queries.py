@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cluster import queries
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from tests.unit.sql_names import unqualified
 
 FILES = sorted(Path(queries.__file__).parent.glob("*.sql"))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from compose.containers import Container
-from compose.home import Home
-from compose.reload import reload_watcher
+from compose.engine.containers import Container
+from compose.home.paths import Home
+from compose.operations.reload import reload_watcher
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 

@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from cluster.config.mounted import MountedConfig
 from cluster.errors import UsageError
-from cluster.inside import Window
-from cluster.topology import Topology, save
-from compose.home import Home, service_user
-from compose.render.files import UserFiles, accepted_user_files, changes, read_user_files, render, write
-from compose.render.watching import GRAFANA, PROMETHEUS, RECEIVERS, RECEIVERS_PATH
+from cluster.topology import Topology
+from cluster.topology_file import save
+from compose.home.paths import Home, service_user
+from compose.home.rendered_files import UserFiles, accepted_user_files, changes, read_user_files, render, write
+from compose.render.monitoring import GRAFANA, PROMETHEUS, RECEIVERS, RECEIVERS_PATH
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
@@ -56,7 +57,7 @@ def test_grafana_s_files_are_those_of_this_checkout_and_only_where_it_runs() -> 
 def test_services_see_the_settings_and_the_topology_as_they_are(bare_home: Home) -> None:
     write(bare_home, changes(bare_home, _render()))
     save(bare_home.topology, bare_home.topology_copy, TOPOLOGY)
-    seen = Window(root=bare_home.rendered / "services").look()
+    seen = MountedConfig(root=bare_home.rendered / "services").look()
     assert (seen.settings, seen.topology) == (SETTINGS, TOPOLOGY)
 
 

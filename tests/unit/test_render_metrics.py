@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporters.family import Family, Metric, Row, counter, gauge, unknown
-from exporters.metrics.render import by_label, encode, expose, single
+from exporters.declarations import Family, Metric, Row, counter, gauge, unknown
+from exporters.metrics.exposition import by_label, encode, expose, single
 from tests.unit.exposition import FORMATS, OPENMETRICS, Samples, read_back, value_of
 
 FAMILIES = (

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.desired import optional_services
-from cluster.inside import CA, ROOT
-from cluster.settings import Settings, fixed_ports
+from cluster.config.env_file import Settings, fixed_ports
+from cluster.config.mounted import CA, ROOT
+from cluster.pools import optional_services
 from cluster.sizing import derive
 from cluster.topology import Topology, host_ports
-from compose.render.optional import _MADE
-from compose.render.stack import compose_stack
+from compose.render.compose_file import compose_stack
+from compose.render.optional_services import _MADE
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.strategies import topologies
 

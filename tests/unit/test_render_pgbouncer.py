@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from cluster.desired import pools
+from cluster.config.env_file import Settings
 from cluster.naming import read_pool_of
 from cluster.pgbouncer import is_pool
-from cluster.settings import Settings
+from cluster.pools import pools
 from cluster.sizing import derive
 from cluster.topology import NodeState, Topology
-from compose.render.pgbouncer import pgbouncer_ini
+from compose.render.pgbouncer_ini import pgbouncer_ini
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
 

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.copies import Copy
+from cluster.config.env_file import Settings
 from cluster.naming import slot_of
-from cluster.settings import Settings
 from cluster.sizing import derive
-from cluster.topology import Topology
+from cluster.topology import Copy, Topology
 from cluster.units import postgres_size
-from compose.render.postgres import (
+from compose.render.postgresql_conf import (
     USER_HBA,
     USER_PARAMETERS,
     copy_conf,

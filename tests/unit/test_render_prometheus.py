@@ -6,10 +6,10 @@ import pytest
 import yaml
 from hypothesis import given
 
-from cluster.settings import Settings
+from cluster.config.env_file import Settings
 from cluster.topology import Topology
-from compose.render.optional import _PORTS
-from compose.render.prometheus import EXPORTER, client_yml, prometheus_yml
+from compose.render.optional_services import _PORTS
+from compose.render.prometheus_yml import EXPORTER, client_yml, prometheus_yml
 from exporters.server import _LEAST, _MARGIN
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies

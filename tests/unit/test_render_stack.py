@@ -10,15 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.copies import Copy, with_copy
-from cluster.desired import optional_services
-from cluster.settings import PROJECT_ROOT, Settings
+from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.pools import optional_services
 from cluster.sizing import derive
-from cluster.topology import Topology
-from compose.host import io_uring_refusal
-from compose.render.concrete import Concrete
-from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING
-from compose.render.stack import (
+from cluster.topology import Copy, Topology
+from compose.engine.host import io_uring_refusal
+from compose.render.compose_file import (
     BASE,
     DEFINITION_LABEL,
     compose_stack,
@@ -27,6 +24,8 @@ from compose.render.stack import (
     definitions,
     passwd_text,
 )
+from compose.render.host_facts import HostFacts
+from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
@@ -36,13 +35,13 @@ BEFORE = Copy(name="before", ordinal=3)
 
 
 def _stack(
-    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: Concrete = CONCRETE
+    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: HostFacts = CONCRETE
 ) -> dict[str, Any]:
     return compose_stack(settings, topology, derive(settings, topology.sizing), concrete)
 
 
 def _definitions(
-    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: Concrete = CONCRETE
+    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: HostFacts = CONCRETE
 ) -> dict[str, str]:
     return definitions(settings, topology, derive(settings, topology.sizing), concrete)
 
@@ -79,7 +78,7 @@ def _as_compose_reads(text: str) -> Any:
 
 def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
     settings = settings_of(project="shop", tls_names="db.example.org", bind="192.0.2.7")
-    stack = _stack(settings, with_copy(replace(topology_of(settings), lift_memlock=True), BEFORE))
+    stack = _stack(settings, replace(topology_of(settings), lift_memlock=True).with_copy(BEFORE))
     for service in stack["services"].values():
         service["labels"][DEFINITION_LABEL] = "a hash of all this"
     golden(
@@ -365,7 +364,7 @@ def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[s
         (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer"}),
     ],
 )
-def test_an_image_or_user_touches_the_containers_it_concerns(concrete: Concrete, touched: set[str]) -> None:
+def test_an_image_or_user_touches_the_containers_it_concerns(concrete: HostFacts, touched: set[str]) -> None:
     before, after = _definitions(), _definitions(concrete=concrete)
     assert {name for name in before if before[name] != after[name]} == touched
 
@@ -384,13 +383,13 @@ def test_a_node_that_comes_or_a_switchover_touches_no_other_container() -> None:
 
 
 def test_a_copy_touches_no_container_of_the_cluster() -> None:
-    before, after = _definitions(), _definitions(topology=with_copy(TOPOLOGY, BEFORE))
+    before, after = _definitions(), _definitions(topology=TOPOLOGY.with_copy(BEFORE))
     assert {name for name in before if before[name] != after[name]} == {"psql"}, "which starts anew each time"
     assert set(after) - set(before) == {"before"}
 
 
 def test_a_copy_is_locked_down_and_has_no_secret_and_less_of_the_host() -> None:
-    services = _stack(topology=with_copy(replace(TOPOLOGY, lift_memlock=True), BEFORE))["services"]
+    services = _stack(topology=replace(TOPOLOGY, lift_memlock=True).with_copy(BEFORE))["services"]
     copy, node = services["before"], services["primary"]
     for key in ("image", "user", "cap_drop", "read_only", "restart", "tmpfs", "stop_signal", "dns"):
         assert copy[key] == node[key], key
@@ -410,7 +409,7 @@ def test_a_copy_is_locked_down_and_has_no_secret_and_less_of_the_host() -> None:
 
 @pytest.mark.parametrize(("memory", "limit"), [(1 << 30, 512 << 20), (8 << 30, 1 << 30), (256 << 30, 4 << 30)])
 def test_a_copy_may_take_an_eighth_of_the_host_within_bounds(memory: int, limit: int) -> None:
-    topology = with_copy(replace(TOPOLOGY, sizing=replace(TOPOLOGY.sizing, memory=memory)), BEFORE)
+    topology = replace(TOPOLOGY, sizing=replace(TOPOLOGY.sizing, memory=memory)).with_copy(BEFORE)
     assert _stack(topology=topology)["services"]["before"]["mem_limit"] == limit
 
 
@@ -432,7 +431,7 @@ def test_running_the_stack_s_strings_leak_no_unset_value() -> None:
 
 def test_every_service_has_an_end_of_what_it_may_take() -> None:
     """Also one that is added tomorrow: nodes alone have no limit of memory, which PostgreSQL's own settings bound."""
-    for name, service in _stack(topology=with_copy(TOPOLOGY, BEFORE))["services"].items():
+    for name, service in _stack(topology=TOPOLOGY.with_copy(BEFORE))["services"].items():
         assert 0 < service["pids_limit"] <= 16_384, name
         assert all("size=" in memory for memory in service["tmpfs"]), name
         assert ("mem_limit" in service) == (name not in TOPOLOGY.names), name
@@ -441,13 +440,13 @@ def test_every_service_has_an_end_of_what_it_may_take() -> None:
 
 @pytest.mark.parametrize("memory", [2 << 30, 4 << 30, 24 << 30, 512 << 30])
 def test_no_limit_is_beyond_the_host_s_memory(memory: int) -> None:
-    topology = with_copy(replace(TOPOLOGY, sizing=replace(TOPOLOGY.sizing, memory=memory)), BEFORE)
+    topology = replace(TOPOLOGY, sizing=replace(TOPOLOGY.sizing, memory=memory)).with_copy(BEFORE)
     for name, service in _stack(topology=topology)["services"].items():
         assert service.get("mem_limit", 0) <= memory // 2, name
 
 
 def test_where_memory_runs_out_guests_go_first_and_the_database_last() -> None:
-    services = _stack(topology=with_copy(TOPOLOGY, BEFORE))["services"]
+    services = _stack(topology=TOPOLOGY.with_copy(BEFORE))["services"]
     rank = {name: service.get("oom_score_adj", 0) for name, service in services.items()}
     guests, watchers = (
         {"before", "psql", "sandbox"},
@@ -471,7 +470,7 @@ NETWORKS = {
 
 
 def _networks(settings: Settings = SETTINGS) -> dict[str, set[str]]:
-    topology = with_copy(topology_of(settings), BEFORE)
+    topology = topology_of(settings).with_copy(BEFORE)
     services = _stack(settings, topology)["services"]
     return {name: set(service.get("networks", ())) for name, service in services.items()}
 
@@ -485,7 +484,7 @@ def test_each_service_is_in_the_networks_it_needs() -> None:
 
 
 def test_nothing_leads_out_but_where_it_is_needed() -> None:
-    stack = _stack(topology=with_copy(TOPOLOGY, BEFORE))
+    stack = _stack(topology=TOPOLOGY.with_copy(BEFORE))
     option = "com.docker.network.bridge.enable_ip_masquerade"
     assert {n for n, made in stack["networks"].items() if made["driver_opts"].get(option) != "false"} == {"egress"}
     closed = {name for name, service in stack["services"].items() if service.get("dns") == ["127.0.0.1"]}
@@ -493,7 +492,7 @@ def test_nothing_leads_out_but_where_it_is_needed() -> None:
 
 
 def test_those_who_share_only_a_way_out_do_not_reach_each_other() -> None:
-    networks = _stack(topology=with_copy(TOPOLOGY, BEFORE))["networks"]
+    networks = _stack(topology=TOPOLOGY.with_copy(BEFORE))["networks"]
     option = "com.docker.network.bridge.enable_icc"
     assert {n for n, made in networks.items() if made["driver_opts"].get(option) == "false"} == {"egress"}
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporters.rounds import Rounds
+from cluster.observed.poller import Poller
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def never() -> Iterator[threading.Event]:
 
 
 def test_what_is_in_time_is_told() -> None:
-    assert Rounds().run({"one": lambda: 1, "two": lambda: 2}, 5) == {"one": 1, "two": 2}
+    assert Poller().run({"one": lambda: 1, "two": lambda: 2}, 5) == {"one": 1, "two": 2}
 
 
 def test_what_hangs_is_begun_once_and_waited_for_once(never: threading.Event) -> None:
@@ -27,7 +27,7 @@ def test_what_hangs_is_begun_once_and_waited_for_once(never: threading.Event) ->
         never.wait()
         return "late"
 
-    rounds, before = Rounds(), threading.active_count()
+    rounds, before = Poller(), threading.active_count()
     for number in range(20):
         began = time.monotonic()
         assert rounds.run({"hangs": hang, "well": lambda: "well"}, 0.1) == {"well": "well"}
@@ -45,7 +45,7 @@ def test_what_came_late_is_told_in_the_next_round_and_then_begun_again(never: th
             never.wait()
         return told
 
-    rounds = Rounds()
+    rounds = Poller()
     assert rounds.run({"node": answer}, 0.05) == {}
     never.set()
     time.sleep(0.1)
@@ -54,7 +54,7 @@ def test_what_came_late_is_told_in_the_next_round_and_then_begun_again(never: th
 
 
 def test_what_is_asked_for_no_longer_is_forgotten_when_it_ends(never: threading.Event) -> None:
-    rounds = Rounds()
+    rounds = Poller()
     assert rounds.run({"gone": never.wait}, 0.05) == {}
     assert rounds.run({}, 0) == {}
     never.set()
@@ -65,4 +65,4 @@ def test_what_is_asked_for_no_longer_is_forgotten_when_it_ends(never: threading.
 
 def test_a_failure_is_raised_where_the_result_was_asked_for() -> None:
     with pytest.raises(ZeroDivisionError):
-        Rounds().run({"broken": lambda: 1 // 0}, 5)
+        Poller().run({"broken": lambda: 1 // 0}, 5)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.sizing import derive
-from compose.faces import faces_of
-from compose.render.stack import compose_stack
+from compose.home.certificate_names import faces_of
+from compose.render.compose_file import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 PAGE = PROJECT_ROOT / "docs" / "explanation" / "safety.md"

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import RefusedError
-from compose.home import Home, service_user
-from compose.secrets import (
+from compose.home.passwords import (
     ADMIN,
     ALL,
     APP,
@@ -22,6 +21,7 @@ from compose.secrets import (
     pgpass_text,
     read,
 )
+from compose.home.paths import Home, service_user
 from tests.fix_settings import settings_of
 
 SETTINGS = settings_of(user="shop")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from cluster.postgres import Access, login
-from cluster.session import guarded, options, pinned
+from cluster.postgres.connection import Access, login
+from cluster.postgres.session import guarded, options, pinned
 
 ACCESS = Access(host="primary", port=5432, user="postgres", password="p" * 20, ca=Path("/ca"))
 USERS = ["postgres", "monitor", "archiver", "replicator", "app"]

@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.errors import UsageError
-from cluster.pages import pages
-from cluster.settings import (
+from cluster.config.env_file import (
     PROJECT_ROOT,
     VARIABLES,
     Settings,
@@ -24,6 +22,8 @@ from cluster.settings import (
     shown,
     variable_of,
 )
+from cluster.errors import UsageError
+from cluster.http.pages import pages
 from tests.fix_settings import settings_of
 
 

@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from cluster.settings import PROJECT_ROOT
-from compose import site
-from compose.site import REQUIREMENTS, ROOMS, code_files
+from cluster.config.env_file import PROJECT_ROOT
+from compose.engine import build_context
+from compose.engine.build_context import REQUIREMENTS, ROOMS, code_files
 
 
 def test_the_image_holds_every_room_that_a_service_runs_and_the_list_of_its_packages() -> None:
@@ -28,13 +28,13 @@ def test_files_have_one_order() -> None:
 
 def test_what_is_hashed_is_what_is_copied(tmp_path: Path) -> None:
     for room in ROOMS:
-        shutil.copytree(PROJECT_ROOT / room, tmp_path / room, ignore=site._UNWANTED)
+        shutil.copytree(PROJECT_ROOT / room, tmp_path / room, ignore=build_context._UNWANTED)
     copied = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
     assert copied == {path.relative_to(PROJECT_ROOT) for path in code_files()[1:]}
 
 
 def test_packages_are_wheels_for_the_image_s_python_with_their_hashes_checked(tmp_path: Path) -> None:
-    argv = site._pip_argv(tmp_path, "3.14", "aarch64")
+    argv = build_context._pip_argv(tmp_path, "3.14", "aarch64")
     assert argv[:4] == [sys.executable, "-m", "pip", "install"]
     assert {"--require-hashes", "--no-deps", "--only-binary=:all:", "--python-version=3.14"} <= set(argv)
     assert f"--target={tmp_path}" in argv

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.desired import pools
-from cluster.sizing import GB, MB, Derived, derive, pool_size
-from cluster.topology import Sizing, Topology
+from cluster.pools import pools
+from cluster.sizing import GB, MB, Derived, Sizing, derive, pool_size
+from cluster.topology import Topology
 from tests.fix_settings import SIZING, settings_of
 from tests.unit.strategies import sizings
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-import exporters.snapshot
-from cluster.desired import pools
-from cluster.lsn import Lsn
-from cluster.postgres import Access
-from exporters.collectors.nodes import NodeReading
-from exporters.collectors.pools import PoolsReading
-from exporters.snapshot import read_snapshot
+import cluster.observed.snapshot
+from cluster.observed.nodes import NodeReading
+from cluster.observed.pools import PoolsReading
+from cluster.observed.snapshot import read_snapshot
+from cluster.pools import pools
+from cluster.postgres.connection import Access
+from cluster.postgres.lsn import Lsn
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshots import NOW, as_wanted, silent, slot, standby, with_facts, with_node
 
@@ -92,7 +92,7 @@ def never() -> Iterator[threading.Event]:
 
 def _read(
     monkeypatch: pytest.MonkeyPatch, never: threading.Event, *, hangs: set[str], deadline: float = 5.0
-) -> exporters.snapshot.Snapshot:
+) -> cluster.observed.snapshot.Snapshot:
     def read_node(name: str, access: Access) -> NodeReading:
         assert access.host == name
         if name in hangs:
@@ -104,8 +104,8 @@ def _read(
             never.wait()
         return WELL.pooler
 
-    monkeypatch.setattr(exporters.snapshot, "read_node", read_node)
-    monkeypatch.setattr(exporters.snapshot, "read_pooler", read_pooler)
+    monkeypatch.setattr(cluster.observed.snapshot, "read_node", read_node)
+    monkeypatch.setattr(cluster.observed.snapshot, "read_pooler", read_pooler)
     return read_snapshot(ACCESSES, _access("pgbouncer"), deadline=deadline)
 
 

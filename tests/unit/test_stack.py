@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from cluster.copies import Copy, with_copy
 from cluster.errors import RefusedError, UsageError
-from cluster.topology import save
-from compose import secrets, stack
-from compose.home import Home
+from cluster.topology import Copy
+from cluster.topology_file import save
+from compose import stack
+from compose.home import passwords
+from compose.home.paths import Home
 from compose.stack import Stack, open_home, open_stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -17,19 +18,19 @@ SETTINGS = settings_of(database="shopdb", user="shop")
 @pytest.fixture
 def made(bare_home: Home) -> Stack:
     """A cluster with two replicas and secrets."""
-    secrets.ensure(bare_home, SETTINGS, first=True)
+    passwords.ensure(bare_home, SETTINGS, first=True)
     return Stack(bare_home, SETTINGS, topology_of(SETTINGS))
 
 
 def test_a_role_reaches_a_node_with_its_own_password_over_the_project_s_ca(made: Stack) -> None:
-    access = made.access("replica1", secrets.MONITOR)
+    access = made.access("replica1", passwords.MONITOR)
     assert (access.host, access.port, access.user, access.database) == ("127.0.0.1", 5433, "monitor", "postgres")
-    assert access.password == made.passwords[secrets.MONITOR]
+    assert access.password == made.passwords[passwords.MONITOR]
     assert access.ca == made.home.ca
 
 
 def test_the_application_s_role_is_the_one_that_was_asked_for(made: Stack) -> None:
-    assert made.access("primary", secrets.APP).user == "shop"
+    assert made.access("primary", passwords.APP).user == "shop"
 
 
 def test_the_superuser_is_postgres(made: Stack) -> None:
@@ -37,8 +38,8 @@ def test_the_superuser_is_postgres(made: Stack) -> None:
 
 
 def test_pgbouncer_is_asked_for_no_statement_timeout_since_it_would_refuse_the_login(made: Stack) -> None:
-    assert made.access("pgbouncer", secrets.ADMIN, "pgbouncer").statement_timeout == 0
-    assert made.access("primary", secrets.MONITOR).statement_timeout > 0
+    assert made.access("pgbouncer", passwords.ADMIN, "pgbouncer").statement_timeout == 0
+    assert made.access("primary", passwords.MONITOR).statement_timeout > 0
 
 
 def test_services_are_touched_replicas_first_then_primary_then_pgbouncer(made: Stack) -> None:
@@ -65,7 +66,7 @@ def test_a_service_of_the_cluster_can_be_named(made: Stack, name: str) -> None:
 
 
 def test_a_copy_can_be_named_and_is_none_of_the_services_that_the_cluster_needs(made: Stack) -> None:
-    beside = made.with_topology(with_copy(made.topology, Copy(name="before", ordinal=3)))
+    beside = made.with_topology(made.topology.with_copy(Copy(name="before", ordinal=3)))
     assert beside.check_service("before") == "before"
     assert beside.services == made.services
     assert beside.pools == made.pools
@@ -79,7 +80,7 @@ def test_another_service_is_refused_with_those_there_are(made: Stack, name: str)
 
 
 def test_a_stack_shows_no_password(made: Stack) -> None:
-    assert made.passwords[secrets.SUPERUSER] not in repr(made)
+    assert made.passwords[passwords.SUPERUSER] not in repr(made)
 
 
 def _home(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cluster.desired import pools
+from cluster.config.mounted import ClusterConfig
 from cluster.image_report import ImageReport
-from cluster.inside import Inside
+from cluster.pools import pools
 from cluster.topology import Topology
-from exporters.collectors.console import ConsoleReading, database_row, lists_row, pool_row, totals_row
-from exporters.collectors.gate import GateReading
+from exporters.collectors.container_stats import GateReading
+from exporters.collectors.pgbouncer_console import ConsoleReading, database_row, lists_row, pool_row, totals_row
 from exporters.metrics import backups, stack
 from exporters.metrics.certificates import certificate_metrics
 from exporters.metrics.images import image_metrics
@@ -31,7 +31,7 @@ CLOSED = GateReading(error="No such file or directory")
 
 
 @pytest.fixture
-def inside(tmp_path: Path) -> Inside:
+def inside(tmp_path: Path) -> ClusterConfig:
     """A cluster of two replicas."""
     return mounted(tmp_path, SETTINGS, TOPOLOGY).look()
 
@@ -50,12 +50,12 @@ def _console(topology: Topology = TOPOLOGY, **hosts: str) -> ConsoleReading:
     return ConsoleReading(rows=rows)
 
 
-def _read(inside: Inside, console: ConsoleReading, gate: GateReading = CLOSED, accept: str = "") -> Samples:
+def _read(inside: ClusterConfig, console: ConsoleReading, gate: GateReading = CLOSED, accept: str = "") -> Samples:
     return read_back(stack_metrics(inside, console, gate, "0.1.0"), accept)
 
 
 @pytest.mark.parametrize("accept", FORMATS)
-def test_what_the_console_tells_is_told(inside: Inside, accept: str) -> None:
+def test_what_the_console_tells_is_told(inside: ClusterConfig, accept: str) -> None:
     found = _read(inside, _console(), accept=accept)
     assert value_of(found, "pgbouncer_up") == 1
     assert value_of(found, "pgbouncer_pools_client_waiting_connections", database="appdb", user="app") == 2
@@ -65,7 +65,7 @@ def test_what_the_console_tells_is_told(inside: Inside, accept: str) -> None:
     assert value_of(found, "pgbouncer_cached_dns_names") == 3
 
 
-def test_a_pgbouncer_that_does_not_answer_is_down_and_hides_no_other(inside: Inside) -> None:
+def test_a_pgbouncer_that_does_not_answer_is_down_and_hides_no_other(inside: ClusterConfig) -> None:
     found = _read(inside, SILENT)
     assert value_of(found, "pgbouncer_up") == 0
     assert [name for name, _ in found if name.startswith(("pgbouncer_", "pods_pool_"))] == ["pgbouncer_up"]
@@ -73,7 +73,7 @@ def test_a_pgbouncer_that_does_not_answer_is_down_and_hides_no_other(inside: Ins
 
 
 @pytest.mark.parametrize(("gate", "up"), [(GateReading(), 1), (CLOSED, 0)])
-def test_whether_the_gate_answers_is_told(inside: Inside, gate: GateReading, up: int) -> None:
+def test_whether_the_gate_answers_is_told(inside: ClusterConfig, gate: GateReading, up: int) -> None:
     assert value_of(_read(inside, SILENT, gate), "pods_gate_up") == up
 
 
@@ -82,12 +82,12 @@ def test_a_gate_that_was_not_asked_for_is_not_missed(tmp_path: Path) -> None:
     assert not [name for name, _ in _read(unwatched, SILENT) if name == "pods_gate_up"]
 
 
-def test_what_the_gate_tells_is_told(inside: Inside) -> None:
+def test_what_the_gate_tells_is_told(inside: ClusterConfig) -> None:
     gate = GateReading(rows={"machine": [{"cpu_cores": 2, "memory_bytes": 1 << 30}]})
     assert value_of(_read(inside, SILENT, gate), "machine_memory_bytes") == 1 << 30
 
 
-def test_a_pool_that_nobody_used_yet_counts_zero(inside: Inside) -> None:
+def test_a_pool_that_nobody_used_yet_counts_zero(inside: ClusterConfig) -> None:
     found = _read(inside, _console())
     for pool in pools(SETTINGS, TOPOLOGY):
         used = pool == "appdb"
@@ -97,7 +97,7 @@ def test_a_pool_that_nobody_used_yet_counts_zero(inside: Inside) -> None:
         assert active == (3 if used else 0), pool
 
 
-def test_a_pool_that_leads_elsewhere_is_seen(inside: Inside) -> None:
+def test_a_pool_that_leads_elsewhere_is_seen(inside: ClusterConfig) -> None:
     found = _read(inside, _console(appdb_read1="replica2", appdb_write="replica1"))
     targets = {
         (dict(labels)["pool"], dict(labels)["node"]): value
@@ -111,7 +111,7 @@ def test_a_pool_that_leads_elsewhere_is_seen(inside: Inside) -> None:
     assert targets["appdb_read", "replica2"] == 1
 
 
-def test_a_pool_that_pgbouncer_does_not_know_leads_nowhere(inside: Inside) -> None:
+def test_a_pool_that_pgbouncer_does_not_know_leads_nowhere(inside: ClusterConfig) -> None:
     console = _console()
     known = [row for row in console.rows["databases"] if row["name"] != "appdb_read2"]
     found = _read(inside, replace(console, rows={**console.rows, "databases": known}))
@@ -128,7 +128,7 @@ def test_who_is_on_the_way_is_told(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(topology=topologies(), accept=st.sampled_from(FORMATS))
 def test_every_cluster_that_can_come_about_is_told_without_doubles(
-    inside: Inside, topology: Topology, accept: str
+    inside: ClusterConfig, topology: Topology, accept: str
 ) -> None:
     found = _read(replace(inside, topology=topology), _console(topology), accept=accept)
     expected = {role: value_of(found, "pods_cluster_nodes_expected", role=role) for role in ("primary", "replica")}
@@ -137,7 +137,7 @@ def test_every_cluster_that_can_come_about_is_told_without_doubles(
     assert value_of(found, "pods_build_info", version="0.1.0", project=topology.project) == 1
 
 
-def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: Inside) -> None:
+def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: ClusterConfig) -> None:
     console = _console()
     gate = {"machine", "containers", "networks", "states", "disks"}  # held by test_gate.py
     kept = {family.source for family in backups.FAMILIES}  # small files that the backup service writes
@@ -146,7 +146,7 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: Inside) 
     assert {family.source for family in stack.FAMILIES} == known
 
 
-def test_every_column_of_what_is_desired_is_a_metric_s(inside: Inside) -> None:
+def test_every_column_of_what_is_desired_is_a_metric_s(inside: ClusterConfig) -> None:
     rows = desired_rows(inside, _console(), "0.1.0")
     for family in stack.DESIRED:
         assert {*family.labels, *(metric.column for metric in family.metrics)} == set(rows[family.source][0])

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster.postgres import Access
+from cluster.postgres.connection import Access
 from exporters.collectors.statistics import Remembered, read_statistics
-from exporters.family import Source
-from exporters.metrics.nodes import SOURCES
+from exporters.declarations import MetricSource
+from exporters.metrics.postgres import SOURCES
 
 ROWS = ({"datname": "appdb", "size_bytes": 1},)
-RARELY = Source(name="metrics_sizes", collector="database", every=60.0)
+RARELY = MetricSource(name="metrics_sizes", collector="database", every=60.0)
 
 
 def test_an_answer_serves_for_as_long_as_its_source_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_nothing_is_an_answer_too() -> None:
 
 
 def test_what_is_asked_each_time_is_not_remembered() -> None:
-    remembered, always = Remembered(), Source(name="metrics_server", collector="server")
+    remembered, always = Remembered(), MetricSource(name="metrics_server", collector="server")
     remembered.keep(always, ROWS)
     assert remembered.recall(always) is None
     assert remembered.answers == {}
@@ -41,7 +41,7 @@ def test_what_is_asked_each_time_is_not_remembered() -> None:
 def test_one_source_s_answer_is_not_another_s() -> None:
     remembered = Remembered()
     remembered.keep(RARELY, ROWS)
-    assert remembered.recall(Source(name="metrics_waldir", collector="wal", every=60.0)) is None
+    assert remembered.recall(MetricSource(name="metrics_waldir", collector="wal", every=60.0)) is None
 
 
 def test_a_node_that_refuses_is_a_reading_that_says_so(free_port: int, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from cluster.errors import RefusedError
-from compose.console import Console, Step
-from compose.steps import Task, perform
+from compose.console import Console, Progress
+from compose.operations.steps import Step, perform
 
 
 class _Diary:
@@ -15,8 +15,8 @@ class _Diary:
         self.lines: list[str] = []
         self.stream = io.StringIO()
 
-    def task(self, title: str, *, fails: BaseException | None = None, undo_fails: Exception | None = None) -> Task:
-        def do(step: Step) -> None:
+    def task(self, title: str, *, fails: BaseException | None = None, undo_fails: Exception | None = None) -> Step:
+        def do(step: Progress) -> None:
             self.lines.append(f"do {title}")
             if fails:
                 raise fails
@@ -26,9 +26,9 @@ class _Diary:
             if undo_fails:
                 raise undo_fails
 
-        return Task(title, do, undo)
+        return Step(title, do, undo)
 
-    def perform(self, *tasks: Task) -> None:
+    def perform(self, *tasks: Step) -> None:
         perform(tasks, Console(self.stream))
 
 
@@ -54,7 +54,7 @@ def test_what_stops_a_step_walks_back_all_that_were_begun_last_first(diary: _Dia
 
 def test_a_step_that_leaves_nothing_behind_is_not_taken_back(diary: _Diary) -> None:
     with pytest.raises(RefusedError):
-        diary.perform(Task("looking", lambda step: None), diary.task("two", fails=RefusedError("no")))
+        diary.perform(Step("looking", lambda step: None), diary.task("two", fails=RefusedError("no")))
     assert "taken back: looking" not in diary.stream.getvalue()
     assert "taken back: two" in diary.stream.getvalue()
 

@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.config.env_file import load_settings
 from cluster.errors import RefusedError, UsageError
-from cluster.settings import load_settings
-from cluster.topology import Topology, save
-from compose import synchronous
+from cluster.topology import Topology
+from cluster.topology_file import save
 from compose.console import Console
-from compose.home import Home
+from compose.home.paths import Home
+from compose.operations import sync_replication
+from compose.operations.sync_replication import set_sync, with_setting
 from compose.stack import Stack
-from compose.synchronous import set_sync, with_setting
 from tests.fix_settings import settings_of, topology_of
 
 
@@ -65,7 +66,7 @@ def stack(bare_home: Home, monkeypatch: pytest.MonkeyPatch) -> Stack:
     def publish(stack: Stack, topology: Topology) -> Stack:
         return stack
 
-    monkeypatch.setattr(synchronous, "publish", publish)
+    monkeypatch.setattr(sync_replication, "publish", publish)
     monkeypatch.delenv("PODS_SYNC", raising=False)
     made = Stack(bare_home, settings_of(), topology_of(settings_of()))
     save(bare_home.topology, bare_home.topology_copy, made.topology)

@@ -6,7 +6,7 @@ import pytest
 from invoke.parser.context import ParserContext
 
 import tasks
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 from tests.unit.commands import CONTEXTS as COMMANDS
 
 CONTEXTS = list(COMMANDS.values())
@@ -76,7 +76,7 @@ def test_listing_commands_loads_nothing_heavy() -> None:
 
 
 def test_the_executor_is_named_where_invoke_looks_for_it() -> None:
-    assert "executor_class: compose.executor.PodsExecutor" in (PROJECT_ROOT / "invoke.yaml").read_text()
+    assert "executor_class: compose.commands.executor.PodsExecutor" in (PROJECT_ROOT / "invoke.yaml").read_text()
 
 
 def test_the_map_of_commands_stays_a_map() -> None:

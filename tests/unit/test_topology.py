@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.copies import new_copy, with_copy
 from cluster.errors import PodsError, RefusedError
-from cluster.topology import STATES, Node, NodeState, Topology, dump, host_ports, load, parse, save
+from cluster.topology import STATES, Node, NodeState, Topology, host_ports
+from cluster.topology_file import dump, load, parse, save
 from tests.fix_settings import SIZING, settings_of, topology_of
 from tests.unit.strategies import node_names, topologies
 
@@ -310,7 +310,7 @@ def test_ports_stay_when_a_node_comes(topology: Topology, name: str) -> None:
 def test_ports_stay_when_a_copy_comes_and_its_own_is_nobody_s(topology: Topology, name: str) -> None:
     if name in topology.servers:
         return
-    more = with_copy(topology, new_copy(topology, name, writable=False))
+    more = topology.with_copy(topology.new_copy(name, writable=False))
     before, after = host_ports(settings_of(), topology), host_ports(settings_of(), more)
     assert {service: port for service, port in after.items() if service != name} == before
     assert after[name] not in before.values()

@@ -1,6 +1,6 @@
 import pytest
 
-from compose.trial import _complaint
+from compose.operations.try_config import _complaint
 
 
 @pytest.mark.parametrize(

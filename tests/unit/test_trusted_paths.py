@@ -10,71 +10,72 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 
-SECRETS = "secrets/ is closed to everybody else, and looked at before (compose/permissions.py)"
+SECRETS = "secrets/ is closed to everybody else, and looked at before (compose/home/permissions.py)"
 RENDERED = "rendered/ is ours alone; containers see it read-only"
-HOME = "the home itself, data/ and their files: checked when the home is opened (compose/permissions.py)"
+HOME = "the home itself, data/ and their files: checked when the home is opened (compose/home/permissions.py)"
 CONFIG = "config/ is the user's own; containers see it read-only"
 SYSTEM = "the system's own files"
 CODE = "PODS' own files"
 USERS = "a path that the user gave"
 
 ALLOWED = {
+    "cluster/archive_status.py": "in the backup service's container, its own folder",
     "cluster/files.py:write_atomically": "for such paths only",
     "cluster/files.py:open": "for such paths only",
     "cluster/certificate_report.py:read_ends": RENDERED,
     "cluster/image_report.py:read_report": RENDERED,
-    "cluster/inside.py": "inside a container",
+    "cluster/config/mounted.py": "inside a container",
     "cluster/queries/__init__.py:get": CODE,
-    "cluster/settings.py": HOME,
-    "cluster/topology.py:load": HOME,
-    "cluster/topology.py:save": HOME,
-    "cluster/values.py": USERS,
-    "compose/access.py": SECRETS,
-    "compose/apt.py": SYSTEM,
-    "compose/backups/restore.py:restore_into": USERS,
-    "compose/backups/sandbox.py:_held": "data/.sandbox is ours, only what lies in its folders is a container's",
-    "compose/backups/sandbox.py:_remove_left": "data/.sandbox is ours",
-    "compose/build.py": CODE,
-    "compose/certs.py": SECRETS,
-    "compose/copies/upkeep.py:leave": RENDERED + "; " + SECRETS,
-    "compose/copies/upkeep.py:reload_all": RENDERED + "; " + SECRETS,
-    "compose/doctor.py:_leftovers": "data/.aside is ours; only the names in it are read",
-    "compose/doctor.py:_permissions": HOME,
-    "compose/down.py:down": HOME,
-    "compose/down.py:_purge": HOME,
-    "compose/down.py:_forget_secrets": SECRETS,
-    "compose/engine.py": SYSTEM,
-    "compose/executor.py": SYSTEM,
-    "compose/home.py:make_private_directory": HOME,
-    "compose/home.py:_check_link": HOME,
-    "compose/home.py:make_service_directories": CONFIG,
-    "compose/home.py:make_copies_directory": HOME,
-    "compose/home.py:own_disks": "the directories in data/ themselves, not what is in them",
-    "compose/host.py": SYSTEM,
-    "compose/inventory.py:_packages": "a tar in memory",
-    "compose/inventory.py:waiting": RENDERED,
-    "compose/lock.py:exclusive": HOME,
-    "compose/permissions.py": "looks, and follows nothing but what it looked at",
-    "compose/pgpass.py": SECRETS,
-    "compose/preflight.py:free_disk": HOME,
-    "compose/preflight.py:_holder": SYSTEM,
-    "compose/preflight.py:_listening_inodes": SYSTEM,
-    "compose/preflight.py:_check_owner": "the directory in data/ itself, not what is in it",
-    "compose/preflight.py:strangers": HOME,
-    "compose/publish.py": RENDERED + "; " + SECRETS,
-    "compose/reload.py": RENDERED + "; " + SECRETS,
-    "compose/render/files.py": RENDERED + "; " + CONFIG,
-    "compose/render/stack.py": CODE,
-    "compose/render/watching.py": CODE,
-    "compose/secrets.py": SECRETS,
-    "compose/site.py": CODE,
+    "cluster/config/env_file.py": HOME,
+    "cluster/topology_file.py:load": HOME,
+    "cluster/topology_file.py:save": HOME,
+    "cluster/config/validators.py": USERS,
+    "compose/home/web_passwords.py": SECRETS,
+    "compose/engine/apt.py": SYSTEM,
+    "compose/operations/backups/restore.py:restore_into": USERS,
+    "compose/operations/backups/sandbox.py:_held": "data/.sandbox is ours; in its folders all is a container's",
+    "compose/operations/backups/sandbox.py:_remove_left": "data/.sandbox is ours",
+    "compose/engine/image_build.py": CODE,
+    "compose/home/certificates.py": SECRETS,
+    "compose/operations/copies/lifecycle.py:leave": RENDERED + "; " + SECRETS,
+    "compose/operations/copies/lifecycle.py:reload_all": RENDERED + "; " + SECRETS,
+    "compose/operations/doctor.py:_leftovers": "data/.aside is ours; only the names in it are read",
+    "compose/operations/doctor.py:_permissions": HOME,
+    "compose/operations/down.py:down": HOME,
+    "compose/operations/down.py:_purge": HOME,
+    "compose/operations/down.py:_forget_secrets": SECRETS,
+    "compose/engine/daemon.py": SYSTEM,
+    "compose/commands/executor.py": SYSTEM,
+    "compose/home/paths.py:make_private_directory": HOME,
+    "compose/home/paths.py:_check_link": HOME,
+    "compose/home/paths.py:make_service_directories": CONFIG,
+    "compose/home/paths.py:make_copies_directory": HOME,
+    "compose/home/paths.py:own_disks": "the directories in data/ themselves, not what is in them",
+    "compose/engine/host.py": SYSTEM,
+    "compose/engine/package_changes.py:_packages": "a tar in memory",
+    "compose/engine/package_changes.py:waiting": RENDERED,
+    "compose/home/operation_lock.py:exclusive": HOME,
+    "compose/home/permissions.py": "looks, and follows nothing but what it looked at",
+    "compose/home/pgpass.py": SECRETS,
+    "compose/operations/preflight.py:free_disk": HOME,
+    "compose/operations/preflight.py:_holder": SYSTEM,
+    "compose/operations/preflight.py:_listening_inodes": SYSTEM,
+    "compose/operations/preflight.py:_check_owner": "the directory in data/ itself, not what is in it",
+    "compose/operations/preflight.py:strangers": HOME,
+    "compose/operations/apply_topology.py": RENDERED + "; " + SECRETS,
+    "compose/operations/reload.py": RENDERED + "; " + SECRETS,
+    "compose/home/rendered_files.py": RENDERED + "; " + CONFIG,
+    "compose/render/compose_file.py": CODE,
+    "compose/render/monitoring.py": CODE,
+    "compose/home/passwords.py": SECRETS,
+    "compose/engine/build_context.py": CODE,
     "compose/stack.py:open_home": HOME,
     "compose/stack.py:open_stack": HOME,
-    "compose/synchronous.py": HOME,
-    "compose/trial.py:_tried": RENDERED,
-    "compose/up.py:_looked_at": HOME,
+    "compose/operations/sync_replication.py": HOME,
+    "compose/operations/try_config.py:_tried": RENDERED,
+    "compose/operations/up.py:_looked_at": HOME,
 }
 
 _PATHS_METHODS = (
@@ -190,4 +191,8 @@ def test_nobody_but_one_module_takes_trees_away_below_the_data() -> None:
         for _, what in deeds((PROJECT_ROOT / module).read_text())
         if what.startswith("shutil.rm")
     }
-    assert users == {"compose/copies/upkeep.py", "compose/publish.py", "compose/trial.py"}
+    assert users == {
+        "compose/operations/copies/lifecycle.py",
+        "compose/operations/apply_topology.py",
+        "compose/operations/try_config.py",
+    }

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.desired import pools
-from cluster.lsn import Lsn
+from cluster.observed.pools import PoolsReading
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools
+from cluster.postgres.lsn import Lsn
 from cluster.topology import STATES, NodeState, Topology
-from exporters.collectors.pools import PoolsReading
-from exporters.snapshot import Snapshot
-from health.verdict import Thresholds, Verdict, judge
+from cluster.verdict import Thresholds, Verdict, judge
 from tests.fix_settings import SYSTEM, settings_of, topology_of
 from tests.unit.snapshots import (
     NOW,

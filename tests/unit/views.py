@@ -8,16 +8,16 @@ from typing import Any
 
 import httpx
 
-from cluster.desired import pools
-from cluster.inside import Window
-from cluster.settings import Settings
+from cluster.config.env_file import Settings
+from cluster.config.mounted import MountedConfig
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools
+from cluster.status import View, make_view
 from cluster.topology import Topology
-from exporters.snapshot import Snapshot
-from health.app import Service
-from health.board import make_board
-from health.guard import Guard
-from health.loop import Loop
-from health.overview import View, make_view
+from health.app import HealthService
+from health.auth import Authentication
+from health.responses import make_board
+from health.watcher import ClusterWatcher
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshots import NOW, as_wanted
 
@@ -33,16 +33,16 @@ def view_of(
     return make_view(settings, topology, snapshot, **{"written": NOW, **more})
 
 
-class Still(Loop):
+class Still(ClusterWatcher):
     """A loop that does not run: what it looked at stays as it is."""
 
     def start(self) -> None:
         """Nothing."""
 
 
-def looked(view: View | None = None, *, age: float = 0.0) -> Loop:
+def looked(view: View | None = None, *, age: float = 0.0) -> ClusterWatcher:
     """A loop that does not run, and has looked once, ``age`` seconds ago."""
-    loop = Still(Window())
+    loop = Still(MountedConfig())
     loop.trouble = ""
     chosen = view or view_of()
     loop.history.add(chosen)
@@ -54,7 +54,7 @@ def looked(view: View | None = None, *, age: float = 0.0) -> Loop:
 class Client:
     """Asks the service without a server between."""
 
-    loop: Loop
+    loop: ClusterWatcher
     secret: bytes = b""
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -66,6 +66,8 @@ class Client:
         return asyncio.run(self._request(method, path, headers or {}))
 
     async def _request(self, method: str, path: str, headers: Mapping[str, str]) -> httpx.Response:
-        transport = httpx.ASGITransport(Service(self.loop, Guard(self.secret)), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(
+            HealthService(self.loop, Authentication(self.secret)), raise_app_exceptions=False
+        )
         async with httpx.AsyncClient(transport=transport, base_url="http://health") as client:
             return await client.request(method, path, headers=headers)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.settings import PROJECT_ROOT
+from cluster.config.env_file import PROJECT_ROOT
 
 IMAGE = "pods-bench/backups"
 BENCH = "/bench"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from backup.store.bucket import Bucket, open_client
+from backup.store.s3_client import Bucket, open_client
 from tests.bench.backups.box import BENCH
 from tests.bench.backups.disk import compare_full
 from tests.bench.backups.peers import Ours, Theirs

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cluster.postgres import Access
+from cluster.postgres.connection import Access
 
 if TYPE_CHECKING:
     from backup.catalog import Backup
@@ -32,8 +32,8 @@ def access() -> Access:
 def open_store(asked: Asked) -> Any:
     """The store asked for: a folder, or a bucket."""
     if "bucket" in asked:
-        from backup.store.bucket import Bucket
         from backup.store.s3 import S3Store
+        from backup.store.s3_client import Bucket
 
         return S3Store(Bucket(**asked["bucket"]))
     from backup.store.local import LocalStore
@@ -43,9 +43,9 @@ def open_store(asked: Asked) -> Any:
 
 def take_backup(asked: Asked) -> Asked:
     """A base backup, not waiting for its WAL; what it says of itself."""
-    from backup.base import Options, Site, take
+    from backup.base import BackupOptions, BackupSite, take
 
-    site = Site(
+    site = BackupSite(
         nodes={"primary": access()},
         primary=lambda: "primary",
         stores=[open_store(asked)],
@@ -55,7 +55,8 @@ def take_backup(asked: Asked) -> Asked:
         progress=_tell,
     )
     taken = take(
-        site, Options(kind=asked["kind"], level=asked["level"], workers=asked["workers"], longest=100, trusted_since=0)
+        site,
+        BackupOptions(kind=asked["kind"], level=asked["level"], workers=asked["workers"], longest=100, trusted_since=0),
     )
     if taken.backup.kind != asked["kind"]:
         raise RuntimeError(f"it became {taken.backup.kind}: {taken.why}")
@@ -65,14 +66,14 @@ def take_backup(asked: Asked) -> Asked:
 def restore_backup(asked: Asked) -> Asked:
     """A directory from the newest backup, to recover until it is consistent, or to the end of the archive."""
     from backup.catalog import read_catalog, systems
-    from backup.restore import Recovery, Target, plan, read_archive, restore
+    from backup.restore import Recovery, RecoveryTarget, plan, read_archive, restore
 
     store = open_store(asked)
     system = systems(store)[0]
     catalog, latest = read_catalog(store, system), bool(asked.get("restore_command"))
     newest = max(catalog, key=lambda backup: backup.started)
     archive = read_archive(store, system, 16 << 20)
-    planned = plan(catalog, archive, Target(), trusted_since=0) if latest else _only(catalog, newest)
+    planned = plan(catalog, archive, RecoveryTarget(), trusted_since=0) if latest else _only(catalog, newest)
     recovery = Recovery(restore_command=asked.get("restore_command") or "false", parameters=asked.get("parameters", {}))
     done = restore(planned, store, Path(asked["into"]), recovery, _tell)
     return {"seconds": done.seconds, "parts": len(planned.chain)}
@@ -81,28 +82,28 @@ def restore_backup(asked: Asked) -> Asked:
 def _only(catalog: "Sequence[Backup]", newest: "Backup") -> "Plan":
     """The plan of a restore without WAL, which a bench of base backups has none of."""
     from backup.catalog import chain
-    from backup.restore import Plan, Target
-    from backup.restore.archive import Reach
-    from cluster.lsn import Lsn
+    from backup.restore import Plan, RecoveryTarget
+    from backup.restore.wal_coverage import Reach
+    from cluster.postgres.lsn import Lsn
 
     reach = Reach(timeline=newest.timeline, lsn=Lsn.parse(newest.stop_lsn), made=time.time())
     parts, line = chain(catalog, newest.name), newest.timeline
-    return Plan(target=Target(kind="immediate"), chain=parts, timeline=line, reach=reach, wal_bytes=0)
+    return Plan(target=RecoveryTarget(kind="immediate"), chain=parts, timeline=line, reach=reach, wal_bytes=0)
 
 
 def archive(asked: Asked) -> Asked:
     """Archive WAL until all before ``goal`` is in the store, or until told to end where there is none."""
-    from backup.wal.archiver import Archiver, Options
+    from backup.wal.archiver import Archiver, ArchiverOptions
     from backup.wal.identity import ask_identity
-    from backup.wal.receiver import Source
+    from backup.wal.receiver import WalSource
     from backup.wal.shipper import Shipping
-    from cluster.lsn import Lsn
+    from cluster.postgres.lsn import Lsn
 
     home = Path(asked["home"])
     home.mkdir(exist_ok=True)
     how = Shipping(uploads=asked["workers"], level=asked["level"], tail_seconds=asked["tail"])
-    options = Options(spool=home / "spool", state=home / "state.json", shipping=how)
-    source = Source(nodes={"primary": access()}, primary=lambda: "primary")
+    options = ArchiverOptions(spool=home / "spool", state=home / "state.json", shipping=how)
+    source = WalSource(nodes={"primary": access()}, primary=lambda: "primary")
     archiver = Archiver(ask_identity(access(), "primary"), source, [open_store(asked)], options, _tell)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
@@ -117,7 +118,7 @@ def archive(asked: Asked) -> Asked:
 
 def push(asked: Asked) -> Asked:
     """Let the server archive with ``command`` until nothing waits; the same, and what it costs is not ours."""
-    from cluster.postgres import connect
+    from cluster.postgres.connection import connect
 
     waiting = Path(asked["data"]) / "pg_wal/archive_status"
     before = sum(1 for _ in waiting.glob("*.ready"))
@@ -138,11 +139,11 @@ def _until(done: Callable[[], object], began: float, ended: threading.Event) -> 
 def fetch_wal(asked: Asked) -> Asked:
     """What the restore_command asks for; its exit code is the answer."""
     from backup.catalog import systems
-    from backup.wal.fetch import Archive, fetch
+    from backup.wal.restore_command import RestoreSource, fetch
 
     store, ahead = open_store(asked), Path(asked["ahead"])
     ahead.mkdir(exist_ok=True)
-    found = Archive(stores=[store], system=systems(store)[0], ahead=ahead)
+    found = RestoreSource(stores=[store], system=systems(store)[0], ahead=ahead)
     sys.exit(fetch(found, sys.argv[3], Path(sys.argv[4]), _tell))
 
 
@@ -151,7 +152,7 @@ def write_ledger(asked: Asked) -> Asked:
     import psycopg
 
     from cluster.errors import PodsError
-    from cluster.postgres import connect
+    from cluster.postgres.connection import connect
 
     with (
         Path(asked["file"]).open("w") as file,

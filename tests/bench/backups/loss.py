@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from backup.wal.fetch import restore_command
+from backup.wal.restore_command import restore_command
 from tests.bench.backups.box import BENCH, Box
 from tests.bench.backups.peers import Ours, Peer, Theirs
 from tests.bench.backups.wal import PUSH, archiver, caught_up, pushed

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from tests.bench.backups.box import BENCH, Cost
 from tests.bench.backups.peers import Ours, Theirs
 from tests.bench.backups.world import DATA, UPLOADS, WAL_LEVEL, World, world

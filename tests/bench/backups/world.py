@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
-from compose import certs
-from compose.home import Home
+from compose.home import certificates
+from compose.home.paths import Home
 from tests.bench.backups.box import BENCH, Box, box
 from tests.bench.backups.inside import PASSWORD
 
@@ -130,7 +130,7 @@ def make(gb: float) -> Iterator[World]:
 def _create(made: World) -> None:
     home = Home(made.box.path / "home")
     home.path.mkdir()
-    certs.ensure(home, {"server": ("server", "localhost", "127.0.0.1")})
+    certificates.ensure(home, {"server": ("server", "localhost", "127.0.0.1")})
     made.box.sh(
         f"mkdir -p {BENCH}/tls {BENCH}/ours/store {BENCH}/theirs && cp {BENCH}/home/secrets/tls/server/* {BENCH}/tls/ "
         f"&& mkdir -p /etc/pgbackrest && chmod 600 {BENCH}/tls/server.key && chown -R 999:999 {BENCH} /etc/pgbackrest",

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cluster.postgres import Access, connect
-from compose import certs
-from compose.home import Home
+from cluster.postgres.connection import Access, connect
+from compose.home import certificates
+from compose.home.paths import Home
 
 PASSWORD = "for-tests-only"
 INSIDE = "/usr/lib/postgresql/18/bin"
@@ -151,7 +151,7 @@ def box(path: Path, image: str) -> Iterator[Box]:
 def _equip(box: Box) -> None:
     home = Home(box.path / "home")
     home.path.mkdir()
-    certs.ensure(home, {"server": ("server", "localhost", "127.0.0.1", box.address)})
+    certificates.ensure(home, {"server": ("server", "localhost", "127.0.0.1", box.address)})
     keys = box.directory("tls")
     for file in ("server.crt", "server.key"):
         shutil.copy(home.tls / "server" / file, keys / file)

@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from backup.base import Options, Site, take
+from backup.base import BackupOptions, BackupSite, take
 from backup.store.local import LocalStore
-from cluster.postgres import Access
+from cluster.postgres.connection import Access
 
 
 def main(given: dict[str, Any]) -> None:
     """Take a slow backup of one node; every line of progress is printed."""
     access = Access(**{**given["access"], "ca": Path(given["access"]["ca"])})
-    site = Site(
+    site = BackupSite(
         nodes={"one": access},
         primary=lambda: "one",
         stores=[LocalStore(Path(given["store"]))],
@@ -22,7 +22,7 @@ def main(given: dict[str, Any]) -> None:
         switch_wal=lambda: None,
         progress=lambda line: print(line, flush=True),
     )
-    print(take(site, Options(rate=given["rate"])).backup.name, flush=True)
+    print(take(site, BackupOptions(rate=given["rate"])).backup.name, flush=True)
 
 
 if __name__ == "__main__":

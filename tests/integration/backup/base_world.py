@@ -8,15 +8,15 @@ from typing import Any
 
 import zstandard
 
-from backup.base import Options, Site, Taken, take
+from backup.base import BackupOptions, BackupSite, Taken, take
 from backup.catalog import Backup, read_catalog
 from backup.layout import history_key, wal_key
-from backup.restore import Archive, Recovery, Restored, Target, plan, read_archive, restore
-from backup.restore.programs import Programs
+from backup.restore import Recovery, RecoveryTarget, Restored, WalCoverage, plan, read_archive, restore
+from backup.restore.pg_programs import PgPrograms
 from backup.store import Store
 from backup.store.local import LocalStore
-from cluster.lsn import Lsn
-from cluster.postgres import Access, wait_until
+from cluster.postgres.connection import Access, wait_until
+from cluster.postgres.lsn import Lsn
 from tests.integration.backup.base_server import Box, Server, configuration, primary
 
 SEGMENT = 16 << 20
@@ -39,7 +39,7 @@ class World:
         """The cluster's identifier."""
         return str(self.server.value("SELECT system_identifier::text FROM pg_control_system()"))
 
-    def site(self, **changes: Any) -> Site:
+    def site(self, **changes: Any) -> BackupSite:
         """What a backup needs around it."""
         given: dict[str, Any] = {
             "nodes": self.nodes,
@@ -50,11 +50,11 @@ class World:
             "switch_wal": self.switch,
             "progress": self.told.append,
         }
-        return Site(**(given | changes))
+        return BackupSite(**(given | changes))
 
     def take(self, kind: Any = "full", **options: Any) -> Taken:
         """Take a backup."""
-        return take(self.site(), Options(**{"kind": kind, "wal_timeout": 30, "trusted_since": 0, **options}))
+        return take(self.site(), BackupOptions(**{"kind": kind, "wal_timeout": 30, "trusted_since": 0, **options}))
 
     def catalog(self) -> tuple[Backup, ...]:
         """What is listed."""
@@ -93,7 +93,7 @@ class World:
             elif len(path.name) == 24:
                 store.create(wal_key(self.system, path.name), zstandard.compress(path.read_bytes(), 1))
 
-    def archive(self) -> Archive:
+    def archive(self) -> WalCoverage:
         """The WAL in the store."""
         return read_archive(self.store, self.system, SEGMENT)
 
@@ -101,18 +101,18 @@ class World:
         """From the server's own archive directory."""
         return Recovery(restore_command=f"cp {self.wal}/%f %p", **changes)
 
-    def restore(self, target: Target, name: str = "", into: str = "restored", **changes: Any) -> Restored:
+    def restore(self, target: RecoveryTarget, name: str = "", into: str = "restored", **changes: Any) -> Restored:
         """Restore into a new directory of the box."""
         directory = self.box.path / into
         shutil.rmtree(directory, ignore_errors=True)
         planned = plan(self.catalog(), self.archive(), target, name, trusted_since=0)
-        tools = Programs(self.box.bin)
+        tools = PgPrograms(self.box.bin)
         return restore(planned, self.store, directory, self.recovery(**changes), self.told.append, tools)
 
     def restore_over(self, directory: Path) -> Restored:
         """Restore the newest moment into a directory as it is."""
-        planned = plan(self.catalog(), self.archive(), Target(), trusted_since=0)
-        return restore(planned, self.store, directory, self.recovery(), self.told.append, Programs(self.box.bin))
+        planned = plan(self.catalog(), self.archive(), RecoveryTarget(), trusted_since=0)
+        return restore(planned, self.store, directory, self.recovery(), self.told.append, PgPrograms(self.box.bin))
 
     def revive(self, restored: Restored, port: int = 5460) -> Server:
         """Start a server in what was restored, and wait until it is promoted unless it shall pause."""

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from backup.base import take
-from backup.base.taking import Options
+from backup.base.take import BackupOptions
 from backup.layout import MANIFEST, backups_prefix
 from backup.store import StoreError
 from backup.store.local import LocalStore
 from backup.verify import verify
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError
-from cluster.postgres import wait_until
-from cluster.replication import ServerError
+from cluster.postgres.connection import wait_until
+from cluster.postgres.replication import ServerError
 from tests.fix_images import image
 from tests.integration.backup.base_server import Server, box, standby
 from tests.integration.backup.base_world import World, fill, world
@@ -147,7 +147,7 @@ def test_a_primary_that_is_away_at_the_end_of_a_replicas_backup_is_asked_again(o
             raise MachineError("primary does not answer", "")
         other.switch()
 
-    taken = take(other.site(switch_wal=switch), Options(kind="full", wal_timeout=30))
+    taken = take(other.site(switch_wal=switch), BackupOptions(kind="full", wal_timeout=30))
 
     assert taken.backup.node == replica.name
     assert asked == [0, 1, 2]
@@ -196,7 +196,7 @@ def test_after_a_promotion_the_next_backup_is_full_and_says_why(other: World, re
     del other.nodes[other.server.name]
     site = other.site(primary=lambda: replica.name, wal_archived=lambda *_: True)
 
-    taken = take(site, Options(kind="incremental", trusted_since=0))
+    taken = take(site, BackupOptions(kind="incremental", trusted_since=0))
 
     assert taken.backup.kind == "full"
     assert taken.why == "the timeline changed from 1 to 2"
@@ -325,7 +325,7 @@ def test_a_store_that_fails_is_given_up_and_named_and_the_other_has_it_all(
 ) -> None:
     failing = Failing(tmp_path / "failing", room)
 
-    taken = take(here.site(stores=[failing, here.store]), Options())
+    taken = take(here.site(stores=[failing, here.store]), BackupOptions())
 
     assert taken.stores == ("local",)
     assert taken.failures == {"failing": "the disk is full"}
@@ -337,7 +337,7 @@ def test_when_every_store_fails_it_is_an_error_that_names_them(here: World, tmp_
     failing = Failing(tmp_path / "failing", 600_000)
 
     with pytest.raises(MachineError, match="no store takes the backup: failing: the disk is full"):
-        take(here.site(stores=[failing]), Options())
+        take(here.site(stores=[failing]), BackupOptions())
 
 
 def test_an_incremental_backup_builds_on_what_every_store_holds(here: World, tmp_path: Path) -> None:
@@ -345,8 +345,8 @@ def test_an_incremental_backup_builds_on_what_every_store_holds(here: World, tmp
     both = here.site(stores=[here.store, second])
     alone = here.take().backup
 
-    first = take(both, Options(kind="incremental", trusted_since=0))
-    after = take(both, Options(kind="incremental", trusted_since=0))
+    first = take(both, BackupOptions(kind="incremental", trusted_since=0))
+    after = take(both, BackupOptions(kind="incremental", trusted_since=0))
 
     assert first.backup.kind == "full"
     assert first.why == "there is no earlier backup in every store"
@@ -359,7 +359,7 @@ def test_a_backup_whose_wal_is_not_archived_does_not_count_and_leaves_nothing(he
     site = here.site(wal_archived=lambda *_: False)
 
     with pytest.raises(TimedOutError, match="is not all archived"):
-        take(site, Options(wal_timeout=1))
+        take(site, BackupOptions(wal_timeout=1))
 
     assert objects(here) == before
 
@@ -385,7 +385,7 @@ def test_large_segments_are_read_from_the_server(here: World, tmp_path: Path) ->
     site = made.site(wal_archived=lambda *_: True)
     began = time.time()
 
-    taken = take(site, Options())
+    taken = take(site, BackupOptions())
 
     made.server.stop("immediate")
     assert taken.backup.wal_segment_size == 64 << 20

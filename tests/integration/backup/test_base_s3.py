@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from backup.base import Options, take
+from backup.base import BackupOptions, take
 from backup.catalog import read_catalog
-from backup.restore import Plan, Target, plan, restore
-from backup.restore.archive import Archive, Run
-from backup.restore.programs import Programs
+from backup.restore import Plan, RecoveryTarget, plan, restore
+from backup.restore.pg_programs import PgPrograms
+from backup.restore.wal_coverage import Run, WalCoverage
 from backup.store import Store
+from backup.store.encrypted import SealedStore
+from backup.store.encryption import EncryptionKey
 from backup.store.s3 import S3Store
-from backup.store.sealed import SealedStore
-from backup.store.sealing import Key
 from backup.verify import verify
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from tests.fix_images import image
 from tests.fix_s3 import MakeBucket
 from tests.integration.backup.base_server import box
@@ -33,13 +33,13 @@ def here(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
 @pytest.mark.parametrize("sealed", [False, True])
 def test_a_chain_in_a_bucket_is_verified_and_restored(here: World, s3_moto: MakeBucket, sealed: bool) -> None:
     bucket = S3Store(s3_moto())
-    store: Store = SealedStore(bucket, [Key(b"k" * 32)]) if sealed else bucket
+    store: Store = SealedStore(bucket, [EncryptionKey(b"k" * 32)]) if sealed else bucket
     site = here.site(stores=[store])
-    take(site, Options())
+    take(site, BackupOptions())
     here.server.sql(
         "UPDATE large SET note = note || 'x' WHERE id % 7 = 0", f"INSERT INTO ledger VALUES ({sealed:d}, '')"
     )
-    take(site, Options(kind="incremental", trusted_since=0))
+    take(site, BackupOptions(kind="incremental", trusted_since=0))
     here.flush()
 
     catalog = read_catalog(store, here.system)
@@ -52,7 +52,7 @@ def test_a_chain_in_a_bucket_is_verified_and_restored(here: World, s3_moto: Make
             here.box.path / f"restored-{sealed:d}",
             here.recovery(),
             here.told.append,
-            Programs(here.box.bin),
+            PgPrograms(here.box.bin),
         )
     )
     assert hashes(server) == hashes(here.server)
@@ -61,5 +61,5 @@ def test_a_chain_in_a_bucket_is_verified_and_restored(here: World, s3_moto: Make
 
 def to_the_end(store: Store, here: World) -> Plan:
     """Its WAL is beside, in the server's own archive."""
-    whole = Archive(wal_segment_size=16 << 20, runs={1: [Run(Lsn(0), Lsn(1 << 40), 0.0)]}, histories={})
-    return plan(read_catalog(store, here.system), whole, Target(), trusted_since=0)
+    whole = WalCoverage(wal_segment_size=16 << 20, runs={1: [Run(Lsn(0), Lsn(1 << 40), 0.0)]}, histories={})
+    return plan(read_catalog(store, here.system), whole, RecoveryTarget(), trusted_since=0)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from backup.base.contents import archives
+from backup.base.archive_reader import archives
 from backup.catalog import Backup
 from backup.layout import MANIFEST, backup_key
-from backup.restore import Target
-from backup.restore.programs import Programs
+from backup.restore import RecoveryTarget
+from backup.restore.pg_programs import PgPrograms
 from backup.restore.unpack import unpack
 from backup.store import DamagedError
 from tests.fix_images import image
@@ -69,9 +69,9 @@ def test_a_chain_becomes_byte_for_byte_what_pg_combinebackup_makes_of_it(chain: 
     place = chain.box.path
     parts = [extract(chain, each, place / f"restored-part-{n}") for n, each in enumerate(backups)]
     combined = place / "restored-combined"
-    Programs(chain.box.bin).run("pg_combinebackup", f"--output={combined}", *map(str, parts))
+    PgPrograms(chain.box.bin).run("pg_combinebackup", f"--output={combined}", *map(str, parts))
 
-    made = chain.restore(Target(kind="immediate")).directory
+    made = chain.restore(RecoveryTarget(kind="immediate")).directory
 
     assert contents(made) == contents(combined)
     files = [path for path in contents(made) if (made / path).is_file()]

@@ -9,9 +9,9 @@ import pytest
 
 from backup.drill import Drill, Rules, drill, read_last, record
 from backup.restore.assertions import read_questions
-from backup.restore.programs import Programs
+from backup.restore.pg_programs import PgPrograms
 from backup.sandbox.job import Job
-from backup.sandbox.rehearsal import Site, rehearse
+from backup.sandbox.rehearsal import DrillSite, rehearse
 from backup.store import Store
 from tests.fix_images import image
 from tests.integration.backup.base_server import box
@@ -31,18 +31,18 @@ def here(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wor
 
 
 @pytest.fixture
-def site(here: World, tmp_path: Path) -> Site:
+def site(here: World, tmp_path: Path) -> DrillSite:
     (tmp_path / "template1").mkdir()
     directory = here.box.directory(f"drill-{tmp_path.name[:30]}")
-    return Site(
+    return DrillSite(
         directory=directory,
         folder=directory,
         restore_command=f"cp {here.wal}/%f %p",
-        programs=Programs(here.box.bin),
+        programs=PgPrograms(here.box.bin),
     )
 
 
-def held(here: World, site: Site, assertions: Path | None) -> Drill:
+def held(here: World, site: DrillSite, assertions: Path | None) -> Drill:
     """A drill in the box, where there is no wall; what the sandbox does is the same."""
 
     def run(job: Job, store: Store, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def held(here: World, site: Site, assertions: Path | None) -> Drill:
     return drill(here.catalog(), here.archive(), here.store, rules, run, here.told.append)
 
 
-def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, site: Site, tmp_path: Path) -> None:
+def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, site: DrillSite, tmp_path: Path) -> None:
     newest = here.server.value("SELECT extract(epoch FROM now())::float8")
     (tmp_path / "1.sql").write_text("SELECT count(*) = 1 FROM ledger WHERE note = 'after the backup'")
     (tmp_path / "2.sql").write_text("SELECT id FROM large WHERE note <> repeat(md5(id::text), 8)")
@@ -71,7 +71,7 @@ def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, site: Si
     assert not (site.directory / "data").exists()
 
 
-def test_the_last_result_is_read_back(here: World, site: Site, tmp_path: Path) -> None:
+def test_the_last_result_is_read_back(here: World, site: DrillSite, tmp_path: Path) -> None:
     found = held(here, site, tmp_path)
 
     record(here.store, here.system, found)
@@ -79,7 +79,9 @@ def test_the_last_result_is_read_back(here: World, site: Site, tmp_path: Path) -
     assert read_last(here.store, here.system) == found
 
 
-def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(here: World, site: Site, tmp_path: Path) -> None:
+def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(
+    here: World, site: DrillSite, tmp_path: Path
+) -> None:
     (tmp_path / "a.sql").write_text("SELECT id, note FROM ledger WHERE id = 1")
     (tmp_path / "b.sql").write_text("SELECT no_such_column FROM ledger")
     (tmp_path / "c.sql").write_text("DELETE FROM ledger")
@@ -94,7 +96,7 @@ def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(here: Worl
     assert "read-only transaction" in details["c.sql"]
 
 
-def test_a_broken_index_is_found(here: World, site: Site) -> None:
+def test_a_broken_index_is_found(here: World, site: DrillSite) -> None:
     """A page of an index overwritten in the running cluster, with a checksum that fits: only amcheck can tell."""
     other = world(here.box, here.spool, "two", 5470, initdb=("--no-data-checksums",))
     other.server.sql("CREATE TABLE t AS SELECT n AS id FROM generate_series(1, 5000) n", "CREATE INDEX i ON t (id)")
@@ -116,7 +118,7 @@ def test_a_broken_index_is_found(here: World, site: Site) -> None:
     assert any("index" in problem for problem in found.problems)
 
 
-def test_wal_that_cannot_be_had_is_the_result_of_the_drill_and_nothing_stays(here: World, site: Site) -> None:
+def test_wal_that_cannot_be_had_is_the_result_of_the_drill_and_nothing_stays(here: World, site: DrillSite) -> None:
     found = held(here, replace(site, restore_command="exit 200"), None)
 
     assert not found.ok
@@ -147,7 +149,7 @@ DOES = {
 }
 
 
-def test_what_assertions_call_can_do_nothing(here: World, site: Site, tmp_path: Path) -> None:
+def test_what_assertions_call_can_do_nothing(here: World, site: DrillSite, tmp_path: Path) -> None:
     """Views and functions of the application's own, which reads of every table cannot avoid; and they see all rows."""
     here.server.sql("CREATE ROLE app LOGIN", "CREATE SCHEMA shop AUTHORIZATION app", "CREATE DATABASE closed OWNER app")
     for number, (name, does) in enumerate(DOES.items()):
@@ -204,7 +206,7 @@ CREATE INDEX ON odd (it strangely)
 """
 
 
-def test_the_superuser_s_sessions_take_nothing_from_the_data(here: World, site: Site, tmp_path: Path) -> None:
+def test_the_superuser_s_sessions_take_nothing_from_the_data(here: World, site: DrillSite, tmp_path: Path) -> None:
     """A login trigger does not run. An index's operators do, within amcheck: that is what the walls are for."""
     marker, ran = here.box.path / "marker", here.box.path / "ran"
     here.server.sql(

@@ -13,12 +13,12 @@ import pytest
 import zstandard
 
 from backup.layout import backup_key
-from backup.restore import Recovery, Target, check_target, plan, restore
-from backup.restore.directory import MARKER
-from backup.restore.programs import Programs
+from backup.restore import Recovery, RecoveryTarget, check_target, plan, restore
+from backup.restore.pg_programs import PgPrograms
+from backup.restore.target_directory import MARKER
 from backup.store import DamagedError
 from cluster.errors import MachineError, RefusedError
-from cluster.postgres import wait_until
+from cluster.postgres.connection import wait_until
 from tests.fix_images import image
 from tests.integration.backup.base_server import INSIDE, Server, box, configuration, standby
 from tests.integration.backup.base_world import World, fill, hashes, wait_promoted, world
@@ -75,7 +75,7 @@ def moments(chain: World) -> list[Moment]:
     return found
 
 
-def rows(chain: World, target: Target, name: str = "") -> int:
+def rows(chain: World, target: RecoveryTarget, name: str = "") -> int:
     """Rows of the ledger after a restore to ``target``."""
     server = chain.revive(chain.restore(target, name))
     found = int(server.value("SELECT count(*) FROM ledger"))
@@ -136,13 +136,13 @@ def test_a_target_that_cannot_be_reached_is_refused_before_anything_is_touched(
 
 
 def test_a_damaged_backup_is_named_and_the_directory_given_back(chain: World, tmp_path: Path) -> None:
-    planned = plan(chain.catalog(), chain.archive(), Target(), trusted_since=0)
+    planned = plan(chain.catalog(), chain.archive(), RecoveryTarget(), trusted_since=0)
     path = chain.store.root / backup_key(chain.system, planned.chain[1].name, "base.tar.zst")
     sound = path.read_bytes()
     path.write_bytes(sound[:5000] + bytes([sound[5000] ^ 1]) + sound[5001:])
 
     with pytest.raises(DamagedError, match=planned.chain[1].name):
-        chain.restore(Target(), into="restored-damaged")
+        chain.restore(RecoveryTarget(), into="restored-damaged")
 
     path.write_bytes(sound)
     assert not (chain.box.path / "restored-damaged").exists()
@@ -153,7 +153,7 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line_and_the_directory_given_b
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
     try:
         with pytest.raises(MachineError, match=r"the restore cannot write below .*restored-full: File too large"):
-            chain.restore(Target(), into="restored-full")
+            chain.restore(RecoveryTarget(), into="restored-full")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -161,12 +161,12 @@ def test_a_disk_that_takes_no_more_is_told_in_one_line_and_the_directory_given_b
 
 
 def test_a_program_that_is_missing_is_named_and_the_directory_given_back(chain: World, tmp_path: Path) -> None:
-    planned = plan(chain.catalog(), chain.archive(), Target(), trusted_since=0)
+    planned = plan(chain.catalog(), chain.archive(), RecoveryTarget(), trusted_since=0)
     into = tmp_path / "into"
     into.mkdir()
 
     with pytest.raises(MachineError, match="pg_controldata cannot be run"):
-        restore(planned, chain.store, into, Recovery(restore_command="x"), chain.told.append, Programs(tmp_path))
+        restore(planned, chain.store, into, Recovery(restore_command="x"), chain.told.append, PgPrograms(tmp_path))
 
     assert not list(into.iterdir())
 
@@ -213,12 +213,14 @@ def test_recovery_follows_a_promotion_and_immediate_does_not(here: World, tmp_pa
     assert immediate == [1]
 
 
-def values(old: World, new: World, target: Target, name: str) -> list[int]:
+def values(old: World, new: World, target: RecoveryTarget, name: str) -> list[int]:
     planned = plan(new.catalog(), new.archive(), target, name, trusted_since=0)
     assert planned.timeline == (2 if target.kind == "latest" else 1)
     directory = old.box.path / "restored-line"
     shutil.rmtree(directory, ignore_errors=True)
-    server = old.revive(restore(planned, old.store, directory, old.recovery(), old.told.append, Programs(old.box.bin)))
+    server = old.revive(
+        restore(planned, old.store, directory, old.recovery(), old.told.append, PgPrograms(old.box.bin))
+    )
     found = [row["id"] for row in server.sql("SELECT id FROM t ORDER BY id")]
     old.stop(server)
     return found

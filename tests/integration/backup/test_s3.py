@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from backup.store import StoreError
-from backup.store.bucket import Bucket
 from backup.store.s3 import S3Store
+from backup.store.s3_client import Bucket
 from tests.fix_s3 import MakeBucket
 from tests.unit.backup.contract import BIG, StoreContract, keys, whole
 

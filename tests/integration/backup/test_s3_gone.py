@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backup.base import Options, take
+from backup.base import BackupOptions, take
 from backup.catalog import read_catalog
 from backup.layout import backups_prefix
 from backup.store import StoreError
@@ -145,7 +145,7 @@ def test_a_backup_into_a_bucket_that_refuses_fails_in_one_line_and_lists_nothing
 ) -> None:
     door.shut()
     with pytest.raises(PodsError) as caught:
-        take(here.site(stores=[store]), Options(wal_timeout=30))
+        take(here.site(stores=[store]), BackupOptions(wal_timeout=30))
     assert len(str(caught.value).splitlines()) == 1
     with pytest.raises(StoreError):
         read_catalog(store, here.system)
@@ -166,11 +166,11 @@ def test_a_backup_whose_bucket_goes_away_in_the_middle_lists_nothing_and_the_nex
     shut = threading.Event()
     site = here.site(stores=[store], progress=shut_soon)
     with pytest.raises(PodsError) as caught:
-        take(site, Options(wal_timeout=30, rate=8192))
+        take(site, BackupOptions(wal_timeout=30, rate=8192))
     assert shut.is_set()
     assert len(str(caught.value).splitlines()) == 1
     time.sleep(0.5)
     door.open()
     assert read_catalog(store, here.system) == ()
-    taken = take(here.site(stores=[store]), Options(wal_timeout=30))
+    taken = take(here.site(stores=[store]), BackupOptions(wal_timeout=30))
     assert [backup.name for backup in read_catalog(store, here.system)] == [taken.backup.name]

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from backup.annotations import read_verified
 from backup.catalog import Backup
 from backup.layout import MANIFEST, backup_key
-from backup.marks import read_verified
 from backup.store import StoreError
 from backup.store.local import LocalStore
 from backup.verify import record, verify

@@ -16,24 +16,24 @@ from typing import Any
 import pytest
 
 from backup.layout import parse_segment, parse_wal_key, segment_name, segment_start, wal_prefix
-from backup.service.ground import Ground
-from backup.service.policy import policy_of
-from backup.service.present import archive_now
-from backup.service.survey import missing_wal, read_holdings
+from backup.recovery_windows import Missing
+from backup.service.context import ServiceContext
+from backup.service.flush_wal import archive_now
+from backup.service.inventory import missing_wal, read_holdings
+from backup.service.retention_policy import policy_of
 from backup.store.local import LocalStore
 from backup.wal.archiver import Archiver
 from backup.wal.gaps import full_wanted, read_gaps
-from backup.wal.history import lineage_of
-from backup.wal.reading import read_history, read_segment
+from backup.wal.partial_segments import find_pieces
+from backup.wal.position import lineage_of
+from backup.wal.read import read_history, read_segment
 from backup.wal.slots import SLOT, hold_on_standby, read_slot
-from backup.wal.state import read_state
-from backup.wal.tails import find_pieces
-from backup.windows import Missing
+from cluster.archive_status import read_state
+from cluster.config.mounted import ClusterConfig
 from cluster.errors import RefusedError
-from cluster.inside import Inside
-from cluster.lsn import Lsn
-from cluster.postgres import Access
-from cluster.replication import LostError, ServerError, replicate
+from cluster.postgres.connection import Access
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.replication import LostError, ServerError, replicate
 from cluster.topology import Topology
 from tests.fix_settings import SIZING, settings_of
 from tests.integration.backup.wal_lab import BIN, Lab, lab, until
@@ -544,7 +544,7 @@ def test_a_clock_that_is_set_back_by_an_hour_disturbs_nothing(site: Site, monkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground(Ground):
+class _Ground(ServiceContext):
     """The service's ground; whatever node it asks for is the lab's A."""
 
     site: Site
@@ -553,11 +553,11 @@ class _Ground(Ground):
         return self.site.servers.access(A)
 
 
-def _ground(site: Site) -> Ground:
+def _ground(site: Site) -> ServiceContext:
     (site.root / "state").mkdir()
     (site.root / "state" / "archive.json").symlink_to(site.root / "state.json")
     topology = replace(Topology.first(settings_of(), SIZING), system_identifier=site.system)
-    inside = Inside(settings=settings_of(), topology=topology)
+    inside = ClusterConfig(settings=settings_of(), topology=topology)
     return _Ground(inside=inside, stores=(site.store,), home=site.root, state=site.root / "state", site=site)
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cluster.postgres import Access
-from compose import certs
-from compose.home import Home
+from cluster.postgres.connection import Access
+from compose.home import certificates
+from compose.home.paths import Home
 from tests.fix_images import image
 
 BIN = "/usr/lib/postgresql/18/bin"
@@ -126,7 +126,7 @@ def _free_port() -> int:
 @contextmanager
 def lab(home: Path, nodes: tuple[int, ...] = (5501, 5502)) -> Iterator[Lab]:
     """A container with nothing running in it yet."""
-    certs.ensure(Home(home), {"lab": ("lab", "localhost", "127.0.0.1")})
+    certificates.ensure(Home(home), {"lab": ("lab", "localhost", "127.0.0.1")})
     tls = Home(home).tls / "lab"
     name = f"pods-wal-lab-{os.getpid()}-{time.monotonic_ns()}"
     ports = {node: _free_port() for node in nodes}

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from backup.store import Store
 from backup.store.local import LocalStore
-from backup.wal.archiver import Archiver, Options
-from backup.wal.identity import Identity, ask_identity, remembered
-from backup.wal.receiver import Source
+from backup.wal.archiver import Archiver, ArchiverOptions
+from backup.wal.identity import ArchiveIdentity, ask_identity, remembered
+from backup.wal.receiver import WalSource
 from backup.wal.shipper import Shipping
 from cluster.errors import PodsError
-from cluster.postgres import Access
+from cluster.postgres.connection import Access
 
 
 def archiver(
@@ -29,8 +29,8 @@ def archiver(
         name: Access(**{**one, "ca": Path(one["ca"])})
         for name, one in json.loads((root / "access.json").read_text()).items()
     }
-    source = Source(nodes=nodes, primary=lambda: (root / "primary").read_text())
-    options = Options(
+    source = WalSource(nodes=nodes, primary=lambda: (root / "primary").read_text())
+    options = ArchiverOptions(
         spool=root / "spool",
         state=root / "state.json",
         spool_limit=spool_limit,
@@ -39,7 +39,7 @@ def archiver(
     return Archiver(_identity(root, source), source, stores or [LocalStore(root / "store")], options, _tell)
 
 
-def _identity(root: Path, source: Source) -> Identity:
+def _identity(root: Path, source: WalSource) -> ArchiveIdentity:
     try:
         return ask_identity(source.nodes[source.primary()], source.primary())
     except PodsError:

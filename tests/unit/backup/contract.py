@@ -6,26 +6,26 @@ from typing import Any
 
 import pytest
 
-from backup.store import ConflictError, MissingError, Place, StoreError
+from backup.store import ConflictError, MissingError, ProbedStore, StoreError
 
 BIG = random.Random(1).randbytes(20_500_000)
 """Three parts of 8 MiB."""
 
 
-def whole(store: Place, key: str, start: int = 0, end: int | None = None) -> bytes:
+def whole(store: ProbedStore, key: str, start: int = 0, end: int | None = None) -> bytes:
     return b"".join(store.read(key, start, end))
 
 
-def keys(store: Place, prefix: str = "", after: str = "") -> list[str]:
+def keys(store: ProbedStore, prefix: str = "", after: str = "") -> list[str]:
     return [stored.key for stored in store.list(prefix, after)]
 
 
 class StoreContract:
-    def test_probing_leaves_nothing(self, store: Place) -> None:
+    def test_probing_leaves_nothing(self, store: ProbedStore) -> None:
         store.probe()
         assert keys(store) == []
 
-    def test_an_object_is_as_it_was_made(self, store: Place) -> None:
+    def test_an_object_is_as_it_was_made(self, store: ProbedStore) -> None:
         assert store.create("1/a.zst", b"body", {"origin": "here"}) is True
         assert store.get("1/a.zst") == b"body"
         found = store.head("1/a.zst")
@@ -33,7 +33,7 @@ class StoreContract:
         assert (found.key, found.size, found.metadata["origin"]) == ("1/a.zst", 4, "here")
         assert len(found.metadata["sha256"]) == 64
 
-    def test_the_same_again_is_success_and_another_is_not(self, store: Place) -> None:
+    def test_the_same_again_is_success_and_another_is_not(self, store: ProbedStore) -> None:
         store.create("a", b"one")
         assert store.create("a", b"one") is False
         with pytest.raises(ConflictError, match="a is there already"):
@@ -42,14 +42,14 @@ class StoreContract:
             store.create("a", b"one more")
         assert store.get("a") == b"one"
 
-    def test_replace_replaces(self, store: Place) -> None:
+    def test_replace_replaces(self, store: ProbedStore) -> None:
         store.replace("a", b"one")
         store.replace("a", b"the other")
         assert store.get("a") == b"the other"
         assert [(stored.key, stored.size) for stored in store.list()] == [("a", 9)]
 
     @pytest.mark.parametrize("size", [0, 1, 5_000_000, 8 << 20, len(BIG)])
-    def test_a_stream_arrives_whole(self, store: Place, size: int) -> None:
+    def test_a_stream_arrives_whole(self, store: ProbedStore, size: int) -> None:
         with store.upload("a/b", {"origin": "there"}) as upload:
             for first in range(0, size, 700_001):
                 upload.write(memoryview(BIG)[first : min(first + 700_001, size)])
@@ -59,7 +59,7 @@ class StoreContract:
         assert found is not None
         assert (found.size, found.metadata["origin"]) == (size, "there")
 
-    def test_a_broken_stream_leaves_nothing(self, store: Place) -> None:
+    def test_a_broken_stream_leaves_nothing(self, store: ProbedStore) -> None:
         with pytest.raises(ZeroDivisionError), store.upload("a/b") as upload:  # noqa: PT012
             upload.write(BIG)
             raise ZeroDivisionError
@@ -67,14 +67,14 @@ class StoreContract:
         assert store.head("a/b") is None
         assert store.sweep(-60) == 0
 
-    def test_a_stream_does_not_overwrite(self, store: Place) -> None:
+    def test_a_stream_does_not_overwrite(self, store: ProbedStore) -> None:
         store.create("a", b"first")
         with pytest.raises(ConflictError), store.upload("a") as upload:
             upload.write(b"first")
         assert store.get("a") == b"first"
 
     @pytest.mark.parametrize("size", [10, len(BIG)])
-    def test_a_stream_does_not_overwrite_what_came_meanwhile(self, store: Place, size: int) -> None:
+    def test_a_stream_does_not_overwrite_what_came_meanwhile(self, store: ProbedStore, size: int) -> None:
         with pytest.raises(ConflictError), store.upload("a") as upload:  # noqa: PT012
             upload.write(BIG[:size])
             store.create("a", b"first")
@@ -84,18 +84,18 @@ class StoreContract:
     @pytest.mark.parametrize(
         ("start", "end"), [(0, 0), (0, 1), (1, 5), (0, None), (1 << 20, (1 << 20) + 3), (9_999_999, None)]
     )
-    def test_a_range_is_that_range(self, store: Place, start: int, end: int | None) -> None:
+    def test_a_range_is_that_range(self, store: ProbedStore, start: int, end: int | None) -> None:
         with store.upload("a") as upload:
             upload.write(BIG)
         assert whole(store, "a", start, end) == BIG[start:end]
 
     @pytest.mark.parametrize(("start", "end"), [(0, 5), (5, 6), (5, None), (3, 2)])
-    def test_a_range_beyond_the_object_is_an_error(self, store: Place, start: int, end: int | None) -> None:
+    def test_a_range_beyond_the_object_is_an_error(self, store: ProbedStore, start: int, end: int | None) -> None:
         store.create("a", b"body")
         with pytest.raises(StoreError):
             whole(store, "a", start, end)
 
-    def test_what_is_not_there_is_said_to_be_missing(self, store: Place) -> None:
+    def test_what_is_not_there_is_said_to_be_missing(self, store: ProbedStore) -> None:
         store.create("a/b", b"")
         for key in ("b", "a/c", "a", "a/b/c"):
             assert store.head(key) is None
@@ -104,7 +104,7 @@ class StoreContract:
             with pytest.raises(MissingError):
                 whole(store, key)
 
-    def test_a_list_is_in_the_order_of_names(self, store: Place) -> None:
+    def test_a_list_is_in_the_order_of_names(self, store: ProbedStore) -> None:
         names = ["1/w/A.tail/0-1.zst", "1/w/A.zst", "1/w/B.zst", "1/w.history", "1/x", "12/a", "2/a/b/c", "1-0"]
         for name in names:
             store.create(name, b"x")
@@ -116,7 +116,7 @@ class StoreContract:
         assert keys(store, "1/w", after="1/w/A") == ["1/w/A.tail/0-1.zst", "1/w/A.zst", "1/w/B.zst"]
         assert keys(store, "nothing") == []
 
-    def test_more_objects_than_one_answer_holds(self, store: Place) -> None:
+    def test_more_objects_than_one_answer_holds(self, store: ProbedStore) -> None:
         names = [f"1/{number:04d}" for number in range(1100)]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda name: store.create(name, b""), names))
@@ -124,14 +124,14 @@ class StoreContract:
         store.delete(names)
         assert keys(store) == []
 
-    def test_deleting_is_repeatable(self, store: Place) -> None:
+    def test_deleting_is_repeatable(self, store: ProbedStore) -> None:
         store.create("a/b", b"x")
         store.create("a/c", b"x")
         store.delete(["a/b", "nothing"])
         store.delete(["a/b"])
         assert keys(store) == ["a/c"]
 
-    def test_the_name_decides_before_anything_is_touched(self, store: Place) -> None:
+    def test_the_name_decides_before_anything_is_touched(self, store: ProbedStore) -> None:
         for bad in ("", "/a", "a/", "../a", "a//b", ".hidden", "a/.b", "a b", "ä", "a" * 2000):
             with pytest.raises(ValueError, match="name of an object"):
                 store.create(bad, b"")
@@ -140,7 +140,7 @@ class StoreContract:
             with pytest.raises(ValueError, match="name of an object"):
                 store.delete([bad])
 
-    def test_of_many_writers_at_once_one_wins(self, store: Place) -> None:
+    def test_of_many_writers_at_once_one_wins(self, store: ProbedStore) -> None:
         def write(number: int) -> Any:
             try:
                 return store.create("1/a", b"%d" % (number % 4))

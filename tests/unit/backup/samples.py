@@ -5,7 +5,7 @@ from typing import Any
 
 from backup.catalog import Backup, File
 from backup.layout import Kind, backup_name, parse_segment, segments_between
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 SYSTEM = "7430000000000000001"
 MIB = 1 << 20

@@ -12,27 +12,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.base import stream
-from backup.base.ahead import ahead
+from backup.base import basebackup_protocol
+from backup.base.archive_reader import Watched, unpacked
 from backup.base.attempt import attempts
-from backup.base.contents import Watched, unpacked
-from backup.base.kind import decide, newest_common
-from backup.base.meter import text
-from backup.base.node import Node, choose
-from backup.base.stream import Request, archive_names, receive
+from backup.base.backup_lock import LOCK, take_turn
+from backup.base.basebackup_protocol import Request, archive_names, receive
+from backup.base.parent import decide, newest_common
+from backup.base.prefetch import ahead
+from backup.base.progress import text
+from backup.base.source import SourceNode, choose
 from backup.base.tar import BrokenTarError, members
-from backup.base.turn import LOCK, take_turn
 from backup.catalog import Backup, File
 from backup.store import DamagedError
 from cluster.errors import MachineError, RefusedError
-from cluster.lsn import Lsn
-from cluster.replication import Answer
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.replication import Reply
 
 SYSTEM = "7711210876113264662"
 NAMES = [f"20261101T0{n}0000Z-{kind}-00000{n}" for n, kind in enumerate(["full", "incr", "incr", "incr", "full"])]
 
 
-def node(name: str = "primary", **changes: Any) -> Node:
+def node(name: str = "primary", **changes: Any) -> SourceNode:
     given: dict[str, Any] = {
         "system_identifier": SYSTEM,
         "timeline": 1,
@@ -43,7 +43,7 @@ def node(name: str = "primary", **changes: Any) -> Node:
         "summaries": True,
         "wal_segment_size": 16 << 20,
     }
-    return Node(name=name, **(given | changes))
+    return SourceNode(name=name, **(given | changes))
 
 
 def backup(number: int, parent: int | None = None, **changes: Any) -> Backup:
@@ -188,13 +188,13 @@ class Scripted:
 
     def __init__(self, messages: list[bytes]) -> None:
         self.messages = messages
-        self.answers = iter([Answer(rows=(("0/2000120", "1"),)), Answer()])
+        self.answers = iter([Reply(rows=(("0/2000120", "1"),)), Reply()])
 
     def copy_out(self, *, timeout: float) -> Iterator[memoryview]:
-        assert timeout == stream.SILENCE
+        assert timeout == basebackup_protocol.SILENCE
         return (memoryview(message) for message in self.messages)
 
-    def answer(self, *, timeout: float) -> Answer | None:
+    def answer(self, *, timeout: float) -> Reply | None:
         return next(self.answers, None)
 
 

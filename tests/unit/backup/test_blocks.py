@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup
-from backup.direct import CHUNK
-from backup.restore.blocks import BLOCK, patched
-from backup.restore.label import joined, parent_fault
-from backup.restore.making import making
+from backup.direct_io import CHUNK
+from backup.restore.assembly import making
+from backup.restore.backup_label import joined, parent_fault
+from backup.restore.incremental_file import BLOCK, patched
 from tests.unit.backup.test_base import CHAIN
 
 Block = tuple[int, int]

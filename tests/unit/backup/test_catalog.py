@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from backup.annotations import Hold, Verified, hold, mark_verified, read_holds, read_verified, release
 from backup.catalog import chain, dependants, dump, find, parse, read_catalog, systems, write
+from backup.delete import delete, delete_wal, sweep
 from backup.layout import backup_key, wal_key
-from backup.marks import Hold, Verified, hold, mark_verified, read_holds, read_verified, release
-from backup.removal import delete, delete_wal, sweep
 from backup.store import ConflictError, StoreError
 from backup.store.local import LocalStore
 from cluster.errors import RefusedError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backup.direct import CHUNK, DirectWriter, Look
+from backup.direct_io import CHUNK, DirectWriter, Look
 
 NOISE = os.urandom(2 * CHUNK + 5000)
 

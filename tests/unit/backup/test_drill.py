@@ -4,17 +4,17 @@ from typing import Any
 import pytest
 
 from backup.drill import Drill, Rules, drill, parse, read_last, record
-from backup.restore.archive import Archive
 from backup.restore.assertions import Assertion, judge
-from backup.restore.throwaway import PARAMETERS
+from backup.restore.temporary_server import PARAMETERS
+from backup.restore.wal_coverage import WalCoverage
 from backup.sandbox.job import Job
-from backup.sandbox.rehearsal import Site, rehearse
+from backup.sandbox.rehearsal import DrillSite, rehearse
 from backup.store import Store
 from backup.store.local import LocalStore
 from tests.unit.backup.test_base import SYSTEM
 from tests.unit.backup.test_sandbox import JOB
 
-NOTHING = Archive(wal_segment_size=16 << 20, runs={}, histories={})
+NOTHING = WalCoverage(wal_segment_size=16 << 20, runs={}, histories={})
 
 
 @pytest.mark.parametrize("rows", [[], [{"holds": True}]])
@@ -75,7 +75,7 @@ def test_without_a_backup_the_result_says_so_and_nobody_is_bothered(tmp_path: Pa
 
 
 def test_a_folder_too_deep_for_a_socket_is_said_beforehand(tmp_path: Path) -> None:
-    site = Site(directory=tmp_path, folder=tmp_path / ("x" * 90), restore_command="x")
+    site = DrillSite(directory=tmp_path, folder=tmp_path / ("x" * 90), restore_command="x")
 
     found = rehearse(JOB, LocalStore(tmp_path), site, lambda _: None)
 
@@ -85,7 +85,9 @@ def test_a_folder_too_deep_for_a_socket_is_said_beforehand(tmp_path: Path) -> No
 def test_what_a_killed_drill_left_is_removed_by_the_next(tmp_path: Path) -> None:
     (tmp_path / "data" / "base").mkdir(parents=True)
 
-    rehearse(JOB, LocalStore(tmp_path), Site(directory=tmp_path, folder=tmp_path, restore_command="x"), lambda _: None)
+    rehearse(
+        JOB, LocalStore(tmp_path), DrillSite(directory=tmp_path, folder=tmp_path, restore_command="x"), lambda _: None
+    )
 
     assert not list(tmp_path.iterdir())
 

@@ -19,34 +19,34 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backup import catalog, drill, manifest, marks, timelines
-from backup.base.contents import Limits, read_manifest, reading
+from backup import annotations, catalog, drill, manifest, timelines
+from backup.annotations import Hold, Verified, read_holds, read_verified
+from backup.base.archive_reader import Limits, read_manifest, reading
 from backup.base.tar import BrokenTarError, members
 from backup.catalog import Backup, File, dependants, find, read_catalog
 from backup.layout import MANIFEST, archive_key, backup_key, gap_key, hold_key, parse_wal_key, tail_key, wal_key
-from backup.marks import Hold, Verified, read_holds, read_verified
-from backup.restore.archive import find_runs
-from backup.restore.blocks import blocks, patched
-from backup.restore.label import parent_fault
+from backup.restore.backup_label import parent_fault
+from backup.restore.incremental_file import blocks, patched
 from backup.restore.unpack import unpack
-from backup.service.record import read_record
+from backup.restore.wal_coverage import find_runs
+from backup.service.status_file import read_record
 from backup.store import MOST_DOCUMENT, DamagedError, Stored, StoreError, read_text
 from backup.store.attributes import get_metadata
+from backup.store.encrypted import SealedStore
+from backup.store.encryption import HEADER, EncryptionKey, ObjectCipher
 from backup.store.keys import is_key
 from backup.store.local import LocalStore
-from backup.store.sealed import SealedStore
-from backup.store.sealing import HEADER, Key, Seal
 from backup.trust import version_number
 from backup.verify import verify
 from backup.wal import gaps, identity
-from backup.wal import reading as wal_reading
+from backup.wal import read as wal_reading
 from backup.wal.gaps import Gap, parse_gap, read_gaps
-from backup.wal.identity import Identity, parse_identity, read_identity
-from backup.wal.pages import NotWalError, check_pages
-from backup.wal.state import ArchiveState, StoreState, dump_state, parse_state
-from backup.wal.tails import find_pieces
-from cluster.control import read_data_directory
+from backup.wal.identity import ArchiveIdentity, parse_identity, read_identity
+from backup.wal.page_headers import NotWalError, check_pages
+from backup.wal.partial_segments import find_pieces
+from cluster.archive_status import ArchiveState, StoreState, dump_state, parse_state
 from cluster.errors import RefusedError
+from cluster.postgres.data_directory import read_data_directory
 from tests.unit.backup.samples import SYSTEM, a_backup, an_increment
 from tests.unit.backup.test_base import packed
 from tests.unit.backup.test_manifest import entry
@@ -89,10 +89,10 @@ def _documents(draw: st.DrawFn, well: str) -> str:
 
 
 BACKUP = a_backup(1)
-HELD = marks._dump(Hold(name=BACKUP.name, made=1.0, why="audit")).decode()
-CHECKED = marks._dump(Verified(name=BACKUP.name, when=1.0, ok=True)).decode()
+HELD = annotations._dump(Hold(name=BACKUP.name, made=1.0, why="audit")).decode()
+CHECKED = annotations._dump(Verified(name=BACKUP.name, when=1.0, ok=True)).decode()
 GAP = gaps.dump_gap(Gap(timeline=1, from_lsn="0/1000000", to_lsn="0/2000000", noticed=1.0, why="gone"))
-OWNER = identity.dump_identity(Identity(system_identifier=SYSTEM, wal_segment_size=16 << 20), 1.0)
+OWNER = identity.dump_identity(ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=16 << 20), 1.0)
 STATE = dump_state(ArchiveState(updated=1.0, stores=(StoreState(name="s3"),), slot_errors=(("replica1", "away"),)))
 DRILLED = json.dumps(
     {
@@ -106,8 +106,8 @@ DRILLED = json.dumps(
 )
 PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "backup.json": (catalog.dump(BACKUP), catalog.parse),
-    "hold": (HELD, lambda text: marks.parse(text, Hold, BACKUP.name)),
-    "verified": (CHECKED, lambda text: marks.parse(text, Verified, BACKUP.name)),
+    "hold": (HELD, lambda text: annotations.parse(text, Hold, BACKUP.name)),
+    "verified": (CHECKED, lambda text: annotations.parse(text, Verified, BACKUP.name)),
     "gap": (GAP, parse_gap),
     "identity": (OWNER, parse_identity),
     "drill": (DRILLED, drill.parse),
@@ -252,22 +252,22 @@ def test_a_label_is_that_of_its_parent_or_is_not(label: bytes) -> None:
     assert parent_fault(b"INCREMENTAL FROM TLI: " + b"9" * 5000 + b"\nINCREMENTAL FROM LSN: 0/0\n" + label, BACKUP)
 
 
-KEY = Key(b"k" * 32)
+KEY = EncryptionKey(b"k" * 32)
 
 
 @given(st.binary(max_size=200), st.integers(0, HEADER - 1), st.integers(0, 255))
 def test_a_sealed_object_is_opened_or_refused(noise: bytes, at: int, byte: int) -> None:
-    header = bytearray(Seal.new([KEY], "a").header)
+    header = bytearray(ObjectCipher.new([KEY], "a").header)
     header[at] = byte
     for body in (bytes(noise), bytes(header) + noise):
         with pytest.raises(DamagedError):
-            Seal.of(body[:HEADER], [KEY], "a").open(0, noise, last=True, name="a")
+            ObjectCipher.of(body[:HEADER], [KEY], "a").open(0, noise, last=True, name="a")
 
 
 def test_a_chunk_that_would_fill_the_memory_is_refused() -> None:
-    header = Seal.new([KEY], "a", 0xFFFFFFFF).header
+    header = ObjectCipher.new([KEY], "a", 0xFFFFFFFF).header
     with pytest.raises(DamagedError, match="header is damaged"):
-        Seal.of(header, [KEY], "a")
+        ObjectCipher.of(header, [KEY], "a")
 
 
 @given(st.one_of(st.text(max_size=200), st.lists(st.tuples(st.integers(), st.text(max_size=9))).map(str)))
@@ -388,7 +388,7 @@ def test_a_list_has_an_end(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -
         return (Stored(key=f"{prefix}{name}", size=1, made=0.0) for name in names)
 
     monkeypatch.setattr(store, "list", endless)
-    for module in ("backup.catalog", "backup.marks", "backup.wal.gaps", "backup.wal.tails"):
+    for module in ("backup.catalog", "backup.annotations", "backup.wal.gaps", "backup.wal.partial_segments"):
         monkeypatch.setattr(f"{module}.MOST_LISTED", 100)
     names = itertools.repeat(f"{BACKUP.name}/backup.json")
     with pytest.raises(DamagedError, match="more than 100 descriptions"):
@@ -430,7 +430,7 @@ def test_a_segment_may_be_as_large_as_those_of_its_archive(store: LocalStore, si
     mine = min(size, 64 << 20)
     store.create(
         archive_key(SYSTEM),
-        identity.dump_identity(Identity(system_identifier=SYSTEM, wal_segment_size=mine), 1.0).encode(),
+        identity.dump_identity(ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=mine), 1.0).encode(),
     )
     store.create(wal_key(SYSTEM, "000000010000000000000001"), _bomb(size))
     with pytest.raises(DamagedError, match="is not that" if well else "are due"):
@@ -438,7 +438,7 @@ def test_a_segment_may_be_as_large_as_those_of_its_archive(store: LocalStore, si
 
 
 def test_pieces_beyond_a_segment_are_none_of_it(store: LocalStore) -> None:
-    owner = Identity(system_identifier=SYSTEM, wal_segment_size=1 << 20)
+    owner = ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=1 << 20)
     store.create(archive_key(SYSTEM), identity.dump_identity(owner, 1.0).encode())
     wanted = "000000010000000000000001"
     store.create(tail_key(SYSTEM, wanted, 0, 1 << 30), _bomb(1 << 20))
@@ -447,7 +447,7 @@ def test_pieces_beyond_a_segment_are_none_of_it(store: LocalStore) -> None:
 
 
 def test_a_piece_has_the_bytes_that_its_name_says(store: LocalStore) -> None:
-    owner = Identity(system_identifier=SYSTEM, wal_segment_size=1 << 20)
+    owner = ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=1 << 20)
     store.create(archive_key(SYSTEM), identity.dump_identity(owner, 1.0).encode())
     wanted = "000000010000000000000001"
     store.create(tail_key(SYSTEM, wanted, 0, 8192), _bomb(100))

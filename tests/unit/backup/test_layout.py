@@ -27,7 +27,7 @@ from backup.layout import (
     verified_key,
     wal_key,
 )
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 MIB = 1 << 20
 SIZES = st.integers(20, 30).map(lambda power: 1 << power)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from backup.manifest import parse
 from cluster.errors import RefusedError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 
 def manifest(files: list[dict[str, Any]], **changes: Any) -> bytes:

@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.layout import Segment, history_key, tail_key, wal_key
-from backup.restore.archive import Archive, Run, reach, read_archive, way
-from backup.restore.directory import MARKER, claim
 from backup.restore.fetch import fetch
 from backup.restore.plan import Plan, plan
-from backup.restore.recovery import Recovery, floor, rewrite, settings
-from backup.restore.target import Target, check_target
+from backup.restore.recovery_settings import Recovery, rewrite, settings
+from backup.restore.target import RecoveryTarget, check_target
+from backup.restore.target_directory import MARKER, claim
+from backup.restore.wal_coverage import Run, WalCoverage, reach, read_archive, way
 from backup.store.local import LocalStore
 from backup.timelines import Left, Stretch
 from cluster.errors import MachineError, RefusedError, UsageError
-from cluster.lsn import Lsn
+from cluster.postgres.data_directory import standby_minimums
+from cluster.postgres.lsn import Lsn
 from tests.unit.backup.test_base import CHAIN, SYSTEM, backup
 
 SIZE = 16 << 20
@@ -82,9 +83,9 @@ def run(start: str, end: str, made: float = 5000.0) -> Run:
     return Run(Lsn.parse(start), Lsn.parse(end), made)
 
 
-def archive(runs: dict[int, list[Run]], histories: dict[int, list[tuple[int, str]]] | None = None) -> Archive:
+def archive(runs: dict[int, list[Run]], histories: dict[int, list[tuple[int, str]]] | None = None) -> WalCoverage:
     parsed = {line: tuple(Left(tli, Lsn.parse(lsn)) for tli, lsn in steps) for line, steps in (histories or {}).items()}
-    return Archive(wal_segment_size=SIZE, runs=runs, histories=parsed)
+    return WalCoverage(wal_segment_size=SIZE, runs=runs, histories=parsed)
 
 
 WHOLE = archive({1: [run("0/1000000", "0/9000000")]})
@@ -195,32 +196,32 @@ class TestWay:
 
 class TestPlan:
     def test_the_newest_backup_and_its_chain_are_chosen_for_latest(self) -> None:
-        made = plan(CHAIN, WHOLE, Target())
+        made = plan(CHAIN, WHOLE, RecoveryTarget())
 
         assert made.chain == CHAIN
         assert made.timeline == 1
         assert made.reach.lsn == Lsn.parse("0/9000000")
 
     def test_the_newest_backup_that_ended_before_the_moment_is_chosen(self) -> None:
-        made = plan(CHAIN, WHOLE, Target(kind="time", text="x", time=1500.0))
+        made = plan(CHAIN, WHOLE, RecoveryTarget(kind="time", text="x", time=1500.0))
 
         assert made.backup == CHAIN[1]
 
     def test_a_moment_in_the_middle_of_a_backup_is_reached_from_the_one_before(self) -> None:
-        assert plan(CHAIN, WHOLE, Target(kind="time", text="x", time=2005.0)).backup == CHAIN[1]
+        assert plan(CHAIN, WHOLE, RecoveryTarget(kind="time", text="x", time=2005.0)).backup == CHAIN[1]
         assert plan(CHAIN, WHOLE, check_target("0/3000100")).backup == CHAIN[1]
         assert plan(CHAIN, WHOLE, check_target("0/3000120")).backup == CHAIN[2]
 
     def test_a_moment_before_every_backup_is_refused_with_the_oldest(self) -> None:
         with pytest.raises(RefusedError, match=f"before the end of backup {CHAIN[0].name}"):
-            plan(CHAIN, WHOLE, Target(kind="time", text="x", time=5.0))
+            plan(CHAIN, WHOLE, RecoveryTarget(kind="time", text="x", time=5.0))
 
     def test_a_named_backup_that_ended_later_is_refused(self) -> None:
         with pytest.raises(RefusedError, match=f"before the end of backup {CHAIN[2].name}"):
-            plan(CHAIN, WHOLE, Target(kind="time", text="x", time=1500.0), CHAIN[2].name)
+            plan(CHAIN, WHOLE, RecoveryTarget(kind="time", text="x", time=1500.0), CHAIN[2].name)
 
-    @pytest.mark.parametrize("target", [Target(kind="time", text="x", time=5000.5), check_target("0/9000001")])
-    def test_a_moment_beyond_the_archive_is_refused(self, target: Target) -> None:
+    @pytest.mark.parametrize("target", [RecoveryTarget(kind="time", text="x", time=5000.5), check_target("0/9000001")])
+    def test_a_moment_beyond_the_archive_is_refused(self, target: RecoveryTarget) -> None:
         with pytest.raises(RefusedError, match="beyond the archive, which ends at 0/9000000 of timeline 1"):
             plan(CHAIN, WHOLE, target)
 
@@ -228,28 +229,33 @@ class TestPlan:
 
     @pytest.mark.parametrize(
         "target",
-        [Target(), Target(kind="time", text="x", time=3000.0), check_target("0/4800000"), check_target("0/6000000")],
+        [
+            RecoveryTarget(),
+            RecoveryTarget(kind="time", text="x", time=3000.0),
+            check_target("0/4800000"),
+            check_target("0/6000000"),
+        ],
     )
-    def test_a_hole_on_the_way_is_refused_and_named(self, target: Target) -> None:
+    def test_a_hole_on_the_way_is_refused_and_named(self, target: RecoveryTarget) -> None:
         with pytest.raises(RefusedError, match="WAL from 0/4000000 to 0/5000000 of timeline 1 is missing"):
             plan(CHAIN, self.HOLE, target)
 
     def test_before_the_hole_it_can_be_done(self) -> None:
-        assert plan(CHAIN, self.HOLE, Target(kind="time", text="x", time=2400.0)).backup == CHAIN[2]
+        assert plan(CHAIN, self.HOLE, RecoveryTarget(kind="time", text="x", time=2400.0)).backup == CHAIN[2]
         assert plan(CHAIN, self.HOLE, check_target("0/3800000")).backup == CHAIN[2]
-        assert plan(CHAIN, self.HOLE, Target(kind="immediate")).backup == CHAIN[2]
+        assert plan(CHAIN, self.HOLE, RecoveryTarget(kind="immediate")).backup == CHAIN[2]
 
     def test_a_backup_after_the_hole_makes_latest_possible_again(self) -> None:
         after = backup(4, start_lsn="0/5000028", stop_lsn="0/5000120")
 
-        assert plan((*CHAIN, after), self.HOLE, Target()).chain == (after,)
+        assert plan((*CHAIN, after), self.HOLE, RecoveryTarget()).chain == (after,)
 
     def test_a_backup_whose_own_wal_is_missing_is_refused_and_an_older_one_taken(self) -> None:
         known = archive({1: [run("0/1000000", "0/3000000", 2500.0)]})
 
         with pytest.raises(RefusedError, match=f"{CHAIN[2].name} cannot become consistent"):
-            plan(CHAIN, known, Target(kind="immediate"), CHAIN[2].name)
-        assert plan(CHAIN, known, Target(kind="immediate")).backup == CHAIN[1]
+            plan(CHAIN, known, RecoveryTarget(kind="immediate"), CHAIN[2].name)
+        assert plan(CHAIN, known, RecoveryTarget(kind="immediate")).backup == CHAIN[1]
 
     PROMOTED = archive(
         {1: [run("0/1000000", "0/6000000")], 2: [run("0/3000000", "0/9000000", 9000.0)]},
@@ -257,40 +263,40 @@ class TestPlan:
     )
 
     def test_the_newest_timeline_is_followed(self) -> None:
-        assert plan(CHAIN, self.PROMOTED, Target()).timeline == 2
+        assert plan(CHAIN, self.PROMOTED, RecoveryTarget()).timeline == 2
 
     def test_a_backup_taken_on_the_old_timeline_after_it_was_left_leads_only_along_the_old_one(self) -> None:
         stray = backup(4, start_lsn="0/5000028", stop_lsn="0/5000120")
         known = (*CHAIN, stray)
 
-        assert plan(known, self.PROMOTED, Target()).backup == CHAIN[2]
-        assert plan(known, self.PROMOTED, Target(), timeline=1).backup == stray
+        assert plan(known, self.PROMOTED, RecoveryTarget()).backup == CHAIN[2]
+        assert plan(known, self.PROMOTED, RecoveryTarget(), timeline=1).backup == stray
         with pytest.raises(RefusedError, match="from which none leads to timeline 2"):
-            plan(known, self.PROMOTED, Target(), stray.name)
+            plan(known, self.PROMOTED, RecoveryTarget(), stray.name)
 
     def test_immediate_stays_on_the_backups_own_timeline(self) -> None:
-        made = plan(CHAIN, self.PROMOTED, Target(kind="immediate"))
+        made = plan(CHAIN, self.PROMOTED, RecoveryTarget(kind="immediate"))
 
         assert made.timeline == 1
         assert written(made)["recovery_target_timeline"] == "current"
 
     def test_without_backups_it_says_so(self) -> None:
         with pytest.raises(RefusedError, match="there is no backup to restore from"):
-            plan((), WHOLE, Target())
+            plan((), WHOLE, RecoveryTarget())
 
     def test_a_chain_with_a_missing_parent_is_refused_and_an_older_backup_taken(self) -> None:
         broken = (CHAIN[0], CHAIN[2])
 
-        assert plan(broken, WHOLE, Target()).backup == CHAIN[0]
+        assert plan(broken, WHOLE, RecoveryTarget()).backup == CHAIN[0]
         with pytest.raises(RefusedError, match="builds on"):
-            plan(broken, WHOLE, Target(), CHAIN[2].name)
+            plan(broken, WHOLE, RecoveryTarget(), CHAIN[2].name)
 
     def test_what_cannot_be_known_beforehand_is_said(self) -> None:
         assert "cannot be known beforehand" in plan(CHAIN, WHOLE, check_target("12345")).notes[0]
-        assert plan(CHAIN, WHOLE, Target()).notes == ()
+        assert plan(CHAIN, WHOLE, RecoveryTarget()).notes == ()
 
     def test_the_plan_tells_chain_wal_and_room(self) -> None:
-        told = "\n".join(plan(CHAIN, WHOLE, Target()).lines())
+        told = "\n".join(plan(CHAIN, WHOLE, RecoveryTarget()).lines())
 
         for words in (CHAIN[0].name, CHAIN[2].name, "0/9000000 of timeline 1", "needs up to 6.0 GB"):
             assert words in told
@@ -304,7 +310,7 @@ class TestPlan:
             SYSTEM,
             SIZE,
         )
-        target = Target(kind="lsn", text="x", lsn=Lsn(data.draw(st.integers(0, 13 * SIZE))))
+        target = RecoveryTarget(kind="lsn", text="x", lsn=Lsn(data.draw(st.integers(0, 13 * SIZE))))
         try:
             made = plan(CHAIN, covered, target)
         except RefusedError:
@@ -330,7 +336,7 @@ def written(made: Plan, **changes: Any) -> dict[str, str]:
 
 class TestRecovery:
     def test_it_recovers_without_archiving_and_promotes_by_itself(self) -> None:
-        found = written(plan(CHAIN, WHOLE, Target()))
+        found = written(plan(CHAIN, WHOLE, RecoveryTarget()))
 
         assert found["archive_mode"] == "off"
         assert found["recovery_target_action"] == "promote"
@@ -338,22 +344,22 @@ class TestRecovery:
         assert "recovery_target" not in found
 
     def test_what_must_not_be_smaller_than_on_the_primary_is_written(self) -> None:
-        assert floor(CONTROLDATA) == {
+        assert standby_minimums(CONTROLDATA) == {
             "max_connections": "200",
             "max_worker_processes": "8",
             "max_wal_senders": "40",
             "max_prepared_transactions": "0",
             "max_locks_per_transaction": "64",
         }
-        assert "max_connections" not in written(plan(CHAIN, WHOLE, Target()), floor=False)
+        assert "max_connections" not in written(plan(CHAIN, WHOLE, RecoveryTarget()), floor=False)
 
     def test_tablespaces_become_folders(self) -> None:
         with_one = (backup(0, tablespaces=((16384, "/srv/fast"),)),)
 
-        assert written(plan(with_one, WHOLE, Target()))["allow_in_place_tablespaces"] == "on"
+        assert written(plan(with_one, WHOLE, RecoveryTarget()))["allow_in_place_tablespaces"] == "on"
 
     def test_the_callers_parameters_win(self) -> None:
-        assert written(plan(CHAIN, WHOLE, Target()), parameters={"archive_mode": "on"})["archive_mode"] == "on"
+        assert written(plan(CHAIN, WHOLE, RecoveryTarget()), parameters={"archive_mode": "on"})["archive_mode"] == "on"
 
     def test_stale_parameters_go_and_others_stay(self) -> None:
         old = (
@@ -466,7 +472,7 @@ class TestDirectory:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from backup.restore.directory import claim
+from backup.restore.target_directory import claim
 from tests.unit.backup.test_restore import cluster
 left = int(sys.argv[2])
 def die(event, arguments):

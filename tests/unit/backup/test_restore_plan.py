@@ -4,22 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from backup.restore.archive import Archive, Run, vouch
 from backup.restore.plan import BeyondError, plan
-from backup.restore.target import Target, check_target
+from backup.restore.target import RecoveryTarget, check_target
+from backup.restore.wal_coverage import Run, WalCoverage, vouch
 from cluster.errors import RefusedError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from tests.unit.backup.test_base import CHAIN
 
 SIZE = 16 << 20
 
 
-def archive(*runs: tuple[str, str, float]) -> Archive:
+def archive(*runs: tuple[str, str, float]) -> WalCoverage:
     made = [Run(Lsn.parse(start), Lsn.parse(end), when) for start, end, when in runs]
-    return Archive(wal_segment_size=SIZE, runs={1: made}, histories={})
+    return WalCoverage(wal_segment_size=SIZE, runs={1: made}, histories={})
 
 
-TO_TIME = Target(kind="time", text="x", time=6000.0)
+TO_TIME = RecoveryTarget(kind="time", text="x", time=6000.0)
 
 
 def test_a_moment_that_the_archive_has_not_reached_is_told_apart_from_one_behind_a_hole() -> None:
@@ -53,5 +53,5 @@ def test_an_lsn_beyond_the_archive_is_told_apart_too() -> None:
 def test_the_newest_backup_is_the_one_whose_wal_is_newest_though_the_clock_was_set_back() -> None:
     newest = CHAIN[2]
     before = replace(newest, name=f"19700101T000000Z-incr-{newest.name[-6:]}", started=0.5, stopped=1.5)
-    made = plan((*CHAIN[:2], before), archive(("0/1000000", "0/9000000", 5000.0)), Target())
+    made = plan((*CHAIN[:2], before), archive(("0/1000000", "0/9000000", 5000.0)), RecoveryTarget())
     assert made.backup == before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backup.catalog import Backup
 from backup.retention import Decision, Policy, decide, wal_needs
 from backup.timelines import Left
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
 

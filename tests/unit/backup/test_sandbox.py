@@ -28,7 +28,7 @@ from backup.sandbox.remote_store import RemoteStore, conversation
 from backup.sandbox.wire import ClosedError, receive, send
 from backup.store import DamagedError, MissingError, StoreError
 from backup.store.local import LocalStore
-from backup.wal.tails import find_pieces
+from backup.wal.partial_segments import find_pieces
 from cluster.errors import MachineError, PodsError, RefusedError
 from tests.unit.backup.samples import SYSTEM, a_backup, an_increment
 

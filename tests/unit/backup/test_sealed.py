@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.store import DamagedError
+from backup.store.encrypted import SealedStore
+from backup.store.encryption import HEADER, TAG, EncryptionKey, ObjectCipher, load_keys, opened_size
 from backup.store.local import LocalStore
-from backup.store.sealed import SealedStore
-from backup.store.sealing import HEADER, TAG, Key, Seal, load_keys, make_key, opened_size
 from cluster.errors import UsageError
+from compose.home.passwords import make_key
 from tests.unit.backup.contract import StoreContract, whole
 
-KEY, OTHER = Key(b"k" * 32), Key(b"o" * 32)
+KEY, OTHER = EncryptionKey(b"k" * 32), EncryptionKey(b"o" * 32)
 CHUNK = 100
 
 
@@ -203,7 +204,7 @@ def test_the_format_stays(tmp_path: Path) -> None:
     nonces = [bytes(10) + bytes([n, n == 2]) for n in range(3)]
     opened = [cipher.decrypt(nonce, chunk, header + b"1/a") for nonce, chunk in zip(nonces, chunks, strict=True)]
     assert b"".join(opened) == b"x" * 250
-    assert Seal.of(header, [KEY], "1/a").chunk == CHUNK
+    assert ObjectCipher.of(header, [KEY], "1/a").chunk == CHUNK
 
 
 SEALED_ONCE = (

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from backup.service.record import FILE, Record, read_record, tell, write_record
-from backup.wal.state import ArchiveState, StoreState, dump_state
-from cluster.desired import store_names
+from backup.service.status_file import FILE, Record, read_record, tell, write_record
+from cluster.archive_status import ArchiveState, StoreState, dump_state
 from cluster.errors import UsageError
-from compose.backups.wish import wish
+from cluster.pools import store_names
+from compose.operations.backups.request import wish
 from tests.fix_settings import settings_of
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from backup.store.bucket import Bucket, peculiar
-from backup.store.parts import part_sizes
+from backup.store.multipart import part_sizes
+from backup.store.s3_client import Bucket, peculiar
 
 GIB = 1 << 30
 

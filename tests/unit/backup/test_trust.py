@@ -2,12 +2,12 @@
 
 import pytest
 
-from backup.base.kind import decide
+from backup.base.parent import decide
 from backup.restore.plan import plan
-from backup.restore.target import Target
+from backup.restore.target import RecoveryTarget
 from backup.trust import incremental_trusted, untrusted, untrusted_ones, version_number, version_text
 from cluster.errors import RefusedError
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from tests.unit.backup.test_base import CHAIN, backup, node
 from tests.unit.backup.test_restore import WHOLE, archive, run
 
@@ -60,7 +60,7 @@ def test_one_whose_chain_is_broken_is_judged_by_itself() -> None:
 
 
 def test_a_restore_takes_the_full_one_and_says_what_it_passed_over() -> None:
-    found = plan(OLD, WHOLE, Target())
+    found = plan(OLD, WHOLE, RecoveryTarget())
 
     assert found.chain == OLD[:1]
     assert found.notes == (
@@ -72,7 +72,7 @@ def test_a_restore_takes_the_full_one_and_says_what_it_passed_over() -> None:
 def test_a_newer_full_one_that_can_be_trusted_is_taken_without_a_word() -> None:
     new = backup(4, server_version="18.7", started=9000.0)
 
-    found = plan((*OLD, new), WHOLE, Target())
+    found = plan((*OLD, new), WHOLE, RecoveryTarget())
 
     assert (found.chain, found.notes) == ((new,), ())
 
@@ -80,14 +80,14 @@ def test_a_newer_full_one_that_can_be_trusted_is_taken_without_a_word() -> None:
 def test_where_there_is_no_choice_the_marked_chain_is_used_and_that_is_said() -> None:
     gap = archive({1: [run("0/1000000", "0/1800000"), run("0/3000000", "0/9000000")]})
 
-    found = plan(OLD, gap, Target())
+    found = plan(OLD, gap, RecoveryTarget())
 
     assert found.chain == OLD
     assert found.notes[0].startswith(f"NOT TO BE TRUSTED: {OLD[2].name} is incremental, made by PostgreSQL 18.6;")
 
 
 def test_a_marked_one_that_is_asked_for_by_name_is_used_and_that_is_said() -> None:
-    found = plan(OLD, WHOLE, Target(), OLD[1].name)
+    found = plan(OLD, WHOLE, RecoveryTarget(), OLD[1].name)
 
     assert found.chain == OLD[:2]
     assert found.notes[0].startswith("NOT TO BE TRUSTED: ")
@@ -97,5 +97,5 @@ def test_the_reason_for_a_refusal_is_still_the_newest_backups() -> None:
     gone = archive({1: [run("0/1000000", "0/1800000"), run("0/3000000", "0/3800000"), run("0/9000000", "0/A000000")]})
 
     with pytest.raises(RefusedError, match="cannot be reached") as refusal:
-        plan(OLD, gone, Target(kind="lsn", text="0/9500000", lsn=Lsn.parse("0/9500000")))
+        plan(OLD, gone, RecoveryTarget(kind="lsn", text="0/9500000", lsn=Lsn.parse("0/9500000")))
     assert "0/3800000" in refusal.value.hint

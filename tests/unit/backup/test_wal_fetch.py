@@ -6,8 +6,8 @@ import pytest
 from backup.layout import tail_key, wal_key
 from backup.store import DamagedError, Store
 from backup.wal.codec import pack
-from backup.wal.fetch import Archive, fetch, restore_command
-from backup.wal.reading import read_history, read_segment
+from backup.wal.read import read_history, read_segment
+from backup.wal.restore_command import RestoreSource, fetch, restore_command
 from tests.unit.backup.wal_made import SYSTEM, Moody, local, name, put, put_history, segment, wal
 
 
@@ -16,7 +16,7 @@ class Restore:
 
     def __init__(self, tmp_path: Path, *stores: Store) -> None:
         self.told: list[str] = []
-        self.archive = Archive(stores=stores, system=SYSTEM, ahead=tmp_path / "ahead")
+        self.archive = RestoreSource(stores=stores, system=SYSTEM, ahead=tmp_path / "ahead")
         self.pg_wal = tmp_path / "pg_wal"
         self.pg_wal.mkdir(exist_ok=True)
 

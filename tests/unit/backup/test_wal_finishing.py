@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backup.wal.finishing import Finishing
+from backup.wal.segment_sync import SegmentSyncer
 from backup.wal.spool import Unfinished
 from tests.unit.backup.wal_made import SIZE, name, segment, spool, spooled, wal
 
@@ -25,18 +25,18 @@ class Slow(Unfinished):
         super().sync()
 
 
-def _add_all(finishing: Finishing, segments: list[Slow]) -> None:
+def _add_all(finishing: SegmentSyncer, segments: list[Slow]) -> None:
     for each in segments:
         finishing.add(each)
 
 
-def _all_done(finishing: Finishing) -> None:
+def _all_done(finishing: SegmentSyncer) -> None:
     assert finishing.first is None
 
 
 def test_a_segment_counts_as_durable_only_when_it_has_its_name(tmp_path: Path) -> None:
     where, named = spool(tmp_path), list[str]()
-    finishing = Finishing(named.append)
+    finishing = SegmentSyncer(named.append)
     first, second = (Slow(where, segment(number)).ready() for number in (3, 4))
     finishing.add(first)
     finishing.add(second)
@@ -52,7 +52,7 @@ def test_a_segment_counts_as_durable_only_when_it_has_its_name(tmp_path: Path) -
 
 
 def test_what_was_durable_before_stays_so_while_the_rest_is_synced(tmp_path: Path) -> None:
-    finishing = Finishing(lambda _: None)
+    finishing = SegmentSyncer(lambda _: None)
     slow = Slow(spool(tmp_path), segment(3)).ready()
     slow.durable = 5000
     finishing.add(slow)
@@ -64,7 +64,7 @@ def test_what_was_durable_before_stays_so_while_the_rest_is_synced(tmp_path: Pat
 def test_after_a_segment_that_could_not_be_synced_none_is_named(tmp_path: Path) -> None:
     """Else the next start would go on behind the one that failed."""
     where, named = spool(tmp_path), list[str]()
-    finishing = Finishing(named.append)
+    finishing = SegmentSyncer(named.append)
     bad, good = Slow(where, segment(3)).ready(fails=True), Slow(where, segment(4)).ready()
     good.leave.set()
     finishing.add(bad)
@@ -80,7 +80,7 @@ def test_after_a_segment_that_could_not_be_synced_none_is_named(tmp_path: Path) 
 
 def test_a_disk_that_is_too_slow_holds_the_receiver_up(tmp_path: Path) -> None:
     where = spool(tmp_path)
-    finishing = Finishing(lambda _: None)
+    finishing = SegmentSyncer(lambda _: None)
     slow = [Slow(where, segment(number)).ready() for number in range(3)]
     adding = threading.Thread(target=_add_all, args=(finishing, slow))
     adding.start()

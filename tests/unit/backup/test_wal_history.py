@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.wal.history import Place, lineage_of, next_place, timeline_at
-from cluster.lsn import Lsn
+from backup.wal.position import WalPosition, lineage_of, next_place, timeline_at
+from cluster.postgres.lsn import Lsn
 
 SIZE = 1 << 20
 TEXT = "1\t0/5000A0\tno recovery target specified\n\n2\t0/7200FF\tbefore 2026-11-22 10:00:00+00\n"
@@ -32,21 +32,21 @@ def test_what_is_no_history_is_refused(text: str, timeline: int) -> None:
 
 def test_the_archive_goes_on_where_it_ends_and_not_where_the_server_is() -> None:
     lineage = lineage_of(TEXT, 3)
-    assert next_place(lineage, {1: Lsn(0x300000)}, SIZE) == Place(1, Lsn(0x300000))
+    assert next_place(lineage, {1: Lsn(0x300000)}, SIZE) == WalPosition(1, Lsn(0x300000))
 
 
 def test_a_new_primary_fills_in_what_the_old_one_had_not_sent() -> None:
     """The end of the old timeline comes from the new primary, as long as it lies before the fork."""
-    assert next_place(lineage_of(TEXT, 3), {1: Lsn(0x500000)}, SIZE) == Place(1, Lsn(0x500000))
+    assert next_place(lineage_of(TEXT, 3), {1: Lsn(0x500000)}, SIZE) == WalPosition(1, Lsn(0x500000))
 
 
 def test_what_was_received_beyond_the_fork_does_not_count() -> None:
-    assert next_place(lineage_of(TEXT, 3), {1: Lsn(0x900000)}, SIZE) == Place(2, Lsn(0x500000))
+    assert next_place(lineage_of(TEXT, 3), {1: Lsn(0x900000)}, SIZE) == WalPosition(2, Lsn(0x500000))
 
 
 def test_the_newest_known_timeline_decides() -> None:
     have = {1: Lsn(0x100000), 2: Lsn(0x600000), 9: Lsn(0)}
-    assert next_place(lineage_of(TEXT, 3), have, SIZE) == Place(2, Lsn(0x600000))
+    assert next_place(lineage_of(TEXT, 3), have, SIZE) == WalPosition(2, Lsn(0x600000))
 
 
 def test_an_archive_of_other_timelines_only_has_no_place_here() -> None:

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 
 from backup import catalog
+from backup.annotations import Hold, hold
 from backup.catalog import Backup
+from backup.delete import delete as remove
 from backup.layout import wal_key
-from backup.marks import Hold, hold
-from backup.removal import delete as remove
-from backup.service.ground import Ground
-from backup.service.mending import Mender
-from backup.service.record import read_record
-from backup.service.survey import survey
+from backup.service.context import ServiceContext
+from backup.service.inventory import survey
+from backup.service.resync_worker import ResyncWorker
+from backup.service.status_file import read_record
 from backup.store import StoreError
-from backup.store.sealed import SealedStore
-from backup.store.sealing import Key
+from backup.store.encrypted import SealedStore
+from backup.store.encryption import EncryptionKey
 from backup.wal.codec import pack
-from backup.wal.mending import mend
-from backup.wal.reading import read_segment
-from cluster.inside import Inside
-from cluster.lsn import Lsn
+from backup.wal.read import read_segment
+from backup.wal.resync import mend
+from cluster.config.mounted import ClusterConfig
+from cluster.postgres.lsn import Lsn
 from cluster.topology import Topology
 from tests.fix_settings import SIZING, settings_of
 from tests.unit.backup.samples import a_backup
@@ -47,8 +47,8 @@ def test_a_store_gets_what_another_has(tmp_path: Path) -> None:
 
 
 def test_sealed_stores_get_the_content_and_not_what_another_key_sealed(tmp_path: Path) -> None:
-    first = SealedStore(local(tmp_path / "first"), [Key(bytes(32))])
-    second = SealedStore(local(tmp_path / "second"), [Key(bytes(31) + b"x")])
+    first = SealedStore(local(tmp_path / "first"), [EncryptionKey(bytes(32))])
+    second = SealedStore(local(tmp_path / "second"), [EncryptionKey(bytes(31) + b"x")])
     put(first, name(1))
     assert mend(second, [first], SYSTEM, [name(1)], always).copied == (name(1),)
     assert read_segment(second, SYSTEM, name(1)) == wal(segment(1))
@@ -99,7 +99,7 @@ def _backup(day: float, number: int) -> Backup:
     return a_backup(day, system_identifier=SYSTEM, wal_segment_size=SIZE, start_lsn=start, stop_lsn=stop)
 
 
-def _ground(home: Path, *stores: Moody) -> Ground:
+def _ground(home: Path, *stores: Moody) -> ServiceContext:
     """A service whose stores each have a backup that needs WAL from segment 1 on."""
     (home / "state").mkdir()
     settings = settings_of()
@@ -107,7 +107,8 @@ def _ground(home: Path, *stores: Moody) -> Ground:
     days = time.time() / 86_400
     for store in stores:
         catalog.write(store, _backup(days, 1))
-    return Ground(inside=Inside(settings=settings, topology=topology), stores=stores, home=home, state=home)  # type: ignore[arg-type]
+    inside = ClusterConfig(settings=settings, topology=topology)
+    return ServiceContext(inside=inside, stores=stores, home=home, state=home)  # type: ignore[arg-type]
 
 
 def test_the_service_mends_what_its_survey_found_missing_and_says_so(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_the_service_mends_what_its_survey_found_missing_and_says_so(tmp_path: P
     put(first, *(name(number) for number in range(1, 8)))
     put(second, name(1), name(4), name(7))
     ground, told = _ground(tmp_path, first, second), list[str]()
-    mender = Mender(threading.Event(), told.append)
+    mender = ResyncWorker(threading.Event(), told.append)
     mender.look(ground)
     assert told == [], "before any survey nobody knows"
     survey(ground)
@@ -134,7 +135,7 @@ def test_what_no_store_has_is_not_looked_for_again_and_again(tmp_path: Path) -> 
     for store in (first, second):
         put(store, name(1), name(3))
     ground, told = _ground(tmp_path, first, second), list[str]()
-    mender = Mender(threading.Event(), told.append)
+    mender = ResyncWorker(threading.Event(), told.append)
     survey(ground)
     first.down = True
     for _ in range(3):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from backup.store import DamagedError
 from backup.wal.codec import pack, unpack
-from backup.wal.pages import PAGE, NotWalError, check_pages
+from backup.wal.page_headers import PAGE, NotWalError, check_pages
 from tests.unit.backup.wal_made import SIZE, SYSTEM, name, segment, wal
 
 WAL = wal(segment(7))

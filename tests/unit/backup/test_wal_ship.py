@@ -8,15 +8,15 @@ import zstandard
 
 from backup.layout import history_key, tail_key, tail_prefix, wal_key
 from backup.store import ConflictError, Store
-from backup.wal.backlog import Backlog
 from backup.wal.codec import pack
 from backup.wal.gaps import Gap, full_made, full_wanted, note, read_gaps, ship_notes, want_full
-from backup.wal.identity import Identity, claim
-from backup.wal.positions import lacks, timelines
-from backup.wal.reading import read_segment
+from backup.wal.identity import ArchiveIdentity, claim
+from backup.wal.partial_segments import PartialSegments, find_pieces, reach
+from backup.wal.read import read_segment
+from backup.wal.resume import lacks, timelines
+from backup.wal.ship_queue import ShipQueue
 from backup.wal.shipper import Shipper, Shipping
 from backup.wal.spool import Spool, Unfinished
-from backup.wal.tails import Tails, find_pieces, reach
 from cluster.errors import RefusedError
 from tests.unit.backup.wal_made import SIZE, SYSTEM, Moody, local, name, put, put_history, segment, spool, spooled, wal
 
@@ -43,7 +43,7 @@ class Ship:
 
     def __init__(self, where: Spool, *stores: Store) -> None:
         self.spool, self.front, self.told = where, Front(), list[str]()
-        self.backlog = Backlog([store.name for store in stores])
+        self.backlog = ShipQueue([store.name for store in stores])
         self.backlog.add(where.to_ship())
         how = Shipping(uploads=2, tail_seconds=0.05)
         self.shippers = [Shipper(store, where, self.backlog, self.front, how, self.told.append) for store in stores]
@@ -187,12 +187,12 @@ def test_a_later_run_goes_on_after_the_pieces_of_an_earlier_one_and_removes_them
     unfinished = Unfinished(where, segment(1))
     unfinished.write(memoryview(wal(segment(1))))
     unfinished.sync()
-    tails = Tails(store, where, level=1)
+    tails = PartialSegments(store, where, level=1)
     assert not tails.ship(lambda: (name(1), 8000), ())
     assert tails.ship(lambda: (name(1), 9500), ())
     assert find_pieces(store, SYSTEM, name(1)) == [(0, 9000), (9000, 9500)]
     unfinished.finish()
-    Tails(store, where, level=1).drop(name(1))
+    PartialSegments(store, where, level=1).drop(name(1))
     assert find_pieces(store, SYSTEM, name(1)) == []
 
 
@@ -200,7 +200,7 @@ def test_many_pieces_become_one(tmp_path: Path) -> None:
     where, store = spool(tmp_path / "spool"), local(tmp_path / "store")
     put(store)
     (where.path / f"{name(1)}.partial").write_bytes(wal(segment(1)))
-    tails = Tails(store, where, level=1)
+    tails = PartialSegments(store, where, level=1)
     for number in range(1, 120):
         assert tails.ship(lambda number=number: (name(1), number * 1000), ())  # type: ignore[misc]
         assert len(find_pieces(store, SYSTEM, name(1))) <= 48
@@ -225,11 +225,11 @@ def test_pieces_with_a_hole_count_only_up_to_it() -> None:
 
 def test_an_archive_belongs_to_one_cluster(tmp_path: Path) -> None:
     store = local(tmp_path)
-    ours = Identity(system_identifier=SYSTEM, wal_segment_size=SIZE)
+    ours = ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=SIZE)
     claim(store, ours)
     claim(store, ours)
     with pytest.raises(RefusedError, match="describes another archive"):
-        claim(store, Identity(system_identifier=SYSTEM, wal_segment_size=16 << 20))
+        claim(store, ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=16 << 20))
 
 
 def test_what_a_store_lacks_begins_after_what_it_and_the_spool_have(tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_piece_that_differs_in_the_store_is_never_replaced(tmp_path: Path) -> 
     where, store = spool(tmp_path / "spool"), local(tmp_path / "store")
     put(store)
     (where.path / f"{name(1)}.partial").write_bytes(wal(segment(1)))
-    tails = Tails(store, where, level=1)
+    tails = PartialSegments(store, where, level=1)
     assert tails.ship(lambda: (name(1), 5000), ())
     store.create(tail_key(SYSTEM, name(1), 5000, 6000), pack(b"?" * 1000))
     with pytest.raises(ConflictError):

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.wal.backlog import Backlog
 from backup.wal.lag import Lag
+from backup.wal.ship_queue import ShipQueue
 from backup.wal.spool import Unfinished
-from backup.wal.state import ArchiveState, StoreState, dump_state, parse_state, read_state, write_state
+from cluster.archive_status import ArchiveState, StoreState, dump_state, parse_state, read_state, write_state
 from cluster.errors import RefusedError
 from tests.unit.backup.wal_made import SIZE, name, segment, spool, spooled, wal
 
@@ -85,7 +85,7 @@ def test_foreign_files_in_the_spool_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_file_leaves_only_when_every_store_has_it() -> None:
-    backlog = Backlog(["disk", "bucket"])
+    backlog = ShipQueue(["disk", "bucket"])
     backlog.add(["b", "a"])
     assert [backlog.take("disk", 0), backlog.take("disk", 0), backlog.take("disk", 0)] == ["a", "b", None]
     assert not backlog.done("disk", "a")
@@ -99,7 +99,7 @@ def test_a_file_leaves_only_when_every_store_has_it() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("xy"), st.booleans()), max_size=40))
 def test_no_file_is_given_up_before_all_have_it(steps: list[tuple[str, bool]]) -> None:
-    backlog = Backlog(["x", "y"])
+    backlog = ShipQueue(["x", "y"])
     files = {"1", "2", "3"}
     backlog.add(files)
     had: dict[str, set[str]] = {"x": set(), "y": set()}

@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.layout import WalObject, parse_segment
-from backup.restore.archive import Archive, find_runs
+from backup.recovery_windows import Missing, audit, find_windows
+from backup.restore.wal_coverage import WalCoverage, find_runs
 from backup.timelines import Histories, Left, parse_history, reaches, way_to
-from backup.windows import Missing, audit, find_windows
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
 
-def archive(*names: str, tails: Any = (), left: Histories | None = None) -> Archive:
+def archive(*names: str, tails: Any = (), left: Histories | None = None) -> WalCoverage:
     """Whole segments, each stored at the second of its number; tails are (segment, start, end)."""
     found = [WalObject(timeline=int(name[:8], 16), segment=name) for name in names]
     found += [WalObject(timeline=1, segment=name, start=start, end=end) for name, start, end in tails]
     timed = [(each, parse_segment(each.segment or "", SEGMENT).start / SEGMENT) for each in found]
-    return Archive(wal_segment_size=SEGMENT, runs=find_runs(timed, SEGMENT), histories=left or {})
+    return WalCoverage(wal_segment_size=SEGMENT, runs=find_runs(timed, SEGMENT), histories=left or {})
 
 
 def shown(*args: Any) -> list[tuple[int, float, float, float]]:
@@ -53,7 +53,7 @@ def test_a_segment_is_covered_as_far_as_it_and_its_pieces_reach(
         for number, start, length in pieces
     ]
     chance.shuffle(found)
-    made = Archive(wal_segment_size=SEGMENT, runs=find_runs(found, SEGMENT), histories={})
+    made = WalCoverage(wal_segment_size=SEGMENT, runs=find_runs(found, SEGMENT), histories={})
     for number, name in names.items():
         there = {byte for n, start, length in pieces if n == number for byte in range(start, start + length)}
         reached = next(byte for byte in range(SEGMENT) if byte not in there)

@@ -10,10 +10,10 @@ from backup.layout import Segment, history_key, parse_segment, segment_name, wal
 from backup.store import MOST_WHOLE, Store, Stored, StoreError, Upload
 from backup.store.local import LocalStore
 from backup.wal.codec import pack
-from backup.wal.identity import Identity, claim
-from backup.wal.pages import MAGIC, PAGE
+from backup.wal.identity import ArchiveIdentity, claim
+from backup.wal.page_headers import MAGIC, PAGE
 from backup.wal.spool import Spool
-from cluster.lsn import Lsn
+from cluster.postgres.lsn import Lsn
 
 SYSTEM = "7400000000000000001"
 SIZE = 1 << 20
@@ -52,7 +52,7 @@ def local(path: Path, name: str = "local") -> LocalStore:
 
 def put(store: Store, *names: str) -> None:
     """An archive with these segments."""
-    claim(store, Identity(system_identifier=SYSTEM, wal_segment_size=SIZE))
+    claim(store, ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=SIZE))
     for each in names:
         store.create(wal_key(SYSTEM, each), pack(wal(parse_segment(each, SIZE))))
 

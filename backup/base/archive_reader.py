@@ -1,0 +1,152 @@
+"""What is in a backup's archives, checked on the way: stored bytes by their SHA-256, files by the manifest."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from backup.base.prefetch import ahead
+from backup.base.tar import BrokenTarError, Member, members
+from backup.catalog import Backup, File
+from backup.layout import MANIFEST, backup_key
+from backup.manifest import Manifest, parse
+from backup.store import MOST_WHOLE, DamagedError, Store
+
+if TYPE_CHECKING:
+    from backup.manifest import Entry
+
+PIECE = 1 << 20
+Content = Iterator[memoryview]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an archive of a backup may hold at most, so that a small one cannot become endless."""
+
+    bytes: int
+    entries: int
+
+
+_MORE_BYTES, _MORE_ENTRIES = 64 << 20, 1_000_000
+"""Beyond what is in the manifest: itself no part of it, `tablespace_map`, and folders."""
+
+
+def limits_of(backup: Backup, manifest: Manifest | None) -> Limits:
+    """Those of each archive of a backup."""
+    entries = len(manifest.files) if manifest else _MORE_ENTRIES
+    return Limits(backup.data_bytes + _MORE_BYTES, entries + _MORE_ENTRIES)
+
+
+class Watched:
+    """Pieces of a stored object passing by, counted and hashed."""
+
+    def __init__(self, pieces: Iterable[bytes], passed: Callable[[int], None] = lambda _: None) -> None:
+        self._pieces = iter(pieces)
+        self._passed = passed
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._hash.update(piece)
+            self.size += len(piece)
+            self._passed(len(piece))
+            yield piece
+
+    def is_like(self, file: File) -> bool:
+        """All that is left is read; whether it is what was stored."""
+        for _ in self:
+            pass
+        return (self.size, self._hash.hexdigest()) == (file.size, file.sha256)
+
+
+class _Readable:
+    """Pieces as the file that zstandard wants to read from."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    def read(self, _size: int) -> bytes:
+        return next(self._pieces, b"")
+
+
+def unpacked(pieces: Iterable[bytes], file: File) -> Iterator[bytes]:
+    """The tar stream of an archive as stored; at most 1 MiB at a time, however well it was compressed.
+
+    Raises:
+        DamagedError: it is not what zstd wrote.
+    """
+    if not file.name.endswith(".zst"):
+        yield from pieces
+        return
+    import zstandard
+
+    source = cast("IO[bytes]", _Readable(pieces))
+    reader: Any = zstandard.ZstdDecompressor().stream_reader(source, read_size=PIECE, read_across_frames=True)
+    try:
+        while piece := reader.read(PIECE):
+            yield piece
+    except zstandard.ZstdError as error:
+        raise DamagedError(f"{file.name} is damaged: {error}") from None
+
+
+@contextmanager
+def reading(pieces: Iterable[bytes], file: File, limits: Limits) -> Iterator[Iterator[tuple[Member, Content]]]:
+    """The entries of an archive as stored; fetching, decompressing and what is done with them run side by side.
+
+    Raises:
+        BrokenTarError: from the entries; also where there are more than a backup of this size can have.
+    """
+    with ahead(pieces) as fetched, ahead(unpacked(fetched, file)) as tar:
+        yield _within(members(tar), limits)
+
+
+def _within(entries: Iterator[tuple[Member, Content]], limits: Limits) -> Iterator[tuple[Member, Content]]:
+    left, number = limits.bytes, limits.entries
+    for member, content in entries:
+        left, number = left - member.size, number - 1
+        if left < 0 or number < 0:
+            raise BrokenTarError("it holds more than the backup has")
+        yield member, content
+
+
+def archives(backup: Backup) -> tuple[File, ...]:
+    """Its files that are archives."""
+    return tuple(file for file in backup.files if file.name != MANIFEST)
+
+
+def place(file: File, member: Member) -> str:
+    """Where an entry belongs, relative to the data directory: tablespaces are archives named by their oid."""
+    name = file.name.split(".")[0]
+    return member.path if name == "base" else f"pg_tblspc/{name}/{member.path}"
+
+
+def read_manifest(store: Store, backup: Backup) -> Manifest:
+    """The manifest of a backup.
+
+    Raises:
+        DamagedError: it is not the one that was stored.
+        RefusedError: it does not match its own checksum, or is of another cluster.
+    """
+    file = next((file for file in backup.files if file.name == MANIFEST), None)
+    if file is None:
+        raise DamagedError(f"backup {backup.name} has no {MANIFEST}")
+    body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST), min(file.size, MOST_WHOLE))
+    if hashlib.sha256(body).hexdigest() != file.sha256:
+        raise DamagedError(f"{MANIFEST} of {backup.name} is damaged: its SHA-256 is not the one it was stored with")
+    manifest = parse(body)
+    if manifest.system_identifier != backup.system_identifier:
+        raise DamagedError(f"{MANIFEST} of {backup.name} is that of cluster {manifest.system_identifier}")
+    if manifest.size != backup.data_bytes:  # by which it was seen that there is enough disk for it
+        raise DamagedError(f"{MANIFEST} of {backup.name} names {manifest.size} bytes, not {backup.data_bytes}")
+    return manifest
+
+
+def fault(path: str, size: int, sha256: bytes, expected: "Entry | None") -> str:
+    """What is wrong with a file, in words; "" where it is as the manifest says."""
+    if expected is None:
+        return f"{path} is not in the manifest"
+    if size != expected.size:
+        return f"{path} has {size} bytes instead of {expected.size}"
+    return f"{path} has another content" if expected.sha256 not in (None, sha256) else ""

@@ -1,0 +1,114 @@
+"""Where the service works: its directories, its stores, the nodes, as settings and topology say now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from backup.store import ProbedStore
+from backup.store.encrypted import SealedStore
+from backup.store.encryption import load_keys
+from backup.store.local import LocalStore
+from backup.store.s3 import S3Store
+from backup.store.s3_client import Bucket, peculiar
+from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.errors import RefusedError
+from cluster.pools import store_names
+from cluster.postgres.connection import Access
+
+HOME = Path("/var/lib/pods")
+"""The service's own directory: spool, a workshop for drills."""
+STATES = Path("/run/backup")
+"""What others may read: small JSON files. Not in HOME, which is mounted into nobody else."""
+LOCAL = Path("/backups")
+"""Where `up` mounts the local store's directory."""
+ROLE, SECRET = "archiver", "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceContext:
+    """The cluster as it is meant to be now, the stores, and the directories."""
+
+    inside: ClusterConfig
+    stores: tuple[ProbedStore, ...]
+    home: Path = HOME
+    state: Path = STATES
+
+    @property
+    def system(self) -> str:
+        """The cluster's system identifier."""
+        return self.inside.topology.system_identifier
+
+    @property
+    def spool(self) -> Path:
+        """WAL on its way."""
+        return self.home / "spool"
+
+    @property
+    def workshop(self) -> Path:
+        """Where drills happen."""
+        return self.home / "work"
+
+    @property
+    def nodes(self) -> Mapping[str, Access]:
+        """How to reach each node for replication."""
+        return {name: self.access(name) for name in self.inside.topology.names}
+
+    def access(self, node: str) -> Access:
+        """How to reach one node, without the limits that a look at it has."""
+        return replace(self.inside.node(node, ROLE, SECRET), application="pods_backup", statement_timeout=0.0)
+
+    def store(self, name: str = "") -> ProbedStore:
+        """The store called ``name``, or the first.
+
+        Raises:
+            RefusedError: there is none of that name.
+        """
+        for store in self.stores:
+            if name in ("", store.name):
+                return store
+        raise RefusedError(f"there is no store {name!r}", "there are: " + ", ".join(s.name for s in self.stores))
+
+
+def open_ground(window: MountedConfig) -> ServiceContext:
+    """Look at the mounted files and open the stores."""
+    inside = window.look()
+    ground = ServiceContext(inside=inside, stores=open_stores(inside))
+    for directory in (ground.spool, ground.workshop):
+        directory.mkdir(mode=0o700, exist_ok=True)
+    return ground
+
+
+def open_stores(inside: ClusterConfig) -> tuple[ProbedStore, ...]:
+    """Every store, sealed where encryption is on."""
+    made: dict[str, ProbedStore] = {
+        name: LocalStore(LOCAL) if name == "local" else S3Store(_bucket(inside))
+        for name in store_names(inside.settings)
+    }
+    if inside.settings.backup_encryption == "on":
+        keys = load_keys(inside.secrets / "backup_key")
+        return tuple(SealedStore(store, keys) for store in made.values())
+    return tuple(made.values())
+
+
+def _bucket(inside: ClusterConfig) -> Bucket:
+    settings = inside.settings
+    return Bucket(
+        name=settings.s3_bucket,
+        prefix=settings.s3_prefix,
+        access_key=_secret(inside.secrets / "s3_access_key"),
+        secret_key=_secret(inside.secrets / "s3_secret_key"),
+        endpoint=settings.s3_endpoint or None,
+        region=settings.s3_region or None,
+        encryption=settings.s3_encryption,  # type: ignore[arg-type]  # settings let nothing else through
+        kms_key=settings.s3_kms_key,
+        ca=str(inside.secrets / "s3_ca") if settings.s3_ca else None,
+        **peculiar(settings.s3_endpoint),
+    )
+
+
+def _secret(path: Path) -> str | None:
+    """An empty one leaves it to boto3 to find credentials, as on a cloud machine with a role."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,65 @@
+"""The present moment, made restorable: WAL up to now is shipped at once, instead of with the next tail."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from backup.service.context import ServiceContext
+from cluster.archive_status import read_state
+from cluster.errors import PodsError
+from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.lsn import Lsn
+
+_FRESH = 10.0
+"""Seconds after which a state that nobody renews means that no archiver runs."""
+_PATIENCE = 20.0
+STATE = "archive.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalFlush:
+    """Everything committed before ``when`` (Unix seconds) is archived; it ends before ``lsn`` of ``timeline``."""
+
+    timeline: int
+    lsn: Lsn
+    when: float
+
+
+def archive_now(ground: ServiceContext, store: str, patience: float = _PATIENCE) -> WalFlush | None:
+    """Let the primary begin a new segment and wait until ``store`` has the one before, at most ``patience`` seconds.
+
+    None where no archiver runs, the primary does not answer or the store does not get it in time.
+    """
+    state = read_state(ground.state / STATE)
+    if state is None or not state.streaming or time.time() - state.updated > _FRESH:
+        return None
+    try:
+        when, lsn = _switch(ground)
+    except PodsError:
+        return None
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if _has(ground, store, state.timeline, lsn):
+            return WalFlush(timeline=state.timeline, lsn=lsn, when=when)
+        time.sleep(0.2)
+    return None
+
+
+def _switch(ground: ServiceContext) -> tuple[float, Lsn]:
+    """Twice: a commit goes into the segment after the switch it is in, and recovery to a time stops at a later commit.
+
+    Raises:
+        PodsError: the primary does not answer.
+    """
+    when = time.time()
+    with connect(ground.access(ground.inside.topology.primary)) as connection:
+        fetch_one(connection, "switch_wal", dict[str, Any])
+        row = fetch_one(connection, "switch_wal", dict[str, Any])
+    assert row is not None
+    return when, Lsn.parse(row["pg_switch_wal"])
+
+
+def _has(ground: ServiceContext, store: str, timeline: int, lsn: Lsn) -> bool:
+    state = read_state(ground.state / STATE)
+    archived = next((each.archived for each in state.stores if each.name == store), "") if state else ""
+    return bool(archived) and state is not None and state.timeline == timeline and Lsn.parse(archived) >= lsn

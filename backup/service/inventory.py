@@ -1,0 +1,115 @@
+"""Looking through the stores: what is there, to which moments one can go back, what was proven when."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Any
+
+from backup.annotations import Hold, Verified, read_holds, read_verified
+from backup.catalog import Backup, read_catalog
+from backup.drill import read_last
+from backup.layout import parse_wal_key, wal_prefix
+from backup.recovery_windows import Missing, RecoveryWindow, audit, find_windows
+from backup.restore.wal_coverage import WalCoverage, make_archive
+from backup.retention import Policy, decide, wal_needs
+from backup.schedule import parse_schedule
+from backup.service.context import ServiceContext
+from backup.service.retention_policy import policy_of
+from backup.service.status_file import read_record, write_record
+from backup.store import MOST_WAL_LISTED, Store, at_most
+from backup.timelines import Histories
+from backup.trust import untrusted_ones
+from backup.wal.gaps import read_gaps
+from backup.wal.identity import segment_size
+from cluster.errors import PodsError
+from cluster.postgres.lsn import Lsn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreInventory:
+    """All of one cluster in one store: backups, marks on them, and WAL with the bytes it takes."""
+
+    backups: tuple[Backup, ...]
+    archive: WalCoverage
+    holds: dict[str, Hold]
+    verified: dict[str, Verified]
+    wal_keys: tuple[str, ...]
+    wal_bytes: int
+
+    @property
+    def windows(self) -> tuple[RecoveryWindow, ...]:
+        """The intervals that can be restored to."""
+        return find_windows(self.backups, self.archive)
+
+    @property
+    def histories(self) -> Histories:
+        """Of its timelines."""
+        return self.archive.histories
+
+
+def read_holdings(store: Store, system: str) -> StoreInventory:
+    """Read a store through. Costs a listing of all its WAL."""
+    backups, size = read_catalog(store, system), segment_size(store, system)
+    pieces = at_most(store.list(wal_prefix(system)), MOST_WAL_LISTED, "pieces of WAL")
+    listed = [(stored, found) for stored in pieces if (found := parse_wal_key(stored.key))]
+    return StoreInventory(
+        backups=backups,
+        archive=make_archive(store, system, [(found, stored.made) for stored, found in listed], size),
+        holds=read_holds(store, system),
+        verified=read_verified(store, system),
+        wal_keys=tuple(stored.key for stored, found in listed if found.segment),
+        wal_bytes=sum(stored.size for stored, _ in listed),
+    )
+
+
+def missing_wal(store: Store, system: str, holdings: StoreInventory, policy: Policy) -> tuple[Missing, ...]:
+    """Segments that are not where they should be; a recorded gap explains some.
+
+    What a backup that is kept for itself alone does not need has been removed on purpose.
+    """
+    gaps: dict[int, list[tuple[int, int]]] = {}
+    for gap in read_gaps(store, system):
+        gaps.setdefault(gap.timeline, []).append((Lsn.parse(gap.from_lsn), Lsn.parse(gap.to_lsn)))
+    decisions = decide(holdings.backups, policy, time.time(), holds=holdings.holds, histories=holdings.histories)
+    needs = wal_needs(decisions, holdings.histories, holdings.archive.wal_segment_size)
+    found = audit(holdings.backups, holdings.archive, gaps)
+    return tuple(lost for lost in found if not needs.may_go(lost.segment))
+
+
+def survey(ground: ServiceContext) -> None:
+    """Write what metrics tell of the stores into the record; a store that does not answer keeps what it had."""
+    record = read_record(ground.state)
+    settings = ground.inside.settings
+    record.interval = parse_schedule(settings.backup_schedule, settings.backup_time_zone).longest_gap(time.time())
+    for store in ground.stores:
+        try:
+            holdings = read_holdings(store, ground.system)
+            missing = missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings))
+            mended = record.stores.get(store.name, {}).get("mended", 0)
+            record.stores[store.name] = {**_summary(holdings, missing), "mended": mended}
+            drill = read_last(store, ground.system)
+        except PodsError as error:
+            record.stores[store.name] = {**record.stores.get(store.name, {}), "error": error.message}
+            continue
+        if drill is not None:
+            record.drill = {"when": drill.when, "ok": drill.ok, "rto": drill.rto, "backup": drill.backup}
+    write_record(ground.state, replace(record))
+
+
+def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> dict[str, Any]:
+    windows, verified = holdings.windows, holdings.verified.values()
+    return {
+        "counts": dict(Counter(backup.kind for backup in holdings.backups)),
+        "bytes": sum(backup.size for backup in holdings.backups),
+        "wal_bytes": holdings.wal_bytes,
+        "oldest": min((window.since for window in windows), default=None),
+        "newest": max((window.until for window in windows), default=None),
+        "missing": sum(not lost.known for lost in missing),
+        "lost": len(missing),
+        "verified": max((mark.when for mark in verified if mark.ok), default=None),
+        "broken": sum(not mark.ok for mark in verified),
+        "untrusted": len(untrusted_ones(holdings.backups)),
+        "last_full": max((b.started for b in holdings.backups if b.kind == "full"), default=None),
+        "last_started": max((b.started for b in holdings.backups), default=None),
+        "error": "",
+    }

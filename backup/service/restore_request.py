@@ -1,0 +1,112 @@
+"""Restoring as the service's container does: it plans, and lets the sandbox do what was planned."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from backup.catalog import read_catalog, systems
+from backup.restore import Plan, check_target, plan, read_archive
+from backup.restore.plan import BeyondError
+from backup.restore.target import RecoveryTarget
+from backup.restore.wal_coverage import vouch
+from backup.sandbox.dispatch import Sandbox
+from backup.sandbox.job import Job
+from backup.sandbox.outcome import reached, seconds
+from backup.service.context import ServiceContext, open_ground
+from backup.service.flush_wal import WalFlush, archive_now
+from backup.store import ProbedStore, Store
+from backup.wal.identity import segment_size
+from cluster.config.mounted import MountedConfig
+from cluster.errors import UsageError
+
+Progress = Callable[[str], None]
+_ARRIVAL = 120.0
+_LONGEST = 7 * 86_400.0
+"""Seconds that a recovery may take."""
+
+
+def planned(window: MountedConfig, asked: argparse.Namespace) -> tuple[ServiceContext, ProbedStore, Plan]:
+    """The restore that was asked for, without touching anything.
+
+    A moment that the archive has not reached yet, and the cluster has, is archived first.
+
+    Raises:
+        PodsError: it cannot be done; says why.
+    """
+    ground = open_ground(window)
+    store = ground.store(asked.store)
+    system = which_system(store, asked.system or ground.system)
+    target = check_target(asked.to, asked.kind)
+    try:
+        return ground, store, _plan(store, system, target, asked)
+    except BeyondError:
+        present = _reach_for(ground, store, system, target)
+        if present is None:
+            raise
+        return ground, store, _plan(store, system, target, asked, present)
+
+
+def _plan(
+    store: Store, system: str, target: RecoveryTarget, asked: argparse.Namespace, present: WalFlush | None = None
+) -> Plan:
+    archive = read_archive(store, system, segment_size(store, system))
+    if present is not None:
+        archive = vouch(archive, present.timeline, present.lsn, present.when)
+    return plan(read_catalog(store, system), archive, target, asked.name, asked.timeline)
+
+
+def _reach_for(ground: ServiceContext, store: Store, system: str, target: RecoveryTarget) -> WalFlush | None:
+    """Have the archive reach up to now, where that may be as far as ``target``."""
+    if system != ground.system or (target.time or 0.0) > time.time():
+        return None
+    return archive_now(ground, store.name)
+
+
+def which_system(store: Store, wanted: str) -> str:
+    """The cluster to restore: ``wanted``, or the only one in the store where none is known."""
+    if wanted:
+        return wanted
+    found = systems(store)
+    if len(found) == 1:
+        return found[0]
+    told = ", ".join(found) or "none"
+    raise UsageError(f"the store holds backups of {len(found)} clusters: {told}", "choose one with --system")
+
+
+def restore_into(window: MountedConfig, asked: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    """Have the sandbox restore, recover to the target, promote and shut down cleanly, where the host mounted it.
+
+    What takes the place of a cluster's data (``passwords``) gets a superuser whose password this host knows. On stdin
+    comes what stands for it in the server.
+    """
+    _, store, plan = planned(window, asked)
+    job = Job(
+        what="restore",
+        store=store.name,
+        chain=plan.chain,
+        target=plan.target,
+        timeline=plan.timeline,
+        timeout=_LONGEST,
+        verifier=_verifier(sys.stdin.read()) if asked.passwords else "",
+    )
+    found = Sandbox(arrival=_ARRIVAL, longest=_LONGEST + 86_400.0).run(job, store, progress)
+    return {
+        "backup": plan.backup.name,
+        "system": job.system,
+        "seconds": seconds(found.get("seconds")),
+        "timeline": plan.timeline,
+        **reached(found),
+    }
+
+
+def _verifier(text: str) -> str:
+    """What stands for a password in the server.
+
+    Raises:
+        UsageError: it is a password in clear, or nothing.
+    """
+    if not text.strip().startswith("SCRAM-SHA-256$"):
+        raise UsageError("there is no verifier of the superuser's password on stdin")
+    return text.strip()

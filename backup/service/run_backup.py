@@ -1,0 +1,134 @@
+"""Taking a backup as the service does: from a healthy replica, into every store, recorded, then what is old goes."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from backup.base import BackupOptions, BackupSite, Taken, take
+from backup.catalog import read_catalog
+from backup.layout import Kind, segments_between, wal_key
+from backup.service.context import ServiceContext
+from backup.service.inventory import survey
+from backup.service.status_file import read_record, write_record
+from backup.store import Store, StoreError
+from backup.trust import TRUSTED_SINCE
+from backup.wal.gaps import full_made, full_wanted
+from backup.wal.identity import remembered
+from cluster.errors import MachineError, PodsError
+from cluster.postgres.connection import Access, connect, execute
+from cluster.postgres.lsn import Lsn
+
+Progress = Callable[[str], None]
+
+
+def take_backup(ground: ServiceContext, kind: Kind, progress: Progress) -> Taken:
+    """Take one and record how it went.
+
+    Raises:
+        PodsError: it could not be taken; that is recorded too.
+    """
+    wanted = full_wanted(ground.spool / ground.system)
+    if wanted and kind != "full":
+        progress(f"A full backup is needed: {wanted}")
+        kind = "full"
+    with _recorded(ground, kind):
+        taken = take(_site(ground, _nodes(ground, gap=bool(wanted)), progress), _options(ground, kind))
+    _note_success(ground, taken)
+    full_made(ground.spool / ground.system, taken.backup.start_lsn)
+    survey(ground)
+    return taken
+
+
+@contextmanager
+def _recorded(ground: ServiceContext, kind: Kind) -> Iterator[None]:
+    record = read_record(ground.state)
+    write_record(ground.state, replace(record, running=kind))
+    try:
+        yield
+    except PodsError as error:
+        record = read_record(ground.state)
+        for store in ground.stores:
+            record.failed(kind, store.name)
+        write_record(ground.state, replace(record, running="", last_error=error.message))
+        raise
+    finally:
+        record = read_record(ground.state)
+        if record.running:
+            write_record(ground.state, replace(record, running=""))
+
+
+def _note_success(ground: ServiceContext, taken: Taken) -> None:
+    record, backup = read_record(ground.state), taken.backup
+    for store in taken.stores:
+        record.succeeded(backup.kind, store, size=backup.size, seconds=taken.seconds)
+    for store in taken.failures:
+        record.failed(backup.kind, store)
+    error = "; ".join(f"{store}: {why}" for store, why in taken.failures.items())
+    changed = replace(record, last_backup=backup.name, last_success=backup.stopped, last_error=error)
+    write_record(ground.state, changed)
+
+
+def _options(ground: ServiceContext, kind: Kind) -> BackupOptions:
+    settings = ground.inside.settings
+    return BackupOptions(
+        kind=kind,
+        level=settings.backup_level,
+        workers=settings.backup_workers,
+        rate=settings.backup_rate,
+        trusted_since=TRUSTED_SINCE if settings.backup_incremental == "auto" else 0,
+    )
+
+
+def _nodes(ground: ServiceContext, *, gap: bool) -> Mapping[str, Access]:
+    """Which may be asked: after a gap, or for a store that has just begun, the primary alone.
+
+    A backup begins at a checkpoint, which the primary makes at once; a replica's last one may be older than the WAL
+    that such a store has, and then the backup could never become consistent there.
+    """
+    primary = ground.inside.topology.primary
+    if gap or any(_is_new(store, ground.system) for store in ground.stores):
+        return {primary: ground.access(primary)}
+    return ground.nodes
+
+
+def _is_new(store: Store, system: str) -> bool:
+    try:
+        return not read_catalog(store, system, on_damaged=lambda *_: None)
+    except StoreError:
+        return False  # it is down, and gets nothing now
+
+
+def _site(ground: ServiceContext, nodes: Mapping[str, Access], progress: Progress) -> BackupSite:
+    return BackupSite(
+        nodes=nodes,
+        primary=lambda: ground.inside.topology.primary,
+        stores=ground.stores,
+        spool=ground.spool,
+        wal_archived=lambda timeline, start, stop: wal_archived(ground, timeline, start, stop),
+        switch_wal=lambda: switch_wal(ground),
+        progress=progress,
+    )
+
+
+def wal_archived(ground: ServiceContext, timeline: int, start: Lsn, stop: Lsn) -> bool:
+    """Whether every store that answers, and at least one, has all segments from ``start`` to ``stop``."""
+    identity = remembered(ground.spool)
+    if identity is None:
+        return False
+    segments = list(segments_between(timeline, start, stop, identity.wal_segment_size))
+    answers = []
+    for store in ground.stores:
+        try:
+            answers.append(all(store.head(wal_key(ground.system, segment)) for segment in segments))
+        except StoreError:
+            continue
+    return bool(answers) and all(answers)
+
+
+def switch_wal(ground: ServiceContext) -> None:
+    """Let the primary begin a new segment, so that the one a replica's backup ended in is archived whole."""
+    try:
+        with connect(ground.access(ground.inside.topology.primary)) as connection:
+            execute(connection, "switch_wal")
+    except MachineError as error:
+        raise MachineError(f"the primary does not switch to a new WAL segment: {error.message}") from None

@@ -1,0 +1,110 @@
+"""The cluster seen from inside its network, by a service: files instead of a checkout, network names instead of ports.
+
+`up` renders settings and topology into one directory and mounts it into every service; a service looks at the files
+again whenever it is asked, so that it follows replicas as they come and go and is configured with none of them.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cluster.config.env_file import Settings, load_settings
+from cluster.errors import MachineError, RefusedError
+from cluster.pgbouncer import CONSOLE
+from cluster.postgres.connection import Access
+from cluster.topology import Topology
+from cluster.topology_file import parse
+
+ROOT = Path("/etc/pods")
+"""Where `up` mounts the rendered settings (.env) and topology.json."""
+SECRETS = Path("/run/secrets")
+CA = Path("/run/tls/ca.crt")
+POOLER = "pgbouncer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """Settings and topology as they are now, and how to reach a server as the role of one secret."""
+
+    settings: Settings
+    topology: Topology
+    secrets: Path = SECRETS
+    ca: Path = CA
+
+    def node(self, name: str, role: str = "monitor", secret: str = "monitor", database: str = "postgres") -> Access:  # noqa: S107 - names of files, not passwords
+        """How to reach ``name`` as ``role``, whose password is the file ``<secret>_password``.
+
+        Raises:
+            MachineError: there is no such file, or it cannot be read.
+        """
+        return self._access(name, 5432, role, secret, database)
+
+    def pooler(self, role: str = "monitor", secret: str = "monitor") -> Access:  # noqa: S107
+        """How to reach PgBouncer's console."""
+        return self._access(POOLER, 6432, role, secret, CONSOLE)
+
+    def _access(self, host: str, port: int, role: str, secret: str, database: str) -> Access:
+        password = _read_secret(self.secrets / f"{secret}_password")
+        return Access(
+            host=host,
+            port=port,
+            user=role,
+            password=password,
+            ca=self.ca,
+            database=database,
+            connect_timeout=2,
+            statement_timeout=0.0 if host == POOLER else 3.0,
+            pooled=host == POOLER,
+        )
+
+
+@dataclass(slots=True)
+class MountedConfig:
+    """Looks at the mounted files, again only when they changed."""
+
+    root: Path = ROOT
+    secrets: Path = SECRETS
+    ca: Path = CA
+    _seen: ClusterConfig | None = None
+    _stamp: tuple[tuple[int, int], ...] = field(default=())
+
+    def look(self) -> ClusterConfig:
+        """The cluster as its files say now.
+
+        Raises:
+            PodsError: they are missing or broken; says which.
+        """
+        stamp = tuple(_stamp(self.root / name) for name in (".env", "topology.json"))
+        if self._seen is None or stamp != self._stamp:
+            topology = _read_topology(self.root / "topology.json")
+            settings = load_settings(self.root, {})
+            self._seen = ClusterConfig(settings=settings, topology=topology, secrets=self.secrets, ca=self.ca)
+            self._stamp = stamp
+        return self._seen
+
+
+def _read_topology(path: Path) -> Topology:
+    """Not ``topology.load``, which keeps a copy of a damaged file beside it: what is mounted here is read-only.
+
+    Copies beside the cluster are none of a service's business, which goes on undisturbed as they come and go.
+    """
+    try:
+        return replace(parse(path.read_text(encoding="utf-8")), copies=())
+    except FileNotFoundError:
+        raise RefusedError(f"there is no topology in {path.parent}", "run: inv up") from None
+    except (OSError, ValueError) as error:  # a UnicodeDecodeError is one
+        raise MachineError(f"{path} cannot be read: {error}", "run: inv up") from None
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MachineError(f"the secret {path} cannot be read: {error}", "run: inv up") from None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)

@@ -1,0 +1,28 @@
+"""What PgBouncer says of its pools."""
+
+from dataclasses import dataclass
+
+from cluster.errors import MachineError
+from cluster.pgbouncer import Pool, read_pools
+from cluster.postgres.connection import Access, connect, one_line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolsReading:
+    """All pools at one moment, or why there are none."""
+
+    pools: tuple[Pool, ...] = ()
+    error: str = ""
+
+
+def read_pooler(access: Access) -> PoolsReading:
+    """Read PgBouncer's console; an unreachable one is a reading too."""
+    import psycopg
+
+    try:
+        with connect(access, console=True) as console:
+            return PoolsReading(pools=read_pools(console))
+    except MachineError as error:
+        return PoolsReading(error=error.message)
+    except psycopg.Error as error:
+        return PoolsReading(error=one_line(error))

@@ -1,0 +1,87 @@
+"""The whole cluster at one moment: the one truth behind `inv status`, the health verdict and the metrics."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from cluster.observed.nodes import NodeReading, Slot, Standby, read_node
+from cluster.observed.poller import Poller
+from cluster.observed.pools import PoolsReading, read_pooler
+from cluster.postgres.connection import Access
+from cluster.postgres.lsn import bytes_behind
+
+PATIENCE = 3.0
+"""A reading may go on for this many deadlines: who hangs is begun again, and waited for, only now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Every node by name, and PgBouncer. ``taken`` is Unix time in seconds."""
+
+    nodes: Mapping[str, NodeReading]
+    pooler: PoolsReading
+    taken: float
+
+    @property
+    def writable(self) -> tuple[str, ...]:
+        """Nodes that are not in recovery: there should be exactly one."""
+        return tuple(n.name for n in self.nodes.values() if n.facts and not n.facts.in_recovery)
+
+    @property
+    def primary(self) -> NodeReading | None:
+        """The one writable node, or None where there is none or more than one."""
+        return self.nodes[self.writable[0]] if len(self.writable) == 1 else None
+
+    def standby(self, name: str) -> Standby | None:
+        """How the primary sees ``name``, while ``name`` streams from it."""
+        seen = self.primary.standbys if self.primary else ()
+        return next((s for s in seen if s.node == name), None)
+
+    def slot(self, slot: str) -> Slot | None:
+        """A slot on the primary."""
+        held = self.primary.slots if self.primary else ()
+        return next((s for s in held if s.name == slot), None)
+
+    def lag_bytes(self, name: str) -> int | None:
+        """WAL bytes that ``name`` has yet to replay; known also while its link is cut."""
+        node = self.nodes[name]
+        if self.primary is None or self.primary.facts is None or node.facts is None:
+            return None
+        return bytes_behind(self.primary.facts.lsn, node.facts.lsn)
+
+    def lag_seconds(self, name: str) -> float | None:
+        """Seconds behind: 0 with nothing left to replay while streaming, else the primary's measure or the silence."""
+        node, standby = self.nodes[name], self.standby(name)
+        if node.facts is None:
+            return None
+        if standby is None or standby.state != "streaming":
+            return node.facts.receiver_silence
+        return 0.0 if standby.lag_bytes == 0 else standby.replay_lag or 0.0
+
+
+def read_snapshot(
+    nodes: Mapping[str, Access], pooler: Access, *, deadline: float, rounds: Poller | None = None
+) -> Snapshot:
+    """Read every node and PgBouncer at once; one that does not answer within ``deadline`` seconds costs no other.
+
+    Who reads again and again passes the same ``rounds`` each time: then no server is ever read twice at once.
+    """
+    work: dict[str, Callable[[], NodeReading | PoolsReading]] = {
+        **{f"node {name}": partial(read_node, name, _patient(access, deadline)) for name, access in nodes.items()},
+        "pooler": partial(read_pooler, _patient(pooler, deadline)),
+    }
+    done = (rounds or Poller()).run(work, deadline)
+    late = f"no answer within {deadline:.0f} s"
+    readings: dict[str, NodeReading] = {}
+    for name in nodes:
+        reading = done.get(f"node {name}")
+        readings[name] = reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late)
+    pools = done.get("pooler")
+    return Snapshot(
+        nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time()
+    )
+
+
+def _patient(access: Access, deadline: float) -> Access:
+    return replace(access, patience=PATIENCE * deadline)

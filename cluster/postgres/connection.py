@@ -1,0 +1,191 @@
+"""Talking to PostgreSQL: one way to connect, typed rows, errors in one line."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cluster import queries
+from cluster.config.env_file import Settings
+from cluster.errors import MachineError, TimedOutError
+from cluster.postgres import session
+from cluster.topology import Topology, host_ports
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import sql
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one server as one role.
+
+    ``ca`` is the certificate its own is checked with. Timeouts in seconds; ``statement_timeout`` 0 asks for none.
+    ``patience`` bounds the whole conversation from this side, whatever the server's state (a paused one runs no
+    timeouts); None: no bound. ``pooled``: the server is PgBouncer, which takes no options at login and binds no
+    channel. ``pinned``: the session begins as cluster/postgres/session.py says; off only for SQL that is not PODS' own.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str
+    ca: Path
+    database: str = "postgres"
+    application: str = "pods"
+    connect_timeout: int = 5
+    statement_timeout: float = 30.0
+    patience: float | None = None
+    pooled: bool = False
+    pinned: bool = True
+
+    def __repr__(self) -> str:
+        return f"Access({self.user}@{self.host}:{self.port}/{self.database})"
+
+
+def host_address(settings: Settings) -> str:
+    """Where this host reaches the published ports."""
+    return "127.0.0.1" if settings.bind in ("0.0.0.0", "127.0.0.1") else settings.bind  # noqa: S104 - compared, not bound
+
+
+def host_endpoint(settings: Settings, topology: Topology, service: str) -> tuple[str, int]:
+    """Address and port of a node or of ``pgbouncer``, from this host."""
+    return host_address(settings), host_ports(settings, topology)[service]
+
+
+@contextmanager
+def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Connection[Any]]":
+    """A connection in autocommit mode over verified TLS, closed at the end.
+
+    Args:
+        access: whom to connect to, and as whom.
+        console: the server is PgBouncer's console, which knows only the simple query protocol.
+
+    Raises:
+        MachineError: no connection, or no answer within the access's patience; says to what and why.
+    """
+    import psycopg
+    from psycopg.rows import dict_row
+
+    from cluster.postgres.deadline import DeadlineConnection
+
+    began = time.monotonic()
+    try:
+        connection = DeadlineConnection.connect(
+            **login(access),
+            dbname=access.database,
+            client_encoding="UTF8",
+            options=_options(access),
+            autocommit=True,
+            prepare_threshold=None,
+            row_factory=dict_row,
+            cursor_factory=psycopg.ClientCursor if console else psycopg.Cursor,
+        )
+    except psycopg.OperationalError as error:
+        reason = one_line(error)
+        raise MachineError(_refusal(access, reason), _hint(reason)) from None
+    if access.patience is not None:
+        told = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
+        connection.give_up(began + access.patience, told)
+    with connection:
+        yield connection
+
+
+def login(access: Access) -> dict[str, Any]:
+    """How libpq reaches the server and proves who we are, whatever is asked there.
+
+    The password itself is given to nobody, also not to a server that asks for it and has a certificate of ours: only
+    SCRAM is answered, and where the server can, bound to its certificate.
+    """
+    return {
+        "host": access.host,
+        "port": access.port,
+        "user": access.user,
+        "password": access.password,
+        "sslmode": "verify-full",
+        "sslrootcert": str(access.ca),
+        "require_auth": "scram-sha-256",
+        "channel_binding": "prefer" if access.pooled else "require",
+        "connect_timeout": access.connect_timeout,
+        "application_name": access.application,
+    }
+
+
+def _options(access: Access) -> str | None:
+    if access.pooled or not access.pinned:
+        return None
+    return session.options(session.pinned(access.user, statement_timeout=access.statement_timeout))
+
+
+def one_line(error: Exception) -> str:
+    """A driver's message without its line breaks, repetitions and preambles: what failed, first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__
+
+
+def _refusal(access: Access, reason: str) -> str:
+    if "failed to resolve host" in reason:
+        return f"there is no {access.host} in the network: its container does not run"
+    if "timeout expired" in reason:
+        return f"{access.host}:{access.port} gave no answer within {access.connect_timeout} s"
+    return f"{access.host}:{access.port} does not let {access.user} in: {reason}"
+
+
+def _hint(reason: str) -> str:
+    if "certificate verify failed" in reason:
+        return "it still shows a certificate of another CA: run inv down, then inv up"
+    return ""
+
+
+def fetch_all(
+    connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()
+) -> list[Row]:
+    """Rows of ``queries/<query>.sql``, each made by ``row(**columns)``."""
+    return [row(**columns) for columns in connection.execute(queries.get(query), params or None).fetchall()]
+
+
+def fetch_one(
+    connection: "psycopg.Connection[Any]", query: str, row: Callable[..., Row], params: Sequence[Any] = ()
+) -> Row | None:
+    """The first row of ``queries/<query>.sql``, or None."""
+    rows = fetch_all(connection, query, row, params)
+    return rows[0] if rows else None
+
+
+def execute(connection: "psycopg.Connection[Any]", query: str, **parts: "sql.Composable | str") -> None:
+    """Run ``queries/<query>.sql``; a str part is an identifier, a Composable is put in as it is."""
+    from psycopg import sql
+
+    composed = {name: sql.Identifier(part) if isinstance(part, str) else part for name, part in parts.items()}
+    connection.execute(sql.SQL(queries.get(query)).format(**composed))
+
+
+def literal(value: str) -> "sql.Composable":
+    """A string constant for ``execute``."""
+    from psycopg import sql
+
+    return sql.Literal(value)
+
+
+def wait_until(check: Callable[[], str], *, timeout: float, what: str, hint: str, pause: float = 0.2) -> None:
+    """Call ``check`` until it returns "" (what it returns is what is still missing).
+
+    Args:
+        check: what is still missing, in words; "" when nothing is.
+        timeout: seconds.
+        what: names the thing awaited, for the error.
+        hint: what to do when it did not come.
+        pause: seconds between calls.
+
+    Raises:
+        TimedOutError: still missing after ``timeout``; carries the last answer.
+    """
+    deadline = time.monotonic() + timeout
+    while missing := check():
+        if time.monotonic() > deadline:
+            raise TimedOutError(f"{what} within {timeout:.0f} s: {missing}", hint)
+        time.sleep(pause)

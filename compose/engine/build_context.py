@@ -1,0 +1,68 @@
+"""What goes into the image of our own services: this checkout's code, and packages put together by the host's own pip.
+
+The host's pip reaches the package index already (it made .venv), with whatever proxy, mirror or CA that takes; it
+checks the hashes of requirements/services.txt and picks wheels for the Python of the image. So a build needs no index,
+and no layer knows of one.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.errors import MachineError
+from compose.console import Progress
+from compose.process import follow
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+REQUIREMENTS = PROJECT_ROOT / "requirements" / "services.txt"
+ROOMS = ("cluster", "exporters", "health", "backup")
+"""Packages of this checkout that services run."""
+_UNWANTED = shutil.ignore_patterns("__pycache__", ".*")
+_WHEELS = ("manylinux_2_28", "manylinux_2_17", "manylinux2014")
+
+
+@cache
+def code_files() -> tuple[Path, ...]:
+    """Every file that goes into the image, in a fixed order."""
+    found = (path for room in ROOMS for path in (PROJECT_ROOT / room).rglob("*") if path.is_file())
+    return (REQUIREMENTS, *sorted(path for path in found if "__pycache__" not in path.parts))
+
+
+@contextmanager
+def staged(client: "DockerClient", python: str, step: Progress) -> Iterator[tuple[Path, Path]]:
+    """Two directories to build from: site-packages for the Python in image ``python``, and the code."""
+    with tempfile.TemporaryDirectory(prefix="pods-build-") as name:
+        site, code = Path(name) / "site", Path(name) / "code"
+        step.update("fetching the services' packages")
+        follow(_pip_argv(site, *_python_of(client, python)), step)
+        for room in ROOMS:
+            shutil.copytree(PROJECT_ROOT / room, code / room, ignore=_UNWANTED)
+        yield site, code
+
+
+def _python_of(client: "DockerClient", image: str) -> tuple[str, str]:
+    """Version (``3.14``) and machine (``x86_64``) of the Python in ``image``."""
+    from docker.errors import APIError, ContainerError
+
+    ask = "import platform, sys; print('%d.%d' % sys.version_info[:2], platform.machine())"
+    try:
+        told = client.containers.run(image, ["-c", ask], entrypoint="python3", remove=True, network_mode="none")
+    except (APIError, ContainerError) as error:
+        raise MachineError(f"the image of the services has no working Python: {error}") from None
+    version, machine = told.decode().split()
+    return version, machine
+
+
+def _pip_argv(site: Path, version: str, machine: str) -> list[str]:
+    wheels = [f"--platform={kind}_{machine}" for kind in _WHEELS]
+    fixed = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "install", "-q", *fixed, f"--target={site}"]
+    return [*pip, f"--python-version={version}", *wheels, "-r", str(REQUIREMENTS)]

@@ -1,0 +1,146 @@
+"""What Docker says of a cluster's containers, by Compose's labels. Reads, and removal of what an interruption left."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import MachineError
+from compose.render.compose_file import DEFINITION_LABEL
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_PROJECT = "com.docker.compose.project"
+_SERVICE = "com.docker.compose.service"
+_ONE_OFF = "com.docker.compose.oneoff"
+_GONE_SECONDS = 30.0
+RESTORE = "-restore"
+"""How the name of the container of a restore in place ends."""
+RETIRED = ("cadvisor",)
+"""Services that are no more; decision 0025."""
+_DIRECTORY = "com.docker.compose.project.working_dir"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container as it is now. ``health`` is empty where there is no check; ``started`` is None unless running."""
+
+    service: str
+    name: str
+    id: str
+    status: str
+    health: str
+    exit_code: int
+    restarts: int
+    oom_killed: bool
+    started: datetime | None
+    definition: str
+    one_off: bool
+    directory: str
+
+    @property
+    def well(self) -> bool:
+        """Running, and healthy if anyone checks."""
+        return self.status == "running" and self.health in ("", "healthy")
+
+
+def one_off_labels(project: str) -> dict[str, str]:
+    """Labels of a container that `up` may remove when it finds it left over."""
+    return {_PROJECT: project, _SERVICE: "trial", _ONE_OFF: "True"}
+
+
+def of_project(client: "DockerClient", project: str) -> list[Container]:
+    """All containers of a Compose project, running or not."""
+    found = client.api.containers(all=True, filters={"label": f"{_PROJECT}={project}"})
+    return [made for row in found if (made := _inspect(client, row["Id"])) is not None]
+
+
+def _inspect(client: "DockerClient", container_id: str) -> Container | None:
+    from docker.errors import NotFound
+
+    try:
+        raw: dict[str, Any] = client.api.inspect_container(container_id)
+    except NotFound:  # it ended between the list and the look
+        return None
+    state, labels = raw["State"], raw["Config"]["Labels"]
+    return Container(
+        service=labels.get(_SERVICE, ""),
+        name=raw["Name"].lstrip("/"),
+        id=raw["Id"],
+        status=state["Status"],
+        health=(state.get("Health") or {}).get("Status", ""),
+        exit_code=state["ExitCode"],
+        restarts=raw.get("RestartCount", 0),
+        oom_killed=state["OOMKilled"],
+        started=_moment(state["StartedAt"]) if state["Running"] else None,
+        definition=labels.get(DEFINITION_LABEL, ""),
+        one_off=labels.get(_ONE_OFF) == "True",
+        directory=labels.get(_DIRECTORY, ""),
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+
+
+def remove_leftovers(client: "DockerClient", containers: list[Container]) -> list[str]:
+    """Remove one-off containers that an interrupted operation left (clones, inits); return their names."""
+    leftovers = [c for c in containers if c.one_off and not _goes_on(c)]
+    return [container.name for container in leftovers if _remove(client, container.id)]
+
+
+def remove_called(client: "DockerClient", containers: list[Container], names: Collection[str]) -> None:
+    """Remove one-off containers of these names, whatever they are at."""
+    for container in containers:
+        if container.one_off and container.name in names:
+            _remove(client, container.id)
+
+
+def remove_retired(client: "DockerClient", containers: list[Container]) -> list[str]:
+    """Remove the containers of services that earlier versions had; return their names."""
+    retired = [c for c in containers if c.service in RETIRED and not c.one_off]
+    return [container.name for container in retired if _remove(client, container.id)]
+
+
+def _goes_on(container: Container) -> bool:
+    """What holds no lock and may run as long as it likes: psql, and a restore into a directory of the user's own."""
+    restores = container.service in ("backup", "sandbox")
+    return container.service == "psql" or (restores and not container.name.endswith(RESTORE))
+
+
+def _remove(client: "DockerClient", container_id: str) -> bool:
+    """Remove a container and wait until it is gone; False if somebody else did. Its own --rm may be at it already."""
+    from docker.errors import APIError, NotFound
+
+    deadline = time.monotonic() + _GONE_SECONDS
+    while True:
+        try:
+            client.api.remove_container(container_id, force=True)
+        except NotFound:
+            return False
+        except APIError as error:
+            if error.status_code != 409 or time.monotonic() > deadline:
+                raise MachineError(
+                    f"the container {container_id[:12]} cannot be removed: {error.explanation}"
+                ) from None
+            time.sleep(0.1)
+        else:
+            return True
+
+
+def last_log_line(client: "DockerClient", container: Container) -> str:
+    """The last thing a container said that explains its state, for people: nothing may be decided by it.
+
+    Strangers can write there, a name with a line break in it being enough; so it is kept from bending a terminal.
+    """
+    text = client.api.logs(container.id, tail=40).decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [
+        line
+        for line in lines
+        if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))
+    ]
+    last = (telling or lines or ["it said nothing"])[-1]
+    return "".join(letter if letter.isprintable() else "?" for letter in last)

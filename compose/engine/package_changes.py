@@ -1,0 +1,146 @@
+"""What a rebuild of the images would change: the packages they hold, beside what the archive offers now.
+
+One throw-away container per question: it sees nothing but lists of packages, and only it has a way out, as a build has.
+What apt itself would upgrade is the answer, from the sources that the images were made from.
+"""
+
+import io
+import os
+import re
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from cluster.config.env_file import Settings
+from cluster.errors import MachineError
+from compose.engine import apt, containers
+from compose.engine.base_image import proxied
+from compose.engine.daemon import docker_host
+from compose.process import last_words
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_STATUS = "/var/lib/dpkg/status"
+_LONGEST = 180.0
+"""Seconds that reading the archive's index may take."""
+_UPGRADE = re.compile(r"^Inst (\S+) \[([^\]]+)\] \((\S+) ([^)]*?)(?: \[[^\]]*\])?\)", re.MULTILINE)
+"""apt-get(8) --simulate: ``Inst libssl3t64 [3.6.5-1] (3.6.6-1 Debian:testing [amd64])``."""
+EXPOSED = re.compile(
+    r"postgresql(-client)?-[0-9]+|libpq5|pgbouncer|prometheus(-alertmanager)?|openssl|libssl\w*|libc6|libc-bin|libgnutls\w*"
+    r"|libgssapi\S*|libkrb5\S*|libldap\w*|libxml2\S*|libicu\S*|libllvm\S*|libpython\S*|python3\S*|libexpat1|liburing2"
+    r"|libevent\S*|libcares2|zlib1g|libzstd1|liblz4-1|libxslt\S*|ca-certificates|perl-base|libsystemd0|libpam\S*"
+)
+"""Packages that take what comes over the network, check who it is, or hold keys. A newer one counts as a security fix
+also where no security archive offers it: Debian testing gets them by migration, mixed with all else."""
+_SCRIPT = """set -eu
+options="-o APT::Sandbox::User=root -o Debug::NoLocking=1 $APT_OPTIONS"
+if [ -f /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
+apt-get $options -q update >&2
+for status in /statuses/*; do
+    echo "# ${status##*/}"
+    apt-get $options -q --simulate -o Dir::State::status="$status" upgrade --with-new-pkgs
+done
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A package that a rebuild would bring in another version. ``security``: it matters most."""
+
+    package: str
+    old: str
+    new: str
+    origin: str
+    security: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+
+def read_changes(output: str) -> dict[str, tuple[Change, ...]]:
+    """What apt said, by the name of each list of packages. Pure."""
+    parts = re.split(r"^# (\S+)$", output, flags=re.MULTILINE)
+    return {name: tuple(_changes(text)) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def _changes(text: str) -> Iterator[Change]:
+    for package, old, new, origin in _UPGRADE.findall(text):
+        security = "security" in origin.lower() or EXPOSED.fullmatch(package.partition(":")[0]) is not None
+        yield Change(package=package, old=old, new=new, origin=origin, security=security)
+
+
+def waiting(
+    client: "DockerClient", settings: Settings, project: str, folder: Path, images: Mapping[str, str]
+) -> dict[str, tuple[Change, ...]]:
+    """Packages of each image (role → id or reference) that the archive has newer.
+
+    Args:
+        client: the engine.
+        settings: how the archive is reached.
+        project: whose containers they are, should they be left behind.
+        folder: one of the cluster's, which the engine can mount.
+        images: all with apt and the same sources; the first of them asks for all.
+
+    Raises:
+        MachineError: the archive does not answer.
+    """
+    labels = containers.one_off_labels(project)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".inventory-", dir=folder) as name:
+        Path(name).chmod(0o755)
+        for role, image in images.items():
+            (Path(name) / role).write_bytes(_packages(client, image, labels))
+        asker = next(iter(images.values()))
+        return read_changes(_ask(settings, labels, asker, Path(name)))
+
+
+def _packages(client: "DockerClient", image: str, labels: Mapping[str, str]) -> bytes:
+    """dpkg's list, out of a container that is never started."""
+    made = client.api.create_container(image, command=["true"], labels=dict(labels), network_disabled=True)
+    try:
+        stream, _ = client.api.get_archive(made["Id"], _STATUS)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            member = archive.extractfile(archive.getmembers()[0])
+            return member.read() if member else b""
+    finally:
+        client.api.remove_container(made["Id"], force=True)
+
+
+def _ask(settings: Settings, labels: Mapping[str, str], image: str, folder: Path) -> str:
+    argv = ["docker", "--host", docker_host(), "run", "--rm", *(f"--label={k}={v}" for k, v in labels.items())]
+    argv += ["--user=0:0", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=64"]
+    argv += [f"--tmpfs={path}:size=512m" for path in ("/tmp", "/var/lib/apt/lists", "/var/cache/apt")]
+    argv += [f"--volume={folder}:/statuses:ro", *(["--env=http_proxy", "--env=https_proxy"] if settings.proxy else [])]
+    argv += [f"--volume={settings.build_ca}:/run/secrets/ca:ro"] if settings.build_ca else []
+    argv += (
+        [f"--env=APT_OPTIONS=-o {apt.STALE}"] if apt.accepts_stale(settings.stale_mirror) else ["--env=APT_OPTIONS="]
+    )
+    try:
+        done = subprocess.run(
+            [*argv, "--entrypoint=sh", image, "-c", _SCRIPT],
+            env=os.environ | proxied(settings),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LONGEST,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"the package archive gave no answer within {_LONGEST:.0f} s", _HINT) from None
+    if done.returncode or "\nE: " in f"\n{done.stderr}" or "\nW: Failed to fetch" in f"\n{done.stderr}":
+        raise MachineError(f"the package archive cannot be read: {_telling(done.stderr)}", _HINT)
+    return done.stdout
+
+
+_HINT = "see PODS_PROXY, PODS_BUILD_CA and PODS_STALE_MIRROR in .env; nothing was changed"
+
+
+def _telling(text: str) -> str:
+    errors = [line[3:] for line in text.splitlines() if line.startswith(("E: ", "W: Failed"))]
+    return errors[0] if errors else last_words(text, 1)

@@ -1,0 +1,209 @@
+"""Where one cluster keeps its things: a home directory, by default the project's own folder."""
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.config.env_file import Settings
+from cluster.errors import RefusedError
+from cluster.files import Directory
+from cluster.pools import store_names
+
+SERVICE_UID = 999
+"""User of the official image; containers run as it when root starts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths of one cluster. Only ``.env`` and ``config/`` are the user's to write; the rest is PODS'."""
+
+    path: Path
+
+    @property
+    def compose_file(self) -> Path:
+        """The rendered Compose file, where plain `docker compose` finds it."""
+        return self.path / "compose.yaml"
+
+    @property
+    def data(self) -> Path:
+        """One directory per node, the topology, the lock."""
+        return self.path / "data"
+
+    @property
+    def topology(self) -> Path:
+        """The desired cluster."""
+        return self.data / "topology.json"
+
+    @property
+    def topology_copy(self) -> Path:
+        """What services read, and what the topology is restored from when it is damaged."""
+        return self.rendered / "services" / "topology.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the operation under way."""
+        return self.data / ".lock"
+
+    @property
+    def aside(self) -> Path:
+        """Where data that is replaced waits until its owner deletes it."""
+        return self.data / ".aside"
+
+    @property
+    def copies(self) -> Path:
+        """One directory per copy beside the cluster; one whose name begins with a dot is not finished."""
+        return self.data / "copies"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords and keys, mode 0700."""
+        return self.path / "secrets"
+
+    @property
+    def tls(self) -> Path:
+        """The CA, and one directory with key and certificate per service."""
+        return self.secrets / "tls"
+
+    @property
+    def app_pgpass(self) -> Path:
+        """The application's password for libpq, and nobody else's."""
+        return self.secrets / "app.pgpass"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate every client checks with."""
+        return self.tls / "ca.crt"
+
+    @property
+    def rendered(self) -> Path:
+        """Configuration made from settings and topology."""
+        return self.path / "rendered"
+
+    @property
+    def user_config(self) -> Path:
+        """PostgreSQL parameters and pg_hba lines of the user's own."""
+        return self.path / "config"
+
+    def node(self, name: str) -> Path:
+        """What is mounted as /var/lib/postgresql in ``name``."""
+        return self.data / name
+
+    def copy(self, name: str) -> Path:
+        """What is mounted as /var/lib/postgresql in the copy ``name``."""
+        return self.copies / name
+
+    def unfinished_copy(self, name: str) -> Path:
+        """Where the data of the copy ``name`` is made: it becomes a copy's by one rename."""
+        return self.copies / f".{name}"
+
+
+def make_private_directory(directory: Path) -> None:
+    """The directory of a node or of another service with data, closed to all but the containers' user."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with Directory.open(directory.parent) as parent:
+        if directory.is_symlink():
+            _check_link(directory)
+        else:
+            parent.make(directory.name, 0o700, containers_owner()).close()
+
+
+def _check_link(directory: Path) -> None:
+    """A link that the user put there leads to another disk, say; what it leads to is nobody's but the containers'.
+
+    Raises:
+        RefusedError: it is not, and nothing is given away through a link.
+    """
+    uid, _ = service_user()
+    if not directory.is_dir() or directory.stat().st_uid != uid:
+        raise RefusedError(
+            f"{directory} is a link to {directory.readlink()}, which is no directory of uid {uid}",
+            f"remove the link; if you want the data there: chown {uid} {directory.resolve()}",
+        )
+
+
+BACKUP_STATE = ".state"
+"""What the backup service says of itself, for others to read: beside its own directory, not in it, since what it may
+write can lead anywhere, and this is mounted into others."""
+
+_STATE_BEFORE = "state"
+_DIRECTORIES: Mapping[str, tuple[str, ...]] = {
+    "gate": (".gate", ".disk"),
+    "backup": ("backup", BACKUP_STATE),
+    "sandbox": ("sandbox", ".sandbox", ".sandbox/drill"),
+    "prometheus": ("prometheus",),
+    "alertmanager": ("alertmanager",),
+    "grafana": ("grafana",),
+}
+"""Directories below data/ of the services that have some, each closed to all but the containers' user."""
+
+
+def make_service_directories(home: Home, settings: Settings, services: Iterable[str]) -> None:
+    """Make what ``services`` keep their data in."""
+    if "backup" in services:
+        _move_state(home)
+    for name in services:
+        for directory in _DIRECTORIES.get(name, ()):
+            make_private_directory(home.data / directory)
+    if "backup" in services:
+        (home.user_config / "drill").mkdir(parents=True, exist_ok=True)
+    if "backup" in services and "local" in store_names(settings):
+        make_private_directory(local_store(home, settings))
+
+
+def make_copies_directory(home: Home) -> None:
+    """The directory of the copies: not a container's, only what lies in it is."""
+    home.data.mkdir(parents=True, exist_ok=True)
+    with Directory.open(home.data) as data:
+        data.make(home.copies.name, 0o700, (os.geteuid(), os.getegid())).close()
+
+
+def _move_state(home: Home) -> None:
+    """Up to the version that mounted data/backup/state itself into others, the state lay there."""
+    with suppress(FileNotFoundError), Directory.open(home.data / "backup") as before, Directory.open(home.data) as data:
+        found = before.stat(_STATE_BEFORE)
+        if found is not None and stat.S_ISDIR(found.st_mode) and data.stat(BACKUP_STATE) is None:
+            before.move(_STATE_BEFORE, data, BACKUP_STATE)
+        else:  # a link; or the service of before was still running when it was moved
+            before.remove_tree(_STATE_BEFORE)
+
+
+def read_backup_state(home: Home, name: str) -> str:
+    """One of the files in which the backup service says how it is.
+
+    Raises:
+        OSError, RefusedError: there is none, or something else in its place.
+    """
+    with Directory.open(home.data) as data:
+        return data.read(f"{BACKUP_STATE}/{name}").decode(errors="replace")
+
+
+def own_disks(home: Home) -> tuple[str, ...]:
+    """Directories of data/ that are on another disk, by a mount or by a link of the user's."""
+    if not home.data.is_dir():
+        return ()
+    disk = home.data.stat().st_dev
+    found = [path for path in home.data.iterdir() if not path.name.startswith(".") and path.is_dir()]
+    return tuple(sorted(path.name for path in found if path.stat().st_dev != disk))
+
+
+def service_directories(home: Home) -> list[Path]:
+    """All of these directories; backups are not in them."""
+    return [home.data / name for names in _DIRECTORIES.values() for name in names]
+
+
+def local_store(home: Home, settings: Settings) -> Path:
+    """The directory of the local backup store."""
+    return Path(settings.backup_directory) if settings.backup_directory else home.data / "backups"
+
+
+def containers_owner() -> tuple[int, int] | None:
+    """Whom files that a container reads must be given to: under root the containers' user, else nobody."""
+    return service_user() if os.geteuid() == 0 else None
+
+
+def service_user() -> tuple[int, int]:
+    """uid and gid the containers run as: the official image's under root, else whoever runs PODS."""
+    return (SERVICE_UID, SERVICE_UID) if os.geteuid() == 0 else (os.geteuid(), os.getegid())

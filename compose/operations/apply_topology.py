@@ -1,0 +1,41 @@
+"""Making a topology the wanted one: saved, rendered, certified; what belonged to nodes that are gone is removed."""
+
+import shutil
+
+from cluster.topology import Topology
+from cluster.topology_file import save
+from compose.engine.host import concrete_of
+from compose.home import certificates, pgpass, rendered_files
+from compose.home.certificate_names import faces_of
+from compose.operations.reload import reload_node, reload_pooler
+from compose.stack import Stack
+
+
+def publish(stack: Stack, topology: Topology) -> Stack:
+    """Save ``topology``, render it, and let PgBouncer and the primary take it up. No container is touched.
+
+    The topology is saved first: whatever is interrupted after that, `inv up` renders again.
+    """
+    home = stack.home
+    save(home.topology, home.topology_copy, topology)
+    pgpass.ensure(home, stack.settings, topology)
+    certificates.ensure_all(home, stack.settings, topology)
+    concrete = concrete_of(home, stack.settings, topology)
+    accepted = rendered_files.accepted_user_files(home, topology.primary)
+    rendered_files.write(
+        home, rendered_files.changes(home, rendered_files.render(stack.settings, topology, concrete, accepted))
+    )
+    _forget_strangers(stack, topology)
+    published = stack.with_topology(topology)
+    reload_node(published, topology.primary)
+    reload_pooler(published)
+    return published
+
+
+def _forget_strangers(stack: Stack, topology: Topology) -> None:
+    """Rendered files and certificates of nodes that are no more."""
+    kept = faces_of(stack.settings, topology)
+    for directory in (stack.home.rendered / "nodes", stack.home.tls):
+        for path in directory.iterdir():
+            if path.is_dir() and path.name not in kept:
+                shutil.rmtree(path)

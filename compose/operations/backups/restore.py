@@ -1,0 +1,86 @@
+"""`inv backup.restore`: into a directory, or in place of this cluster's data."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from cluster.errors import MachineError, RefusedError
+from cluster.files import Directory
+from cluster.postgres.data_directory import PGDATA
+from cluster.units import human_size
+from compose.console import Console
+from compose.console import ask as confirm
+from compose.home.operation_lock import exclusive
+from compose.home.paths import make_private_directory
+from compose.operations.backups import sandbox
+from compose.operations.backups.client import ask
+from compose.operations.backups.replace_data import ReplaceData, await_archive
+from compose.operations.backups.request import RestoreRequest
+from compose.operations.preflight import free_disk
+from compose.operations.steps import perform
+from compose.operations.up import DesiredCluster, up
+from compose.stack import Stack, reopened
+
+
+def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Path | None = None) -> dict[str, Any]:
+    """Ask whether it can be done, and say what it will do.
+
+    Raises:
+        PodsError: it cannot; nothing was touched.
+    """
+    plan: dict[str, Any] = ask(stack, console, "Looking for a way there", "plan", *wanted.arguments)
+    for line in plan["lines"]:
+        console.note(line)
+    if target is not None and (free := free_disk(target)) < plan["space"]:
+        raise MachineError(
+            f"the restore may need {human_size(plan['space'])}, and {human_size(free)} are free below {target}",
+            "free some space (data/.aside holds replaced data), or choose a directory on another disk",
+        )
+    return plan
+
+
+def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directory: Path) -> dict[str, Any]:
+    """Restore into a new or empty directory of this host; PostgreSQL's data directory is 18/docker below it.
+
+    Raises:
+        RefusedError: it is not empty, or the restore cannot be done; nothing was touched.
+    """
+    directory = directory.resolve()  # the user's own path, and where it leads to
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise RefusedError(f"{directory} is not empty", "give a new directory, or an empty one")
+    if not directory.parent.is_dir():
+        raise RefusedError(f"{directory.parent} does not exist", "make it first: a mistyped path must not be filled")
+    show_plan(stack, console, wanted, directory)
+    existed = directory.exists()
+    make_private_directory(directory)
+    try:
+        name = f"{stack.topology.project}-into-{secrets.token_hex(4)}"
+        task = sandbox.Restore(directory, name, tuple(wanted.arguments))
+        done = sandbox.restore(stack, console, f"Restoring into {directory}", task)
+    except BaseException:
+        with Directory.open(directory) as failed:
+            failed.clear()
+        if not existed:
+            directory.rmdir()
+        raise
+    return done | {"directory": str(directory / PGDATA)}
+
+
+def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, yes: bool) -> dict[str, Any]:
+    """Replace the cluster's data by a backup's, after asking for the cluster's name.
+
+    Raises:
+        RefusedError: not confirmed, or it cannot be done; nothing was touched.
+    """
+    with exclusive(stack.home.lock, "backup.restore"):
+        stack = reopened(stack)
+        show_plan(stack, console, wanted, stack.home.data)
+        project = stack.topology.project
+        question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."
+        if not confirm(question, yes=yes, expect=project):
+            raise RefusedError("nothing was changed: the cluster's name was not confirmed", f"type {project}, or --yes")
+        swap = ReplaceData(stack, console, wanted)
+        perform(swap.tasks(), console)
+    stack = up(stack.home, stack.settings, console, DesiredCluster())
+    await_archive(stack, console)
+    return swap.done | {"aside": {name: str(path) for name, path in swap.moved.items()}}

@@ -1,0 +1,79 @@
+"""Looking at configuration without changing it."""
+
+import difflib
+
+from cluster.config.env_file import Settings
+from cluster.topology import Topology
+from cluster.topology_file import load
+from compose.engine.host import concrete_of
+from compose.home import passwords, rendered_files
+from compose.home.paths import Home
+from compose.operations import preflight
+from compose.render.postgresql_conf import fixed_parameters
+from compose.stack import open_home
+
+
+def check_configuration() -> list[str]:
+    """Check all that can be checked at rest; return what was found good, in lines.
+
+    Raises:
+        PodsError: the first thing that is wrong.
+    """
+    home, settings = open_home()
+    passwords.check_env(home)
+    told = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
+    topology = load(home.topology)
+    if topology is None:
+        return [*told, "no cluster yet: nothing else to check"]
+    preflight.check_data(home, topology)
+    passwords.read(home)
+    told += [
+        f"topology: {', '.join(topology.names)}",
+        "secrets: present, closed to others",
+        "data: this cluster's, PostgreSQL 18",
+    ]
+    overridden = _overridden(home, settings, topology)
+    if overridden:
+        told.append(
+            "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
+        )
+    differing = rendered_files.changes(home, _rendered(home, settings, topology))
+    told.append(
+        "generated files: "
+        + (
+            "as they should be"
+            if not differing
+            else f"{len(differing)} differ; see inv config.render --diff, and inv up"
+        )
+    )
+    return told
+
+
+def rendered_text(*, diff: bool) -> str:
+    """All generated files one after the other, or a unified diff against the disk."""
+    home, settings = open_home()
+    topology = load(home.topology) or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
+    rendered = _rendered(home, settings, topology)
+    if not diff:
+        return "".join(f"### {name}\n{text}\n" for name, text in rendered.items())
+    return "".join(_diff(name, *pair) for name, pair in rendered_files.changes(home, rendered).items())
+
+
+def _diff(name: str, old: str, new: str) -> str:
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), f"on disk/{name}", f"wanted/{name}"
+    )
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+
+
+def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, str]:
+    return rendered_files.render(
+        settings, topology, concrete_of(home, settings, topology), rendered_files.read_user_files(home)
+    )
+
+
+def _overridden(home: Home, settings: Settings, topology: Topology) -> list[str]:
+    text = rendered_files.read_user_files(home).parameters
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    named = {words[0].lower() for line in lines if (words := line.replace("=", " ").split())}
+    return sorted(named & fixed_parameters(settings, topology, topology.primary))

@@ -1,0 +1,102 @@
+"""`inv backup.restore --as-node`: yesterday's data in a server beside the cluster, as steps with undo."""
+
+from dataclasses import replace
+from typing import Any
+
+from cluster.errors import TimedOutError
+from cluster.postgres.connection import host_endpoint
+from cluster.topology import Copy
+from compose.console import Console, Progress
+from compose.engine import containers
+from compose.home import node_data
+from compose.home.operation_lock import exclusive
+from compose.home.paths import make_copies_directory
+from compose.operations import preflight
+from compose.operations.backups.request import RestoreRequest
+from compose.operations.backups.restore import show_plan
+from compose.operations.backups.staging import StagingDirectory
+from compose.operations.copies import lifecycle
+from compose.operations.copies.prepare_data import settle
+from compose.operations.replicas.clone import remove_container
+from compose.operations.start import start_and_wait, why_not
+from compose.operations.steps import Step, perform
+from compose.stack import Stack, reopened
+
+
+def restore_as_node(
+    stack: Stack, console: Console, wanted: RestoreRequest, name: str, *, writable: bool
+) -> dict[str, Any]:
+    """Restore into a copy called ``name`` and start it; where it came to and where it listens.
+
+    Raises:
+        PodsError: it cannot be done; nothing was touched.
+    """
+    with exclusive(stack.home.lock, "backup.restore"):
+        stack = reopened(stack)
+        copy = stack.topology.new_copy(name, writable=writable)
+        _check_port(stack, copy)
+        show_plan(stack, console, wanted, stack.home.data)
+        making = MakeCopy(stack, wanted, copy)
+        perform(making.tasks(), console)
+        host, port = host_endpoint(making.stack.settings, making.stack.topology, name)
+        return making.done | {"copy": name, "address": f"{host}:{port}", "writable": writable}
+
+
+def _check_port(stack: Stack, copy: Copy) -> None:
+    topology = stack.topology.with_copy(copy)
+    everything = [*stack.services, *(known.name for known in stack.topology.copies)]
+    preflight.check_ports(stack.settings, topology, everything)
+
+
+class MakeCopy:
+    """The steps from a backup to a copy that runs. ``stack`` is as before."""
+
+    def __init__(self, stack: Stack, wanted: RestoreRequest, copy: Copy) -> None:
+        self.before = stack
+        self.stack = stack
+        self.wanted = wanted
+        self.copy = copy
+        # no project's name has a dot in it, so that no other cluster's container is called this
+        container = f"{stack.topology.project}.{copy.name}{containers.RESTORE}"
+        self.workshop = StagingDirectory(stack.home.unfinished_copy(copy.name), container)
+        self.done: dict[str, Any] = {}
+
+    def tasks(self) -> list[Step]:
+        """The topology knows the copy only when it is whole."""
+        name = self.copy.name
+        return [
+            Step(f"Restoring into {self.workshop.path}", self._restore, self._clear),
+            Step(f"Giving {name} the passwords of today", self._settle),
+            Step(f"Entering {name} in the topology", self._enter, self._leave),
+            Step(f"Starting {name} beside the cluster", self._start, self._stop),
+        ]
+
+    def _restore(self, step: Progress) -> None:
+        make_copies_directory(self.stack.home)
+        self.done = self.workshop.restore(self.stack, step, self.wanted)
+
+    def _clear(self) -> None:
+        self.workshop.clear(self.stack)
+
+    def _settle(self, _: Progress) -> None:
+        settle(self.stack, self.workshop.path, writable=self.copy.writable)
+
+    def _enter(self, _: Progress) -> None:
+        origin = {field: self.done[field] for field in ("backup", "lsn", "newest")}
+        self.stack = lifecycle.enter(self.stack, self.stack.topology.with_copy(replace(self.copy, **origin)))
+        lifecycle.place(self.stack, self.copy.name)
+
+    def _leave(self) -> None:
+        lifecycle.leave(self.before, self.before.topology, self.copy.name)
+        node_data.remove(self.stack.home.copy(self.copy.name))
+
+    def _start(self, step: Progress) -> None:
+        name = self.copy.name
+        if start_and_wait(self.stack, step, [name]):
+            raise TimedOutError(
+                f"{name} does not start: {why_not(self.stack, name)}",
+                "it was taken away again; a long recovery wants a larger PODS_START_TIMEOUT",
+            )
+
+    def _stop(self) -> None:
+        remove_container(self.stack, Progress(Console(), ""), self.copy.name)

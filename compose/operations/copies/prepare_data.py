@@ -1,0 +1,103 @@
+"""From restored data to a copy's: today's passwords in it, and read-only unless it was asked for otherwise.
+
+All of it is done by PostgreSQL's single-user mode in a container without a network: until the copy is started whole,
+no server listens anywhere.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from pathlib import Path
+
+from cluster import queries
+from cluster.files import Directory
+from cluster.postgres.connection import literal
+from cluster.postgres.data_directory import PGDATA, standby_minimums
+from compose.engine import containers, daemon
+from compose.engine.host import concrete_of
+from compose.home.passwords import APP, SUPERUSER
+from compose.home.paths import containers_owner
+from compose.process import run
+from compose.stack import Stack
+
+_DATA = f"/copy/{PGDATA}"
+_STAYS = "allow_in_place_tablespaces"
+"""Tablespaces became folders in the restore, which the server must be told whenever it recovers."""
+_AUTO = "postgresql.auto.conf"
+_ITERATIONS = 4096
+"""PostgreSQL's default (scram_iterations)."""
+_SINGLE_USER = ("postgres", "--single", "-j", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic")
+"""Ends at the first error, and repeats no statement, which may hold a verifier."""
+
+
+def settle(stack: Stack, directory: Path, *, writable: bool) -> None:
+    """Make the data below ``directory``, recovered and shut down, a copy's.
+
+    A copy that is not ``writable`` is a standby of nobody: PostgreSQL itself lets nobody write in it, the superuser
+    included.
+
+    Raises:
+        MachineError: PostgreSQL did not take it; carries its last words.
+    """
+    least = standby_minimums(_told(stack, directory, "pg_controldata", _DATA))
+    with Directory.open(directory) as copy:
+        _configure(copy, least)
+        _told(stack, directory, *_SINGLE_USER, "-D", _DATA, "postgres", stdin=_statements(stack))
+        if not writable:
+            _write(copy, "standby.signal", "")
+
+
+def _configure(copy: Directory, least: dict[str, str]) -> None:
+    """Nothing holds in a copy of what ALTER SYSTEM set in the cluster, but what no server could start without.
+
+    ``least`` are the limits that the WAL in the data was written with: a standby does not start with less.
+    """
+    before = copy.read(PGDATA / _AUTO).decode(errors="replace").splitlines()
+    kept = {_STAYS: "on"} if any(line.startswith(_STAYS) for line in before) else {}
+    _write(copy, _AUTO, "".join(f"{name} = {value}\n" for name, value in (kept | least).items()))
+
+
+def _write(copy: Directory, name: str, text: str) -> None:
+    """On the disk before the topology has the copy: what lost its signal in a power cut would take writes."""
+    copy.write(PGDATA / name, text, 0o600, containers_owner())
+
+
+def _statements(stack: Stack) -> str:
+    """One after the other, as single-user mode reads them with -j: each ends with a semicolon and an empty line."""
+    roles = {stack.settings.user: stack.passwords[APP], "postgres": stack.passwords[SUPERUSER]}
+    parts = ["SET default_transaction_read_only = off", *(_login(*role) for role in roles.items())]
+    return "".join(f"{part.strip()};\n\n" for part in parts)
+
+
+def _login(role: str, password: str) -> str:
+    from psycopg import sql
+
+    parts = {"name": literal(role), "role": sql.Identifier(role), "verifier": literal(verifier(password))}
+    return sql.SQL(queries.get("ensure_login")).format(**parts).as_string()
+
+
+def verifier(password: str) -> str:
+    """What PostgreSQL keeps of a password in ASCII.
+
+    Source: RFC 5803 for its form, RFC 5802 for its keys. psycopg makes one only where there is a connection.
+    """
+    salt = secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    shown = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${_ITERATIONS}:{shown[0]}${shown[1]}:{shown[2]}"
+
+
+def _told(stack: Stack, directory: Path, *command: str, stdin: str = "") -> str:
+    """Run one of PostgreSQL's programs on the data, in a container that can reach nothing else; its stdout."""
+    concrete = concrete_of(stack.home, stack.settings, stack.topology)
+    uid, gid = concrete.user
+    labels = containers.one_off_labels(stack.topology.project)
+    argv = ["docker", "--host", daemon.docker_host(), "run", "--rm", "--interactive", "--pull=never"]
+    argv += [f"--label={name}={value}" for name, value in labels.items()]
+    argv += ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
+    argv += [f"--user={uid}:{gid}", "--env=LC_ALL=C.UTF-8", "--tmpfs=/tmp", f"--volume={directory}:/copy"]
+    argv += [f"--volume={stack.home.rendered / 'passwd'}:/etc/passwd:ro", concrete.images.postgres]
+    return run([*argv, *command], stdin=stdin)

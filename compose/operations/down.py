@@ -1,0 +1,94 @@
+"""`inv down`: stop the cluster. Data stays unless purging was asked for, and confirmed by the cluster's name."""
+
+from pathlib import Path
+
+from cluster.config.env_file import Settings
+from cluster.errors import PodsError, RefusedError
+from cluster.files import Directory
+from cluster.topology import Topology
+from cluster.topology_file import load
+from compose.console import Console, ask
+from compose.engine import containers, daemon, networks
+from compose.engine.compose_cli import Compose
+from compose.home.node_data import remove
+from compose.home.operation_lock import exclusive
+from compose.home.paths import Home, service_directories
+from compose.operations import preflight
+
+
+def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: bool) -> None:
+    """Stop and remove the containers; with ``purge`` delete data and secrets as well."""
+    with exclusive(home.lock, "down"):
+        topology = _known(home)
+        project = topology.project if topology else settings.project
+        if purge and not ask(
+            f"This deletes all data of {project!r} in {home.data}, and its secrets.", yes=yes, expect=project
+        ):
+            raise RefusedError(
+                "nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes"
+            )
+        client = daemon.connect()
+        found = containers.of_project(client, project)
+        preflight.check_home(home, project, found)
+        containers.remove_leftovers(client, found)
+        if home.compose_file.exists():
+            with console.step(f"Stopping {project}") as step:
+                Compose(home, project).follow(step, "--profile", "tools", "down", "--remove-orphans")
+            for network in networks.remove_unused(client, project):
+                console.note(f"the network {network} stays: a container that is not this cluster's is in it")
+        elif not found:
+            console.note(f"there is no cluster in {home.path}")
+        if purge:
+            _purge(home, topology, console)
+        elif topology:
+            console.note(f"the data stays in {home.data}; inv up brings the cluster back")
+
+
+def _known(home: Home) -> Topology | None:
+    """The topology; a corrupt one must not keep a cluster from being stopped."""
+    try:
+        return load(home.topology)
+    except PodsError:
+        return None
+
+
+def _purge(home: Home, topology: Topology | None, console: Console) -> None:
+    """Delete the nodes' data first and what names them last, so that an interrupted purge can be repeated."""
+    if topology is None and home.topology.exists():
+        raise RefusedError(
+            f"{home.topology} is corrupt, so nobody knows what is this cluster's data",
+            "mend it, or delete the directories yourself",
+        )
+    names = topology.names if topology else ()
+    with console.step("Deleting data and secrets"):
+        ours = (
+            *(home.node(name) for name in names),
+            home.copies,
+            *service_directories(home),
+            home.aside,
+            home.rendered,
+        )
+        for directory in ours:
+            remove(directory)
+        key = _forget_secrets(home)
+        for file in (home.compose_file, home.topology):
+            file.unlink(missing_ok=True)
+    kept = [str(path) for path in (home.data / "backups", key) if path and path.exists()]
+    if kept:
+        console.note(f"kept: {' and '.join(kept)}; a cluster can be made from them: inv backup.restore --in-place")
+
+
+def _forget_secrets(home: Home) -> Path | None:
+    """Delete every secret but the key of sealed backups, which nobody could read without it; where that is."""
+    key = home.secrets / "backup_key"
+    try:
+        with Directory.open(home.secrets) as secrets:
+            for name in secrets.names():
+                if name != key.name:
+                    secrets.remove_tree(name)
+    except FileNotFoundError:
+        return None
+    if key.exists():
+        return key
+    home.secrets.rmdir()
+    return None

@@ -1,0 +1,61 @@
+"""Holding clients back at PgBouncer while the server behind it is away, so that they wait instead of failing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from cluster import pgbouncer
+from cluster.errors import MachineError
+from cluster.postgres.connection import Access, connect, one_line
+from compose.console import Console
+from compose.home import passwords
+from compose.stack import POOLER, Stack
+
+PATIENCE = 20.0
+"""Seconds that transactions under way get to end; sessions that hold a server for good never do."""
+
+
+@contextmanager
+def paused(stack: Stack, console: Console) -> Iterator[bool]:
+    """PgBouncer holds every client back meanwhile; False, and nobody is held back, where that cannot be done in time.
+
+    Whatever happens inside, they go on at the end.
+    """
+    access = console_access(stack)
+    held = _pause(access, console)
+    try:
+        yield held
+    finally:
+        if held:
+            release(access)
+
+
+def _pause(access: Access, console: Console) -> bool:
+    import psycopg
+
+    try:
+        release(access)  # whoever held them back before us was killed
+        with connect(replace(access, patience=PATIENCE), console=True) as pooler:
+            pgbouncer.pause(pooler)
+    except (MachineError, psycopg.Error) as error:
+        with suppress(MachineError, psycopg.Error):
+            release(access)
+        console.warn(f"clients are not held back, as PgBouncer does not get them to wait: {one_line(error)}")
+        return False
+    return True
+
+
+def release(access: Access) -> None:
+    """Let clients go on that are held back; where nobody is, nothing happens.
+
+    Raises:
+        MachineError: PgBouncer does not answer.
+    """
+    with connect(access, console=True) as pooler:
+        if pgbouncer.is_held(pooler):
+            pgbouncer.resume(pooler)
+
+
+def console_access(stack: Stack) -> Access:
+    """PgBouncer's console, as the role that may pause it."""
+    return replace(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), connect_timeout=3)

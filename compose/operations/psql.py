@@ -1,0 +1,82 @@
+"""psql in a container of its own: no client on the host needed, no password on a command line or in an environment."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.errors import UsageError
+from cluster.naming import write_pools
+from cluster.postgres import session
+from cluster.roles import HOME, SUPERUSER
+from compose.stack import POOLER, Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsqlTarget:
+    """What `inv psql` was asked for."""
+
+    node: str | None
+    pool: str | None
+    user: str | None
+    superuser: bool
+    database: str | None = None
+
+
+def psql_arguments(stack: Stack, target: PsqlTarget) -> list[str]:
+    """psql's arguments for ``target``.
+
+    Raises:
+        UsageError: it asks for what does not go together.
+    """
+    from psycopg.conninfo import make_conninfo
+
+    settings = stack.settings
+    if target.node and target.pool:
+        raise UsageError("--node and --pool cannot be given together", "choose one")
+    if target.superuser and not target.node:
+        raise UsageError(
+            "the superuser does not go through PgBouncer", "name a node: inv psql --superuser --node primary"
+        )
+    if target.superuser and target.user:
+        raise UsageError("--superuser and --user cannot be given together", "choose one")
+    if target.database and not target.node:
+        raise UsageError("--database goes with --node", "through PgBouncer, a pool is chosen with --pool")
+    if target.node:
+        return [_direct(stack, target, _server(stack, target.node))]
+    user = target.user or settings.user
+    pool = target.pool or write_pools(settings.database)[1]
+    if pool not in (*stack.pools, "pgbouncer"):
+        raise UsageError(f"there is no pool {pool!r}", "the pools are: " + ", ".join(stack.pools))
+    return [make_conninfo(host=POOLER, port=6432, user=user, dbname=pool)]
+
+
+def _direct(stack: Stack, target: PsqlTarget, server: str) -> str:
+    """To a server itself. The superuser goes where no application is, and nothing set elsewhere holds for it."""
+    from psycopg.conninfo import make_conninfo
+
+    where: dict[str, Any] = {"host": server, "port": 5432, "channel_binding": "require"}
+    if target.superuser:
+        guarded = session.options(session.guarded())
+        return make_conninfo(**where, user=SUPERUSER, dbname=target.database or HOME, options=guarded)
+    user = target.user or stack.settings.user
+    return make_conninfo(**where, user=user, dbname=target.database or stack.settings.database)
+
+
+def _server(stack: Stack, name: str) -> str:
+    """A node, or a copy beside the cluster."""
+    return name if name in stack.topology.servers else stack.topology.node(name).name
+
+
+def run_psql(stack: Stack, target: PsqlTarget, command: str | None) -> int:
+    """Run psql and return its exit code. Without a terminal it reads SQL from stdin."""
+    arguments = psql_arguments(stack, target)
+    run = [
+        "--profile",
+        "tools",
+        "run",
+        "--rm",
+        "--no-deps",
+        *([] if sys.stdin.isatty() and sys.stdout.isatty() else ["-T"]),
+    ]
+    extra = ["-v", "ON_ERROR_STOP=1", *(["-c", command] if command else [])]
+    return stack.compose.exit_code(*run, "psql", *arguments, *extra)

@@ -1,0 +1,96 @@
+"""Letting running servers take up changed files and certificates, without a restart and without a client noticing."""
+
+import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from cluster import pgbouncer
+from cluster.errors import MachineError
+from cluster.postgres.connection import connect, fetch_one
+from cluster.topology import Topology
+from compose.engine import containers
+from compose.engine.containers import Container
+from compose.home import passwords
+from compose.stack import POOLER, Stack
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_SECRETS = {
+    "backup": ("archive_password", "s3_access_key", "s3_secret_key", "s3_ca", "backup_key"),
+    "exporter": ("exporter_password",),
+    "prometheus": ("prometheus_password", "prometheus_web.yml", "alertmanager_password", "exporter_password"),
+    "alertmanager": ("alertmanager_password", "alertmanager_web.yml"),
+    "health": ("health_password",),
+    "grafana": ("prometheus_password",),
+}
+"""What people change in a running cluster: the keys of its stores, and who may look."""
+_RELOAD_SECONDS = 5.0
+"""How long a node may take to read its files; what comes next counts on them."""
+
+
+def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
+    """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was.
+
+    It is told by a signal, which takes no password anywhere; a node is asked only by the role that may look.
+    """
+    paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
+    newest = max(path.stat().st_mtime for path in paths)
+    loaded = _load_time(stack, node)
+    stale = force or loaded < newest
+    if stale:
+        stack.client.api.kill(stack.containers()[node].id, "HUP")
+        deadline = time.monotonic() + _RELOAD_SECONDS
+        while _load_time(stack, node) == loaded and time.monotonic() < deadline:
+            time.sleep(0.05)
+    return stale
+
+
+def _load_time(stack: Stack, node: str) -> float:
+    """When ``node`` read its files last, in Unix seconds; 0 where it does not say."""
+    try:
+        with connect(stack.monitor(node)) as connection:
+            return fetch_one(connection, "load_time", lambda loaded: float(loaded)) or 0.0
+    except MachineError:
+        return 0.0
+
+
+def show_new(client: "DockerClient", topology: Topology, made: Collection[str]) -> None:
+    """Have nodes and PgBouncer show certificates that were ``made`` anew, by a signal.
+
+    With one that has ended they would let nobody in who could ask them to.
+    """
+    servers = {*topology.servers, POOLER}.intersection(made)
+    for container in containers.of_project(client, topology.project) if servers else ():
+        if container.service in servers and container.status == "running" and not container.one_off:
+            client.api.kill(container.id, "HUP")
+
+
+def reload_watcher(stack: Stack, service: str, container: Container) -> bool:
+    """Let Prometheus or Alertmanager read its files again if one is newer than the container; True if it was told."""
+    directory = stack.home.rendered / service
+    if service in _SECRETS and _restart_with_new_secrets(stack, service, container):
+        return True
+    if service not in ("prometheus", "alertmanager") or container.started is None:
+        return False
+    newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())
+    stale = newest > container.started.timestamp()
+    if stale:
+        stack.client.api.kill(container.id, "HUP")
+    return stale
+
+
+def _restart_with_new_secrets(stack: Stack, service: str, container: Container) -> bool:
+    """A secret is replaced whole, and a container goes on seeing the file that was there when it started."""
+    files = [path for name in _SECRETS[service] if (path := stack.home.secrets / name).exists()]
+    newest = max((path.stat().st_mtime for path in files), default=0.0)
+    stale = container.started is not None and newest > container.started.timestamp() + 1  # which has whole seconds
+    if stale:
+        stack.client.api.restart(container.id, timeout=60)
+    return stale
+
+
+def reload_pooler(stack: Stack) -> None:
+    """Let PgBouncer take up its configuration and certificates."""
+    with connect(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), console=True) as console:
+        pgbouncer.reload(console)

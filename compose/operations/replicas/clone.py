@@ -1,0 +1,191 @@
+"""Cloning a replica from its source, with progress; what was there before is moved aside, never deleted."""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cluster.errors import PodsError, RefusedError
+from cluster.naming import slot_of
+from cluster.observed.nodes import Slot
+from cluster.observed.snapshot import Snapshot
+from cluster.postgres.connection import Access, connect, execute, fetch_all, fetch_one, literal
+from cluster.postgres.lsn import Lsn
+from cluster.units import human_seconds, human_size
+from compose.console import Console, Progress
+from compose.home import node_data
+from compose.operations import preflight
+from compose.stack import Stack
+
+_LOOK_EVERY = 0.5
+"""Seconds between two looks at a clone's progress."""
+SOURCE_LAG = 16 << 20
+"""Bytes: a replica further behind is not chosen as a source."""
+_SOURCE_SECONDS = 15.0
+"""How long a source may take to replay up to where the new slot holds WAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloneSource:
+    """How a clone is made: from which node, and at most how fast (``100M`` a second; empty: no limit)."""
+
+    source: str
+    rate: str = ""
+
+
+def healthiest_source(stack: Stack, snapshot: Snapshot, node: str) -> str:
+    """The replica that is least behind, to spare the primary; the primary where no replica is close enough."""
+    lags = {name: snapshot.lag_bytes(name) for name in stack.topology.in_state("member") if name != node}
+    near = {
+        name: lag for name, lag in lags.items() if lag is not None and lag <= SOURCE_LAG and _streams(snapshot, name)
+    }
+    return min(near, key=lambda name: near[name]) if near else stack.topology.primary
+
+
+def _streams(snapshot: Snapshot, name: str) -> bool:
+    facts = snapshot.nodes[name].facts
+    return facts is not None and facts.receiver_status == "streaming"
+
+
+def clone(stack: Stack, console: Console, node: str, reason: str = "") -> None:
+    """Clone ``node`` from the primary, within a convergence; ``reason`` says why data that is there is replaced."""
+    check_room(stack, node)
+    if reason:
+        kept = aside_path(stack, node)
+        console.warn(f"{node} is cloned anew, because {reason}; its old data is kept in {kept}")
+        with console.step(f"Stopping {node}") as step:
+            remove_container(stack, step, node)
+        move_data(stack, node, kept)
+    with console.step(f"Cloning {node} from {stack.topology.primary}") as step:
+        run_clone(stack, step, node, CloneSource(stack.topology.primary))
+
+
+def run_clone(stack: Stack, step: Progress, node: str, way: CloneSource) -> None:
+    """Copy ``way.source``'s data for ``node``; the node's slot on the primary must exist already."""
+    from_primary = way.source == stack.topology.primary
+    if not from_primary:
+        _wait_for_source(stack, step, node, way.source)
+    slot = slot_of(node) if from_primary else "-"
+    with CloneWatch(stack, node, way.source, step):
+        stack.compose.job(node, ["clone", node, way.source, slot, way.rate or "-"], step)
+
+
+def _wait_for_source(stack: Stack, step: Progress, node: str, source: str) -> None:
+    """A copy must not begin before the WAL that the slot holds, or the new replica could not go on from it."""
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        held = fetch_one(connection, "slot_start", lambda held_from: Lsn.parse(held_from), [slot_of(node)])
+    deadline = time.monotonic() + _SOURCE_SECONDS
+    with connect(stack.monitor(source)) as connection:
+        while (at := fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn))) is not None and held and at < held:
+            if time.monotonic() > deadline:
+                raise RefusedError(
+                    f"{source} is too far behind to be cloned from ({human_size(held - at)} to replay)",
+                    "give --source primary, or wait",
+                )
+            step.update(f"{source} has {human_size(held - at)} to replay first")
+            time.sleep(_LOOK_EVERY)
+
+
+def has_slot(stack: Stack, node: str) -> bool:
+    """Whether ``node``'s slot exists on the primary and still holds its WAL."""
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        slots = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
+    return slot_of(node) in slots and slots[slot_of(node)].wal_status != "lost"
+
+
+def create_slot(stack: Stack, node: str) -> bool:
+    """Hold WAL for ``node`` from now on; a lost slot of that name is replaced. False if it was held already."""
+    if has_slot(stack, node):
+        return False
+    drop_slot(stack.superuser(stack.topology.primary), slot_of(node))
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        execute(connection, "create_slot", slot=literal(slot_of(node)))
+    return True
+
+
+def drop_slot(server: Access, slot: str) -> bool:
+    """Hold WAL for nobody in ``slot`` any more; whoever streams from it must be gone. False if there was none."""
+    with connect(server) as connection:
+        known = {found.name: found for found in fetch_all(connection, "slots", Slot)}
+        deadline = time.monotonic() + _SOURCE_SECONDS
+        while slot in known and known[slot].active and time.monotonic() < deadline:
+            time.sleep(0.1)
+            known = {found.name: found for found in fetch_all(connection, "slots", Slot)}
+        if slot in known:
+            execute(connection, "drop_slot", slot=literal(slot))
+    return slot in known
+
+
+def remove_container(stack: Stack, step: Progress, service: str) -> None:
+    """Stop and remove a service's container, if there is one."""
+    if service in stack.containers():
+        stack.compose.follow(step, "rm", "--stop", "--force", service)
+
+
+def aside_path(stack: Stack, node: str) -> Path:
+    """Where data of ``node`` that is replaced now is kept."""
+    return stack.home.aside / f"{node}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+
+
+def move_data(stack: Stack, node: str, kept: Path) -> None:
+    """Move a stopped node's data to ``kept``."""
+    node_data.set_aside(stack.home, stack.home.node(node), kept)
+
+
+def check_room(stack: Stack, node: str) -> None:
+    """Refuse a clone that does not fit on the disk."""
+    with connect(stack.superuser(stack.topology.primary)) as connection:
+        size = fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0
+    free = preflight.free_disk(stack.home.data)
+    if size + preflight.NEEDED_FREE > free:
+        raise RefusedError(
+            f"the clone of {node} takes {human_size(size)}, and {human_size(free)} are free below {stack.home.data}",
+            "free some space (data/.aside holds replaced data), then run this again",
+        )
+
+
+class CloneWatch:
+    """Shows a running clone's progress in its step, from its source's own view of it."""
+
+    def __init__(self, stack: Stack, node: str, source: str, step: Progress) -> None:
+        self._access = stack.monitor(source)
+        self._name = f"clone_{node}"
+        self._step = step
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(5)
+
+    def _watch(self) -> None:
+        began = time.monotonic()
+        while not self._ended.wait(_LOOK_EVERY):
+            try:
+                with connect(self._access) as connection:
+                    progress = fetch_one(connection, "clone_progress", CloneProgress, [self._name])
+            except PodsError:
+                continue
+            if progress:
+                self._step.update(progress.text(time.monotonic() - began))
+
+
+class CloneProgress:
+    """A row of pg_stat_progress_basebackup: bytes sent, bytes in all (an estimate, absent at first)."""
+
+    def __init__(self, *, phase: str, done: int | None, total: int | None) -> None:
+        self.phase = phase
+        self.done = done
+        self.total = total
+
+    def text(self, seconds: float) -> str:
+        """``45 % (3.2 GB of 7.1 GB), 120.0 MB/s, 33 s left``."""
+        if not self.total or not self.done or seconds <= 0:
+            return self.phase
+        rate, left = self.done / seconds, max(0, self.total - self.done)
+        share = f"{min(100, 100 * self.done // self.total)} % ({human_size(self.done)} of {human_size(self.total)})"
+        return f"{share}, {human_size(rate)}/s, {human_seconds(left / rate)} left"

@@ -1,0 +1,67 @@
+"""Whether its data is the reason that a replica does not run or does not stream: only then is it cloned anew.
+
+Nothing is decided by what a log says. Whoever may connect writes there: a login as ``x``, a line break and ``PANIC: …``
+is a line of its own. What decides is whether the primary would stream to it, and whether it starts where nobody is.
+"""
+
+import os
+import subprocess
+
+from cluster.errors import MachineError
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.replication import ServerError, replicate
+from compose.console import Progress
+from compose.home import passwords
+from compose.operations.start import RESTARTS_TELL
+from compose.stack import Stack
+
+DAMAGED = 66
+"""Exit code of `pods-node examine`: the data is the reason. Every other means that it is not, or that nobody knows."""
+_NEVER = ("58P01", "XX000")
+"""SQLSTATEs of a primary whose WAL is gone, and of one in whose history the position or the timeline is not.
+
+Source: PostgreSQL 18, src/backend/replication/walsender.c, StartReplication and WalSndSegmentOpen.
+"""
+_SILENCE_SECONDS = 3.0
+"""A primary that has what it is asked for sends it, or waits for more; that it has not it says at once."""
+
+
+def damage(stack: Stack, step: Progress, node: str) -> str:
+    """Why ``node``, which is not well, needs other data; "" where other data would not help, or nobody knows.
+
+    A replica that does not answer is stopped for it, and started again unless its data is the reason.
+    """
+    facts = stack.snapshot().nodes[node].facts
+    if facts is not None:
+        position = max(facts.lsn, facts.received_lsn or Lsn(0))
+        return "" if streams_from(stack, position, facts.timeline) else "the primary has not the WAL that comes next"
+    container = stack.containers().get(node)
+    if container is not None and container.status == "running" and container.restarts <= RESTARTS_TELL:
+        return ""  # it is starting, and may have much to recover
+    stack.compose.follow(step, "stop", node)
+    if _examine(stack, node) == DAMAGED:
+        return "it does not start"
+    stack.compose.run("up", "--detach", "--no-deps", node)
+    return ""
+
+
+def _examine(stack: Stack, node: str) -> int:
+    argv = stack.compose.argv("run", "--rm", "--no-deps", "-T", node, "examine")
+    environment = {**os.environ, **stack.compose.environment}
+    return subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode
+
+
+def streams_from(stack: Stack, position: Lsn, timeline: int) -> bool:
+    """Whether the primary would stream from there: it refuses if that WAL is gone, or never was its own."""
+    primary = stack.topology.primary
+    try:
+        with replicate(stack.access(primary, passwords.REPLICATION), node=primary) as connection:
+            connection.send(f"START_REPLICATION PHYSICAL {position} TIMELINE {timeline}")
+            answer = connection.answer()
+            if answer is not None and answer.kind == "copy both" and connection.receive(_SILENCE_SECONDS) == b"":
+                connection.answer()
+    except ServerError as refusal:
+        return refusal.sqlstate not in _NEVER
+    except MachineError:
+        return True  # nobody knows
+    return True

@@ -1,0 +1,223 @@
+"""`inv replica.*`: what is checked before a replica comes or goes, then the steps (membership.py)."""
+
+import re
+from dataclasses import dataclass
+
+from cluster.errors import RefusedError, UsageError
+from cluster.naming import read_pool_of, slot_of
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import synchronous_count
+from cluster.postgres.connection import connect, fetch_one, host_endpoint
+from cluster.postgres.data_directory import holds_data
+from cluster.topology import Topology
+from compose.console import Console, Progress, ask
+from compose.engine import containers
+from compose.home import node_data
+from compose.home.operation_lock import exclusive
+from compose.operations import preflight
+from compose.operations.replicas.clone import (
+    CloneSource,
+    aside_path,
+    check_room,
+    healthiest_source,
+    move_data,
+    remove_container,
+)
+from compose.operations.replicas.membership import AddReplica, RemoveReplica
+from compose.operations.steps import Step, perform
+from compose.stack import Stack, reopened
+
+_RATE = re.compile(r"[1-9]\d{0,6}[kM]\Z")
+_CLONE_SENDERS = 2
+"""A clone takes two walsenders: one copies, one streams WAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaRequest:
+    """What `replica.add` or `replica.reclone` was asked for; empty means: choose."""
+
+    name: str = ""
+    source: str = ""
+    rate: str = ""
+
+
+def add(stack: Stack, console: Console, wish: ReplicaRequest) -> str:
+    """Add a replica, or go on with one that an interrupted add left; returns its name."""
+    with exclusive(stack.home.lock, "replica.add"):
+        return add_locked(reopened(stack), console, wish)
+
+
+def add_locked(stack: Stack, console: Console, wish: ReplicaRequest) -> str:
+    """``add`` for those who hold the lock."""
+    topology, name = _joining(stack.topology, wish.name)
+    if name in stack.topology.names:
+        console.note(f"going on with {name}, which an interrupted operation left half done")
+    found = _clear(stack, console)
+    snapshot = _healthy_primary(stack)
+    way = _way(stack, snapshot, name, wish)
+    if name not in stack.topology.names:
+        _check_new(stack, topology, name, [c.service for c in found if c.status in ("running", "restarting", "paused")])
+    _check_replication_room(stack, way)
+    check_room(stack, name)
+    perform(AddReplica(stack, topology, name, way).tasks(), console)
+    return name
+
+
+def _joining(topology: Topology, wanted: str) -> tuple[Topology, str]:
+    """The topology with the replica that shall come in, and its name."""
+    half_done = topology.in_state("joining", "catching_up")
+    if half_done and wanted in ("", *half_done):
+        return topology, wanted or half_done[0]
+    joining = topology.add(wanted or None, "joining")
+    return joining, next(name for name in joining.names if name not in topology.names)
+
+
+def remove(stack: Stack, console: Console, name: str, *, purge: bool, yes: bool, patience: float) -> None:
+    """Take a replica out, having asked."""
+    with exclusive(stack.home.lock, "replica.remove"):
+        stack = reopened(stack)  # as it is now that nobody else changes it
+        if patience < 0:
+            raise UsageError("--timeout cannot be negative", "give seconds, such as 30")
+        _check_going(stack, name)
+        fate = "deletes its data" if purge else "keeps its data in data/.aside"
+        if not ask(f"This removes {name} and {fate}.", yes=yes, expect=name):
+            raise RefusedError(f"{name} was not removed: nobody confirmed it", f"type {name}, or give --yes")
+        remove_locked(stack, console, name, purge=purge, patience=patience)
+
+
+def remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, patience: float) -> None:
+    """``remove`` for those who hold the lock and have asked."""
+    _check_going(stack, name)
+    _clear(stack, console)
+    _healthy_primary(stack)
+    perform(RemoveReplica(stack, name, purge=purge, patience=patience).tasks(), console)
+
+
+def reclone(stack: Stack, console: Console, wish: ReplicaRequest) -> None:
+    """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
+    with exclusive(stack.home.lock, "replica.reclone"):
+        stack = reopened(stack)
+        name = _check_replica(stack, wish.name)
+        _clear(stack, console)
+        way = _way(stack, _healthy_primary(stack), name, wish)
+        _check_replication_room(stack, way)
+        check_room(stack, name)
+        joining = stack.topology.with_state(name, "joining")
+        enter, *others = AddReplica(stack, joining, name, way).tasks()
+        perform([enter, _set_aside(stack, name), *others], console)
+
+
+def _set_aside(stack: Stack, name: str) -> Step:
+    """Stop a replica and move its data aside; undone, it runs again on its old data."""
+    kept, directory = aside_path(stack, name), stack.home.node(name)
+
+    def do(step: Progress) -> None:
+        remove_container(stack, step, name)
+        if node_data.present(directory):
+            move_data(stack, name, kept)
+            step.result = f"kept in {kept}"
+
+    def undo() -> None:
+        node_data.put_back(kept, directory)
+        stack.compose.run("up", "--detach", "--no-deps", name)
+
+    return Step(f"Stopping {name} and moving its old data aside", do, undo)
+
+
+def scale_to(stack: Stack, console: Console, count: int, *, yes: bool) -> Stack:
+    """Add or remove replicas until there are ``count``; the newest go first. For those who hold the lock."""
+    names = [node.name for node in stack.topology.replicas]
+    surplus = names[count:]
+    if surplus and not ask(f"This removes {', '.join(surplus)}; data is kept in data/.aside.", yes=yes):
+        raise RefusedError(f"{', '.join(surplus)} not removed: nobody confirmed it", "type yes, or give --yes")
+    for name in reversed(surplus):
+        remove_locked(stack, console, name, purge=False, patience=30.0)
+        stack = reopened(stack)
+    for _ in range(count - len(names)):
+        add_locked(stack, console, ReplicaRequest())
+        stack = reopened(stack)
+    return stack
+
+
+def _clear(stack: Stack, console: Console) -> list[containers.Container]:
+    """Remove what an interrupted operation left, so that no old clone goes on beside a new one."""
+    found = containers.of_project(stack.client, stack.topology.project)
+    for name in containers.remove_leftovers(stack.client, found):
+        console.note(f"removed {name}, left by an interrupted operation")
+    return [container for container in found if not container.one_off]
+
+
+def _healthy_primary(stack: Stack) -> Snapshot:
+    snapshot = stack.snapshot()
+    if snapshot.primary is None or snapshot.primary.name != stack.topology.primary:
+        error = snapshot.nodes[stack.topology.primary].error or "it takes no writes"
+        raise RefusedError(f"{stack.topology.primary} (primary) is not there to work with: {error}", "run inv up first")
+    if snapshot.pooler.error:
+        raise RefusedError(f"PgBouncer is not there to work with: {snapshot.pooler.error}", "run inv up first")
+    return snapshot
+
+
+def _way(stack: Stack, snapshot: Snapshot, name: str, wish: ReplicaRequest) -> CloneSource:
+    if wish.rate and not _RATE.match(wish.rate):
+        raise UsageError(
+            f"--max-rate {wish.rate!r} is not a rate", "give a number with k or M per second, such as 100M"
+        )
+    if not wish.source:
+        return CloneSource(healthiest_source(stack, snapshot, name), wish.rate)
+    source = stack.topology.primary if wish.source == "primary" else stack.topology.node(wish.source).name
+    reading = snapshot.nodes[source]
+    if source == name or reading.facts is None:
+        raise RefusedError(
+            f"{source} cannot be cloned from: {reading.error or 'it is the one to be made'}", "choose another --source"
+        )
+    return CloneSource(source, wish.rate)
+
+
+def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) -> None:
+    preflight.check_ports(stack.settings, topology, [*running, *stack.topology.servers])
+    if holds_data(stack.home.node(name)):
+        raise RefusedError(f"{stack.home.node(name)} holds data already", "move it away, or choose another name")
+
+
+def _check_replication_room(stack: Stack, way: CloneSource) -> None:
+    """Free slots on the primary, free walsenders where they are needed."""
+    for node, needed in {stack.topology.primary: 1, way.source: _CLONE_SENDERS}.items():
+        with connect(stack.monitor(node)) as connection:
+            slots, senders = fetch_one(connection, "replication_room", lambda slots, senders: (slots, senders)) or (
+                0,
+                0,
+            )
+        if node == stack.topology.primary and slots < 1:
+            raise RefusedError(
+                f"{node} has no free replication slot", "raise max_replication_slots in config/postgresql.conf"
+            )
+        if senders < needed:
+            raise RefusedError(
+                f"{node} has {senders} free walsenders and {needed} are needed",
+                "raise max_wal_senders in config/postgresql.conf",
+            )
+
+
+def _check_replica(stack: Stack, name: str) -> str:
+    if stack.topology.role(stack.topology.node(name).name) == "primary":
+        raise RefusedError(f"{name} is the primary", "only replicas can be removed or cloned anew")
+    return name
+
+
+def _check_going(stack: Stack, name: str) -> None:
+    _check_replica(stack, name)
+    left = len([n for n in stack.topology.in_state("member", "catching_up") if n != name])
+    needed = synchronous_count(stack.settings)
+    if left < needed:
+        raise RefusedError(
+            f"PODS_SYNC={stack.settings.sync} needs {needed} replicas, and without {name} there are {left}",
+            "add another one first, or change it: inv replica.sync --mode off",
+        )
+
+
+def describe(stack: Stack, name: str) -> str:
+    """Where the new replica is reached, for the person who asked for it."""
+    host, port = host_endpoint(stack.settings, stack.topology, name)
+    return (
+        f"{name} is a member: {host}:{port}, pool {read_pool_of(name, stack.settings.database)}, slot {slot_of(name)}"
+    )

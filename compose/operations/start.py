@@ -1,0 +1,52 @@
+"""Waiting for containers, more patiently than Compose: one that is unhealthy now may be well in a second."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from compose.console import Progress
+from compose.engine import containers
+from compose.engine.containers import Container
+from compose.stack import Stack
+
+RESTARTS_TELL = 2
+"""A container restarted more often than this does not start at all."""
+_LOOK_EVERY = 0.2
+
+
+def start_and_wait(
+    stack: Stack, step: Progress, services: Sequence[str], enough: Callable[[], bool] | None = None
+) -> list[str]:
+    """Start ``services`` and wait until each is well, at most ``start_timeout`` seconds.
+
+    Args:
+        stack: the cluster.
+        step: shows which are still awaited.
+        services: what to start; nothing else is touched.
+        enough: asked now and then; True ends the waiting early.
+
+    Returns:
+        The services that are not well: they ended, go round in restarts, or took too long.
+    """
+    before = {name: container.restarts for name, container in stack.containers().items()}
+    stack.compose.follow(step, "up", "--detach", "--no-deps", *services)
+    deadline = time.monotonic() + stack.settings.start_timeout
+    while True:
+        now = stack.containers()
+        waiting = [name for name in services if name not in now or not now[name].well]
+        hopeful = [name for name in waiting if name in now and not _hopeless(now[name], before.get(name, 0))]
+        if not hopeful or time.monotonic() > deadline or (enough is not None and enough()):
+            return waiting
+        step.update("waiting for " + ", ".join(hopeful))
+        time.sleep(_LOOK_EVERY)
+
+
+def _hopeless(container: Container, restarts_before: int) -> bool:
+    return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTARTS_TELL
+
+
+def why_not(stack: Stack, service: str) -> str:
+    """Why a service is not well, in its own last words. For people: whoever can connect may have put them there."""
+    container = stack.containers().get(service)
+    if container is None:
+        return "it has no container"
+    return containers.last_log_line(stack.client, container)

@@ -1,0 +1,92 @@
+"""Trying the user's own PostgreSQL files in a throw-away server, so that a mistake stops before the cluster sees it."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from cluster.errors import UsageError
+from compose.engine import daemon
+from compose.home import rendered_files
+from compose.home.paths import Home
+from compose.process import last_words
+from compose.render.compose_file import passwd_text
+from compose.render.host_facts import HostFacts
+from compose.render.monitoring import RECEIVERS
+from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
+
+_SHOWN_AS = {f"/trial/{USER_PARAMETERS}": "config/postgresql.conf", f"/trial/{USER_HBA}": "config/pg_hba.conf"}
+_NOISE = re.compile(r"^.*SSL is disabled.*\n(?:.*(?:HINT|CONTEXT): .*\n)*", re.MULTILINE)
+"""The throw-away server has no certificate, and says so of every hostssl line."""
+_LEVELS = ("LOG: ", "CONTEXT: ", "FATAL: ")
+_GREETINGS = ("starting PostgreSQL", "listening on", "redirecting log", "could not load /trial")
+
+
+def try_configuration(home: Home, rendered: Mapping[str, str], concrete: HostFacts) -> None:
+    """Start a throw-away server with one node's rendered files (path → text).
+
+    Raises:
+        UsageError: PostgreSQL does not start with them; carries what it says.
+    """
+    texts = {Path(name).name: text for name, text in rendered.items()}
+    output = _tried(home, texts, concrete, [concrete.images.postgres, "try-config", "/trial"])
+    if output is not None:
+        raise UsageError(
+            f"PostgreSQL does not start with config/: {_complaint(output)}", "mend that line; nothing was changed"
+        )
+
+
+def try_receivers(home: Home, text: str, concrete: HostFacts) -> None:
+    """Let Alertmanager's own tool check the user's alertmanager.yml.
+
+    Raises:
+        UsageError: it refuses; carries what it says.
+    """
+    command = ["--entrypoint=amtool", concrete.images.alertmanager, "check-config", f"/trial/{RECEIVERS}"]
+    output = _tried(home, {RECEIVERS: text}, concrete, command)
+    if output is not None:
+        told = [line.strip() for line in output.splitlines() if "error" in line.lower() or "line" in line]
+        raise UsageError(
+            f"Alertmanager refuses config/{RECEIVERS}: {last_words(chr(10).join(told) or output, 1)}",
+            "mend it; nothing was changed",
+        )
+
+
+def _tried(home: Home, texts: Mapping[str, str], concrete: HostFacts, command: list[str]) -> str | None:
+    """Run ``command`` (options, image, arguments) with ``texts`` in /trial; its output if it fails, else None."""
+    trial = home.rendered / ".trial"
+    shutil.rmtree(trial, ignore_errors=True)
+    texts = {**texts, "passwd": passwd_text(concrete.user)}
+    rendered_files.write(home, {f"rendered/.trial/{name}": ("", text) for name, text in texts.items()})
+    try:
+        argv = [*_argv(home, concrete), *command]
+        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+    return done.stdout + done.stderr if done.returncode else None
+
+
+def _argv(home: Home, concrete: HostFacts) -> list[str]:
+    uid, gid = concrete.user
+    trial = home.rendered / ".trial"
+    mounts = [f"--volume={trial}:/trial:ro", f"--volume={trial}/passwd:/etc/passwd:ro"]
+    memory = [f"--tmpfs={path}:uid={uid},gid={gid}" for path in ("/tmp", "/run/pods")]
+    walls = [
+        "--network=none",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        f"--user={uid}:{gid}",
+    ]
+    return ["docker", "--host", daemon.docker_host(), "run", "--rm", *walls, *mounts, *memory]
+
+
+def _complaint(output: str) -> str:
+    """What the server said between its greeting and its end, in one line, with the user's own file names."""
+    lines = _NOISE.sub("", output).splitlines()
+    said = [line.split(level, 1)[1].strip() for line in lines for level in _LEVELS if level in line]
+    text = " / ".join(line for line in said if not line.startswith(_GREETINGS)) or last_words(output, 1)
+    for inside, outside in _SHOWN_AS.items():
+        text = text.replace(inside, outside)
+    return text

@@ -1,0 +1,93 @@
+"""Trying new images before anything is told of them: each program starts, without a network, and is thrown away."""
+
+import re
+import subprocess
+from collections.abc import Mapping
+
+from cluster.errors import MachineError, RefusedError, UsageError
+from cluster.topology import Topology
+from compose.engine.containers import one_off_labels
+from compose.engine.daemon import docker_host
+from compose.home import rendered_files
+from compose.home.paths import Home
+from compose.operations.try_config import try_configuration
+from compose.process import last_words
+from compose.render.host_facts import HostFacts
+from compose.stack import Stack
+
+_PROGRAMS = "import exporters.server, health.app, backup.service.daemon"
+"""What the four services are made of; libpq, zstd and the rest of the compiled packages come with it."""
+_ASKED: Mapping[str, tuple[str, ...]] = {
+    "postgres": ("postgres", "--version"),
+    "pgbouncer": ("pgbouncer", "--version"),
+    "services": ("python3", "-c", f"{_PROGRAMS}; import psycopg, zstandard; print(psycopg.pq.version())"),
+    "prometheus": ("promtool", "--version"),
+    "alertmanager": ("amtool", "--version"),
+}
+_LONGEST = 120.0
+_VERSION = re.compile(r"\(PostgreSQL\) ([0-9]+)\.([0-9]+)")
+
+
+def try_images(stack: Stack, topology: Topology, concrete: HostFacts, roles: list[str]) -> dict[str, str]:
+    """Start every program of the images in ``concrete``; the first line of what each said, by role.
+
+    PostgreSQL makes a new cluster and starts in it with the configuration that the primary has.
+
+    Raises:
+        MachineError: an image does not work.
+    """
+    said = {role: said_by(stack, getattr(concrete.images, role), role) for role in roles if role in _ASKED}
+    try:
+        try_configuration(stack.home, _configuration(stack, topology, concrete), concrete)
+    except UsageError as error:
+        raise MachineError(f"the new PostgreSQL does not start: {error.message}", "nothing was changed") from None
+    return said
+
+
+def said_by(stack: Stack, image: str, role: str) -> str:
+    """What the program of an image says of its version.
+
+    Raises:
+        MachineError: it does not start.
+    """
+    program, *arguments = _ASKED[role]
+    walls = ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]
+    labels = [f"--label={name}={value}" for name, value in one_off_labels(stack.topology.project).items()]
+    argv = ["docker", "--host", docker_host(), "run", "--rm", *walls, *labels, f"--entrypoint={program}", image]
+    try:
+        done = subprocess.run(
+            [*argv, *arguments], capture_output=True, text=True, errors="replace", timeout=_LONGEST, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise MachineError(f"the image of {role} does nothing", "nothing was changed") from None
+    if done.returncode:
+        complaint = last_words(done.stderr or done.stdout, 1)
+        raise MachineError(f"the image of {role} does not work: {complaint}", "nothing was changed")
+    return (done.stdout or done.stderr).strip().splitlines()[0]
+
+
+def _configuration(stack: Stack, topology: Topology, concrete: HostFacts) -> dict[str, str]:
+    home: Home = stack.home
+    rendered = rendered_files.render(
+        stack.settings, topology, concrete, rendered_files.accepted_user_files(home, topology.primary)
+    )
+    directory = f"rendered/nodes/{topology.primary}"
+    return {name: text for name, text in rendered.items() if name.startswith(directory)}
+
+
+def refuse_older(running: str, new: str) -> None:
+    """No step back: an archive may be behind the one that the running images were made from.
+
+    Raises:
+        RefusedError: ``new`` (as ``postgres --version`` says it) is older, or of another major version.
+    """
+    before, after = _version(running), _version(new)
+    if after[0] != before[0]:
+        raise RefusedError(f"{new} is no update of {running}", "another major version needs its own upgrade")
+    if after < before:
+        raise RefusedError(f"the archive has {new}, and {running} runs", "wait until the archive is up to date again")
+
+
+def _version(said: str) -> tuple[int, int]:
+    found = _VERSION.search(said)
+    return (int(found[1]), int(found[2])) if found else (0, 0)

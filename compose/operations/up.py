@@ -1,0 +1,173 @@
+"""`inv up`: bring the cluster from whatever state it is in to the one that is wanted.
+
+First everything that can be refused is checked, then what containers need is prepared, then converge.py
+goes on. `up` after any interruption is the repair. It destroys nothing: a replica whose data cannot be used is moved
+aside and cloned anew, only while the primary is healthy; the primary's data is never touched.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cluster.config.env_file import MOST_REPLICAS, RETIRED, Settings, retired_in_file
+from cluster.errors import RefusedError, UsageError
+from cluster.pools import synchronous_count
+from cluster.postgres import data_directory
+from cluster.topology import Topology
+from cluster.topology_file import load, save
+from compose.console import Console
+from compose.engine import containers, daemon, image_build
+from compose.engine.host import concrete_with
+from compose.home import certificates, passwords, pgpass, rendered_files
+from compose.home.operation_lock import exclusive
+from compose.home.paths import Home
+from compose.operations import preflight
+from compose.operations.converge import Convergence
+from compose.operations.copies import lifecycle
+from compose.operations.image_states import note_images
+from compose.operations.preflight import DataState
+from compose.operations.reload import show_new
+from compose.operations.replicas.scaling import scale_to
+from compose.operations.try_config import try_configuration, try_receivers
+from compose.render.host_facts import HostFacts
+from compose.render.monitoring import RECEIVERS_PATH
+from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
+from compose.stack import Stack
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredCluster:
+    """What `up` was asked for: an engine where there is none, a number of replicas (None: as it is), no questions."""
+
+    install_engine: bool = False
+    replicas: int | None = None
+    yes: bool = False
+
+
+def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster) -> Stack:
+    """Converge the cluster in ``home`` and return it, running and verified."""
+    if wanted.replicas is not None:
+        settings = _with_replicas(settings, wanted.replicas)
+    with exclusive(home.lock, "up"):
+        stack, data = _looked_at(home, settings, console, wanted)
+        stack = Convergence(stack, console, data).run()
+        lifecycle.keep(stack, console)
+        note_images(stack)
+        return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
+
+
+def prepare(home: Home, settings: Settings, console: Console, wanted: DesiredCluster) -> Stack:
+    """All that `up` does before the first container starts; the lock is the caller's."""
+    return _looked_at(home, settings, console, wanted)[0]
+
+
+def _looked_at(
+    home: Home, settings: Settings, console: Console, wanted: DesiredCluster
+) -> tuple[Stack, dict[str, DataState]]:
+    """What can be refused is refused, what is missing made; and what each node's directory holds."""
+    # a cluster that exists was started by this Compose before; asking for its version takes as long as a look
+    client = daemon.ensure(settings, console, install=wanted.install_engine, check=not home.topology.exists())
+    topology = _desired(home, settings)
+    found = containers.of_project(client, topology.project)
+    data = _check(home, settings, topology, found)
+    for name in containers.remove_leftovers(client, found):
+        console.note(f"removed {name}, left by an interrupted operation")
+    for name in containers.remove_retired(client, found):
+        console.note(f"removed {name}, a service that is no more")
+    for variable in retired_in_file(home.path):
+        console.note(f"{variable} in .env is no more: {RETIRED[variable]}")
+    return _prepare(home, settings, topology, console, client), data
+
+
+def _with_replicas(settings: Settings, count: int) -> Settings:
+    """The first `up` makes as many replicas as it was asked for."""
+    if not 0 <= count <= MOST_REPLICAS:
+        raise UsageError(f"--replicas {count} is not possible", f"give a number from 0 to {MOST_REPLICAS}")
+    return replace(settings, replicas=count)
+
+
+def _desired(home: Home, settings: Settings) -> Topology:
+    """The topology on disk, or the first one."""
+    known = load(home.topology)
+    if known is None:
+        first = Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
+        _refuse_unknown_data(home, first)
+        return first
+    if known.project != settings.project:
+        raise RefusedError(
+            f"the cluster in {home.path} is called {known.project!r}, and PODS_PROJECT is {settings.project!r}",
+            "set it back; another cluster wants another PODS_HOME",
+        )
+    return known
+
+
+def _refuse_unknown_data(home: Home, first: Topology) -> None:
+    for node in [*first.names, *preflight.strangers(home, first)]:
+        if data_directory.holds_data(home.node(node)):
+            raise RefusedError(
+                f"{home.node(node)} holds data, but there is no {home.topology.name} that knows it",
+                "put back data/topology.json (rendered/services/topology.json is a copy), or move the data away",
+            )
+
+
+def _check(
+    home: Home, settings: Settings, topology: Topology, found: list[containers.Container]
+) -> dict[str, DataState]:
+    """Everything that can be refused is refused here, before anything changes."""
+    passwords.check_env(home)
+    preflight.check_home(home, topology.project, found)
+    data = preflight.check_data(home, topology)
+    ours = [c.service for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]
+    preflight.check_ports(settings, replace(topology, copies=()), ours)  # the cluster does not wait for a copy
+    preflight.check_disk(home, sum(state is None for state in data.values()))
+    if topology.image_source and settings.images not in ("auto", topology.image_source):
+        raise RefusedError(
+            f"this cluster's images stand on {topology.image_base}, and PODS_IMAGES is {settings.images!r}",
+            "set it back; data made on one base is not moved to another silently",
+        )
+    if len(topology.in_state("member", "catching_up", "joining")) < synchronous_count(settings):
+        raise RefusedError(
+            f"PODS_SYNC={settings.sync} asks for more replicas than the {len(topology.replicas)} there are",
+            "set PODS_SYNC=off in .env, add replicas, then set it again",
+        )
+    if topology.system_identifier:
+        passwords.read(home)
+    return data
+
+
+def _prepare(home: Home, settings: Settings, topology: Topology, console: Console, client: "DockerClient") -> Stack:
+    """Secrets, certificates, images and files: all that is needed before a container starts."""
+    passwords.ensure(home, settings, first=not topology.system_identifier)
+    pgpass.ensure(home, settings, topology)
+    show_new(client, topology, certificates.ensure_all(home, settings, topology))
+    if not topology.image_base:
+        source, base = image_build.choose(client, settings, console)
+        images = image_build.ensure(client, settings, source, base, console)
+        lift = daemon.may_lift_memlock(client, images.postgres, containers.one_off_labels(topology.project))
+        topology = replace(topology, image_source=source, image_base=base, lift_memlock=lift)
+        if settings.monitoring == "on" and settings.grafana == "auto" and source != "registry":
+            console.note("Grafana is left out, as no registry gives its image (PODS_GRAFANA=on, once it is loaded)")
+    else:
+        wanted = topology.build
+        images = image_build.ensure(client, settings, topology.image_source, wanted.base, console, wanted.stamp)
+    concrete = concrete_with(home, images)
+    _write_files(home, settings, topology, concrete, console)
+    save(home.topology, home.topology_copy, topology)
+    return Stack(home, settings, topology, client)
+
+
+def _write_files(home: Home, settings: Settings, topology: Topology, concrete: HostFacts, console: Console) -> None:
+    """Write what differs; the user's own files only after a server started with them."""
+    user = rendered_files.read_user_files(home)
+    rendered = rendered_files.render(settings, topology, concrete, user)
+    changed = rendered_files.changes(home, rendered)
+    directory = f"rendered/nodes/{topology.primary}"
+    if any(changed.get(f"{directory}/{name}", ("", ""))[1] for name in (USER_PARAMETERS, USER_HBA)):
+        with console.step("Trying your own configuration in a throw-away server"):
+            try_configuration(home, {k: v for k, v in rendered.items() if k.startswith(directory)}, concrete)
+    if RECEIVERS_PATH in changed and user.receivers:
+        with console.step("Checking your own config/alertmanager.yml"):
+            try_receivers(home, user.receivers, concrete)
+    rendered_files.write(home, changed)

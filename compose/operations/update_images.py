@@ -1,0 +1,216 @@
+"""`inv images.update`: new images, tried, then rolled out node by node; and the way back to those before.
+
+Until the new images have proven themselves nothing of the cluster is touched. Then the topology names them, and from
+there on whatever is interrupted is finished by the next run, or by `inv up`. The images before stay where they are.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cluster.errors import MachineError, RefusedError
+from cluster.images import Build, stamp_of
+from cluster.sizing import derive
+from compose.console import Console
+from compose.engine import image_build
+from compose.engine.host import concrete_of
+from compose.engine.package_changes import Change, waiting
+from compose.home.operation_lock import exclusive
+from compose.operations import preflight
+from compose.operations.converge import Convergence
+from compose.operations.copies import lifecycle
+from compose.operations.image_states import note_images, running_images
+from compose.operations.try_images import refuse_older, said_by, try_images
+from compose.render.compose_file import definitions
+from compose.render.host_facts import HostFacts
+from compose.stack import Stack, reopened
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_WITH_APT = ("postgres", "pgbouncer", "services", "prometheus")
+"""Images of ours; the others are as the registry has them, in the release that PODS names."""
+
+
+def check(stack: Stack, console: Console) -> dict[str, tuple[Change, ...]]:
+    """What a rebuild would change, by image; written down for the exporter.
+
+    Raises:
+        MachineError: the archive does not answer.
+        RefusedError: nothing runs.
+    """
+    images = running_images(stack)
+    ours = _with_apt(stack.topology.image_source)
+    asked = {role: image for role, image in images.items() if role in ours}
+    if "postgres" not in asked:
+        raise RefusedError("no node runs, so there is no image to look at", "run: inv up")
+    asked = {"postgres": asked["postgres"], **asked}
+    with console.step("Asking the archive for newer packages"):
+        found = waiting(stack.client, stack.settings, stack.topology.project, stack.home.rendered, asked)
+    if stack.topology.image_source == "registry":
+        found["postgres"] += tuple(_of_registry(stack, console))
+    note_images(stack, found, datetime.now(UTC).timestamp())
+    return found
+
+
+def _of_registry(stack: Stack, console: Console) -> Iterator[Change]:
+    try:
+        digests = image_build.newer_official(stack.client, stack.settings, stack.topology.image_base)
+    except MachineError as error:  # what apt says is known all the same
+        console.warn(error.message)
+        return
+    if digests is not None:
+        yield Change(package=image_build.OFFICIAL, old=digests[0], new=digests[1], origin="registry", security=False)
+
+
+def _with_apt(source: str) -> tuple[str, ...]:
+    return _WITH_APT if source == "debian" else _WITH_APT[:3]
+
+
+def update(stack: Stack, console: Console, *, force: bool) -> None:
+    """Bring the images up to date and roll them out; nothing where nothing waits, unless ``force``.
+
+    Raises:
+        PodsError: it cannot be done; before the first node is touched nothing has changed then.
+    """
+    with exclusive(stack.home.lock, "images.update"):
+        stack = reopened(stack)
+        if late := behind(stack):
+            console.note(f"still with other images: {', '.join(late)}; going on with what was begun")
+            _roll_out(stack, console)
+            return
+        _refuse_unhealthy(stack)
+        _base_name(stack)
+        found = check(stack, console)
+        if not any(found.values()) and not force:
+            console.note("nothing waits: the archive has no newer package for any image")
+            return
+        _roll_out(_made(stack, console), console)
+
+
+def go_back(stack: Stack, console: Console) -> None:
+    """Roll out the images of before the last update; what it made is remembered in their place.
+
+    Raises:
+        RefusedError: there are none to go back to.
+    """
+    with exclusive(stack.home.lock, "images.update"):
+        stack = reopened(stack)
+        before = stack.topology.images_before
+        if before is None:
+            raise RefusedError("there was no update to go back from", "inv images.check says how old the images are")
+        topology = stack.topology.with_build(before)
+        concrete = concrete_of(stack.home, stack.settings, topology)
+        gone = [name for name in _references(stack, concrete) if not image_build.has(stack.client, name)]
+        if gone:
+            raise RefusedError(f"the images before are gone: {', '.join(gone)}", "a new version of PODS wants new ones")
+        _roll_out(lifecycle.enter(stack, topology), console)
+
+
+def behind(stack: Stack) -> list[str]:
+    """Running services whose container is not of the definition that the topology gives."""
+    topology = stack.topology
+    wanted = definitions(
+        stack.settings,
+        topology,
+        derive(stack.settings, topology.sizing),
+        concrete_of(stack.home, stack.settings, topology),
+    )
+    return [
+        name
+        for name, container in stack.containers().items()
+        if name in wanted and name in stack.services and container.definition != wanted[name]
+    ]
+
+
+def _refuse_unhealthy(stack: Stack) -> None:
+    verdict = stack.judge(stack.snapshot())
+    if not verdict.healthy:
+        raise RefusedError(f"the cluster is not healthy: {'; '.join(verdict.reasons)}", "run: inv up, then this again")
+
+
+def _made(stack: Stack, console: Console) -> Stack:
+    """New images, tried, and the topology that names them, saved; if anything fails, nothing of that is left."""
+    client, settings, old = stack.client, stack.settings, stack.topology
+    stamp = stamp_of(datetime.now(UTC))
+    base = f"{_base_name(stack)}-{stamp}"
+    topology = old.with_build(Build(base=base, stamp=stamp))
+    concrete = concrete_of(stack.home, settings, topology)
+    roles = image_build.wanted_roles(settings, old.image_source)
+    try:
+        image_build.bring_base(client, settings, old.image_source, base, console, stamp)
+        image_build.ensure(client, settings, old.image_source, base, console, stamp)
+        with console.step("Trying the new images in throw-away containers") as step:
+            said = try_images(stack, topology, concrete, roles)
+            refuse_older(said_by(stack, running_images(stack)["postgres"], "postgres"), said["postgres"])
+            step.result = said["postgres"]
+    except BaseException:
+        _remove(client, [*_references(stack, concrete, ours=True), base])
+        raise
+    made = tuple((name, _id(client, name)) for name in (base, *_references(stack, concrete)))
+    return lifecycle.enter(stack, old.with_build(Build(base=base, stamp=stamp, made=made)))
+
+
+def _base_name(stack: Stack) -> str:
+    """``pods/base:forky``: the suite stays, whatever .env says now; data is not moved to another libc in passing."""
+    if stack.topology.image_source != "debian":
+        return image_build.BASES + image_build.OFFICIAL.replace(":", "-")
+    suite = re.sub(r"-[0-9]{8}T[0-9]{6}Z\Z", "", stack.topology.image_base.removeprefix(image_build.BASES))
+    if suite != stack.settings.debian_suite:
+        raise RefusedError(
+            f"this cluster's images stand on {suite}, and PODS_DEBIAN_SUITE is {stack.settings.debian_suite!r}",
+            "set it back; data made on one suite is not moved to another in passing",
+        )
+    return image_build.BASES + suite
+
+
+def _references(stack: Stack, concrete: HostFacts, *, ours: bool = False) -> list[str]:
+    roles = image_build.wanted_roles(stack.settings, stack.topology.image_source)
+    chosen = [role for role in roles if not ours or role in _with_apt(stack.topology.image_source)]
+    return list(dict.fromkeys(getattr(concrete.images, role) for role in chosen))
+
+
+def _id(client: "DockerClient", reference: str) -> str:
+    raw: Mapping[str, object] = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
+    return str(raw["Id"])
+
+
+def _roll_out(stack: Stack, console: Console) -> None:
+    """Replicas one by one, each streaming again before the next; the primary while its clients wait; the rest."""
+    data = preflight.check_data(stack.home, stack.topology)
+    done = Convergence(stack, console, data, careful=True).run()
+    lifecycle.keep(done, console)
+    note_images(done)
+    for name in _clean(done):
+        console.note(f"removed the unused image {name}")
+
+
+def _clean(stack: Stack) -> Iterator[str]:
+    """Images that an update of this project made, and that neither the present nor the way back needs.
+
+    One that a container of whatever cluster stands on stays: the engine refuses.
+    """
+    kept = {
+        *stack.topology.build.references,
+        *_references(stack, concrete_of(stack.home, stack.settings, stack.topology)),
+    }
+    if stack.topology.images_before is not None:
+        kept |= stack.topology.images_before.references
+    label = f"{image_build.OWNER_LABEL}={stack.topology.project}"
+    for image in stack.client.api.images(filters={"label": label}):
+        tags = image.get("RepoTags") or []
+        if not kept & set(tags):
+            yield from _remove(stack.client, tags)
+
+
+def _remove(client: "DockerClient", names: list[str]) -> list[str]:
+    from docker.errors import APIError
+
+    removed = []
+    for name in names:
+        with contextlib.suppress(APIError):
+            client.api.remove_image(name, noprune=False)
+            removed.append(name)
+    return removed

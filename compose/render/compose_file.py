@@ -1,0 +1,135 @@
+"""The Compose file of one cluster: compose/compose.yaml, made concrete by settings and topology."""
+
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.pools import optional_services
+from cluster.sizing import Derived
+from cluster.topology import Node, Topology, host_ports
+from compose.render.copy_services import copy_service
+from compose.render.host_facts import HostFacts
+from compose.render.limits import bounded, bounded_node
+from compose.render.optional_services import optional_service
+from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, node_profile, security_option
+from compose.render.service_definition import hardened, mount
+from compose.render.service_definition import port as published
+
+BASE = PROJECT_ROOT / "compose" / "compose.yaml"
+DEFINITION_LABEL = "pods.definition"
+"""Hash of what a container was made from; equal means it need not be touched."""
+
+
+_NO_DNS = ["127.0.0.1"]
+"""Nobody listens there: Docker still knows the services, and asking for a name of the world is no way out."""
+
+
+def compose_stack(settings: Settings, topology: Topology, derived: Derived, concrete: HostFacts) -> dict[str, Any]:
+    """The Compose project as data."""
+    base = _base()
+    ports = host_ports(settings, topology)
+    templates = base["services"]
+    services = {
+        node.name: _node(templates["node"], node, ports[node.name], settings, derived, concrete)
+        for node in topology.nodes
+    }
+    if topology.lift_memlock:
+        for service in services.values():
+            service["ulimits"] = {"memlock": -1}
+    services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, concrete)
+    services["psql"] = _psql(templates["psql"], topology, concrete)
+    for name in optional_services(settings, topology.image_source):
+        services[name] = optional_service(name, templates[name], settings, topology, concrete)
+    services = {
+        name: service if name in topology.names else bounded(name, service, topology.sizing)
+        for name, service in services.items()
+    }
+    for copy in topology.copies:
+        services[copy.name] = copy_service(
+            templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, concrete
+        )
+    for service in services.values():
+        if "egress" not in service.get("networks", ("egress",)):
+            service["dns"] = _NO_DNS
+        service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
+    used = {name for service in services.values() for name in service.get("secrets", ())}
+    secrets = {name: secret for name, secret in base["secrets"].items() if name in used}
+    joined = {name for service in services.values() for name in service.get("networks", ())}
+    networks = {name: network for name, network in base["networks"].items() if name in joined}
+    return {"name": topology.project, "services": services, "networks": networks, "secrets": secrets}
+
+
+def definitions(settings: Settings, topology: Topology, derived: Derived, concrete: HostFacts) -> dict[str, str]:
+    """Hash of every service's definition."""
+    services = compose_stack(settings, topology, derived, concrete)["services"]
+    return {name: service["labels"][DEFINITION_LABEL] for name, service in services.items()}
+
+
+def compose_text(stack: dict[str, Any]) -> str:
+    """The stack as YAML, every `$` kept from Compose's interpolation."""
+    import yaml
+
+    body = yaml.safe_dump(stack, sort_keys=False, width=120)
+    return (
+        "# Made by `inv up` from compose/compose.yaml, .env and data/topology.json; changes here are lost.\n"
+        + body.replace("$", "$$")
+    )
+
+
+def definition_hash(service: dict[str, Any]) -> str:
+    """Identity of a service's definition, and of the seccomp profiles it may name."""
+    text = json.dumps(service, sort_keys=True) + _seccomp_text()
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@cache
+def _seccomp_text() -> str:
+    return WITH_IO_URING.read_text() + WITHOUT_IO_URING.read_text()
+
+
+def _base() -> dict[str, Any]:
+    import yaml
+
+    loaded: dict[str, Any] = yaml.safe_load(BASE.read_text())
+    return loaded
+
+
+def _node(
+    template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: HostFacts
+) -> dict[str, Any]:
+    way_out = ["egress"] if settings.node_egress == "on" else []
+    template = {**template, "networks": [*way_out, *template["networks"]]}
+    service = hardened(template, concrete.images.postgres, concrete.user)
+    service["security_opt"].append(security_option(node_profile(settings, concrete)))
+    service["shm_size"] = derived.shm_size
+    service["stop_grace_period"] = f"{settings.stop_grace}s"
+    service["ports"] = [published(settings.bind, port, 5432)]
+    service["volumes"] += [
+        mount(f"./data/{node.name}", "/var/lib/postgresql", read_only=False),
+        mount(f"./rendered/nodes/{node.name}", "/etc/pods"),
+        mount(f"./secrets/tls/{node.name}", "/run/tls"),
+    ]
+    return bounded_node(service)
+
+
+def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, concrete: HostFacts) -> dict[str, Any]:
+    service = hardened(template, concrete.images.pgbouncer, concrete.user)
+    service["ports"] = [published(settings.bind, port, 6432)]
+    service["volumes"] += [mount("./rendered/pgbouncer", "/etc/pods"), mount("./secrets/tls/pgbouncer", "/run/tls")]
+    return service
+
+
+def _psql(template: dict[str, Any], topology: Topology, concrete: HostFacts) -> dict[str, Any]:
+    service = hardened(template, concrete.images.postgres, concrete.user)
+    if topology.copies:
+        service["networks"] = ["copies", *service["networks"]]
+    service["volumes"].append(mount("./secrets/tls/pgbouncer/ca.crt", "/run/tls/ca.crt"))
+    return service
+
+
+def passwd_text(user: tuple[int, int]) -> str:
+    """/etc/passwd of the containers: initdb wants a name for the uid it runs as, whichever that is."""
+    uid, gid = user
+    return f"root:x:0:0:root:/root:/usr/sbin/nologin\npostgres:x:{uid}:{gid}:PostgreSQL:/var/lib/postgresql:/bin/sh\n"

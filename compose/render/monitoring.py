@@ -1,0 +1,38 @@
+"""What Prometheus, Alertmanager and Grafana read, as text: rules and dashboards of this checkout, rendered targets."""
+
+from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.pools import optional_services
+from cluster.topology import Topology
+from compose.render.prometheus_yml import client_yml, prometheus_yml
+
+PROMETHEUS = PROJECT_ROOT / "compose" / "prometheus"
+GRAFANA = PROJECT_ROOT / "grafana"
+RECEIVERS = "alertmanager.yml"
+RECEIVERS_PATH = f"rendered/alertmanager/{RECEIVERS}"
+"""Closed to other users: whom to tell may hold a token."""
+CLIENT = "client.yml"
+RULES = ("alerts.yml", "backup_alerts.yml", "compat.yml")
+
+
+def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str, str]:
+    """What Prometheus, Alertmanager and Grafana read, where they run; ``receivers``: the user's alertmanager.yml."""
+    if settings.monitoring == "off":
+        return {}
+    found = {
+        "rendered/prometheus/prometheus.yml": prometheus_yml(settings, topology),
+        **{f"rendered/prometheus/rules/{name}": _rules(name, settings) for name in RULES},
+        **{f"rendered/{name}/{CLIENT}": client_yml(settings, name) for name in ("prometheus", "alertmanager")},
+        RECEIVERS_PATH: receivers or (PROMETHEUS / RECEIVERS).read_text(),
+    }
+    if "grafana" in optional_services(settings, topology.image_source):
+        for room in ("provisioning", "dashboards"):
+            for path in sorted(p for p in (GRAFANA / room).rglob("*") if p.is_file()):
+                found[f"rendered/grafana/{path.relative_to(GRAFANA)}"] = path.read_text()
+    return found
+
+
+def _rules(name: str, settings: Settings) -> str:
+    """Rules about backups are silent, not gone, where none are taken: a file that is left out would stay as it was."""
+    if name == "backup_alerts.yml" and settings.backup == "off":
+        return "groups: []\n"
+    return (PROMETHEUS / name).read_text()

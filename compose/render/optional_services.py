@@ -1,0 +1,179 @@
+"""The services beside nodes and PgBouncer: what watches the cluster and shows it. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cluster.config.env_file import Settings
+from cluster.http.pages import pages
+from cluster.pools import store_names
+from cluster.topology import Topology
+from compose.render.host_facts import HostFacts
+from compose.render.service_definition import hardened, mount
+from compose.render.service_definition import port as published
+
+Service = dict[str, Any]
+GATE_SOCKET = "./data/.gate"
+DRILL_SOCKET = "./data/.sandbox/drill"
+BACKUP_STATE = "./data/.state"
+_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "exporter": 9187, "health": 8080}
+"""Where each page listens in its container."""
+_SILENT = "30s"
+"""After which Prometheus closes a connection that asks nothing; the exporter and health have theirs."""
+_GRAFANA_TLS = {
+    "GF_SERVER_PROTOCOL": "https",
+    "GF_SERVER_CERT_FILE": "/run/tls/server.crt",
+    "GF_SERVER_CERT_KEY": "/run/tls/server.key",
+    "GF_SERVER_CERTS_WATCH_INTERVAL": "1m",
+    "GF_SECURITY_COOKIE_SECURE": "true",
+}
+_GRAFANA_CHECK = ["CMD", "wget", "-q", "--spider", "--no-check-certificate"]
+
+
+def optional_service(
+    name: str, template: Service, settings: Settings, topology: Topology, concrete: HostFacts
+) -> Service:
+    """The definition of one of ``cluster.pools.optional_services``."""
+    return _MADE[name](template, settings, topology, concrete)
+
+
+def _ours(template: Service, concrete: HostFacts) -> Service:
+    """A service of our own code; it sees the cluster through files that are made anew when the cluster changes."""
+    service = hardened(template, concrete.images.services, concrete.user)
+    service["volumes"].append(mount("./rendered/services", "/etc/pods"))
+    return service
+
+
+def _shown(service: Service, name: str, settings: Settings) -> Service:
+    """With its page published, and what it shows or checks certificates with."""
+    page = pages(settings)[name]
+    service["ports"] = [published(page.bind, page.port, _PORTS[name])]
+    service["volumes"].append(mount(f"./secrets/tls/{name}", "/run/tls"))
+    return service
+
+
+def _gate(template: Service, _: Settings, topology: Topology, concrete: HostFacts) -> Service:
+    service = hardened(template, concrete.images.services, concrete.user)
+    service["group_add"] = [str(concrete.socket.group)]
+    service["environment"] = {"PODS_PROJECT": topology.project, "PODS_ENGINE_SOCKET": "/run/docker.sock"}
+    service["volumes"] += [
+        mount(concrete.socket.path, "/run/docker.sock"),
+        mount(GATE_SOCKET, "/run/gate", read_only=False),
+        mount("./data/.disk", "/disk"),
+        *(mount(f"./data/{name}", f"/disks/{name}") for name in concrete.disks),
+    ]
+    return service
+
+
+def _exporter(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+    service = _shown(_ours(template, concrete), "exporter", settings)
+    if pages(settings)["exporter"].secure:
+        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["exporter"])]
+    if settings.container_metrics == "on":
+        service["volumes"].append(mount(GATE_SOCKET, "/run/gate"))
+    return _with_backups(service, settings)
+
+
+def _with_backups(service: Service, settings: Settings) -> Service:
+    """What the backup service says of itself: small files, none of them a backup."""
+    if settings.backup == "on":
+        service["volumes"].append(mount(BACKUP_STATE, "/run/backup"))
+    return service
+
+
+def _health(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+    service = _shown(_ours(template, concrete), "health", settings)
+    if settings.health_tls == "on":
+        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["health"])]
+    return _with_backups(service, settings)
+
+
+def _prometheus(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+    page = pages(settings)["prometheus"]
+    service = _shown(hardened(template, concrete.images.prometheus, concrete.user), "prometheus", settings)
+    service["command"] = [
+        "--config.file=/etc/prometheus/prometheus.yml",
+        "--storage.tsdb.path=/prometheus",
+        f"--storage.tsdb.retention.time={settings.metrics_days}d",
+        f"--storage.tsdb.retention.size={settings.metrics_size}B",
+        f"--web.external-url={page.url}",
+        "--web.config.file=/run/secrets/prometheus_web",
+        "--web.cors.origin=^$",  # no other site's page may read an answer
+        f"--web.read-timeout={_SILENT}",
+    ]
+    service["healthcheck"]["test"].append(f"--url={page.scheme}://127.0.0.1:{_PORTS['prometheus']}")
+    service["volumes"] += [
+        mount("./rendered/prometheus", "/etc/prometheus"),
+        mount("./data/prometheus", "/prometheus", read_only=False),
+    ]
+    return service
+
+
+def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+    page = pages(settings)["alertmanager"]
+    service = _shown(hardened(template, concrete.images.alertmanager, concrete.user), "alertmanager", settings)
+    service["command"].append(f"--web.external-url={page.url}")
+    service["healthcheck"]["test"].append(f"--alertmanager.url={page.scheme}://127.0.0.1:{_PORTS['alertmanager']}")
+    service["volumes"] += [
+        mount("./rendered/alertmanager", "/etc/alertmanager"),
+        mount("./data/alertmanager", "/alertmanager", read_only=False),
+    ]
+    return service
+
+
+def _grafana(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+    page = pages(settings)["grafana"]
+    service = _shown(hardened(template, concrete.images.grafana, concrete.user), "grafana", settings)
+    service["environment"] |= {
+        "PODS_SCRAPE_INTERVAL": str(settings.scrape_interval),
+        "PODS_PROMETHEUS": f"{page.scheme}://prometheus:{_PORTS['prometheus']}",
+        "GF_SERVER_ROOT_URL": page.url,
+    }
+    if page.secure:
+        service["environment"] |= _GRAFANA_TLS
+        service["healthcheck"]["test"] = [*_GRAFANA_CHECK, f"https://127.0.0.1:{_PORTS['grafana']}/api/health"]
+    service["volumes"] += [
+        mount("./rendered/grafana/provisioning", "/etc/grafana/provisioning"),
+        mount("./rendered/grafana/dashboards", "/etc/grafana/dashboards"),
+        mount("./data/grafana", "/grafana", read_only=False),
+    ]
+    return service
+
+
+def _backup(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+    service = _ours(template, concrete)
+    service["volumes"] += [
+        mount("./secrets/tls/backup", "/run/tls"),
+        mount("./data/backup", "/var/lib/pods", read_only=False),
+        mount(BACKUP_STATE, "/run/backup", read_only=False),
+        mount("./config/drill", "/etc/drill"),
+        mount(DRILL_SOCKET, "/run/sandbox", read_only=False),
+    ]
+    service["environment"] = {"TMPDIR": "/var/lib/pods/tmp"}  # what a store wants whole does not fit into memory
+    if "s3" in store_names(settings):
+        service["networks"] = ["egress", *service["networks"]]
+    if "local" in store_names(settings):
+        service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
+    if settings.backup_encryption == "on":
+        service["secrets"].append("backup_key")
+    if settings.s3_ca:
+        service["secrets"].append("s3_ca")
+    return service
+
+
+def _sandbox(template: Service, _: Settings, __: Topology, concrete: HostFacts) -> Service:
+    """A directory of its own and the socket of the backup service; a restore mounts others in their places."""
+    service = hardened(template, concrete.images.services, concrete.user)
+    service["volumes"] += [mount("./data/sandbox", "/restore", read_only=False), mount(DRILL_SOCKET, "/run/sandbox")]
+    return service
+
+
+_MADE: Mapping[str, Callable[[Service, Settings, Topology, HostFacts], Service]] = {
+    "gate": _gate,
+    "exporter": _exporter,
+    "health": _health,
+    "backup": _backup,
+    "sandbox": _sandbox,
+    "prometheus": _prometheus,
+    "alertmanager": _alertmanager,
+    "grafana": _grafana,
+}

@@ -1,0 +1,75 @@
+"""PgBouncer's configuration, whole, from settings and topology. Pure."""
+
+from cluster.config.env_file import Settings
+from cluster.pgbouncer import asked_at
+from cluster.pools import pools
+from cluster.roles import HOME
+from cluster.sizing import Derived
+from cluster.topology import Topology
+
+_ASKING = 2
+"""Connections to ask for verifiers with; a question takes less than a millisecond."""
+
+
+def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> str:
+    """The text of pgbouncer.ini."""
+    led = pools(settings, topology)
+    databases = [
+        f"{pool} = {_where(hosts)} dbname={settings.database} auth_dbname={asked_at(hosts)}"
+        for pool, hosts in led.items()
+    ]
+    # Where a pool leads, there its clients' verifiers are asked for: a replica still answers while the primary is away.
+    # Only in the database postgres, where no application could have changed what that question means.
+    databases += [
+        f"{asked_at(hosts)} = {_where(hosts)} dbname={HOME} pool_size={_ASKING} max_db_connections={_ASKING}"
+        for hosts in dict.fromkeys(led.values())
+    ]
+    lines = [
+        "; Made by PODS from .env and data/topology.json; changes here are lost.",
+        "[databases]",
+        *databases,
+        "",
+        "[pgbouncer]",
+    ]
+    parameters = _parameters(settings, topology, derived)
+    return "\n".join([*lines, *(f"{name} = {value}" for name, value in parameters.items())]) + "\n"
+
+
+def _where(hosts: tuple[str, ...]) -> str:
+    return f"host={','.join(hosts)} port=5432" + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
+
+
+def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dict[str, str]:
+    """The [pgbouncer] section; docs/explanation/pgbouncer.md says why each is as it is."""
+    return {
+        "listen_addr": "*",
+        "listen_port": "6432",
+        "unix_socket_dir": "/run/pods",
+        "pool_mode": "transaction",
+        "max_client_conn": str(settings.max_clients),
+        "default_pool_size": str(derived.pool_size),
+        "max_db_connections": str(derived.pool_size),
+        "max_prepared_statements": "200",
+        "auth_type": "scram-sha-256",
+        "auth_file": "/run/pods/userlist.txt",
+        "auth_user": "pooler",
+        "auth_dbname": asked_at((topology.primary,)),  # for those who name no pool
+        "auth_query": "SELECT username, password FROM pods.user_lookup($1)",
+        "admin_users": "pods_admin",
+        "stats_users": "monitor",
+        "client_tls_sslmode": "require",
+        "client_tls_key_file": "/run/tls/server.key",
+        "client_tls_cert_file": "/run/tls/server.crt",
+        "server_tls_sslmode": "verify-full",
+        "server_tls_ca_file": "/run/tls/ca.crt",
+        # a node that comes back is found again within a second or two, not fifteen
+        "server_login_retry": "1",
+        "server_connect_timeout": "5",
+        "dns_max_ttl": "5",
+        "dns_nxdomain_ttl": "1",
+        # JDBC sends it at login, and means nothing by it
+        "ignore_startup_parameters": "extra_float_digits",
+        "log_connections": "0",
+        "log_disconnections": "0",
+        "log_stats": "0",
+    }

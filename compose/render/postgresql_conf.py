@@ -1,0 +1,207 @@
+"""One node's PostgreSQL configuration, whole, from settings and topology. Pure.
+
+Order inside postgresql.conf: what is derived, then the user's own file (which may override it), then what the cluster
+stands on (which nothing overrides).
+"""
+
+from collections.abc import Mapping
+
+from cluster.config.env_file import Settings
+from cluster.naming import slot_of
+from cluster.pools import synchronous_count
+from cluster.sizing import MB, RESERVED_CONNECTIONS, Derived
+from cluster.topology import Copy, Topology
+from cluster.units import postgres_size
+
+USER_PARAMETERS = "user.conf"
+USER_HBA = "user_hba.conf"
+
+SENDERS = 40
+"""max_wal_senders and max_replication_slots: room for 30 replicas, their clones and a backup."""
+NO_MAPS = "# Made by PODS: no user name maps.\n"
+"""The text of pg_ident.conf."""
+_HEAD = "# Made by PODS from .env and data/topology.json; changes here are lost."
+
+
+def postgresql_conf(settings: Settings, topology: Topology, derived: Derived, node: str) -> str:
+    """The text of ``node``'s postgresql.conf."""
+    lines = [_HEAD, "# Your own parameters go into config/postgresql.conf."]
+    for title, values in (
+        ("Derived from the host, or set in .env", _tunable(settings, derived)),
+        ("Defaults of PODS", _defaults()),
+    ):
+        lines += _section(title, values)
+    lines += ["", "# --- Yours ---", f"include_if_exists = '{USER_PARAMETERS}'"]
+    lines += _section("What the cluster stands on", _fixed(settings, topology, node))
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, values: Mapping[str, str]) -> list[str]:
+    return ["", f"# --- {title} ---", *(f"{name} = {value}" for name, value in values.items())]
+
+
+def copy_conf(settings: Settings, derived: Derived, copy: Copy) -> str:
+    """The text of postgresql.conf of a copy beside the cluster; nothing of the user's own, which is meant for nodes."""
+    lines = [
+        _HEAD,
+        *_section("Small, so that the cluster has the host to itself", _small(settings, derived)),
+        *_section("What every server of PODS stands on", _serving(copy.name)),
+        *_section("Apart from the cluster", _apart(copy)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _small(settings: Settings, derived: Derived) -> dict[str, str]:
+    return {
+        "max_connections": str(settings.max_connections),
+        "shared_buffers": postgres_size(min(derived.shared_buffers, 128 * MB)),
+        "effective_cache_size": postgres_size(min(derived.effective_cache_size, 512 * MB)),
+        "work_mem": "4MB",
+        "maintenance_work_mem": "64MB",
+        "max_wal_size": postgres_size(min(derived.max_wal_size, 1024 * MB)),
+        # the rings of io_uring count against a limit that all nodes of a host share
+        "io_method": "worker",
+        **{name: _defaults()[name] for name in ("random_page_cost", "log_line_prefix", "log_timezone", "timezone")},
+    }
+
+
+def _apart(copy: Copy) -> dict[str, str]:
+    """It sends nothing to anybody and takes nothing from anybody, whatever its data says it was part of."""
+    parameters = {
+        "archive_mode": "off",
+        "restore_command": "''",
+        "primary_conninfo": "''",
+        "primary_slot_name": "''",
+        "synchronous_standby_names": "''",
+        "max_replication_slots": "0",
+        # or subscriptions in the data would go on, and take away what is meant for the cluster
+        "max_logical_replication_workers": "0",
+        # nor do background workers of extensions do their work twice
+        "shared_preload_libraries": "''",
+        "summarize_wal": "off",
+    }
+    if copy.writable:
+        return parameters
+    # It waits for WAL that never comes and need not look for it; the default is for the day somebody promotes it.
+    return parameters | {"wal_retrieve_retry_interval": "1d", "default_transaction_read_only": "on"}
+
+
+def fixed_parameters(settings: Settings, topology: Topology, node: str) -> frozenset[str]:
+    """Parameters that the user's file cannot change."""
+    return frozenset(_fixed(settings, topology, node)) | {"config_file", "hba_file", "ident_file", "data_directory"}
+
+
+def _tunable(settings: Settings, derived: Derived) -> dict[str, str]:
+    return {
+        "max_connections": str(settings.max_connections),
+        "shared_buffers": postgres_size(derived.shared_buffers),
+        "effective_cache_size": postgres_size(derived.effective_cache_size),
+        "work_mem": postgres_size(derived.work_mem),
+        "maintenance_work_mem": postgres_size(derived.maintenance_work_mem),
+        "max_wal_size": postgres_size(derived.max_wal_size),
+        "max_slot_wal_keep_size": postgres_size(derived.wal_budget),
+        "io_method": "io_uring" if settings.io_method == "auto" else settings.io_method,
+    }
+
+
+def _defaults() -> dict[str, str]:
+    return {
+        "reserved_connections": str(RESERVED_CONNECTIONS),
+        "max_wal_senders": str(SENDERS),
+        "max_replication_slots": str(SENDERS),
+        "checkpoint_timeout": "15min",
+        "wal_compression": "lz4",
+        "random_page_cost": "1.1",
+        "track_io_timing": "on",
+        "shared_preload_libraries": "'pg_stat_statements'",
+        # a replica that lost its primary asks again soon, so that a restart costs a second
+        "wal_retrieve_retry_interval": "500ms",
+        "wal_receiver_status_interval": "1s",
+        "wal_receiver_timeout": "30s",
+        "wal_sender_timeout": "30s",
+        "tcp_keepalives_idle": "60",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "6",
+        "log_line_prefix": "'%m [%p] %q%u@%d %a '",
+        "log_lock_waits": "on",
+        "log_timezone": "'UTC'",
+        "timezone": "'UTC'",
+    }
+
+
+def _fixed(settings: Settings, topology: Topology, node: str) -> dict[str, str]:
+    replication = {}
+    if topology.role(node) == "replica":
+        conninfo = (
+            f"host={topology.primary} port=5432 user=replicator application_name={node} "
+            "sslmode=verify-full sslrootcert=/run/tls/ca.crt require_auth=scram-sha-256 channel_binding=require "
+            "passfile=/run/pods/pgpass connect_timeout=5"
+        )
+        replication = {"primary_conninfo": f"'{conninfo}'", "primary_slot_name": f"'{slot_of(node)}'"}
+    return {
+        **_serving(node),
+        "hot_standby": "on",
+        "summarize_wal": "on",
+        "synchronous_standby_names": f"'{synchronous_standby_names(settings, topology)}'",
+        **replication,
+    }
+
+
+def _serving(name: str) -> dict[str, str]:
+    return {
+        "listen_addresses": "'*'",
+        "port": "5432",
+        "unix_socket_directories": "'/var/run/postgresql'",
+        "cluster_name": f"'{name}'",
+        "ssl": "on",
+        "ssl_cert_file": "'/run/tls/server.crt'",
+        "ssl_key_file": "'/run/tls/server.key'",
+        "ssl_ca_file": "'/run/tls/ca.crt'",
+        "password_encryption": "'scram-sha-256'",
+        "logging_collector": "off",
+        "log_destination": "'stderr'",
+        "full_page_writes": "on",
+        "fsync": "on",
+    }
+
+
+def synchronous_standby_names(settings: Settings, topology: Topology) -> str:
+    """PostgreSQL's list of the replicas that commits wait for; empty where they wait for none."""
+    if settings.sync == "off":
+        return ""
+    method = settings.sync.split(":")[0].upper()
+    names = ", ".join(f'"{name}"' for name in topology.in_state("member", "catching_up"))
+    return f"{method} {synchronous_count(settings)} ({names})" if names else ""
+
+
+def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
+    """Who may come from where. There is no trust line; what is not named is refused.
+
+    A copy is no ``node``: none of the roles through which nodes and services work together get in.
+    """
+    database, networks = settings.database, dict.fromkeys(("samenet", *settings.clients))
+    together = [
+        ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
+        ("hostssl", "replication,postgres", "archiver", "samenet", "scram-sha-256", "backups and the WAL archive"),
+        ("hostssl", f"postgres,{database}", "monitor", "samenet", "scram-sha-256", "status and metrics"),
+        ("hostssl", "postgres", "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
+    ]
+    rows = [
+        ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
+        ("hostssl", "all", "postgres", "samenet", "scram-sha-256", "`inv`, from this host"),
+        *(together if node else ()),
+        (
+            "host",
+            "all",
+            "postgres,replicator,archiver,monitor,pooler",
+            "all",
+            "reject",
+            "the cluster's roles from nowhere else",
+        ),
+        *(("hostssl", database, "all", network, "scram-sha-256", "the application") for network in networks),
+    ]
+    lines = ["# Made by PODS; changes here are lost. Lines of your own go into config/pg_hba.conf.", ""]
+    lines += [
+        f"{kind:<8} {db:<16} {user:<36} {net:<18} {method:<14} # {why}" for kind, db, user, net, method, why in rows
+    ]
+    return "\n".join([*lines, f"include_if_exists {USER_HBA}"]) + "\n"

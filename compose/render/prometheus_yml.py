@@ -1,0 +1,84 @@
+"""Prometheus' configuration. Pure: nodes are not in it, since the exporter tells them (service discovery over HTTP)."""
+
+from typing import Any
+
+from cluster.config.env_file import Settings
+from cluster.http.pages import USER, pages
+from cluster.topology import Topology
+
+EXPORTER, ALERTMANAGER = "exporter:9187", "alertmanager:9093"
+_MOST_SAMPLES = 20_000
+"""A node answers with about 600; a bound keeps a mistake from filling the disk."""
+
+
+def prometheus_yml(settings: Settings, topology: Topology) -> str:
+    """The text of prometheus.yml."""
+    import yaml
+
+    return "# Made by PODS; changes here are lost.\n" + yaml.safe_dump(
+        _configuration(settings, topology), sort_keys=False
+    )
+
+
+def client_yml(settings: Settings, service: str) -> str:
+    """How the health check of ``service`` asks it: promtool and amtool read the same file."""
+    import yaml
+
+    return "# Made by PODS; changes here are lost.\n" + yaml.safe_dump(_client(settings, service), sort_keys=False)
+
+
+def _client(settings: Settings, service: str) -> dict[str, Any]:
+    password = {"username": USER, "password_file": f"/run/secrets/{service}_password"}
+    if not pages(settings)[service].secure:
+        return {"basic_auth": password}
+    return {"basic_auth": password, "tls_config": {"ca_file": "/run/tls/ca.crt", "server_name": service}}
+
+
+def _asked(settings: Settings, service: str) -> dict[str, Any]:
+    """How Prometheus asks ``service``."""
+    return {"scheme": pages(settings)[service].scheme, **_client(settings, service)}
+
+
+def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
+    interval = f"{settings.scrape_interval}s"
+    alertmanager = {**_asked(settings, "alertmanager"), "static_configs": [{"targets": [ALERTMANAGER]}]}
+    return {
+        "global": {
+            "scrape_interval": interval,
+            "scrape_timeout": f"{min(settings.scrape_interval, 5)}s",
+            "evaluation_interval": interval,
+            "external_labels": {"cluster": topology.project},
+        },
+        "rule_files": ["/etc/prometheus/rules/*.yml"],
+        "alerting": {"alertmanagers": [alertmanager]},
+        "scrape_configs": [_nodes(settings), *_others(settings, topology)],
+    }
+
+
+def _nodes(settings: Settings) -> dict[str, Any]:
+    """One target per node, by its own name.
+
+    Asked for often: Prometheus itself waits up to 5 s twice until it takes up what it heard, and a replica that is new
+    or gone is to be followed within 15 s.
+    """
+    url = f"{pages(settings)['exporter'].scheme}://{EXPORTER}/sd"
+    discovery = {"url": url, "refresh_interval": "2s", **_client(settings, "exporter")}
+    job = {"job_name": "pods-nodes", "sample_limit": _MOST_SAMPLES, **_asked(settings, "exporter")}
+    return {**job, "http_sd_configs": [discovery]}
+
+
+def _others(settings: Settings, topology: Topology) -> list[dict[str, Any]]:
+    targets = {
+        "pods-stack": ("exporter", EXPORTER, "pods"),
+        "prometheus": ("prometheus", "localhost:9090", "prometheus"),
+        "alertmanager": ("alertmanager", ALERTMANAGER, "alertmanager"),
+    }
+    return [
+        {
+            "job_name": job,
+            "sample_limit": _MOST_SAMPLES,
+            **_asked(settings, service),
+            "static_configs": [{"targets": [target], "labels": {"cluster": topology.project, "instance": instance}}],
+        }
+        for job, (service, target, instance) in targets.items()
+    ]

@@ -1,0 +1,124 @@
+"""How backups look on a terminal."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from cluster.units import human_seconds, human_size
+from compose.console import Console
+from compose.report.copies import access
+from compose.report.status import table
+
+
+def print_backups(rows: list[dict[str, Any]]) -> None:
+    """One line per backup and store."""
+    head = ["backup", "store", "kind", "builds on", "ended (UTC)", "size", "data", "from", "WAL", "verified", "held"]
+    table(head, [_backup(row) for row in rows])
+    for why in dict.fromkeys(row["untrusted"] for row in rows if row["untrusted"]):
+        print(f"(!) not to be trusted: {why}. A restore takes a full one where it can; inv backup.now --type full")
+
+
+def _backup(row: dict[str, Any]) -> list[Any]:
+    return [
+        row["name"],
+        row["store"],
+        row["kind"] + (" (!)" if row["untrusted"] else ""),
+        row["parent"],
+        utc(row["stopped"]),
+        human_size(row["size"]),
+        human_size(row["data_bytes"]),
+        row["node"],
+        f"{row['start_lsn']}–{row['stop_lsn']}",
+        _verified(row),
+        row["hold"] or None,
+    ]
+
+
+def _verified(row: dict[str, Any]) -> str | None:
+    if row["verified"] is None:
+        return None
+    return utc(row["verified"]) if row["verified_ok"] else f"DAMAGED: {row['verified_detail']}"
+
+
+def print_windows(found: list[dict[str, Any]]) -> None:
+    """The intervals, and what is missing."""
+    rows = [_window(place["store"], window) for place in found for window in place["windows"]]
+    table(["store", "timeline", "from (UTC)", "to (UTC)", "from LSN", "to LSN", "backups"], rows)
+    for place in found:
+        for lost in place["missing"]:
+            known = " (a recorded gap)" if lost["known"] else ""
+            print(f"! {place['store']}: segment {lost['segment']} is missing{known}")
+
+
+def _window(store: str, window: dict[str, Any]) -> list[Any]:
+    moments = [utc(window["since"]), utc(window["until"])]
+    return [store, window["timeline"], *moments, window["start_lsn"], window["end_lsn"], len(window["backups"])]
+
+
+def print_taken(taken: dict[str, Any], console: Console) -> None:
+    """What a backup came to."""
+    share = f"{human_size(taken['size'])} of {human_size(taken['data_bytes'])}"
+    where = ", ".join(taken["stores"])
+    print(f"{taken['name']}: {share} from {taken['node']} in {human_seconds(taken['seconds'])}, in {where}")
+    if taken["why"]:
+        console.note(taken["why"])
+    for store, why in taken["failures"].items():
+        console.warn(f"not in {store}: {why}")
+
+
+def print_verified(found: list[dict[str, Any]]) -> None:
+    """Each result; the first damage decides the exit code.
+
+    Raises:
+        RefusedError: a backup is damaged.
+    """
+    from cluster.errors import RefusedError
+
+    for each in found:
+        detail = f": {each['detail']}" if each["detail"] else ""
+        print(f"{'✓' if each['ok'] else '✗'} {each['name']} in {each['store']}{detail}")
+    broken = [each["name"] for each in found if not each["ok"]]
+    if broken:
+        raise RefusedError(f"damaged: {', '.join(broken)}", "take a new one: inv backup.now --type full")
+
+
+def print_drill(found: dict[str, Any]) -> None:
+    """What a drill saw."""
+    newest = f", newest commit {utc(found['newest'])}" if found.get("newest") else ""
+    if found["ok"]:
+        print(f"✓ {found['backup']} restored and recovered in {human_seconds(found['rto'])}{newest}")
+        return
+    for problem in found["problems"]:
+        print(f"✗ {problem}")
+    for each in found["assertions"]:
+        if not each["holds"]:
+            print(f"✗ {each['name']}: {each['detail']}")
+
+
+def check_drill(found: dict[str, Any]) -> None:
+    """The exit code tells too.
+
+    Raises:
+        RefusedError: it failed.
+    """
+    from cluster.errors import RefusedError
+
+    if not found["ok"]:
+        raise RefusedError("the drill failed", "see above; inv backup.verify --name all looks for damaged backups")
+
+
+def print_restored(done: dict[str, Any]) -> None:
+    """Where a restore came to."""
+    newest = f", newest commit {utc(done['newest'])}" if done.get("newest") else ""
+    print(f"restored from {done['backup']} up to {done['lsn']}{newest}")
+    if "directory" in done:
+        print(f"data directory: {done['directory']} (PostgreSQL 18, shut down cleanly)")
+    if "copy" in done:
+        print(f"{done['copy']} listens on {done['address']}, {access(done)}; inv psql --node {done['copy']}")
+        print(f"to take it away: inv backup.discard {done['copy']}")
+    for name, path in done.get("aside", {}).items():
+        print(f"what {name} held is kept in {path}; delete it when you are sure")
+
+
+def utc(when: float) -> str:
+    """``2026-11-22 10:00:00``."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,61 @@
+"""What a metric is, declared: where its value comes from, what it is called, what it means.
+
+A reading is rows of columns; a family says which columns are labels and which are values. The exposition, the metrics
+reference in docs/ and the tests are made from these declarations, so that none of them can say anything else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["gauge", "counter", "unknown"]
+"""``unknown`` is for upstream's counters whose names lack the suffix that the format wants of counters."""
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: ``column`` ends the name and holds the value, unless another column does."""
+
+    column: str
+    kind: Kind
+    help: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Metrics of one source with the same labels. A row without one of its labels, or a NULL value, gives no sample."""
+
+    source: str
+    prefix: str = ""
+    labels: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...]
+
+    def name_of(self, metric: Metric) -> str:
+        """Full name of one of its metrics."""
+        return self.prefix + metric.column
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSource:
+    """One query, and the collector whose success it decides. ``every``: seconds for which an answer serves."""
+
+    name: str
+    collector: str
+    every: float = 0.0
+
+
+def gauge(column: str, text: str) -> Metric:
+    """A value that goes up and down."""
+    return Metric(column, "gauge", text)
+
+
+def counter(column: str, text: str) -> Metric:
+    """A value that only grows; its name ends in _total."""
+    return Metric(column, "counter", text)
+
+
+def unknown(column: str, text: str) -> Metric:
+    """A counter that upstream named without _total."""
+    return Metric(column, "unknown", text)

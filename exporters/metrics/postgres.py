@@ -1,0 +1,228 @@
+"""The metrics of one PostgreSQL server. Names as in postgres_exporter 0.20 where it has them, ``pods_`` where not."""
+
+from exporters.declarations import Family, Metric, MetricSource, counter, gauge, unknown
+from exporters.metrics.background import BACKGROUND
+
+SOURCES = (
+    MetricSource(name="metrics_server", collector="server"),
+    MetricSource(name="metrics_standbys", collector="replication"),
+    MetricSource(name="metrics_slots", collector="replication_slots"),
+    MetricSource(name="metrics_sessions", collector="stat_activity"),
+    MetricSource(name="metrics_activity", collector="stat_activity"),
+    MetricSource(name="metrics_databases", collector="stat_database"),
+    MetricSource(name="metrics_sizes", collector="database", every=60.0),
+    MetricSource(name="metrics_locks", collector="locks"),
+    MetricSource(name="metrics_settings", collector="settings"),
+    MetricSource(name="metrics_background", collector="background"),
+    MetricSource(name="metrics_waldir", collector="wal", every=30.0),
+    MetricSource(name="metrics_io", collector="stat_io"),
+)
+
+_SERVER = (
+    Family(
+        source="metrics_server",
+        labels=("version", "short_version"),
+        metrics=(gauge("pg_static", "The version PostgreSQL has; 1."),),
+    ),
+    Family(
+        source="metrics_server",
+        labels=("server_version", "system_identifier", "io_method"),
+        metrics=(gauge("pods_node_info", "Which server, of which cluster, reading how; 1."),),
+    ),
+    Family(
+        source="metrics_server",
+        metrics=(
+            gauge("pg_postmaster_start_time_seconds", "When the server started, Unix time."),
+            gauge("pg_replication_is_replica", "1 while in recovery, 0 on the primary."),
+            gauge("pg_replication_lag_seconds", "Upstream's lag: 0 also while the link is cut; see the pods_ one."),
+            gauge("pg_replication_last_replay_seconds", "Seconds since the last commit was replayed."),
+            gauge(
+                "pods_replication_lag_seconds",
+                "Lag of a replica: 0 only while it streams and has replayed all it received; the silence if cut off.",
+            ),
+            gauge("pods_replication_receiver_up", "1 while the replica's walreceiver streams."),
+            gauge(
+                "pods_replication_receiver_last_message_timestamp_seconds",
+                "When the replica last heard from its upstream, Unix time.",
+            ),
+            gauge("pods_replication_replay_paused", "1 while replay is paused by hand."),
+            gauge("pods_replication_streaming_replicas", "Standbys that stream from this node."),
+            unknown("pods_wal_position_bytes", "Where the primary's WAL ends, in bytes since its beginning."),
+            unknown("pods_wal_received_bytes", "Where the WAL that a replica has received ends."),
+            unknown("pods_wal_replayed_bytes", "Where the WAL that a replica has replayed ends."),
+            gauge("pods_timeline_id", "The timeline this node is on."),
+            gauge("pods_settings_pending_restart", "Parameters that were changed and wait for a restart."),
+        ),
+    ),
+)
+
+_REPLICATION = (
+    Family(
+        source="metrics_standbys",
+        prefix="pods_replication_",
+        labels=("standby", "slot_name", "sync_state"),
+        metrics=(
+            gauge("sent_lag_bytes", "WAL not yet sent to the standby."),
+            gauge("write_lag_bytes", "WAL not yet written by the standby."),
+            gauge("flush_lag_bytes", "WAL not yet on the standby's disk."),
+            gauge("replay_lag_bytes", "WAL not yet replayed by the standby."),
+            gauge("write_lag_seconds", "Time until the standby writes, as the primary measures it."),
+            gauge("flush_lag_seconds", "Time until the standby has it on disk."),
+            gauge("replay_lag_seconds", "Time until the standby shows it to readers."),
+        ),
+    ),
+    Family(
+        source="metrics_standbys",
+        prefix="pg_stat_replication_",
+        labels=("application_name", "state", "slot_name"),
+        metrics=(
+            gauge("pg_wal_lsn_diff", "WAL not yet replayed by the standby, in bytes."),
+            gauge("pg_current_wal_lsn_bytes", "Where this node's WAL ends."),
+        ),
+    ),
+    Family(
+        source="metrics_slots",
+        prefix="pg_replication_slots_",
+        labels=("slot_name", "database"),
+        metrics=(
+            gauge("active", "1 while somebody uses the slot."),
+            gauge("pg_wal_lsn_diff", "WAL that the slot holds back, in bytes."),
+        ),
+    ),
+    Family(
+        source="metrics_slots",
+        prefix="pg_replication_slots_",
+        labels=("slot_name", "slot_type"),
+        metrics=(
+            gauge("slot_is_active", "1 while somebody uses the slot."),
+            gauge("slot_current_wal_lsn", "Where this node's WAL ends."),
+            gauge("safe_wal_size_bytes", "WAL that may still be written before the slot is lost."),
+        ),
+    ),
+    Family(
+        source="metrics_slots",
+        prefix="pods_slot_",
+        labels=("slot_name", "slot_type"),
+        metrics=(
+            gauge("retained_wal_bytes", "WAL that the slot holds back."),
+            gauge("inactive_seconds", "Seconds for which nobody has used the slot; 0 while somebody does."),
+            gauge("synced", "1 for a slot that was copied from the primary."),
+        ),
+    ),
+)
+
+_SLOT_STATES = (
+    Family(
+        source="metrics_slots",
+        prefix="pods_slot_",
+        labels=("slot_name", "slot_type", "reason"),
+        metrics=(gauge("invalidated", "1 once the slot is lost; the reason says how."),),
+    ),
+)
+
+_ACTIVITY = (
+    Family(
+        source="metrics_activity",
+        prefix="pg_stat_activity_",
+        labels=("datname", "state", "usename", "application_name"),
+        metrics=(
+            gauge("count", "Sessions in this state."),
+            gauge("max_tx_duration", "Age of the oldest transaction among them, in seconds."),
+        ),
+    ),
+    Family(
+        source="metrics_sessions",
+        prefix="pods_activity_",
+        metrics=(
+            gauge("oldest_transaction_seconds", "Age of the oldest transaction of a client."),
+            gauge("oldest_idle_in_transaction_seconds", "How long the laziest open transaction has done nothing."),
+            gauge("blocked_backends", "Clients that wait for a lock."),
+            gauge("client_backends", "Clients connected."),
+        ),
+    ),
+    Family(
+        source="metrics_locks",
+        prefix="pg_locks_",
+        labels=("datname", "mode"),
+        metrics=(gauge("count", "Locks held or awaited."),),
+    ),
+)
+
+_DATABASES = (
+    Family(
+        source="metrics_databases",
+        prefix="pg_stat_database_",
+        labels=("datid", "datname"),
+        metrics=(
+            gauge("numbackends", "Sessions in the database."),
+            unknown("xact_commit", "Transactions committed."),
+            unknown("xact_rollback", "Transactions rolled back."),
+            unknown("blks_read", "Blocks read from the operating system."),
+            unknown("blks_hit", "Blocks found in shared buffers."),
+            unknown("tup_returned", "Rows read by scans."),
+            unknown("tup_fetched", "Rows fetched by index scans."),
+            unknown("tup_inserted", "Rows inserted."),
+            unknown("tup_updated", "Rows updated."),
+            unknown("tup_deleted", "Rows deleted."),
+            unknown("conflicts", "Queries cancelled because recovery needed what they used."),
+            unknown("temp_files", "Temporary files written."),
+            unknown("temp_bytes", "Bytes written to temporary files."),
+            unknown("deadlocks", "Deadlocks found."),
+            unknown("blk_read_time", "Time spent reading blocks, in milliseconds."),
+            unknown("blk_write_time", "Time spent writing blocks, in milliseconds."),
+            unknown("stats_reset", "When these counters were last reset, Unix time."),
+            counter("active_time_seconds_total", "Time that sessions spent at work."),
+        ),
+    ),
+    Family(
+        source="metrics_databases",
+        prefix="pods_database_",
+        labels=("datname",),
+        metrics=(
+            gauge("xid_age", "Transaction ids in use since the oldest; wraparound is near 2e9."),
+            gauge("mxid_age", "Multixact ids in use since the oldest."),
+            counter("checksum_failures_total", "Blocks whose checksum was wrong when they were read."),
+        ),
+    ),
+    Family(
+        source="metrics_databases",
+        prefix="pg_database_wraparound_",
+        labels=("datname",),
+        metrics=(
+            gauge("age_datfrozenxid_seconds", "Upstream's name for pods_database_xid_age; no seconds in spite of it."),
+            gauge("age_datminmxid_seconds", "Upstream's name for pods_database_mxid_age."),
+        ),
+    ),
+    Family(
+        source="metrics_databases",
+        prefix="pg_database_",
+        labels=("datname",),
+        metrics=(gauge("connection_limit", "Sessions the database allows; -1 is no limit."),),
+    ),
+    Family(
+        source="metrics_sizes",
+        prefix="pg_database_",
+        labels=("datname",),
+        metrics=(gauge("size_bytes", "Size of the database; looked at once a minute."),),
+    ),
+)
+
+_STATUS = (
+    Family(
+        source="metrics_slots",
+        prefix="pg_replication_slots_",
+        labels=("slot_name", "slot_type", "wal_status"),
+        metrics=(Metric("wal_status", "gauge", "1 for the state the slot's WAL is in.", value="is_status"),),
+    ),
+)
+
+FAMILIES = (
+    *_SERVER,
+    *_REPLICATION,
+    *_SLOT_STATES,
+    *_STATUS,
+    *_ACTIVITY,
+    *_DATABASES,
+    *BACKGROUND,
+)
+COLLECTORS = tuple(dict.fromkeys(source.collector for source in SOURCES))

@@ -1,0 +1,63 @@
+"""What one probe answers: the node's metrics, whether it is up, and if not, why. Pure."""
+
+import re
+from typing import TYPE_CHECKING
+
+from exporters.collectors.statistics import Statistics
+from exporters.metrics.exposition import by_label, expose, single
+from exporters.metrics.postgres import COLLECTORS, FAMILIES
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric as Exposed
+
+STATES = ("up", "starting", "refused", "full", "auth", "timeout", "unreachable")
+_SIGNS = {
+    "starting": ("starting up", "not yet accepting", "shutting down", "in recovery mode", "not accepting connections"),
+    "full": ("too many connections", "remaining connection slots", "too many clients"),
+    "auth": ("authentication failed", "no pg_hba.conf entry", "does not exist", "certificate"),
+    "timeout": ("timeout", "no answer"),
+    "refused": ("Connection refused", "server closed the connection"),
+}
+
+
+_WHERE = re.compile(r"\A\S+:[0-9]+ ")
+"""What an error begins with; a node may be called `timeout`."""
+
+
+def state_of(error: str) -> str:
+    """The state that a failure to connect shows; "" is no failure."""
+    if not error:
+        return "up"
+    why = _WHERE.sub("", error)
+    return next((state for state, signs in _SIGNS.items() if any(sign in why for sign in signs)), "unreachable")
+
+
+def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":
+    """Metrics of one node; ``seconds`` is how long the look took."""
+    state = state_of(reading.error)
+    succeeded = {name: float(not reading.error and name not in reading.failures) for name in COLLECTORS}
+    metrics = [
+        single("pg_up", "1 if PostgreSQL answered in time.", float(state == "up")),
+        by_label(
+            "pods_node_state",
+            "1 for the state the node is in: up, or why it does not answer.",
+            "state",
+            {name: float(name == state) for name in STATES},
+        ),
+        by_label("pg_scrape_collector_success", "1 if the collector could read all it wanted.", "collector", succeeded),
+        by_label(
+            "pg_scrape_collector_duration_seconds",
+            "How long the collector took.",
+            "collector",
+            {name: reading.seconds.get(name, 0.0) for name in COLLECTORS},
+        ),
+        single("pg_exporter_last_scrape_duration_seconds", "How long the whole look took.", seconds),
+        single(
+            "pg_exporter_last_scrape_error",
+            "1 if anything could not be read.",
+            float(bool(reading.error or reading.failures)),
+        ),
+        *expose(FAMILIES, reading.rows),
+    ]
+    count = sum(len(metric.samples) for metric in metrics) + 1
+    return [*metrics, single("pods_scrape_samples", "Samples in this answer.", float(count))]

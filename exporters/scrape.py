@@ -1,0 +1,93 @@
+"""What the exporter's pages show: looks at nodes and at the rest of the stack, rendered once for all who asked."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cluster import certificate_report, image_report
+from cluster.config.mounted import ROOT, ClusterConfig
+from exporters.collectors.backup_files import read_backups
+from exporters.collectors.container_stats import read_gate
+from exporters.collectors.pgbouncer_console import read_console
+from exporters.collectors.statistics import Remembered, Statistics, read_statistics
+from exporters.metrics.exposition import encode
+from exporters.metrics.postgres import SOURCES
+from exporters.metrics.probe import node_metrics
+from exporters.metrics.stack import Reported, stack_metrics
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric as Exposed
+
+Page = tuple[bytes, str]
+"""Body and content type."""
+
+
+class Scrape:
+    """The metrics of one moment. Each format is written once, by whoever asks for it first."""
+
+    def __init__(self, metrics: "Iterable[Exposed]") -> None:
+        self._metrics = list(metrics)
+        self._pages: dict[str, Page] = {}
+        self._writing = threading.Lock()
+
+    def page(self, accept: str) -> Page:
+        """The metrics in the format that ``accept`` asks for."""
+        with self._writing:
+            if accept not in self._pages:
+                self._pages[accept] = encode(self._metrics, accept)
+            return self._pages[accept]
+
+
+class Scraper:
+    """How to look; remembers per node what need not be asked each time."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._remembered: dict[str, Remembered] = {}
+
+    def node(self, inside: ClusterConfig, name: str, patience: float, accept: str) -> Callable[[], Scrape]:
+        """A look at one node, for a thread to take."""
+        remembered = self._remembered.setdefault(name, Remembered())
+        for gone in self._remembered.keys() - set(inside.topology.names):
+            self._remembered.pop(gone, None)
+
+        def look() -> Scrape:
+            began = time.perf_counter()
+            access = replace(inside.node(name), application="pods_exporter", patience=patience)
+            reading = read_statistics(access, SOURCES, remembered)
+            return _written(node_metrics(reading, time.perf_counter() - began), accept)
+
+        return look
+
+    def late_node(self, patience: float) -> Scrape:
+        """What is said of a node that did not answer in time."""
+        return Scrape(node_metrics(Statistics(error=f"no answer within {patience:.1f} s"), patience))
+
+    def stack(self, inside: ClusterConfig, patience: float, accept: str) -> Callable[[], Scrape]:
+        """A look at PgBouncer, the containers and this process."""
+
+        def look() -> Scrape:
+            from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+
+            access = replace(inside.pooler(), application="pods_exporter", patience=patience)
+            console, gate = read_console(access), read_gate(deadline=patience)
+            itself = [
+                *PROCESS_COLLECTOR.collect(), *PLATFORM_COLLECTOR.collect(), *GC_COLLECTOR.collect()
+            ]  # fmt: skip
+            reported = Reported(
+                images=image_report.read_report(ROOT / image_report.NAME),
+                certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
+            )
+            found = stack_metrics(inside, console, gate, self._version, read_backups(), reported)
+            return _written([*found, *itself], accept)
+
+        return look
+
+
+def _written(metrics: "Iterable[Exposed]", accept: str) -> Scrape:
+    """Written in the look's own thread already, where the event loop need not wait for it."""
+    look = Scrape(metrics)
+    look.page(accept)
+    return look

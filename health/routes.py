@@ -1,0 +1,108 @@
+"""The routes that are no plain lookup: checks with a query, the page, streams, and every refusal."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from health import openapi, page
+from health.broadcast import Broadcast
+from health.checks import CHECKS, Filters, parse_filters
+from health.events import Events
+from health.problem_details import ProblemDetails
+from health.responses import CachedResponse, ResponseTable
+from health.watcher import TOO_OLD, ClusterWatcher
+
+METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class Routes:
+    """The routes that are no plain lookup."""
+
+    def __init__(self, loop: ClusterWatcher, bell: Broadcast) -> None:
+        self.loop = loop
+        self.events = Events(loop, bell)
+
+    def fresh(self) -> ResponseTable:
+        """The latest look.
+
+        Raises:
+            Problem: 503, there is none, or it is too old to count as knowledge.
+        """
+        board, age = self.loop.board, self.loop.age
+        if board is None:
+            raise ProblemDetails(503, f"nothing is known of the cluster: {self.loop.trouble}")
+        if age > TOO_OLD:
+            why = self.loop.trouble or "the look under way does not end"
+            raise ProblemDetails(503, f"what is known of the cluster is {age:.0f} s old: {why}")
+        return board
+
+    async def known(self, request: Request) -> Response:
+        """An answer that was written down; also the refusal where there is none."""
+        return _response(request, _found(self.fresh(), request.url.path, request), self.loop.age)
+
+    async def check(self, request: Request) -> Response:
+        """A word of load balancers, perhaps with a query."""
+        board, word, name = self.fresh(), request.path_params["word"], request.path_params.get("name")
+        answer = _found(board, request.url.path, request)
+        if word in CHECKS and request.query_params:
+            answer = board.check(word, _filters(request), name)
+        return _response(request, answer, self.loop.age)
+
+    async def ready(self, request: Request) -> Response:
+        """`/readyz`: whether the cluster takes writes."""
+        return _response(request, self.fresh().answers["/readiness"], self.loop.age)
+
+    async def alive(self, request: Request) -> Response:
+        """`/livez`, `/liveness`: whether this service looks."""
+        self.fresh()
+        return _response(request, CachedResponse(200, b'{"alive": true'), self.loop.age)
+
+    async def history(self, _: Request) -> Response:
+        """The last minutes."""
+        return JSONResponse(self.loop.history.as_data(), headers={"Cache-Control": "no-store"})
+
+    async def stream(self, request: Request) -> Response:
+        """Server-sent events."""
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if request.method != "GET":
+            return Response(b"", 200, headers, "text/event-stream")
+        listener = self.events.admit(request.client.host if request.client else "")
+        return StreamingResponse(self.events.stream(listener), media_type="text/event-stream", headers=headers)
+
+    async def document(self, _: Request) -> Response:
+        """The OpenAPI document."""
+        return JSONResponse(openapi.document())
+
+    async def page(self, _: Request) -> Response:
+        """The page; also while nothing is known."""
+        board = self.loop.board if self.loop.age <= TOO_OLD else None
+        return page.response(board, self.loop.trouble)
+
+    async def asset(self, request: Request) -> Response:
+        """What the page loads."""
+        return page.asset(request.path_params["name"])
+
+
+def _found(board: ResponseTable, path: str, request: Request) -> CachedResponse:
+    answer = board.answers.get(path)
+    if answer is not None:
+        return answer
+    name = request.path_params.get("name")
+    if name is not None and name not in board.states:
+        raise ProblemDetails(404, f"there is no node {name[:40]!r}; there are {', '.join(board.states)}")
+    raise ProblemDetails(404, f"there is nothing at {path[:80]!r}; /openapi.json says what there is")
+
+
+def _filters(request: Request) -> Filters:
+    given = request.query_params.multi_items()
+    names = [name for name, _ in given]
+    if len(set(names)) != len(names):
+        raise ProblemDetails(400, "a parameter is there twice")
+    try:
+        return parse_filters(dict(given))
+    except ValueError as error:
+        raise ProblemDetails(400, str(error)) from None
+
+
+def _response(request: Request, answer: CachedResponse, age: float) -> Response:
+    body = b"" if request.method == "OPTIONS" else answer.body(age)
+    return Response(body, answer.status, {"Cache-Control": "no-store"}, "application/json")
