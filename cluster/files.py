@@ -3,7 +3,7 @@
 What a container may write (``data/<service>``, a node's data, a copy's) may hold anything: a link to any path of the
 host, a pipe, a device, and it may change between a look and a deed. So the host gives no path below such a directory
 to the kernel: `Directory` opens one component after the other without following links and then works relative to the
-descriptors it holds. A test (tests/unit/test_trusted_paths.py) keeps other ways of working there out of the code.
+descriptors it holds. A test (tests/unit/house/test_trusted_paths.py) keeps other ways of working there out of the code.
 """
 
 import errno

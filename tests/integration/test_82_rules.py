@@ -16,9 +16,9 @@ from grafana.catalog import DASHBOARDS
 from grafana.model import Panel
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, basic, eventually, fetch
-from tests.unit.alert_rules import FILES, PROOFS, ROOM, RULES
-from tests.unit.grafana_promql import branches, known, panels, parse
-from tests.unit.test_alerts import THEIR_OWN
+from tests.unit.grafana.alert_rules import FILES, PROOFS, ROOM, RULES
+from tests.unit.grafana.promql import branches, known, panels, parse
+from tests.unit.grafana.test_alerts import THEIR_OWN
 
 JOINED = [panel for page in DASHBOARDS for panel in panels(page) if panel.kind == "table" and len(panel.queries) > 1]
 NAMED_BY_OTHERS = {

@@ -26,7 +26,7 @@ from cluster.sizing import derive
 from compose.home import passwords
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, eventually
-from tests.unit.alert_rules import ROOM
+from tests.unit.grafana.alert_rules import ROOM
 
 PATIENCE = "2s"
 _SOONER = {

@@ -9,7 +9,7 @@ from backup.store import StoreError
 from backup.store.s3 import S3Store
 from backup.store.s3_client import Bucket
 from tests.fix_s3 import MakeBucket
-from tests.unit.backup.contract import BIG, StoreContract, keys, whole
+from tests.unit.backup.store.contract import BIG, StoreContract, keys, whole
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from backup.store import StoreError
 from backup.store.s3 import S3Store
 from tests.fix_s3 import MakeBucket
-from tests.unit.backup.contract import BIG, keys, whole
+from tests.unit.backup.store.contract import BIG, keys, whole
 
 
 class Line(ThreadingHTTPServer):

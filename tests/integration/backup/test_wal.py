@@ -39,7 +39,7 @@ from tests.fix_settings import SIZING, settings_of
 from tests.integration.backup.wal_lab import BIN, Lab, lab, until
 from tests.integration.backup.wal_process import archiver
 from tests.unit.backup.samples import a_backup
-from tests.unit.backup.wal_made import Moody
+from tests.unit.backup.wal.wal_made import Moody
 
 A, B, C = 5501, 5502, 5503
 SEGMENT = 16 << 20

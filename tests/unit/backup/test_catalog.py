@@ -14,8 +14,8 @@ from backup.layout import backup_key, wal_key
 from backup.store import ConflictError, StoreError
 from backup.store.local import LocalStore
 from cluster.errors import RefusedError
-from tests.unit.backup.contract import keys
 from tests.unit.backup.samples import SYSTEM, a_backup, an_increment
+from tests.unit.backup.store.contract import keys
 
 FULL = a_backup(1)
 ONE = an_increment(2, FULL)

@@ -11,7 +11,7 @@ from backup.sandbox.job import Job
 from backup.sandbox.rehearsal import DrillSite, rehearse
 from backup.store import Store
 from backup.store.local import LocalStore
-from tests.unit.backup.test_base import SYSTEM
+from tests.unit.backup.base.test_base import SYSTEM
 from tests.unit.backup.test_sandbox import JOB
 
 NOTHING = WalCoverage(wal_segment_size=16 << 20, runs={}, histories={})

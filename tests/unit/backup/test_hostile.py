@@ -47,11 +47,11 @@ from backup.wal.partial_segments import find_pieces
 from cluster.archive_status import ArchiveState, StoreState, dump_state, parse_state
 from cluster.errors import RefusedError
 from cluster.postgres.data_directory import read_data_directory
+from tests.unit.backup.base.test_base import packed
 from tests.unit.backup.samples import SYSTEM, a_backup, an_increment
-from tests.unit.backup.test_base import packed
 from tests.unit.backup.test_manifest import entry
 from tests.unit.backup.test_manifest import manifest as a_manifest
-from tests.unit.backup.wal_made import segment, wal
+from tests.unit.backup.wal.wal_made import segment, wal
 
 DEEP = "[" * 200_000
 HUGE = 10**400

@@ -8,8 +8,8 @@ from backup.restore.target import RecoveryTarget
 from backup.trust import incremental_trusted, untrusted, untrusted_ones, version_number, version_text
 from cluster.errors import RefusedError
 from cluster.postgres.lsn import Lsn
-from tests.unit.backup.test_base import CHAIN, backup, node
-from tests.unit.backup.test_restore import WHOLE, archive, run
+from tests.unit.backup.base.test_base import CHAIN, backup, node
+from tests.unit.backup.restore.test_restore import WHOLE, archive, run
 
 OLD = tuple(backup(n, n - 1 if n else None, server_version="18.6") for n in range(3))
 """A full backup of 18.6 and two incremental ones on it."""

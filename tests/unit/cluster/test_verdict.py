@@ -1,0 +1,279 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.observed.pools import PoolsReading
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools
+from cluster.postgres.lsn import Lsn
+from cluster.topology import STATES, NodeState, Topology
+from cluster.verdict import Thresholds, Verdict, judge
+from tests.fix_settings import SYSTEM, settings_of, topology_of
+from tests.unit.snapshot_samples import (
+    NOW,
+    as_wanted,
+    facts,
+    pool,
+    silent,
+    slot,
+    standby,
+    with_facts,
+    with_node,
+    with_pool,
+)
+from tests.unit.strategies import topologies
+
+SETTINGS = settings_of()
+TOPOLOGY = topology_of(SETTINGS)
+POOLS = pools(SETTINGS, TOPOLOGY)
+WELL = as_wanted(TOPOLOGY, POOLS)
+
+
+def _judge(snapshot: Snapshot, thresholds: Thresholds | None = None) -> Verdict:
+    return judge(TOPOLOGY, snapshot, POOLS, thresholds=thresholds)
+
+
+def _only_reason(snapshot: Snapshot) -> str:
+    verdict = _judge(snapshot)
+    assert not verdict.healthy
+    (reason,) = verdict.reasons
+    return reason
+
+
+def test_a_cluster_as_it_should_be_is_healthy() -> None:
+    assert _judge(WELL) == Verdict(reasons=(), notes=())
+    assert _judge(WELL).healthy
+
+
+@given(topologies(states=["member"]), st.floats(0, 30), st.integers(0, 64 << 20))
+def test_with_everything_as_wanted_there_is_never_a_reason(topology: Topology, silence: float, lag: int) -> None:
+    expected = pools(SETTINGS, topology)
+    snapshot = as_wanted(topology, expected)
+    for node in topology.replicas:
+        snapshot = with_facts(snapshot, node.name, receiver_silence=silence, lsn=Lsn(max(0, NOW - lag)))
+    verdict = judge(topology, snapshot, expected)
+    assert verdict.reasons == ()
+    assert verdict.healthy
+
+
+@given(topologies(min_nodes=2), st.data())
+def test_any_node_that_is_silent_is_a_reason_that_names_it(topology: Topology, data: st.DataObject) -> None:
+    expected = pools(SETTINGS, topology)
+    lost = data.draw(st.sampled_from(topology.names))
+    verdict = judge(topology, silent(as_wanted(topology, expected), lost), expected)
+    assert any(reason.startswith(f"{lost} (") for reason in verdict.reasons)
+
+
+def test_a_primary_that_is_gone() -> None:
+    verdict = _judge(silent(WELL, "primary", "connection refused"))
+    assert verdict.reasons[0] == "primary (primary) does not answer: connection refused"
+
+
+def test_a_primary_that_is_gone_is_no_reason_to_blame_slots_or_lag() -> None:
+    assert not [r for r in _judge(silent(WELL, "primary")).reasons if "slot" in r or "behind" in r]
+
+
+def test_a_primary_in_recovery() -> None:
+    spoiled = with_node(with_facts(WELL, "primary", in_recovery=True), "primary", standbys=(), slots=())
+    assert "primary should be the primary and is in recovery" in _judge(spoiled).reasons
+
+
+def test_two_writable_nodes() -> None:
+    reasons = _judge(with_facts(WELL, "replica1", in_recovery=False, receiver_status=None)).reasons
+    assert "two nodes take writes: primary and replica1" in reasons
+    assert "replica1 should be a replica and takes writes" in reasons
+
+
+def test_a_replica_that_took_over_behind_our_back() -> None:
+    reasons = _judge(silent(with_facts(WELL, "replica1", in_recovery=False), "primary")).reasons
+    assert "replica1 should be a replica and takes writes" in reasons
+    assert any(reason.startswith("primary (primary) does not answer") for reason in reasons)
+
+
+def test_a_primary_with_another_cluster_s_data() -> None:
+    reason = _only_reason(with_facts(WELL, "primary", system_identifier="666"))
+    assert reason == "primary serves another cluster's data (system identifier 666)"
+
+
+def test_before_the_first_data_there_is_no_identity_to_compare() -> None:
+    unmade = replace(TOPOLOGY, system_identifier="")
+    assert judge(unmade, with_facts(WELL, "primary", system_identifier=SYSTEM), POOLS).healthy
+
+
+def test_a_silent_replica() -> None:
+    assert _only_reason(silent(WELL, "replica2", "no answer within 6 s")) == (
+        "replica2 (replica) does not answer: no answer within 6 s"
+    )
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if state != "member"])
+def test_a_replica_an_operation_left_on_its_way(state: NodeState) -> None:
+    topology = TOPOLOGY.with_state("replica1", state)
+    expected = pools(SETTINGS, topology)
+    (reason,) = judge(topology, as_wanted(topology, expected), expected).reasons
+    assert reason.startswith(f"replica1 is {state.replace('_', ' ')}")
+    assert "inv up" in reason
+
+
+def _synchronous(needed: int, *states: str) -> tuple[str, ...]:
+    seen = tuple(standby(f"replica{n}", sync_state=state) for n, state in enumerate(states, start=1))
+    return judge(TOPOLOGY, with_node(WELL, "primary", standbys=seen), POOLS, synchronous=needed).reasons
+
+
+def test_commits_that_wait_for_too_few_replicas() -> None:
+    assert _synchronous(2, "quorum", "async") == ("commits wait: 2 synchronous replicas are asked for and 1 stream",)
+
+
+@pytest.mark.parametrize(
+    ("needed", "states"), [(0, ("async", "async")), (1, ("sync", "potential")), (2, ("quorum", "quorum"))]
+)
+def test_commits_that_find_the_replicas_they_wait_for(needed: int, states: tuple[str, ...]) -> None:
+    assert _synchronous(needed, *states) == ()
+
+
+def _slots(*slots: object) -> Snapshot:
+    return with_node(WELL, "primary", slots=slots)
+
+
+def test_a_lost_slot_and_how_to_mend_it() -> None:
+    lost = slot("replica1_slot", wal_status="lost", invalidation_reason="wal_removed", active=False)
+    reason = _only_reason(_slots(lost, slot("replica2_slot")))
+    assert "replica1 has lost its place in the WAL (slot replica1_slot: wal_removed)" in reason
+    assert "; run: inv " in reason
+
+
+def test_a_missing_slot_and_how_to_mend_it() -> None:
+    reason = _only_reason(_slots(slot("replica2_slot")))
+    assert reason == "replica1 has no replication slot replica1_slot on primary; run: inv up"
+
+
+def test_an_orphan_slot_and_what_it_costs() -> None:
+    orphan = slot("gone_slot", active=False, retained_bytes=3 << 30)
+    reason = _only_reason(_slots(slot("replica1_slot"), slot("replica2_slot"), orphan))
+    assert reason == "slot gone_slot belongs to no node and holds back 3.0 GB of WAL"
+
+
+@pytest.mark.parametrize("name", ["debezium", "pg_basebackup_123", "Gone_slot"])
+def test_a_slot_that_is_somebody_else_s_is_their_business(name: str) -> None:
+    assert _judge(_slots(slot("replica1_slot"), slot("replica2_slot"), slot(name, active=False))).healthy
+
+
+def test_a_replica_that_does_not_stream() -> None:
+    reason = _only_reason(with_facts(WELL, "replica1", receiver_status=None, receiver_silence=None))
+    assert reason == "replica1 does not stream from the primary"
+
+
+def test_a_replica_that_hears_nothing() -> None:
+    reason = _only_reason(with_facts(WELL, "replica1", receiver_silence=95.0))
+    assert reason == "replica1 has not heard from the primary for 1 min 35 s"
+
+
+def test_a_replica_the_primary_does_not_know() -> None:
+    reason = _only_reason(with_node(WELL, "primary", standbys=(standby("replica2"),)))
+    assert reason == "replica1 is unknown to the primary"
+
+
+def test_a_replica_that_is_still_catching_up() -> None:
+    catching = (standby("replica1", state="catchup"), standby("replica2"))
+    assert _only_reason(with_node(WELL, "primary", standbys=catching)) == "replica1 is catchup to the primary"
+
+
+def test_a_replica_that_lags() -> None:
+    reason = _only_reason(with_facts(WELL, "replica1", lsn=Lsn(NOW - (65 << 20))))
+    assert reason == "replica1 is 65.0 MB behind"
+
+
+def test_a_replica_that_just_does_not_lag() -> None:
+    assert _judge(with_facts(WELL, "replica1", lsn=Lsn(NOW - (64 << 20)))).healthy
+
+
+def test_pgbouncer_that_does_not_answer() -> None:
+    reason = _only_reason(replace(WELL, pooler=PoolsReading(error="connection refused")))
+    assert reason == "PgBouncer does not answer: connection refused"
+
+
+def test_a_missing_pool() -> None:
+    fewer = tuple(p for p in WELL.pooler.pools if p.name != "appdb_read2")
+    assert _only_reason(replace(WELL, pooler=PoolsReading(pools=fewer))) == (
+        "PgBouncer has no pool appdb_read2; run: inv up"
+    )
+
+
+def test_missing_pools_are_told_in_a_fixed_order() -> None:
+    reasons = _judge(replace(WELL, pooler=PoolsReading())).reasons
+    assert list(reasons) == [f"PgBouncer has no pool {name}; run: inv up" for name in sorted(POOLS)]
+
+
+def test_a_stray_pool() -> None:
+    more = (*WELL.pooler.pools, pool("appdb_read9", ("replica9",)))
+    assert "appdb_read9 that nobody asked for" in _only_reason(replace(WELL, pooler=PoolsReading(pools=more)))
+
+
+def test_a_pool_that_leads_elsewhere() -> None:
+    reason = _only_reason(with_pool(WELL, "appdb_write", hosts=("replica1",)))
+    assert reason == "pool appdb_write leads to replica1 instead of primary; run: inv up"
+
+
+def test_the_order_of_a_pool_s_hosts_means_nothing() -> None:
+    assert _judge(with_pool(WELL, "appdb_read", hosts=("replica2", "replica1"))).healthy
+
+
+@pytest.mark.parametrize(("what", "word"), [("paused", "paused"), ("disabled", "disabled")])
+def test_a_pool_that_serves_nobody(what: str, word: str) -> None:
+    assert _only_reason(with_pool(WELL, "appdb", **{what: True})) == f"pool appdb is {word}"
+
+
+def test_clients_that_wait_too_long() -> None:
+    reason = _only_reason(with_pool(WELL, "appdb", clients_waiting=7, max_wait=12.0))
+    assert reason == "7 clients wait in pool appdb, the longest for 12 s"
+
+
+def test_clients_that_wait_a_moment_are_no_reason() -> None:
+    assert _judge(with_pool(WELL, "appdb", clients_waiting=7, max_wait=1.0)).healthy
+
+
+def test_thresholds_decide_what_is_worth_saying() -> None:
+    lagging = with_facts(WELL, "replica1", lsn=Lsn(NOW - 1000), receiver_silence=2.0)
+    waiting = with_pool(lagging, "appdb", clients_waiting=1, max_wait=0.5)
+    assert _judge(waiting).healthy
+    for strict in (Thresholds(lag_bytes=999), Thresholds(silence=1.0), Thresholds(pool_wait=0.1)):
+        assert len(_judge(waiting, strict).reasons) == 1, strict
+
+
+def test_several_faults_are_all_told() -> None:
+    spoiled = with_pool(silent(WELL, "replica2"), "appdb", paused=True)
+    assert len(_judge(spoiled).reasons) == 2
+
+
+def test_a_pending_restart_is_a_note_and_no_alarm() -> None:
+    verdict = _judge(with_facts(WELL, "replica1", pending_restart=("max_connections", "shared_buffers")))
+    assert verdict.healthy
+    assert verdict.notes == ("replica1 needs a restart for max_connections, shared_buffers; run: inv restart",)
+
+
+def test_a_node_without_io_uring_among_nodes_with_it_is_a_note() -> None:
+    verdict = _judge(with_facts(WELL, "replica2", io_method="worker"))
+    assert verdict.healthy
+    (note,) = verdict.notes
+    assert note.startswith("replica2 runs with io_method worker")
+
+
+def test_where_no_node_has_io_uring_there_is_nothing_to_note() -> None:
+    snapshot = WELL
+    for name in TOPOLOGY.names:
+        snapshot = with_node(snapshot, name, facts=facts(TOPOLOGY, name, io_method="worker"))
+    assert _judge(snapshot).notes == ()
+
+
+def test_a_node_s_own_reasons_are_known_by_its_name() -> None:
+    verdict = _judge(with_pool(silent(WELL, "replica2"), "appdb", paused=True))
+    assert verdict.about == {"replica2": ("replica2 (replica) does not answer: connection refused",)}
+    assert set(verdict.about["replica2"]) < set(verdict.reasons)
+
+
+def test_thresholds_come_from_the_settings() -> None:
+    settings = settings_of(health_lag="1MB", health_silence="20", health_wait="2")
+    assert Thresholds.of(settings) == Thresholds(lag_bytes=1 << 20, silence=20, pool_wait=2)
+    assert Thresholds.of(settings_of()) == Thresholds()

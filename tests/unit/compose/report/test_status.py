@@ -1,0 +1,147 @@
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools
+from cluster.postgres.lsn import Lsn
+from cluster.topology import Copy
+from compose.home.paths import Home
+from compose.report import status
+from compose.report.copies import report as copies_report
+from compose.stack import Stack
+from health.schemas import SCHEMAS
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.snapshot_samples import NOW, as_wanted, silent, with_facts
+
+SETTINGS = settings_of()
+TOPOLOGY = topology_of(SETTINGS)
+WELL = as_wanted(TOPOLOGY, pools(SETTINGS, TOPOLOGY))
+
+
+class _Observed(Stack):
+    """A cluster seen at a moment of the test's choosing."""
+
+    seen: Snapshot = WELL
+
+    def containers(self) -> dict[str, Any]:
+        return {}
+
+    def snapshot(self, deadline: float = 0) -> Snapshot:
+        return self.seen
+
+
+def _report(home: Home, snapshot: Snapshot = WELL) -> dict[str, Any]:
+    stack = _Observed(home, SETTINGS, TOPOLOGY)
+    object.__setattr__(stack, "seen", snapshot)
+    return status.status_report(stack)
+
+
+def _node(report: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = [node for node in report["nodes"] if node["name"] == name]
+    return dict(found)
+
+
+def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
+    report = _report(bare_home)
+    assert report["healthy"]
+    assert report["reasons"] == []
+    assert [node["name"] for node in report["nodes"]] == ["primary", "replica1", "replica2"]
+    assert [pool["name"] for pool in report["pools"]] == list(pools(SETTINGS, TOPOLOGY))
+    assert _node(report, "primary")["lag_bytes"] is None
+    assert _node(report, "replica1")["lag_bytes"] == 0
+
+
+def test_the_reference_names_every_field_and_no_other(bare_home: Home) -> None:
+    text = (PROJECT_ROOT / "docs" / "reference" / "status-json.md").read_text(encoding="utf-8")
+    report = _report(bare_home)
+    (copy,) = copies_report(Stack(bare_home, SETTINGS, TOPOLOGY.with_copy(Copy(name="before", ordinal=3))), {})
+    emitted = [report, report["nodes"][0], SCHEMAS["Backup"]["properties"], report["pools"][0], copy]
+    chapters = re.split(r"^## ", text, flags=re.M)[:5]
+    for chapter, fields in zip(chapters, emitted, strict=True):
+        assert set(re.findall(r"^\| `(\w+)` \|", chapter, flags=re.M)) == set(fields), chapter[:20]
+
+
+def test_a_report_is_json(bare_home: Home) -> None:
+    for snapshot in (WELL, silent(WELL, "primary"), silent(WELL, "replica1")):
+        report = _report(bare_home, snapshot)
+        assert json.loads(json.dumps(report)) == report
+
+
+def test_a_role_is_what_a_node_is_now_and_what_it_should_be_beside_it(bare_home: Home) -> None:
+    node = _node(_report(bare_home, with_facts(WELL, "replica1", in_recovery=False)), "replica1")
+    assert (node["role"], node["wanted_role"]) == ("primary", "replica")
+
+
+def test_a_node_that_does_not_answer_is_told_with_why(bare_home: Home) -> None:
+    node = _node(_report(bare_home, silent(WELL, "replica1", "connection refused")), "replica1")
+    assert (node["state"], node["error"], node["lsn"]) == ("no container", "connection refused", None)
+
+
+def test_people_see_the_same_as_programs(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    status.print_status(_report(bare_home, with_facts(WELL, "replica1", lsn=Lsn(NOW - (65 << 20)))))
+    out = capsys.readouterr().out
+    assert "✗ pods is degraded\n  - replica1 is 65.0 MB behind\n" in out
+    row = next(line for line in out.splitlines() if line.startswith("replica1 "))
+    assert "streaming" in row
+    assert "5433" in row
+    assert "65.0 MB" in row
+
+
+def test_what_is_unknown_is_a_dash_and_not_none(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    status.print_status(_report(bare_home, silent(silent(WELL, "primary"), "replica1")))
+    out = capsys.readouterr().out
+    assert "None" not in out
+    assert "–" in out
+
+
+def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    status.print_nodes(_report(bare_home)["nodes"])
+    head, *rows = capsys.readouterr().out.splitlines()[:4]
+    column = head.index("port")
+    assert [row[column : column + 4] for row in rows] == ["5440", "5433", "5434"]
+
+
+def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
+    settings = settings_of(bind=bind)
+    text = status.connection_help(Stack(home, settings, topology_of(settings)))
+    return [dict(conninfo_to_dict(line.split()[1])) for line in text.splitlines() if "postgresql://" in line]
+
+
+@pytest.mark.parametrize(
+    ("bind", "host"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")]
+)
+def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, bind: str, host: str) -> None:
+    found = _addresses(bare_home, bind)
+    assert {address["host"] for address in found} == {host}
+    assert [address["port"] for address in found] == ["6432", "6432", "5440", "5433", "5434"]
+    assert {address["sslmode"] for address in found} == {"verify-full"}
+    assert {address["sslrootcert"] for address in found} == {str(bare_home.ca)}
+    assert not any("password" in address for address in found)
+
+
+def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home) -> None:
+    home = replace(bare_home, path=bare_home.path / "my & own 100% cluster")
+    text = status.connection_help(Stack(home, SETTINGS, TOPOLOGY))
+    addresses = [line.split(maxsplit=1)[1] for line in text.splitlines() if "postgresql://" in line]
+    assert {conninfo_to_dict(address)["sslrootcert"] for address in addresses} == {str(home.ca)}
+
+
+def test_the_last_backup_is_reported_where_backups_are_taken(
+    bare_home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _report(bare_home)["backup"] is None
+    state = bare_home.data / ".state" / "state.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"last_success": NOW, "last_backup": "b1", "archive_lag_seconds": 4}))
+    status.print_status(_report(bare_home))
+    told = capsys.readouterr().out
+    assert "last backup b1, " in told
+    assert "archive 4 s behind" in told
+    off = _Observed(bare_home, settings_of(backup="off"), TOPOLOGY)
+    assert status.backup_report(off) is None

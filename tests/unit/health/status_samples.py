@@ -1,0 +1,73 @@
+"""Views made by hand for the health service: a cluster as it should be, judged, and a loop that has looked at it."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from cluster.config.env_file import Settings
+from cluster.config.mounted import MountedConfig
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools
+from cluster.status import View, make_view
+from cluster.topology import Topology
+from health.app import HealthService
+from health.auth import Authentication
+from health.responses import make_board
+from health.watcher import ClusterWatcher
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.snapshot_samples import NOW, as_wanted
+
+SETTINGS = settings_of()
+TOPOLOGY = topology_of(SETTINGS)
+WELL = as_wanted(TOPOLOGY, pools(SETTINGS, TOPOLOGY))
+
+
+def view_of(
+    snapshot: Snapshot = WELL, *, topology: Topology = TOPOLOGY, settings: Settings = SETTINGS, **more: Any
+) -> View:
+    """What the loop makes of a snapshot."""
+    return make_view(settings, topology, snapshot, **{"written": NOW, **more})
+
+
+class Still(ClusterWatcher):
+    """A loop that does not run: what it looked at stays as it is."""
+
+    def start(self) -> None:
+        """Nothing."""
+
+
+def looked(view: View | None = None, *, age: float = 0.0) -> ClusterWatcher:
+    """A loop that does not run, and has looked once, ``age`` seconds ago."""
+    loop = Still(MountedConfig())
+    loop.trouble = ""
+    chosen = view or view_of()
+    loop.history.add(chosen)
+    loop.board = make_board(chosen, time.monotonic() - age)
+    return loop
+
+
+@dataclass
+class Client:
+    """Asks the service without a server between."""
+
+    loop: ClusterWatcher
+    secret: bytes = b""
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """GET."""
+        return self.request("GET", path, headers)
+
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """One request."""
+        return asyncio.run(self._request(method, path, headers or {}))
+
+    async def _request(self, method: str, path: str, headers: Mapping[str, str]) -> httpx.Response:
+        transport = httpx.ASGITransport(
+            HealthService(self.loop, Authentication(self.secret)), raise_app_exceptions=False
+        )
+        async with httpx.AsyncClient(transport=transport, base_url="http://health") as client:
+            return await client.request(method, path, headers=headers)

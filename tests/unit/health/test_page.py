@@ -1,0 +1,79 @@
+import re
+from html.parser import HTMLParser
+
+from cluster.config.mounted import MountedConfig
+from health.page import ASSETS, FOLDER
+from health.watcher import ClusterWatcher
+from tests.unit.health.status_samples import WELL, Client, looked, view_of
+from tests.unit.snapshot_samples import silent
+
+
+class _Cells(HTMLParser):
+    """The text of every table cell, and what the page loads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.cells: list[str] = []
+        self.loads: list[str] = []
+        self._open = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open = tag in ("td", "th")
+        known = dict(attrs)
+        if tag in ("script", "link", "img"):
+            self.loads.append(known.get("src") or known.get("href") or "")
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.cells.append(data)
+            self._open = False
+
+
+def _get(loop: ClusterWatcher, path: str = "/") -> tuple[str, dict[str, str]]:
+    answer = Client(loop).get(path)
+    assert answer.status_code == 200
+    return answer.text, dict(answer.headers)
+
+
+def test_without_javascript_there_is_a_table_of_everything() -> None:
+    cells = _Cells(_get(looked())[0]).cells
+    for text in ("primary", "replica1", "replica2", "streaming", "appdb_read", "replica1, replica2", "replica2_slot"):
+        assert text in cells, text
+
+
+def test_open_reasons_are_there_without_javascript() -> None:
+    text, _ = _get(looked(view_of(silent(WELL, "replica2"))))
+    assert "<li>replica2 (replica) does not answer: connection refused</li>" in text
+    assert "1 thing to look at" in text
+
+
+def test_what_servers_say_is_text_and_never_html() -> None:
+    text, _ = _get(looked(view_of(silent(WELL, "replica2", "<script>alert(1)</script> $project"))))
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; $project" in text
+
+
+def test_while_nothing_is_known_there_is_a_page_that_says_so() -> None:
+    assert "it has not looked yet" in _get(ClusterWatcher(MountedConfig()))[0]
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    text, headers = _get(looked())
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "unsafe" not in headers["content-security-policy"]
+    assert sorted(_Cells(text).loads) == ["page/icon.svg", "page/page.css", "page/page.js"]
+    for name in ASSETS:
+        loaded = (FOLDER / name).read_text().replace("http://www.w3.org/2000/svg", "")
+        assert "http" not in loaded, name
+
+
+def test_every_file_of_the_page_is_served_with_its_kind() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {*ASSETS, "index.html"}
+    for name, kind in ASSETS.items():
+        assert _get(looked(), f"/page/{name}")[1]["content-type"].startswith(kind)
+
+
+def test_scripts_set_text_and_never_html() -> None:
+    for name in ASSETS:
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", (FOLDER / name).read_text())

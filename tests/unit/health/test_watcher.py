@@ -1,0 +1,169 @@
+import asyncio
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cluster.config.env_file import services_env
+from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.postgres.lsn import Lsn
+from cluster.topology_file import dump
+from health.broadcast import Broadcast
+from health.history import POINTS, History
+from health.watcher import ClusterWatcher, read_backup_state
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.health.status_samples import TOPOLOGY, WELL, view_of
+from tests.unit.snapshot_samples import NOW, silent, with_facts
+
+
+def _window(root: Path) -> MountedConfig:
+    settings = settings_of(replicas="1")
+    (root / ".env").write_text(services_env(settings))
+    (root / "topology.json").write_text(dump(topology_of(settings)))
+    (root / "monitor_password").write_text("x")
+    return MountedConfig(root=root, secrets=root, ca=root / "ca.crt")
+
+
+def test_a_cluster_of_which_nothing_is_there_is_looked_at_and_judged(tmp_path: Path) -> None:
+    loop = ClusterWatcher(_window(tmp_path))
+    loop.look()
+    assert loop.board is not None
+    assert loop.board.answers["/health"].status == 503
+    assert len([r for r in loop.board.view.verdict.reasons if "does not answer" in r]) == 3
+    assert loop.age < 30
+
+
+def test_without_a_topology_there_is_no_look_but_a_reason(tmp_path: Path) -> None:
+    loop = ClusterWatcher(MountedConfig(root=tmp_path, secrets=tmp_path))
+    loop.look()
+    assert loop.board is None
+    assert "there is no topology" in loop.trouble
+    assert loop.age == float("inf")
+
+
+def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path) -> None:
+    window = _window(tmp_path)
+    (tmp_path / "monitor_password").unlink()
+    loop = ClusterWatcher(window)
+    loop.look()
+    assert "monitor_password" in loop.trouble
+    (tmp_path / "monitor_password").write_text("x")
+    loop.look()
+    assert loop.trouble == ""
+    assert loop.board is not None
+
+
+class _Broken(MountedConfig):
+    def look(self) -> ClusterConfig:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_is_in_the_log_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    loop = ClusterWatcher(_Broken())
+    loop.look()
+    assert loop.trouble == "a look failed; see the log of the health service"
+    assert "ZeroDivisionError: a bug" in caplog.text
+
+
+def test_everyone_is_told_of_each_look(tmp_path: Path) -> None:
+    told: list[float] = []
+    loop = ClusterWatcher(_window(tmp_path), told=lambda: told.append(time.monotonic()))
+    loop.look()
+    loop.look()
+    assert len(told) == 2
+
+
+def test_it_looks_about_once_a_second_until_it_is_stopped(tmp_path: Path) -> None:
+    looks: list[float] = []
+    heard = threading.Event()
+
+    def told() -> None:
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            heard.set()
+
+    loop = ClusterWatcher(_window(tmp_path), told=told)
+    loop.start()
+    assert heard.wait(20)
+    loop.stop()
+    assert looks[2] - looks[0] > 1.5
+
+
+@pytest.mark.parametrize(("setting", "healthy"), [("2MB", True), ("1MB", False)])
+def test_thresholds_are_settings(setting: str, healthy: bool) -> None:
+    behind = with_facts(WELL, "replica1", lsn=Lsn(NOW - (2 << 20)))
+    assert view_of(behind, settings=settings_of(health_lag=setting)).verdict.healthy is healthy
+
+
+def test_how_many_replicas_commits_wait_for_is_a_setting() -> None:
+    view = view_of(WELL, settings=settings_of(sync="any:1"))
+    assert view.verdict.reasons == ("commits wait: 1 synchronous replicas are asked for and 0 stream",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, None),
+        ("", None),
+        ("[]", None),
+        ('{"last_success": 5, "last_backup": "x", "archive_lag_seconds": 0.5}', (5, "x", 0.5)),
+        ('{"last_success": "yesterday", "last_backup": 7, "more": 1}', (None, None, None)),
+    ],
+)
+def test_what_the_backup_service_says(tmp_path: Path, text: str | None, told: tuple[object, ...] | None) -> None:
+    path = tmp_path / "state.json"
+    if text is not None:
+        path.write_text(text)
+    state = read_backup_state(path)
+    names = ("last_success", "last_backup", "archive_lag_seconds")
+    assert (state and tuple(state[name] for name in names)) == told
+
+
+def test_the_history_holds_the_last_minutes_and_no_more() -> None:
+    history = History()
+    for second in range(POINTS + 50):
+        history.add(view_of(replace(WELL, taken=float(second))))
+    points = history.as_data()["points"]
+    assert len(points) == POINTS
+    assert points[-1]["taken"] == POINTS + 49
+
+
+def test_the_history_knows_what_was_not_known() -> None:
+    history = History()
+    history.add(view_of(silent(silent(WELL, "primary"), "replica1")))
+    (point,) = json.loads(json.dumps(history.as_data()))["points"]
+    assert point["written"] is None
+    assert point["lag"] == {"replica1": None, "replica2": 0}
+    assert not point["healthy"]
+
+
+def test_all_who_listen_hear_a_ring_from_another_thread() -> None:
+    async def listen() -> None:
+        bell = Broadcast()
+        bell.ring()  # nobody is there yet
+        bell.hang()
+        waiting = [asyncio.create_task(bell.heard()) for _ in range(3)]
+        await asyncio.sleep(0)
+        threading.Thread(target=bell.ring).start()
+        await asyncio.wait_for(asyncio.gather(*waiting), 5)
+
+    asyncio.run(listen())
+
+
+def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
+    loop = ClusterWatcher(_window(tmp_path))
+    loop.look()
+    (tmp_path / "topology.json").write_text(dump(TOPOLOGY))
+    loop.look()
+    assert loop.board is not None
+    assert "/nodes/replica2/replica" in loop.board.answers
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", '{"last_success": 1e999}', '{"last_success": [1]}', "x"])
+def test_a_backup_service_that_lies_stops_no_look(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    told = read_backup_state(tmp_path / "state.json")
+    assert told is None or set(told.values()) == {None}
