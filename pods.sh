@@ -4,7 +4,8 @@
 # restore NAME.
 set -eu
 
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+case $0 in */*) here=${0%/*}/ ;; *) here=. ;; esac
+here=$(CDPATH='' cd -- "$here" && pwd)
 venv=$here/.venv
 
 say() { echo "$@" >&2; }
@@ -39,7 +40,10 @@ require_python() {
 # A venv is good when it was finished, from these very requirements.
 requirements=$here/requirements/run.txt
 wanted=$(cksum < "$requirements")
-if [ "$(cat "$venv/.made-from" 2> /dev/null)" != "$wanted" ]; then
+made=
+[ ! -r "$venv/.made-from" ] || read -r made < "$venv/.made-from" || :
+if [ "$made" != "$wanted" ]; then
+    [ "${1:-}" != --complete ] || exit 0 # TAB installs nothing
     require_python "$@"
     say "→ Making .venv from requirements/run.txt (once; about ten seconds)"
     rm -f "$venv/.made-from"
@@ -69,4 +73,5 @@ case ${1:-} in
         case ${1:-} in "" | -*) set -- replica.remove "$@" ;; *) name=$1 && shift && set -- replica.remove --name "$name" "$@" ;; esac
         ;;
 esac
-exec "$venv/bin/inv" --search-root "$here" "$@"
+# -P: modules come from this folder, whatever the current one holds.
+exec "$venv/bin/python" -P -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); from compose.commands.entry import main; main()' "$here" "$@"

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import exporters, health, launch, replicas
+from tests.bench import commands, exporters, health, launch, replicas
 from tests.bench.backups import bucket, disk, load, loss, wal
 
 BENCHES: dict[str, Callable[[], None]] = {
     "launch": launch.up_beside_compose,
-    "list": launch.listing_cpu,
+    "list": commands.listing,
+    "status": commands.status,
     "add": replicas.add_beside_basebackup,
     "growing": replicas.growing,
     "exporter": exporters.beside_upstream,

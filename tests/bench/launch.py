@@ -1,10 +1,7 @@
-"""What PODS adds to plain Compose when a cluster starts, and what `inv --list` costs."""
+"""What PODS adds to plain Compose when a cluster starts."""
 
 import os
-import resource
-import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -44,20 +41,3 @@ def _compare(inv: Inv, home: Path) -> None:
     print(row("inv up, from down", cold["inv"], cold["compose"]))
     print(row("docker compose up --wait, already up", warm["compose"]))
     print(row("inv up, already up", warm["inv"], warm["compose"]))
-
-
-def listing_cpu() -> None:
-    """CPU seconds of `inv --list` (user and system), beside an interpreter that does nothing."""
-    inv = Inv(Path.cwd())
-    seconds = [_cpu(inv.argv("--list")) for _ in range(15)]
-    bare = [_cpu([sys.executable, "-c", "pass"]) for _ in range(15)]
-    print(row("python -c pass, CPU", bare))
-    print(row("./pods.sh --list, CPU", seconds))
-    print(f"median {statistics.median(seconds) * 1000:.0f} ms; the promise is 150 ms")
-
-
-def _cpu(argv: list[str]) -> float:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(argv, check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

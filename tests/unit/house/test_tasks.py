@@ -1,7 +1,3 @@
-import json
-import subprocess
-import sys
-
 import pytest
 from invoke.parser.context import ParserContext
 
@@ -53,26 +49,6 @@ def test_a_task_that_destroys_asks_unless_told_not_to() -> None:
     assert {"purge", "yes"} <= set(down.args)
     assert down.args["purge"].default is False
     assert down.args["yes"].default is False
-
-
-HEAVY = {"docker", "psycopg", "boto3", "rich", "yaml", "cryptography", "requests", "dotenv", "starlette"}
-
-LOADED = """
-import json, sys
-import invoke.program
-before = set(sys.modules)
-import tasks
-tasks.ns.to_contexts()
-print(json.dumps(sorted({name.split(".")[0] for name in set(sys.modules) - before})))
-"""
-
-
-def test_listing_commands_loads_nothing_heavy() -> None:
-    """`inv --list` and TAB are to be quick."""
-    done = subprocess.run([sys.executable, "-c", LOADED], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout))
-    assert "compose" in loaded
-    assert not loaded & HEAVY
 
 
 def test_the_executor_is_named_where_invoke_looks_for_it() -> None:

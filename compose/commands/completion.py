@@ -1,0 +1,57 @@
+"""TAB in a shell: what may come next on the command line of `./pods.sh`. Pure, but for the scripts."""
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from invoke.collection import Collection
+from invoke.parser.context import ParserContext
+
+SHELLS = ("bash", "zsh", "fish")
+
+_SCRIPTS = Path(__file__).parents[1] / "completions"
+_COMMAND = "@pods@"
+"""Stands in a script for the path of `pods.sh`."""
+
+
+def candidates(core: ParserContext, tasks: Collection, words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What could replace the last of ``words``, each with its help; nothing where a flag waits for its value."""
+    contexts = {context.name: context for context in tasks.to_contexts()}
+    *before, current = [word for word in words if word != "="] or [""]  # bash sets --flag=value apart
+    context, waiting = _context(core, contexts, before)
+    if waiting:
+        return
+    if current.startswith("-") or (context is not core and not current):
+        yield from ((flag, text) for flag, text in _flags(core, context) if flag not in before)
+    else:
+        yield from ((name, (tasks[name].__doc__ or "").strip()) for name in sorted(tasks.task_names))
+
+
+def _context(
+    core: ParserContext, contexts: Mapping[str | None, ParserContext], before: Sequence[str]
+) -> tuple[ParserContext, bool]:
+    """Whose flags may come now, and whether the last of them has yet to get its value."""
+    context, waiting = core, False
+    for word in before:
+        if waiting:
+            waiting = False
+        elif word in contexts:
+            context = contexts[word]
+        else:
+            flag = context.flags.get(word)
+            waiting = flag is not None and flag.takes_value and not flag.optional
+    return context, waiting
+
+
+def _flags(core: ParserContext, context: ParserContext) -> Iterator[tuple[str, str]]:
+    """The long flags; a task has --help beside its own."""
+    for name, argument in context.flags.items():
+        if name.startswith("--"):
+            yield name, argument.help or ""
+    if context is not core:
+        yield "--help", "Show what this command does and its flags."
+
+
+def script(shell: str, command: Path) -> str:
+    """What a shell of ``SHELLS`` is to read at its start, so that TAB asks ``command``."""
+    return (_SCRIPTS / f"pods.{shell}").read_text().replace(_COMMAND, shlex.quote(str(command)))

@@ -1,0 +1,37 @@
+"""The entry of `./pods.sh`: what `inv` does in this folder, begun in less than half the time."""
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+from compose.commands.deferral import deferred
+
+
+def main() -> None:
+    """Run the command line."""
+    gc.disable()  # nothing that imports and parsing make is garbage
+    try:
+        try:
+            _run(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(words: Sequence[str]) -> None:
+    with deferred():
+        from invoke.collection import Collection
+
+        from compose.commands.program import PodsProgram
+    import tasks
+
+    program = PodsProgram(Collection.from_module(tasks))
+    match words:
+        case ["--complete", "--", *typed]:
+            program.print_candidates(typed)
+        case ["--print-completion-script", shell]:
+            program.print_script(shell)
+        case _:
+            program.run()
