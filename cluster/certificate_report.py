@@ -1,4 +1,4 @@
-"""When each certificate ends, as the host wrote it when it made them; services read it, whom no key is shown."""
+"""The report on certificates: when each ends, written by the host for services that may not read the keys."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The one error tree: what a user or the world can cause, told in one clear line.
+"""The one error tree: failures that a user or the environment can cause, each one line and a hint.
 
 Each face (task executor, HTTP handler, collector, scheduler) translates ``PodsError`` at one place.
 Anything else that escapes is a bug and exits with ``EXIT_BUG``.

@@ -1,4 +1,4 @@
-"""What is known of the images that run: how old they are, and what newer packages the archive had when last looked.
+"""The report on the images that run: how old they are, and how many newer packages the archive had at the last check.
 
 `inv images.check` and `inv up` write it on the host, into the folder that every service sees; the exporter reads it. No
 service looks for itself: none has a way out to an archive.

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 CONSOLE = "pgbouncer"
 """Name of the console's database."""
-_ASKED = "asked."
-"""How entries begin that lead into the database where PgBouncer asks for verifiers; no pool's name has a dot."""
+_VERIFIERS = "asked."
+"""Prefix of entries for the database in which auth_query reads verifiers; no pool's name has a dot."""
 
 
-def asked_at(hosts: tuple[str, ...]) -> str:
-    """The entry through which verifiers are asked for where a pool leads to ``hosts``.
+def verifier_entry(hosts: tuple[str, ...]) -> str:
+    """The entry (auth_dbname) through which verifiers are read for a pool that leads to ``hosts``.
 
     Several hosts are those of the one pool of all readers: their names together would be too long for PgBouncer (63).
     """
-    return _ASKED + (hosts[0] if len(hosts) == 1 else "all.readers")
+    return _VERIFIERS + (hosts[0] if len(hosts) == 1 else "all.readers")
 
 
 def is_pool(name: str) -> bool:
-    """Whether an entry of [databases] is for clients: not the console, and not where verifiers are asked for."""
-    return name != CONSOLE and not name.startswith(_ASKED)
+    """Whether an entry of [databases] is for clients: not the console, and not an auth_dbname."""
+    return name != CONSOLE and not name.startswith(_VERIFIERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def _pool(database: dict[str, Any], rows: list[dict[str, Any]], *, held: bool) -
 
 
 def reload(console: "psycopg.Connection[Any]") -> None:
-    """Take the configuration file and certificates up anew; no client notices."""
+    """RELOAD: read the configuration file and certificates again; no client notices."""
     console.execute("RELOAD")
 
 
@@ -86,10 +86,10 @@ def is_held(console: "psycopg.Connection[Any]") -> bool:
 
 
 def pause(console: "psycopg.Connection[Any]") -> None:
-    """Hold every client back. Answers once no transaction is under way and no server is connected any more."""
+    """PAUSE: hold every client back; returns when no transaction runs and no server is connected any more."""
     console.execute("PAUSE")
 
 
 def resume(console: "psycopg.Connection[Any]") -> None:
-    """Let the clients go on."""
+    """RESUME: let the clients go on."""
     console.execute("RESUME")

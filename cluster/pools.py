@@ -1,4 +1,4 @@
-"""What settings and topology together ask for, beyond the nodes themselves: pools, synchronous replicas."""
+"""The pools that settings and topology ask for, and how many replicas commits wait for."""
 
 from cluster.config.env_file import Settings
 from cluster.naming import read_pool_of, shared_read_pool, write_pools

@@ -31,7 +31,7 @@ POWERFUL = frozenset(
 )
 """Predefined roles that reach beyond a role's own objects (PostgreSQL documentation, "Predefined Roles")."""
 _UNTOUCHED = {"search_path": "pg_catalog, pg_temp", "event_triggers": "off"}
-"""What a service's session cannot give at login: the parameter is a superuser's, or the session is PgBouncer's."""
+"""Parameters that a service cannot set at login: they are a superuser's, or the session is PgBouncer's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Role:
 
     ``create`` is the query that makes it; ``session`` is how its sessions begin beyond what all of ours begin with;
     ``kept`` is set on it for the database that services work in, where nothing but a superuser could undo it; for one
-    that ``looks_everywhere`` also for the application's.
+    that reads ``every_database`` also for the application's.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Role:
     member_of: frozenset[str] = frozenset()
     session: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
-    looks_everywhere: bool = False
+    every_database: bool = False
 
 
 SERVICES = (
@@ -67,7 +67,7 @@ SERVICES = (
         member_of=frozenset({"pg_monitor", "pg_use_reserved_connections"}),
         session={"default_transaction_read_only": "on", "lock_timeout": "1s"},
         kept=_UNTOUCHED,
-        looks_everywhere=True,
+        every_database=True,
     ),
     Role(
         name=POOLER,

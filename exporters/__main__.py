@@ -22,20 +22,20 @@ TLS = Path("/run/tls")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ExporterConfig:
-    """How the exporter is asked: its password, and the certificate it shows, empty where it speaks no TLS."""
+    """Password that requests must carry, and the TLS certificate; empty where it speaks no TLS."""
 
     secret: bytes
     certificate: bytes
 
 
-def read_front(window: MountedConfig, secrets: Path = SECRETS, tls: Path = TLS) -> ExporterConfig:
+def read_config(mounted: MountedConfig, secrets: Path = SECRETS, tls: Path = TLS) -> ExporterConfig:
     """As the files say now.
 
     Raises:
         PodsError: there are no settings.
         OSError: a file is missing, or the password empty.
     """
-    secure = pages(window.look().settings)["exporter"].secure
+    secure = pages(mounted.read().settings)["exporter"].secure
     secret = (secrets / "exporter_password").read_bytes().strip()
     if not secret:
         raise OSError(f"{secrets}/exporter_password is empty")
@@ -43,28 +43,28 @@ def read_front(window: MountedConfig, secrets: Path = SECRETS, tls: Path = TLS) 
 
 
 def main() -> None:
-    """Listen where it is asked; the engine starts it anew when it ends because its certificate is another."""
-    window = MountedConfig()
+    """Serve the exporter; it ends when its certificate changes, and the engine starts it again."""
+    mounted = MountedConfig()
     try:
-        front = read_front(window)
+        config = read_config(mounted)
     except (PodsError, OSError) as error:
         sys.exit(f"the exporter cannot start: {error}")
 
     def changed() -> bool:
         try:
-            return read_front(window) != front
+            return read_config(mounted) != config
         except (PodsError, OSError):
-            return False  # half written, perhaps; what is there will be looked at again
+            return False  # half written, perhaps; it is read again at the next sweep
 
-    page = pages(window.look().settings)["exporter"]
+    page = pages(mounted.read().settings)["exporter"]
     guarded = HostCheck(
-        PasswordGate(app(window), front.secret),
-        lambda: read_hosts(window, "exporter", lambda settings: (settings.web_bind, *settings.web_tls_names)),
+        PasswordGate(app(mounted), config.secret),
+        lambda: read_hosts(mounted, "exporter", lambda settings: (settings.web_bind, *settings.web_tls_names)),
     )
     pair = (TLS / "server.crt", TLS / "server.key") if page.secure else (None, None)
     server = make_server(guarded, port=PORT, bounds=BOUNDS, certificate=pair[0], key=pair[1])
-    heard = sockets(window.look().settings.project, page.service, PORT)
-    asyncio.run(serve(server, BOUNDS, changed, heard))
+    listening = sockets(mounted.read().settings.project, page.service, PORT)
+    asyncio.run(serve(server, BOUNDS, changed, listening))
 
 
 if __name__ == "__main__":

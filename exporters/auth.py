@@ -1,4 +1,4 @@
-"""Who may ask the exporter: who knows its password, for user `pods` of basic auth or as a bearer token."""
+"""Authentication of the exporter: its password, for user `pods` of basic auth or as a bearer token."""
 
 import base64
 import binascii
@@ -9,7 +9,7 @@ from typing import Any
 from cluster.http.pages import USER
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
-"""What an engine's own health check asks, and says nothing of the cluster."""
+"""Paths of the container's own health check; they say nothing of the cluster."""
 _TEXT = b"give what is in secrets/exporter_password, for user pods or as a bearer token\n"
 _HEADERS = [
     (b"content-type", b"text/plain; charset=utf-8"),

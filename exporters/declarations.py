@@ -1,4 +1,4 @@
-"""What a metric is, declared: where its value comes from, what it is called, what it means.
+"""Declarations of metrics: source query, name, labels, type and help text.
 
 A reading is rows of columns; a family says which columns are labels and which are values. The exposition, the metrics
 reference in docs/ and the tests are made from these declarations, so that none of them can say anything else.

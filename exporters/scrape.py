@@ -1,4 +1,4 @@
-"""What the exporter's pages show: looks at nodes and at the rest of the stack, rendered once for all who asked."""
+"""Scrapes of one node and of the rest of the stack; each is encoded once for all requests that share it."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ Page = tuple[bytes, str]
 
 
 class Scrape:
-    """The metrics of one moment. Each format is written once, by whoever asks for it first."""
+    """The metrics of one moment. Each format is encoded once, at the first request for it."""
 
     def __init__(self, metrics: "Iterable[Exposed]") -> None:
         self._metrics = list(metrics)
@@ -41,37 +41,37 @@ class Scrape:
 
 
 class Scraper:
-    """How to look; remembers per node what need not be asked each time."""
+    """Makes scrapes; remembers per node the rows of queries that need not run each time."""
 
     def __init__(self, version: str) -> None:
         self._version = version
         self._remembered: dict[str, Remembered] = {}
 
-    def node(self, inside: ClusterConfig, name: str, patience: float, accept: str) -> Callable[[], Scrape]:
-        """A look at one node, for a thread to take."""
+    def node(self, config: ClusterConfig, name: str, patience: float, accept: str) -> Callable[[], Scrape]:
+        """A scrape of one node, to be run in a thread."""
         remembered = self._remembered.setdefault(name, Remembered())
-        for gone in self._remembered.keys() - set(inside.topology.names):
+        for gone in self._remembered.keys() - set(config.topology.names):
             self._remembered.pop(gone, None)
 
-        def look() -> Scrape:
+        def scrape() -> Scrape:
             began = time.perf_counter()
-            access = replace(inside.node(name), application="pods_exporter", patience=patience)
+            access = replace(config.node(name), application="pods_exporter", patience=patience)
             reading = read_statistics(access, SOURCES, remembered)
             return _written(node_metrics(reading, time.perf_counter() - began), accept)
 
-        return look
+        return scrape
 
     def late_node(self, patience: float) -> Scrape:
-        """What is said of a node that did not answer in time."""
+        """The metrics of a node that did not answer in time."""
         return Scrape(node_metrics(Statistics(error=f"no answer within {patience:.1f} s"), patience))
 
-    def stack(self, inside: ClusterConfig, patience: float, accept: str) -> Callable[[], Scrape]:
-        """A look at PgBouncer, the containers and this process."""
+    def stack(self, config: ClusterConfig, patience: float, accept: str) -> Callable[[], Scrape]:
+        """A scrape of PgBouncer, the containers and this process."""
 
-        def look() -> Scrape:
+        def scrape() -> Scrape:
             from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 
-            access = replace(inside.pooler(), application="pods_exporter", patience=patience)
+            access = replace(config.pooler(), application="pods_exporter", patience=patience)
             console, gate = read_console(access), read_gate(deadline=patience)
             itself = [
                 *PROCESS_COLLECTOR.collect(), *PLATFORM_COLLECTOR.collect(), *GC_COLLECTOR.collect()
@@ -80,14 +80,14 @@ class Scraper:
                 images=image_report.read_report(ROOT / image_report.NAME),
                 certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
             )
-            found = stack_metrics(inside, console, gate, self._version, read_backups(), reported)
+            found = stack_metrics(config, console, gate, self._version, read_backups(), reported)
             return _written([*found, *itself], accept)
 
-        return look
+        return scrape
 
 
 def _written(metrics: "Iterable[Exposed]", accept: str) -> Scrape:
-    """Written in the look's own thread already, where the event loop need not wait for it."""
-    look = Scrape(metrics)
-    look.page(accept)
-    return look
+    """Encoded in the scrape's own thread already, where the event loop need not wait for it."""
+    scrape = Scrape(metrics)
+    scrape.page(accept)
+    return scrape

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 PATIENCE = 3.0
-"""Seconds a look may take, if Prometheus allows as much."""
+"""Seconds a scrape may take, if Prometheus allows as much."""
 _MARGIN = 0.5
-"""Seconds kept back from Prometheus' timeout for the way home."""
+"""Seconds kept back from Prometheus' timeout for the response to travel."""
 _LEAST = 0.5
 
 
@@ -35,7 +35,7 @@ def patience(header: str | None) -> float:
     return min(PATIENCE, max(_LEAST, allowed - _MARGIN)) if allowed > 0 else PATIENCE
 
 
-def service_discovery(inside: ClusterConfig, address: str) -> list[dict[str, object]]:
+def service_discovery(config: ClusterConfig, address: str) -> list[dict[str, object]]:
     """The nodes as targets of an exporter at ``address``; each is an instance of its own."""
     return [
         {
@@ -44,32 +44,32 @@ def service_discovery(inside: ClusterConfig, address: str) -> list[dict[str, obj
                 "__metrics_path__": "/probe",
                 "__param_target": name,
                 "instance": name,
-                "cluster": inside.topology.project,
+                "cluster": config.topology.project,
             },
         }
-        for name in inside.topology.names
+        for name in config.topology.names
     ]
 
 
 class Pages:
-    """The handlers. Each looks at the files anew, so that it follows replicas as they come and go."""
+    """The handlers. Each reads the mounted files again, and so follows replicas as they come and go."""
 
-    def __init__(self, window: MountedConfig) -> None:
-        self._window = window
-        self._flights: SingleFlight[Scrape] = SingleFlight()
-        self._looks = Scraper(VERSION)
+    def __init__(self, mounted: MountedConfig) -> None:
+        self._mounted = mounted
+        self._running: SingleFlight[Scrape] = SingleFlight()
+        self._scraper = Scraper(VERSION)
 
     async def probe(self, request: "Request") -> "Response":
         """One node."""
         from starlette.responses import PlainTextResponse
 
-        inside, target = self._window.look(), request.query_params.get("target", "")
-        if target not in inside.topology.names:
-            known = ", ".join(inside.topology.names)
+        config, target = self._mounted.read(), request.query_params.get("target", "")
+        if target not in config.topology.names:
+            known = ", ".join(config.topology.names)
             return PlainTextResponse(f"there is no node of that name; the nodes are: {known}\n", 400)
         limit, accept = _limits(request)
-        look = await self._flights.join(target, self._looks.node(inside, target, limit, accept), limit)
-        return _page(look or self._looks.late_node(limit), accept)
+        scrape = await self._running.join(target, self._scraper.node(config, target, limit, accept), limit)
+        return _page(scrape or self._scraper.late_node(limit), accept)
 
     async def metrics(self, request: "Request") -> "Response":
         """All that is no node."""
@@ -77,14 +77,16 @@ class Pages:
 
         limit, accept = _limits(request)
         # a name with a space is no node's
-        look = await self._flights.join("the stack", self._looks.stack(self._window.look(), limit, accept), limit + 0.3)
-        return PlainTextResponse("the stack did not answer in time\n", 503) if look is None else _page(look, accept)
+        scrape = await self._running.join(
+            "the stack", self._scraper.stack(self._mounted.read(), limit, accept), limit + 0.3
+        )
+        return PlainTextResponse("the stack did not answer in time\n", 503) if scrape is None else _page(scrape, accept)
 
     async def discover(self, request: "Request") -> "Response":
-        """The nodes, reached the way this request came."""
+        """The nodes, at the address this request came to."""
         from starlette.responses import JSONResponse
 
-        return JSONResponse(service_discovery(self._window.look(), request.url.netloc))
+        return JSONResponse(service_discovery(self._mounted.read(), request.url.netloc))
 
     async def healthy(self, _: "Request") -> "Response":
         """The process lives."""
@@ -96,7 +98,7 @@ class Pages:
         """It knows its cluster."""
         from starlette.responses import PlainTextResponse
 
-        self._window.look()
+        self._mounted.read()
         return PlainTextResponse("ready\n")
 
     async def index(self, _: "Request") -> "Response":
@@ -104,7 +106,7 @@ class Pages:
         from starlette.responses import HTMLResponse
 
         nodes = "".join(
-            f'<li><a href="/probe?target={name}">{name}</a></li>' for name in self._window.look().topology.names
+            f'<li><a href="/probe?target={name}">{name}</a></li>' for name in self._mounted.read().topology.names
         )
         links = '<li><a href="/metrics">the rest of the stack</a></li><li><a href="/sd">service discovery</a></li>'
         return HTMLResponse(
@@ -118,10 +120,10 @@ def _limits(request: "Request") -> tuple[float, str]:
     return patience(headers.get("x-prometheus-scrape-timeout-seconds")), headers.get("accept", "")
 
 
-def _page(look: Scrape, accept: str) -> "Response":
+def _page(scrape: Scrape, accept: str) -> "Response":
     from starlette.responses import Response
 
-    body, content_type = look.page(accept)
+    body, content_type = scrape.page(accept)
     return Response(body, headers={"content-type": content_type})
 
 
@@ -132,12 +134,12 @@ async def _refused(_: "Request", error: Exception) -> "Response":
     return PlainTextResponse(f"{error.message}\n", 503)
 
 
-def app(window: MountedConfig) -> "Starlette":
+def app(mounted: MountedConfig) -> "Starlette":
     """The exporter as an ASGI application."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 
-    pages = Pages(window)
+    pages = Pages(mounted)
     routes = {
         "/": pages.index,
         "/probe": pages.probe,

@@ -1,7 +1,7 @@
-"""At most one look at a thing is under way; whoever asks meanwhile gets its answer. Nobody waits for longer than asked.
+"""Concurrent requests for one key share one read (single flight); each waits for its own timeout at most.
 
 Five hundred scrapes at once cost the server one connection, and a node that hangs holds one thread, which ends with
-its connection's patience.
+its connection's deadline.
 """
 
 import asyncio
@@ -15,23 +15,23 @@ _THREADS = 64
 
 
 class SingleFlight(Generic[Answer]):
-    """Looks under way, by what they look at."""
+    """The reads that run, by key."""
 
     def __init__(self) -> None:
-        self._under_way: dict[str, asyncio.Future[Answer]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="look")
+        self._running: dict[str, asyncio.Future[Answer]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="scrape")
 
-    async def join(self, key: str, look: Callable[[], Answer], patience: float) -> Answer | None:
-        """The answer of the look at ``key`` that is under way, or of a new one; None after ``patience`` seconds."""
-        flight = self._under_way.get(key)
-        if flight is None:
-            flight = asyncio.get_running_loop().run_in_executor(self._threads, look)
-            self._under_way[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
-        finished, _ = await asyncio.wait([flight], timeout=patience)
-        return flight.result() if finished else None
+    async def join(self, key: str, read: Callable[[], Answer], patience: float) -> Answer | None:
+        """The result of the read of ``key`` that runs, or of a new one; None after ``patience`` seconds."""
+        future = self._running.get(key)
+        if future is None:
+            future = asyncio.get_running_loop().run_in_executor(self._threads, read)
+            self._running[key] = future
+            future.add_done_callback(lambda done: self._forget(key, done))
+        finished, _ = await asyncio.wait([future], timeout=patience)
+        return future.result() if finished else None
 
-    def _landed(self, key: str, flight: "asyncio.Future[Answer]") -> None:
-        del self._under_way[key]
-        if not flight.cancelled():
-            flight.exception()  # asked for, so that one nobody waited for is no warning
+    def _forget(self, key: str, future: "asyncio.Future[Answer]") -> None:
+        del self._running[key]
+        if not future.cancelled():
+            future.exception()  # fetched, so that asyncio does not warn of one nobody waited for

@@ -41,7 +41,7 @@ def read_front(window: MountedConfig) -> ListenerConfig:
         PodsError: there are no settings.
         OSError: a file that the settings ask for is missing.
     """
-    settings = window.look().settings
+    settings = window.read().settings
     secret = (SECRETS / "health_password").read_bytes().strip() if settings.health_auth == "on" else b""
     if settings.health_auth == "on" and not secret:
         raise OSError(f"{SECRETS}/health_password is empty")
@@ -71,7 +71,7 @@ def main() -> None:
 
     service = HealthService(ClusterWatcher(MountedConfig()), Authentication(front.secret))
     hosts = HostCheck(service, lambda: read_hosts(window, "health", _names))
-    heard = sockets(window.look().settings.project, "health", PORT)
+    heard = sockets(window.read().settings.project, "health", PORT)
     asyncio.run(serve(make_server(hosts, *front.tls), BOUNDS, changed, heard))
 
 

@@ -43,7 +43,7 @@ class ClusterWatcher:
         self.history = History()
         self.told = told
         self._window, self._backup_state = window, backup_state
-        self._rounds = Poller()
+        self._poller = Poller()
         self._written: Lsn | None = None
         self._stopped = threading.Event()
 
@@ -81,7 +81,7 @@ class ClusterWatcher:
         self.told()
 
     def _look(self) -> None:
-        inside = self._window.look()
+        inside = self._window.read()
         looked = time.monotonic()
         snapshot = self._read(inside)
         if snapshot.primary and snapshot.primary.facts:
@@ -94,7 +94,7 @@ class ClusterWatcher:
     def _read(self, inside: ClusterConfig) -> Snapshot:
         nodes = {name: replace(inside.node(name), connect_timeout=PATIENCE) for name in inside.topology.names}
         pooler = replace(inside.pooler(), connect_timeout=PATIENCE)
-        return read_snapshot(nodes, pooler, deadline=DEADLINE, rounds=self._rounds)
+        return read_snapshot(nodes, pooler, deadline=DEADLINE, poller=self._poller)
 
 
 def read_backup_state(path: Path) -> Mapping[str, Any] | None:

@@ -71,7 +71,7 @@ class ServiceContext:
 
 def open_ground(window: MountedConfig) -> ServiceContext:
     """Look at the mounted files and open the stores."""
-    inside = window.look()
+    inside = window.read()
     ground = ServiceContext(inside=inside, stores=open_stores(inside))
     for directory in (ground.spool, ground.workshop):
         directory.mkdir(mode=0o700, exist_ok=True)

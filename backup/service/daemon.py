@@ -74,7 +74,7 @@ class BackupDaemon:
             spool_limit=settings.backup_spool,
             shipping=Shipping(tail_seconds=settings.backup_tail_seconds),
         )
-        source = WalSource(nodes=ground.nodes, primary=lambda: self._window.look().topology.primary)
+        source = WalSource(nodes=ground.nodes, primary=lambda: self._window.read().topology.primary)
         changed = threading.Event()
         watch = threading.Thread(target=self._watch, args=(ground.inside, changed), daemon=True)
         watch.start()
@@ -190,6 +190,6 @@ def _prepare(work: Callable[[], object]) -> None:
 
 def _differs(window: MountedConfig, known: ClusterConfig) -> bool:
     try:
-        return window.look() != known
+        return window.read() != known
     except PodsError:
         return False

@@ -1,4 +1,4 @@
-"""Settings: read from ``.env`` and the process environment (which wins), and told to people and services.
+"""Settings: read from ``.env`` and the process environment (which wins), and written for people and services.
 
 ``.env.example`` and docs/reference/settings.md are made from the declarations too, and tests hold them together.
 """
@@ -77,8 +77,8 @@ def _parse(declared: Any, chosen: Mapping[str, tuple[str, str]]) -> Any:
     try:
         return declared.metadata["parse"](text.strip())
     except ValueError as error:
-        told = variable if declared.metadata["secret"] else f"{variable}={text!r}"
-        raise UsageError(f"{told} is not valid ({where})", str(error)) from None
+        written = variable if declared.metadata["secret"] else f"{variable}={text!r}"
+        raise UsageError(f"{written} is not valid ({where})", str(error)) from None
 
 
 def retired_in_file(home: Path) -> list[str]:
@@ -206,8 +206,8 @@ def fixed_ports(settings: Settings) -> dict[str, int]:
 
 def services_env(settings: Settings) -> str:
     """What a service in a container reads as its .env: every setting, but for those that only building needs."""
-    told = [f for f in fields(Settings) if f.metadata["room"] != IMAGES and not f.metadata["secret"]]
-    lines = [f"{variable_of(f.name)}={shown(getattr(settings, f.name))}" for f in told]
+    written = [f for f in fields(Settings) if f.metadata["room"] != IMAGES and not f.metadata["secret"]]
+    lines = [f"{variable_of(f.name)}={shown(getattr(settings, f.name))}" for f in written]
     return "\n".join(["# Made by PODS from .env for its services; changes here are lost.", *lines]) + "\n"
 
 

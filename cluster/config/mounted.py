@@ -1,7 +1,7 @@
-"""The cluster seen from inside its network, by a service: files instead of a checkout, network names instead of ports.
+"""Settings and topology as a service in a container has them: mounted files, and network names instead of host ports.
 
-`up` renders settings and topology into one directory and mounts it into every service; a service looks at the files
-again whenever it is asked, so that it follows replicas as they come and go and is configured with none of them.
+`up` renders settings and topology into one directory and mounts it into every service; a service reads the files again
+for each request, so that it follows replicas as they come and go and is configured with none of them.
 """
 
 from dataclasses import dataclass, field, replace
@@ -59,7 +59,7 @@ class ClusterConfig:
 
 @dataclass(slots=True)
 class MountedConfig:
-    """Looks at the mounted files, again only when they changed."""
+    """Settings and topology from the mounted files, read again when a file's inode or mtime changed."""
 
     root: Path = ROOT
     secrets: Path = SECRETS
@@ -67,7 +67,7 @@ class MountedConfig:
     _seen: ClusterConfig | None = None
     _stamp: tuple[tuple[int, int], ...] = field(default=())
 
-    def look(self) -> ClusterConfig:
+    def read(self) -> ClusterConfig:
         """The cluster as its files say now.
 
         Raises:

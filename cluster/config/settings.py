@@ -36,8 +36,8 @@ MOST_REPLICAS = 30
 def _setting(
     default: str, parse: Callable[[str], Any], text: str, room: str, *, variable: str = "", secret: bool = False
 ) -> Any:
-    told = {"default": default, "parse": parse, "help": text, "room": room, "variable": variable, "secret": secret}
-    return field(metadata=told, repr=not secret)
+    metadata = {"default": default, "parse": parse, "help": text, "room": room, "variable": variable, "secret": secret}
+    return field(metadata=metadata, repr=not secret)
 
 
 _CLUSTER, _PORTS, _POSTGRES, _POOL, _WATCH, _HEALTH, _BACKUP, IMAGES, _TIME = (

@@ -1,4 +1,4 @@
-"""By which names a service of ours may be addressed, so that no other site's page reaches it by a name of its own.
+"""Check of the Host header, so that no other site's page reaches a service by DNS rebinding.
 
 A page of evil.example whose name is made to lead to 127.0.0.1 (DNS rebinding) is, to the browser, of the same origin as
 our pages: it may read them. The browser cannot lie about one thing, the Host header. Plain ASGI, for every service.
@@ -55,12 +55,12 @@ def allowed_hosts(settings: Settings, service: str, *binds: str) -> Hosts:
     )
 
 
-def read_hosts(window: MountedConfig, service: str, binds: Callable[[Settings], tuple[str, ...]]) -> Hosts:
+def read_hosts(mounted: MountedConfig, service: str, binds: Callable[[Settings], tuple[str, ...]]) -> Hosts:
     """As the service's settings say now; without settings, loopback and its own name."""
     from cluster.errors import PodsError
 
     try:
-        settings = window.look().settings
+        settings = mounted.read().settings
     except PodsError:
         return Hosts(names=frozenset({"localhost", service}))
     return allowed_hosts(settings, service, *binds(settings))

@@ -1,4 +1,4 @@
-"""The pages of a cluster: on which address each listens, whether over TLS, and by which names it is known. Pure."""
+"""The web pages of a cluster: on which address each listens, whether over TLS, and under which host names. Pure."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Serving over HTTP with bounds on what clients may cost; for every service of ours that listens.
+"""The HTTP server of every service (uvicorn), with bounds on what clients may cost.
 
 uvicorn bounds the time between two requests, but neither that before the first, nor that of a request which trickles
 in, nor that of an answer which nobody reads; and when its connections are used up, it refuses who comes, not who stays.
@@ -41,7 +41,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """What a connection was waiting for when it was first seen so, and since when."""
+    """A connection without progress: its request cycle and unsent bytes, and since when (monotonic seconds)."""
 
     cycle: Any
     unsent: int
@@ -113,8 +113,8 @@ def sweep(
     connections: Collection[Any], before: dict[Any, Standstill], bounds: Bounds, now: float
 ) -> dict[Any, Standstill]:
     """End the connections that have stood still for too long; return those that stand still now."""
-    standing = {connection: _standstill(connection, before.get(connection), now) for connection in list(connections)}
-    found = {connection: state for connection, state in standing.items() if state is not None}
+    states = {connection: _standstill(connection, before.get(connection), now) for connection in list(connections)}
+    found = {connection: state for connection, state in states.items() if state is not None}
     for connection, state in found.items():
         if now - state.since >= _allowed(connection, state, bounds):
             # not close(), which waits until the client has read what is left

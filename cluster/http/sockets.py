@@ -1,4 +1,4 @@
-"""Where a service of ours listens that is in the nodes' network only to ask: in its container, and for who watches.
+"""Listening sockets of exporter and health: loopback and the monitoring network, not the nodes' network.
 
 A container takes a connection on every network it is in, and a node, or a client beside it, has no business with
 exporter or health. Docker knows a service by ``SERVICE.NETWORK`` as well, which gives the address in one network.

@@ -1,4 +1,4 @@
-"""What each node says of itself, and what the primary says of its standbys and slots."""
+"""One node as its statistics views have it: its own state, and on the primary its standbys and slots."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""The same functions run round after round, each in a thread of its own, never one of them twice at once."""
+"""Runs the same functions periodically, each in a thread of its own, never one of them twice at once."""
 
 import threading
 import time
@@ -9,35 +9,35 @@ Result = TypeVar("Result")
 
 
 class Poller:
-    """One round after another by the same hand.
+    """Runs functions by key, with a deadline for each run.
 
-    What is late stays under way and is not begun again: a server that hangs costs one thread, not one a round. What it
-    says in the end is told in the round after that.
+    A late call keeps running and is not started again: a server that hangs costs one thread, not one a run. Its result
+    is returned by the run after it ended.
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[str, _Reader] = {}
+        self._running: dict[str, _Call] = {}
 
     def run(self, work: Mapping[str, Callable[[], Result]], deadline: float) -> dict[str, Result]:
         """Run each function; return by its key what came back within ``deadline`` seconds.
 
-        What an earlier round left under way is not waited for again.
+        Calls that an earlier run left unfinished are not waited for again.
 
         Raises:
             BaseException: what the first of the functions raised.
         """
-        self._under_way = {key: run for key, run in self._under_way.items() if key in work or not run.done}
-        begun = {key: _Reader(function) for key, function in work.items() if key not in self._under_way}
-        self._under_way |= begun
+        self._running = {key: run for key, run in self._running.items() if key in work or not run.done}
+        begun = {key: _Call(function) for key, function in work.items() if key not in self._running}
+        self._running |= begun
         until = time.monotonic() + deadline
         for run in begun.values():
             run.wait(max(0.0, until - time.monotonic()))
-        done = [key for key in work if self._under_way[key].done]
-        return {key: self._under_way.pop(key).result() for key in done}
+        done = [key for key in work if self._running[key].done]
+        return {key: self._running.pop(key).result() for key in done}
 
 
-class _Reader:
-    """One call in a thread that nobody need wait for."""
+class _Call:
+    """One call in a daemon thread."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
@@ -49,7 +49,7 @@ class _Reader:
     def _call(self) -> None:
         try:
             self._result = self._function()
-        except BaseException as error:  # noqa: BLE001 - told to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - raised again by `result`
             self._error = error
         finally:
             self._ended.set()
@@ -64,7 +64,7 @@ class _Reader:
         return self._ended.is_set()
 
     def result(self) -> Any:
-        """What it returned; raises what it raised."""
+        """Its return value; raises its exception."""
         if self._error is not None:
             raise self._error
         return self._result

@@ -1,4 +1,4 @@
-"""What PgBouncer says of its pools."""
+"""PgBouncer's pools, as its console lists them."""
 
 from dataclasses import dataclass
 

@@ -12,7 +12,7 @@ from cluster.postgres.connection import Access
 from cluster.postgres.lsn import bytes_behind
 
 PATIENCE = 3.0
-"""A reading may go on for this many deadlines: who hangs is begun again, and waited for, only now and then."""
+"""A read may last this many deadlines before its connection is closed: a server that hangs is retried only then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +61,17 @@ class Snapshot:
 
 
 def read_snapshot(
-    nodes: Mapping[str, Access], pooler: Access, *, deadline: float, rounds: Poller | None = None
+    nodes: Mapping[str, Access], pooler: Access, *, deadline: float, poller: Poller | None = None
 ) -> Snapshot:
     """Read every node and PgBouncer at once; one that does not answer within ``deadline`` seconds costs no other.
 
-    Who reads again and again passes the same ``rounds`` each time: then no server is ever read twice at once.
+    A caller that polls passes the same ``poller`` each time: then no server is ever read twice at once.
     """
     work: dict[str, Callable[[], NodeReading | PoolsReading]] = {
         **{f"node {name}": partial(read_node, name, _patient(access, deadline)) for name, access in nodes.items()},
         "pooler": partial(read_pooler, _patient(pooler, deadline)),
     }
-    done = (rounds or Poller()).run(work, deadline)
+    done = (poller or Poller()).run(work, deadline)
     late = f"no answer within {deadline:.0f} s"
     readings: dict[str, NodeReading] = {}
     for name in nodes:

@@ -89,8 +89,8 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         reason = one_line(error)
         raise MachineError(_refusal(access, reason), _hint(reason)) from None
     if access.patience is not None:
-        told = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
-        connection.give_up(began + access.patience, told)
+        message = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
+        connection.set_deadline(began + access.patience, message)
     with connection:
         yield connection
 

@@ -1,4 +1,4 @@
-"""A connection that gives up in the end.
+"""A connection with a deadline.
 
 A server whose container is paused, or whose network was cut, never refuses: its kernel still acknowledges, or nothing
 comes at all, and no timeout of the server's own runs. Every wait for it therefore counts against one deadline here.
@@ -19,11 +19,11 @@ class DeadlineConnection(psycopg.Connection[Any]):
     """A connection that is closed, and raises MachineError, when the server keeps it waiting beyond its deadline."""
 
     _until = math.inf
-    _told = ""
+    _message = ""
 
-    def give_up(self, until: float, told: str) -> None:
-        """Wait for the server until ``until`` of the monotonic clock, then say ``told``."""
-        self._until, self._told = until, told
+    def set_deadline(self, until: float, message: str) -> None:
+        """Wait for the server until ``until`` of the monotonic clock, then raise MachineError with ``message``."""
+        self._until, self._message = until, message
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """As psycopg's, with what is left of the deadline."""
@@ -35,4 +35,4 @@ class DeadlineConnection(psycopg.Connection[Any]):
             if time.monotonic() < self._until:
                 raise
             self.close()
-            raise MachineError(self._told) from None
+            raise MachineError(self._message) from None

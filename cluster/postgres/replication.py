@@ -265,8 +265,8 @@ def replicate(access: Access, *, node: str = "") -> Iterator[Replication]:
             **_KEEPALIVES,
         )
     except psycopg.OperationalError as error:
-        told = f"{named} ({access.host}:{access.port}) does not let {access.user} replicate: {one_line(error)}"
-        raise LostError(told) from None
+        message = f"{named} ({access.host}:{access.port}) does not let {access.user} replicate: {one_line(error)}"
+        raise LostError(message) from None
     try:
         yield Replication(connection, named)
     finally:

@@ -1,6 +1,6 @@
-"""How a session of PODS begins: whatever could bend what its SQL does or gives back is given at login. Pure.
+"""Session parameters that PODS sets at login, so that no ALTER … SET changes what its SQL does or returns. Pure.
 
-What is given at login wins over ALTER DATABASE … SET and ALTER ROLE … SET, so that nobody who may set something there
+What is set at login wins over ALTER DATABASE … SET and ALTER ROLE … SET, so that nobody who may set something there
 can run code in such a session, stop it, or change the form of its answers.
 Source: PostgreSQL 18, src/include/utils/guc.h (GucSource); kept by tests/integration/test_32_owner.py.
 """
@@ -49,7 +49,7 @@ _SUPERUSERS = {
     "session_replication_role": "origin",
     "lc_messages": "C",
 }
-"""What only a superuser may say at login."""
+"""Parameters that only a superuser may set at login."""
 
 
 def pinned(user: str, *, statement_timeout: float) -> dict[str, str]:

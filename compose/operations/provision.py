@@ -159,9 +159,7 @@ def _kept(connection: "psycopg.Connection[Any]", application: str) -> list[str]:
     found = {(each.role, each.database, each.setting) for each in every}
     changed = []
     for role in roles.SERVICES:
-        for database, (name, value) in product(
-            (roles.HOME, application)[: 1 + role.looks_everywhere], role.kept.items()
-        ):
+        for database, (name, value) in product((roles.HOME, application)[: 1 + role.every_database], role.kept.items()):
             if (role.name, database, f"{name}={value}") not in found:
                 parts = sql.SQL(", ").join(sql.Literal(part) for part in value.split(", "))
                 execute(connection, "set_kept", role=role.name, database=database, parameter=name, value=parts)

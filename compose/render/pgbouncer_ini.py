@@ -1,7 +1,7 @@
 """PgBouncer's configuration, whole, from settings and topology. Pure."""
 
 from cluster.config.env_file import Settings
-from cluster.pgbouncer import asked_at
+from cluster.pgbouncer import verifier_entry
 from cluster.pools import pools
 from cluster.roles import HOME
 from cluster.sizing import Derived
@@ -15,13 +15,13 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
     """The text of pgbouncer.ini."""
     led = pools(settings, topology)
     databases = [
-        f"{pool} = {_where(hosts)} dbname={settings.database} auth_dbname={asked_at(hosts)}"
+        f"{pool} = {_where(hosts)} dbname={settings.database} auth_dbname={verifier_entry(hosts)}"
         for pool, hosts in led.items()
     ]
     # Where a pool leads, there its clients' verifiers are asked for: a replica still answers while the primary is away.
     # Only in the database postgres, where no application could have changed what that question means.
     databases += [
-        f"{asked_at(hosts)} = {_where(hosts)} dbname={HOME} pool_size={_ASKING} max_db_connections={_ASKING}"
+        f"{verifier_entry(hosts)} = {_where(hosts)} dbname={HOME} pool_size={_ASKING} max_db_connections={_ASKING}"
         for hosts in dict.fromkeys(led.values())
     ]
     lines = [
@@ -53,7 +53,7 @@ def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dic
         "auth_type": "scram-sha-256",
         "auth_file": "/run/pods/userlist.txt",
         "auth_user": "pooler",
-        "auth_dbname": asked_at((topology.primary,)),  # for those who name no pool
+        "auth_dbname": verifier_entry((topology.primary,)),  # for those who name no pool
         "auth_query": "SELECT username, password FROM pods.user_lookup($1)",
         "admin_users": "pods_admin",
         "stats_users": "monitor",

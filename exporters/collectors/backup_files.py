@@ -1,4 +1,4 @@
-"""What the backup service says of itself, in two small files that it writes whole."""
+"""Rows of the backup service's two status files."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""What the gate tells of containers and disks, over its Unix socket."""
+"""Rows of containers and disks, read from the gate's Unix socket."""
 
 import socket
 import time

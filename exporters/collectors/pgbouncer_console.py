@@ -1,4 +1,4 @@
-"""All that PgBouncer's console tells, as rows under the names that pgbouncer_exporter gave them.
+"""PgBouncer's SHOW commands, as rows under the names that pgbouncer_exporter gave their columns.
 
 Columns are taken by name and unknown ones passed over: they came and went with PgBouncer's versions.
 Source: PgBouncer documentation, "Admin console".
@@ -55,7 +55,7 @@ class ConsoleReading:
 
 
 def read_console(access: Access) -> ConsoleReading:
-    """Ask PgBouncer everything, over one connection; one that does not answer is a reading too."""
+    """Every SHOW command over one connection; a console that cannot be reached gives a reading with an error."""
     import psycopg
 
     try:

@@ -1,4 +1,4 @@
-"""Everything PostgreSQL counts, one query after the other over one connection; one that fails hides no other."""
+"""PostgreSQL's statistics views, one query after the other over one connection; one that fails hides no other."""
 
 import time
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ Rows = tuple[Row, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Rows by source, seconds and failures by collector, and why nothing could be asked, where that is so."""
+    """Rows by source, seconds and failures by collector, and ``error`` where there was no connection."""
 
     rows: dict[str, Rows] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -28,17 +28,17 @@ class Statistics:
 
 @dataclass(slots=True)
 class Remembered:
-    """Answers that serve for longer than one look, by source: the rows, and until when (monotonic seconds)."""
+    """Rows that serve for longer than one scrape, by source, and until when (monotonic seconds)."""
 
     answers: dict[str, tuple[Rows, float]] = field(default_factory=dict)
 
     def recall(self, source: MetricSource) -> Rows | None:
-        """What was answered lately."""
+        """The rows of an earlier scrape, None when they are too old."""
         rows, until = self.answers.get(source.name, ((), 0.0))
         return rows if time.monotonic() < until else None
 
     def keep(self, source: MetricSource, rows: Rows) -> None:
-        """Remember an answer, if it is one that may be."""
+        """Remember rows of a source that has an ``every``."""
         if source.every:
             self.answers[source.name] = (rows, time.monotonic() + source.every)
 

@@ -1,4 +1,4 @@
-"""`python -m exporters.gate`: tells what the containers use, over a Unix socket, to whoever connects; takes no request.
+"""`python -m exporters.gate`: writes container statistics to every connection on a Unix socket; takes no request.
 
 The only service with the engine's socket. It has no network, and reads nothing from its callers: a connection gets the
 document and is closed.
@@ -19,11 +19,11 @@ from exporters.gate.reader import Reader
 
 SOCKET = Path("/run/gate/gate.sock")
 _FRESH = 1.0
-"""Seconds for which one look serves everybody who asks."""
+"""Seconds for which one document serves all connections."""
 
 
 class Gate(socketserver.ThreadingUnixStreamServer):
-    """Answers every connection with what is known now."""
+    """Writes the current document to every connection."""
 
     daemon_threads = True
 
@@ -54,7 +54,7 @@ class _Answer(socketserver.BaseRequestHandler):
         server = self.server
         assert isinstance(server, Gate)
         self.request.settimeout(5)
-        with suppress(OSError):  # who asked may have gone
+        with suppress(OSError):  # the client may have gone
             self.request.sendall(server.body())
 
 

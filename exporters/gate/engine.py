@@ -1,4 +1,4 @@
-"""The few questions that are asked of the Docker engine: GET requests over its socket, with paths from this file alone.
+"""A client for the few Docker Engine API requests of the gate: GET over its socket, with paths from this file alone.
 
 Not the Docker SDK: whoever holds the socket holds the host, so what runs beside it is small enough to be read whole.
 """
@@ -35,12 +35,12 @@ class Engine:
 
     def containers(self) -> list[dict[str, Any]]:
         """Every container of the project, running or not."""
-        found: list[dict[str, Any]] = self._ask("/containers/json", all="1", filters={"label": [self._label]})
+        found: list[dict[str, Any]] = self._get_json("/containers/json", all="1", filters={"label": [self._label]})
         return found
 
     def inspect(self, container: str) -> dict[str, Any]:
-        """Everything known about one container."""
-        found: dict[str, Any] = self._ask(f"/containers/{container}/json")
+        """`docker inspect` of one container."""
+        found: dict[str, Any] = self._get_json(f"/containers/{container}/json")
         return found
 
     def stats(self, container: str) -> dict[str, Any] | None:
@@ -48,7 +48,7 @@ class Engine:
 
         None for one that does not run: the engine answers with zeros then, read in the year 1.
         """
-        found: dict[str, Any] = self._ask(f"/containers/{container}/stats", stream="false", **{"one-shot": "true"})
+        found: dict[str, Any] = self._get_json(f"/containers/{container}/stats", stream="false", **{"one-shot": "true"})
         return None if found["read"].startswith("0001") else found
 
     def ooms(self, since: float, until: float) -> Iterator[str]:
@@ -60,10 +60,10 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         """The host."""
-        found: dict[str, Any] = self._ask("/info")
+        found: dict[str, Any] = self._get_json("/info")
         return found
 
-    def _ask(self, path: str, **query: Any) -> Any:
+    def _get_json(self, path: str, **query: Any) -> Any:
         return json.loads(self._get(path, **query))
 
     def _get(self, path: str, **query: Any) -> bytes:

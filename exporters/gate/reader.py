@@ -1,4 +1,4 @@
-"""All that the gate tells, as one document: containers, their networks and states, the host, the data's disks."""
+"""The gate's document: rows of containers, their networks and states, the host, and the data's file systems."""
 
 import os
 import time
@@ -17,7 +17,7 @@ Document = dict[str, list[Row]]
 
 
 class Reader:
-    """Reads everything anew each time; remembers only how many processes were killed for want of memory."""
+    """Reads everything each time; keeps only the count of out-of-memory kills."""
 
     def __init__(self, engine: Engine, root: Path = Path("/")) -> None:
         self._engine = engine
@@ -37,13 +37,13 @@ class Reader:
         listed = [row for row in self._engine.containers() if row["Labels"].get("com.docker.compose.oneoff") != "True"]
         document: Document = {"machine": [self._host()], "containers": [], "networks": [], "states": []}
         names: set[str] = set()
-        for inspected, stats in self._pool.map(self._look, (row["Id"] for row in listed)):
+        for inspected, stats in self._pool.map(self._inspect, (row["Id"] for row in listed)):
             if inspected is not None:
                 self._add(document, inspected, stats)
                 names |= data_directories(inspected)
         return document | {"disks": list(disk_rows(self._root, names))}
 
-    def _look(self, container: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    def _inspect(self, container: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """One that went away since it was listed is left out."""
         try:
             inspected = self._engine.inspect(container)

@@ -1,4 +1,4 @@
-"""What Docker says of a container, as rows whose columns are cAdvisor's metric names. Pure.
+"""Docker's statistics of a container, as rows whose columns are cAdvisor's metric names. Pure.
 
 The same on cgroup v1 and v2: the engine passes the kernel's own names through, and they differ. Sources: Docker Engine
 API (`ContainerStats`), cAdvisor's container/libcontainer/handler.go for what each metric means.

@@ -1,4 +1,4 @@
-"""The metrics of what one server does by itself (checkpoints, WAL, I/O), and of the settings it does it with."""
+"""The metrics of checkpoints, WAL and I/O of one server, and of its settings."""
 
 from exporters.declarations import Family, Metric, counter, gauge, unknown
 

@@ -1,4 +1,4 @@
-"""The metrics of backups and of the WAL archive, from what the backup service says of itself."""
+"""The metrics of backups and of the WAL archive, from the backup service's status files."""
 
 from exporters.declarations import Family, counter, gauge
 

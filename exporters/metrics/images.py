@@ -30,14 +30,14 @@ FAMILIES = (
 
 def image_metrics(report: ImageReport) -> Mapping[str, Sequence[Row]]:
     """Rows by source. What waits is not known, and so not told, before anybody asked."""
-    asked = report.checked is not None
+    checked = report.checked is not None
     return {
         "images": [{"image": image.role, "built_timestamp_seconds": image.built} for image in report.images],
         "image_updates": [
             {"image": image.role, "kind": kind, "updates_waiting": count}
             for image in report.images
-            if asked
+            if checked
             for kind, count in (("security", image.security), ("other", image.waiting - image.security))
         ],
-        "image_check": [{"checked_timestamp_seconds": report.checked}] if asked else [],
+        "image_check": [{"checked_timestamp_seconds": report.checked}] if checked else [],
     }

@@ -1,4 +1,4 @@
-"""What one probe answers: the node's metrics, whether it is up, and if not, why. Pure."""
+"""The metrics of /probe: one node's statistics, whether it is up, and if not, why. Pure."""
 
 import re
 from typing import TYPE_CHECKING
@@ -33,7 +33,7 @@ def state_of(error: str) -> str:
 
 
 def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":
-    """Metrics of one node; ``seconds`` is how long the look took."""
+    """Metrics of one node; ``seconds`` is how long the scrape took."""
     state = state_of(reading.error)
     succeeded = {name: float(not reading.error and name not in reading.failures) for name in COLLECTORS}
     metrics = [

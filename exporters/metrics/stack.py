@@ -1,4 +1,4 @@
-"""What /metrics answers: PgBouncer, containers, disks, and what the cluster is meant to be. Pure."""
+"""The metrics of /metrics: PgBouncer, containers, disks, and the desired cluster. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,14 +58,14 @@ FAMILIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """What the host wrote for services that cannot look: images, and when certificates end (Unix seconds)."""
+    """Reports that the host wrote for the services: images, and when certificates end (Unix seconds)."""
 
     images: ImageReport = field(default_factory=ImageReport)
     certificates: Mapping[str, float] = field(default_factory=dict)
 
 
 def stack_metrics(
-    inside: ClusterConfig,
+    config: ClusterConfig,
     console: ConsoleReading,
     gate: GateReading,
     version: str,
@@ -77,12 +77,12 @@ def stack_metrics(
     ``kept`` is what the backup service says of itself, where it runs; ``reported`` what the host wrote.
     """
     reported = reported or Reported()
-    watched = inside.settings.container_metrics == "on"
+    watched = config.settings.container_metrics == "on"
     rows: dict[str, Sequence[Row]] = {
         **console.rows,
         **gate.rows,
-        **desired_rows(inside, console, version),
-        **_with_idle_pools(inside, console),
+        **desired_rows(config, console, version),
+        **_with_idle_pools(config, console),
         **(kept.rows if kept else {}),
         **images.image_metrics(reported.images),
         **certificates.certificate_metrics(reported.certificates),
@@ -95,9 +95,9 @@ def stack_metrics(
     ]
 
 
-def desired_rows(inside: ClusterConfig, console: ConsoleReading, version: str) -> Mapping[str, Sequence[Row]]:
+def desired_rows(config: ClusterConfig, console: ConsoleReading, version: str) -> Mapping[str, Sequence[Row]]:
     """What settings and topology ask for, and where PgBouncer's pools lead in fact."""
-    topology = inside.topology
+    topology = config.topology
     return {
         "desired_nodes": [
             {"role": "primary", "nodes_expected": 1},
@@ -106,18 +106,18 @@ def desired_rows(inside: ClusterConfig, console: ConsoleReading, version: str) -
         "desired_replicas": [
             {"node": node.name, "state": node.state, "replica_state": 1} for node in topology.replicas
         ],
-        "desired_pools": [] if console.error else _pool_rows(inside, console),
+        "desired_pools": [] if console.error else _pool_rows(config, console),
         "build": [{"version": version, "project": topology.project, "info": 1}],
     }
 
 
-def _with_idle_pools(inside: ClusterConfig, console: ConsoleReading) -> dict[str, list[Row]]:
+def _with_idle_pools(config: ClusterConfig, console: ConsoleReading) -> dict[str, list[Row]]:
     """A pool that nobody has used yet is unknown to SHOW POOLS and SHOW STATS; it counts zero, and can be watched."""
-    known = pools(inside.settings, inside.topology) if not console.error else {}
+    known = pools(config.settings, config.topology) if not console.error else {}
     return {
         family.source: [
             *console.rows.get(family.source, ()),
-            *(_idle(family, pool, inside.settings.user) for pool in known if not _used(console, family, pool)),
+            *(_idle(family, pool, config.settings.user) for pool in known if not _used(console, family, pool)),
         ]
         for family in (pgbouncer.POOLS, pgbouncer.TOTALS)
     }
@@ -131,8 +131,8 @@ def _idle(family: Family, pool: str, user: str) -> Row:
     return {"database": pool, "user": user, **{metric.column: 0 for metric in family.metrics}}
 
 
-def _pool_rows(inside: ClusterConfig, console: ConsoleReading) -> list[Row]:
-    writing = write_pools(inside.settings.database)
+def _pool_rows(config: ClusterConfig, console: ConsoleReading) -> list[Row]:
+    writing = write_pools(config.settings.database)
     hosts = {row["name"]: str(row["host"]).split(",") for row in console.rows["databases"]}
     return [
         {
@@ -141,6 +141,6 @@ def _pool_rows(inside: ClusterConfig, console: ConsoleReading) -> list[Row]:
             "node": node,
             "target": int(node in hosts.get(pool, ())),
         }
-        for pool, nodes in pools(inside.settings, inside.topology).items()
+        for pool, nodes in pools(config.settings, config.topology).items()
         for node in nodes
     ]

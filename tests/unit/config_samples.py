@@ -51,8 +51,8 @@ def elsewhere(window: MountedConfig, port: int) -> MountedConfig:
     _Inside.port = port
 
     class _Window(MountedConfig):
-        def look(self) -> ClusterConfig:
-            seen = window.look()
+        def read(self) -> ClusterConfig:
+            seen = window.read()
             return _Inside(settings=seen.settings, topology=seen.topology, secrets=seen.secrets, ca=seen.ca)
 
     return _Window(root=window.root, secrets=window.secrets, ca=window.ca)

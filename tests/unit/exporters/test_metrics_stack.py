@@ -33,7 +33,7 @@ CLOSED = GateReading(error="No such file or directory")
 @pytest.fixture
 def inside(tmp_path: Path) -> ClusterConfig:
     """A cluster of two replicas."""
-    return mounted(tmp_path, SETTINGS, TOPOLOGY).look()
+    return mounted(tmp_path, SETTINGS, TOPOLOGY).read()
 
 
 def _console(topology: Topology = TOPOLOGY, **hosts: str) -> ConsoleReading:
@@ -78,7 +78,7 @@ def test_whether_the_gate_answers_is_told(inside: ClusterConfig, gate: GateReadi
 
 
 def test_a_gate_that_was_not_asked_for_is_not_missed(tmp_path: Path) -> None:
-    unwatched = mounted(tmp_path, settings_of(container_metrics="off"), TOPOLOGY).look()
+    unwatched = mounted(tmp_path, settings_of(container_metrics="off"), TOPOLOGY).read()
     assert not [name for name, _ in _read(unwatched, SILENT) if name == "pods_gate_up"]
 
 
@@ -120,7 +120,7 @@ def test_a_pool_that_pgbouncer_does_not_know_leads_nowhere(inside: ClusterConfig
 
 def test_who_is_on_the_way_is_told(tmp_path: Path) -> None:
     topology = TOPOLOGY.with_state("replica2", "catching_up")
-    found = _read(mounted(tmp_path, SETTINGS, topology).look(), SILENT)
+    found = _read(mounted(tmp_path, SETTINGS, topology).read(), SILENT)
     assert value_of(found, "pods_cluster_replica_state", node="replica1", state="member") == 1
     assert value_of(found, "pods_cluster_replica_state", node="replica2", state="catching_up") == 1
 

@@ -161,7 +161,7 @@ def test_every_node_is_a_target_with_its_own_name(client: Asker) -> None:
 
 
 def test_targets_are_reached_the_way_the_question_came(window: MountedConfig) -> None:
-    assert service_discovery(window.look(), "other:1234")[0]["targets"] == ["other:1234"]
+    assert service_discovery(window.read(), "other:1234")[0]["targets"] == ["other:1234"]
     with asking(app(window), "http://127.0.0.1:29187") as client:
         answer = client.get("/sd").json()
     assert {target for group in answer for target in group["targets"]} == {"127.0.0.1:29187"}

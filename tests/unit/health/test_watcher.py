@@ -57,7 +57,7 @@ def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path) -> None:
 
 
 class _Broken(MountedConfig):
-    def look(self) -> ClusterConfig:
+    def read(self) -> ClusterConfig:
         raise ZeroDivisionError("a bug")
 
 

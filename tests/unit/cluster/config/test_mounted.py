@@ -23,42 +23,42 @@ def window(tmp_path: Path) -> MountedConfig:
 
 
 def test_a_service_sees_what_was_rendered_for_it(window: MountedConfig) -> None:
-    seen = window.look()
+    seen = window.read()
     assert (seen.settings, seen.topology) == (SETTINGS, TOPOLOGY)
 
 
 def test_nothing_is_read_again_while_nothing_changed(window: MountedConfig) -> None:
-    assert window.look() is window.look()
+    assert window.read() is window.read()
 
 
 def test_a_replica_that_comes_is_seen_at_the_next_look(window: MountedConfig, tmp_path: Path) -> None:
-    before = window.look()
+    before = window.read()
     mount(tmp_path, SETTINGS, TOPOLOGY.add("blue"))
-    assert "blue" in window.look().topology.names
+    assert "blue" in window.read().topology.names
     assert "blue" not in before.topology.names
 
 
 def test_a_copy_beside_the_cluster_is_no_change_to_a_service(window: MountedConfig, tmp_path: Path) -> None:
-    before = window.look()
+    before = window.read()
     mount(tmp_path, SETTINGS, TOPOLOGY.with_copy(Copy(name="before", ordinal=3)))
-    assert window.look() == before
+    assert window.read() == before
 
 
 def test_a_setting_that_changed_is_seen_at_the_next_look(window: MountedConfig, tmp_path: Path) -> None:
-    window.look()
+    window.read()
     changed = replace(SETTINGS, health_wait=9)
     mount(tmp_path, changed, TOPOLOGY)
-    assert window.look().settings == changed
+    assert window.read().settings == changed
 
 
 def test_the_environment_of_a_container_changes_nothing(window: MountedConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODS_DATABASE", "other")
     monkeypatch.setenv("PODS_NO_SUCH_SETTING", "1")
-    assert window.look().settings == SETTINGS
+    assert window.read().settings == SETTINGS
 
 
 def test_a_node_is_reached_by_its_name_as_a_role_of_the_cluster(window: MountedConfig) -> None:
-    access = window.look().node("replica1")
+    access = window.read().node("replica1")
     assert (access.host, access.port, access.user, access.database) == ("replica1", 5432, "monitor", "postgres")
     assert (access.password, access.ca) == ("swordfish-and-more", window.ca)
     assert 0 < access.statement_timeout < 10
@@ -66,20 +66,20 @@ def test_a_node_is_reached_by_its_name_as_a_role_of_the_cluster(window: MountedC
 
 
 def test_pgbouncer_is_asked_at_its_console_and_for_no_statement_timeout(window: MountedConfig) -> None:
-    access = window.look().pooler()
+    access = window.read().pooler()
     assert (access.host, access.port, access.user, access.database) == ("pgbouncer", 6432, "monitor", "pgbouncer")
     assert access.statement_timeout == 0
 
 
 def test_a_password_that_changed_is_taken_up(window: MountedConfig) -> None:
-    inside = window.look()
+    inside = window.read()
     (window.secrets / "monitor_password").write_text("another-password\n")
     assert inside.node("primary").password == "another-password"
 
 
 def test_another_role_has_its_own_password(window: MountedConfig) -> None:
     (window.secrets / "replication_password").write_text("for-replication\n")
-    access = window.look().node("primary", role="replicator", secret="replication")
+    access = window.read().node("primary", role="replicator", secret="replication")
     assert (access.user, access.password) == ("replicator", "for-replication")
 
 
@@ -92,13 +92,13 @@ def test_a_secret_that_cannot_be_read_is_told_by_its_path_and_not_by_its_text(
     if damage == "missing":
         path.unlink()
     with pytest.raises(MachineError, match=f"the secret {path} cannot be read") as refusal:
-        window.look().node("primary")
+        window.read().node("primary")
     assert "swordfish" not in str(refusal.value)
 
 
 def test_without_files_there_is_no_cluster(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="there is no topology"):
-        MountedConfig(root=tmp_path).look()
+        MountedConfig(root=tmp_path).read()
 
 
 @pytest.mark.parametrize(
@@ -107,18 +107,18 @@ def test_without_files_there_is_no_cluster(tmp_path: Path) -> None:
 def test_a_broken_file_is_told_and_once_it_is_whole_seen(
     window: MountedConfig, tmp_path: Path, file: str, text: str
 ) -> None:
-    window.look()
+    window.read()
     (window.root / file).write_text(text)
     for _ in range(2):
         with pytest.raises(PodsError):
-            window.look()
+            window.read()
     assert sorted(path.name for path in window.root.iterdir()) == [".env", "topology.json"]
     mount(tmp_path, SETTINGS, TOPOLOGY)
-    assert window.look().topology == TOPOLOGY
+    assert window.read().topology == TOPOLOGY
 
 
 def test_files_that_went_away_are_missed(window: MountedConfig) -> None:
-    window.look()
+    window.read()
     shutil.rmtree(window.root)
     with pytest.raises(RefusedError):
-        window.look()
+        window.read()

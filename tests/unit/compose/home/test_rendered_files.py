@@ -57,7 +57,7 @@ def test_grafana_s_files_are_those_of_this_checkout_and_only_where_it_runs() -> 
 def test_services_see_the_settings_and_the_topology_as_they_are(bare_home: Home) -> None:
     write(bare_home, changes(bare_home, _render()))
     save(bare_home.topology, bare_home.topology_copy, TOPOLOGY)
-    seen = MountedConfig(root=bare_home.rendered / "services").look()
+    seen = MountedConfig(root=bare_home.rendered / "services").read()
     assert (seen.settings, seen.topology) == (SETTINGS, TOPOLOGY)
 
 
