@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from backup.catalog import Backup
 from backup.layout import parse_segment, segment_name, segment_start
 from backup.restore.wal_coverage import Reach, WalCoverage, reach
-from backup.timelines import Histories, Stretch, way_to
+from backup.timelines import Histories, Stretch, path_to
 from cluster.postgres.lsn import Lsn
 
 
@@ -64,7 +64,7 @@ def _on_way(backups: Sequence[Backup], archive: WalCoverage, goal: int) -> Itera
 
 
 def _way(goal: int, histories: Histories) -> tuple[Stretch, ...]:
-    return way_to(goal, histories) or (Stretch(goal, Lsn(0), None),)
+    return path_to(goal, histories) or (Stretch(goal, Lsn(0), None),)
 
 
 def _rest(way: Sequence[Stretch], backup: Backup) -> tuple[Stretch, ...]:

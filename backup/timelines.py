@@ -61,7 +61,7 @@ def _left(words: Sequence[str]) -> Left:
     return Left(timeline, Lsn.parse(words[1]))
 
 
-def way_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:
+def path_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:
     """The stretches that lead to ``timeline``, oldest first; None where its history is not known."""
     if timeline not in histories and timeline != 1:
         return None
@@ -81,5 +81,5 @@ def reaches(timeline: int, lsn: int, goal: int, histories: Histories) -> bool | 
     """Whether recovery from ``lsn`` of ``timeline`` can come to ``goal``; None where nobody knows."""
     if timeline == goal:
         return True
-    way = way_to(goal, histories)
+    way = path_to(goal, histories)
     return None if way is None else any(part.timeline == timeline and part.holds(lsn) for part in way)

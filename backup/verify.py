@@ -10,8 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backup.annotations import Verified, mark_verified
-from backup.base.archive_reader import Limits, Watched, archives, fault, limits_of, place, read_manifest, reading
-from backup.base.progress import Progress
+from backup.base.archive_reader import (
+    HashedPieces,
+    Limits,
+    archive_limits,
+    archives,
+    data_path,
+    mismatch,
+    open_archive,
+    read_manifest,
+)
+from backup.base.progress import TransferProgress
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup, File
 from backup.layout import backup_key
@@ -59,7 +68,7 @@ def verify(store: Store, backup: Backup, progress: Callable[[str], None]) -> Ver
         result.problems.append(error.message)
         manifest = None
     seen: set[str] = set()
-    meter = Progress(f"Reading {backup.name}", backup.size, progress)
+    meter = TransferProgress(f"Reading {backup.name}", backup.size, progress)
     for file in archives(backup):
         _verify_archive(store, backup, file, manifest, result, seen, meter.add)
     if manifest is not None:
@@ -82,9 +91,9 @@ def _verify_archive(
     seen: set[str],
     passed: Callable[[int], None],
 ) -> None:
-    stored = Watched(store.read(backup_key(backup.system_identifier, backup.name, file.name)), passed)
+    stored = HashedPieces(store.read(backup_key(backup.system_identifier, backup.name, file.name)), passed)
     try:
-        _verify_files(stored, file, manifest, result, seen, limits_of(backup, manifest))
+        _verify_files(stored, file, manifest, result, seen, archive_limits(backup, manifest))
         if not stored.is_like(file):
             result.problems.append(f"{file.name} is not what was stored")
     except MissingError:
@@ -92,7 +101,7 @@ def _verify_archive(
 
 
 def _verify_files(
-    stored: Watched,
+    stored: HashedPieces,
     file: File,
     manifest: Manifest | None,
     result: Verification,
@@ -100,17 +109,17 @@ def _verify_files(
     limits: Limits,
 ) -> None:
     try:
-        with reading(stored, file, limits) as entries:
+        with open_archive(stored, file, limits) as entries:
             for member, content in entries:
                 if member.kind == "file":
-                    path = place(file, member)
+                    path = data_path(file, member)
                     seen.add(path)
                     digest = hashlib.sha256()
                     for piece in content:
                         digest.update(piece)
                     result.files += 1
                     result.bytes += member.size
-                    wrong = fault(path, member.size, digest.digest(), manifest.files.get(path)) if manifest else ""
+                    wrong = mismatch(path, member.size, digest.digest(), manifest.files.get(path)) if manifest else ""
                     result.problems.extend([wrong] if wrong else [])
     except (DamagedError, BrokenTarError) as error:
         result.problems.append(f"{file.name} cannot be unpacked: {error}")

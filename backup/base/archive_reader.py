@@ -32,13 +32,13 @@ _MORE_BYTES, _MORE_ENTRIES = 64 << 20, 1_000_000
 """Beyond what is in the manifest: itself no part of it, `tablespace_map`, and folders."""
 
 
-def limits_of(backup: Backup, manifest: Manifest | None) -> Limits:
+def archive_limits(backup: Backup, manifest: Manifest | None) -> Limits:
     """Those of each archive of a backup."""
     entries = len(manifest.files) if manifest else _MORE_ENTRIES
     return Limits(backup.data_bytes + _MORE_BYTES, entries + _MORE_ENTRIES)
 
 
-class Watched:
+class HashedPieces:
     """Pieces of a stored object passing by, counted and hashed."""
 
     def __init__(self, pieces: Iterable[bytes], passed: Callable[[int], None] = lambda _: None) -> None:
@@ -71,7 +71,7 @@ class _Readable:
         return next(self._pieces, b"")
 
 
-def unpacked(pieces: Iterable[bytes], file: File) -> Iterator[bytes]:
+def decompressed(pieces: Iterable[bytes], file: File) -> Iterator[bytes]:
     """The tar stream of an archive as stored; at most 1 MiB at a time, however well it was compressed.
 
     Raises:
@@ -92,13 +92,13 @@ def unpacked(pieces: Iterable[bytes], file: File) -> Iterator[bytes]:
 
 
 @contextmanager
-def reading(pieces: Iterable[bytes], file: File, limits: Limits) -> Iterator[Iterator[tuple[Member, Content]]]:
+def open_archive(pieces: Iterable[bytes], file: File, limits: Limits) -> Iterator[Iterator[tuple[Member, Content]]]:
     """The entries of an archive as stored; fetching, decompressing and what is done with them run side by side.
 
     Raises:
         BrokenTarError: from the entries; also where there are more than a backup of this size can have.
     """
-    with ahead(pieces) as fetched, ahead(unpacked(fetched, file)) as tar:
+    with ahead(pieces) as fetched, ahead(decompressed(fetched, file)) as tar:
         yield _within(members(tar), limits)
 
 
@@ -116,7 +116,7 @@ def archives(backup: Backup) -> tuple[File, ...]:
     return tuple(file for file in backup.files if file.name != MANIFEST)
 
 
-def place(file: File, member: Member) -> str:
+def data_path(file: File, member: Member) -> str:
     """Where an entry belongs, relative to the data directory: tablespaces are archives named by their oid."""
     name = file.name.split(".")[0]
     return member.path if name == "base" else f"pg_tblspc/{name}/{member.path}"
@@ -143,7 +143,7 @@ def read_manifest(store: Store, backup: Backup) -> Manifest:
     return manifest
 
 
-def fault(path: str, size: int, sha256: bytes, expected: "Entry | None") -> str:
+def mismatch(path: str, size: int, sha256: bytes, expected: "Entry | None") -> str:
     """What is wrong with a file, in words; "" where it is as the manifest says."""
     if expected is None:
         return f"{path} is not in the manifest"

@@ -1,7 +1,7 @@
-"""Beginning a backup: the ways to do it in order of preference, until a server agrees.
+"""Starting a base backup: attempts (node, parent) in order of preference, until a server accepts one.
 
-A server that cannot give an incremental backup says so before the first byte, in its own words: summaries are missing,
-or a replica has had no restart point since the last one. Then the next way is tried; the last is a full backup.
+A server that cannot give an incremental backup refuses before the first byte: WAL summaries are missing, or a replica
+has had no restartpoint since the parent. Then the next attempt follows; the last one is a full backup.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from cluster.postgres.replication import Replication, ServerError, replicate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One way: from which node, on what parent (None: full), and why."""
+    """BASE_BACKUP from one node, on one parent (None: full), and why."""
 
     node: SourceNode
     parent: Backup | None
@@ -30,75 +30,76 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A server has agreed and is about to send."""
+class StartedBackup:
+    """A server accepted the command and is about to stream."""
 
     connection: Replication
-    opening: basebackup_protocol.BackupHeader
+    header: basebackup_protocol.BackupHeader
     node: SourceNode
     parent: Backup | None
     why: str
 
     @property
     def kind(self) -> Kind:
-        """What it will be."""
+        """Full or incremental."""
         return "full" if self.parent is None else "incremental"
 
 
-def attempts(basis: ParentChoice, source: SourceNode, primary: SourceNode) -> tuple[Attempt, ...]:
+def plan_attempts(basis: ParentChoice, source: SourceNode, primary: SourceNode) -> tuple[Attempt, ...]:
     """The replica first, then the primary; full when neither gives an incremental one."""
     nodes = dict.fromkeys((source, primary))
-    ways = [Attempt(node=node, parent=basis.parent, why=basis.why) for node in nodes]
+    attempts = [Attempt(node=node, parent=basis.parent, why=basis.why) for node in nodes]
     if basis.parent is not None:
-        ways += [Attempt(node=node, parent=None, why="") for node in nodes]
-    return tuple(ways)
+        attempts += [Attempt(node=node, parent=None, why="") for node in nodes]
+    return tuple(attempts)
 
 
 @contextmanager
 def begin_one(
-    ways: Sequence[Attempt],
+    attempts: Sequence[Attempt],
     nodes: Mapping[str, Access],
     stores: Sequence[Store],
     request: basebackup_protocol.Request,
-    told: Callable[[str], None],
-) -> Iterator[Begun]:
-    """The first way that a server agrees to; its connection is closed at the end.
+    progress: Callable[[str], None],
+) -> Iterator[StartedBackup]:
+    """Start the first attempt that a server accepts; its connection is closed at the end.
 
     Raises:
-        RefusedError: no server agrees; the words of the last.
-        MachineError: none could be asked.
+        RefusedError: every server refuses; the last one's message.
+        MachineError: none answers.
     """
     refusal: PodsError = RefusedError("there is no node to take a backup from")
-    for way in ways:
+    for attempt in attempts:
         with ExitStack() as stack:
             try:
-                begun = _begin(stack, way, nodes[way.node.name], stores, request, told, str(refusal.message))
+                access, reason = nodes[attempt.node.name], attempt.why or str(refusal.message)
+                started = _begin(stack, attempt, access, stores, request, progress, reason)
             except PodsError as error:
                 refusal = error
-                told(f"{_name(way)} from {way.node.name} is not to be had: {error}")
+                progress(f"{_name(attempt)} from {attempt.node.name} is not to be had: {error}")
                 continue
-            yield begun
+            yield started
             return
     raise refusal
 
 
 def _begin(
     stack: ExitStack,
-    way: Attempt,
+    attempt: Attempt,
     access: Access,
     stores: Sequence[Store],
     request: basebackup_protocol.Request,
-    told: Callable[[str], None],
-    refusal: str,
-) -> Begun:
-    connection = stack.enter_context(replicate(access, node=way.node.name))
-    told(f"{_name(way)} from {way.node.name}: {way.why or refusal}; waiting for a checkpoint")
-    if way.parent is not None:
-        basebackup_protocol.upload_manifest(connection, read_manifest(stores, way.parent))
-    opening = basebackup_protocol.begin(connection, replace(request, incremental=way.parent is not None))
-    if opening.timeline != way.node.timeline:
-        raise ServerError(f"{way.node.name} went to timeline {opening.timeline} meanwhile", "take it again")
-    return Begun(connection=connection, opening=opening, node=way.node, parent=way.parent, why=way.why or refusal)
+    progress: Callable[[str], None],
+    reason: str,
+) -> StartedBackup:
+    connection = stack.enter_context(replicate(access, node=attempt.node.name))
+    progress(f"{_name(attempt)} from {attempt.node.name}: {reason}; waiting for a checkpoint")
+    if attempt.parent is not None:
+        basebackup_protocol.upload_manifest(connection, read_manifest(stores, attempt.parent))
+    header = basebackup_protocol.begin(connection, replace(request, incremental=attempt.parent is not None))
+    if header.timeline != attempt.node.timeline:
+        raise ServerError(f"{attempt.node.name} went to timeline {header.timeline} meanwhile", "take it again")
+    return StartedBackup(connection=connection, header=header, node=attempt.node, parent=attempt.parent, why=reason)
 
 
 def read_manifest(stores: Sequence[Store], backup: Backup) -> bytes:
@@ -119,5 +120,5 @@ def read_manifest(stores: Sequence[Store], backup: Backup) -> bytes:
     raise failure or RefusedError("there is no store")
 
 
-def _name(way: Attempt) -> str:
-    return "A full backup" if way.parent is None else f"An incremental backup on {way.parent.name}"
+def _name(attempt: Attempt) -> str:
+    return "A full backup" if attempt.parent is None else f"An incremental backup on {attempt.parent.name}"

@@ -1,6 +1,6 @@
-"""One base backup at a time: a lock in the spool directory, with the attempt that holds it written inside.
+"""One base backup at a time: flock on a file in the spool directory, which holds the name of the running backup.
 
-The kernel lets go of the lock when its holder dies; the name that then is still inside says what it left behind.
+The kernel releases the lock when its holder dies; the name that is still in the file says what it left in the stores.
 """
 
 import fcntl
@@ -17,23 +17,23 @@ LOCK = "base-backup.lock"
 
 @dataclass(slots=True)
 class BackupLock:
-    """The right to take a base backup now; ``left`` is the attempt of one that was killed, "" where there is none."""
+    """The held lock; ``abandoned`` names the backup whose process was killed, "" where there is none."""
 
     _descriptor: int
-    left: str
+    abandoned: str
 
     def note(self, attempt: str) -> None:
-        """Write down which attempt is under way; "" when it has come to an end and nothing of it is left."""
+        """Write the name of the running backup into the file; "" once it ended and nothing of it is left over."""
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, attempt.encode(), 0)
 
 
 @contextmanager
-def take_turn(spool: Path) -> Iterator[BackupLock]:
-    """Be the only one to take a base backup.
+def acquire_lock(spool: Path) -> Iterator[BackupLock]:
+    """Hold the lock for the `with` block.
 
     Raises:
-        RefusedError: another is running; says which.
+        RefusedError: another backup is running; names it.
         MachineError: the spool cannot be written to.
     """
     try:
@@ -52,8 +52,8 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         running = _written(descriptor)
-        told = f"another base backup is running{f' ({running})' if running else ''}"
-        raise RefusedError(told, "wait until it is done") from None
+        message = f"another base backup is running{f' ({running})' if running else ''}"
+        raise RefusedError(message, "wait until it is done") from None
 
 
 def _written(descriptor: int) -> str:

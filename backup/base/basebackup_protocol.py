@@ -127,7 +127,7 @@ def receive(connection: Replication, sink: BackupSink) -> Lsn:
         held = 0
         if kind in (_ARCHIVE, _MANIFEST):
             current = kind
-            _turn(sink, message)
+            _begin_archive(sink, message)
         elif kind == _PROGRESS:
             sink.progress(struct.unpack("!q", message[1:9])[0])
     _hand_over(sink, pieces, current)
@@ -141,7 +141,7 @@ def _hand_over(sink: BackupSink, pieces: list[bytes | memoryview], current: int)
         pieces.clear()
 
 
-def _turn(sink: BackupSink, message: bytes | memoryview) -> None:
+def _begin_archive(sink: BackupSink, message: bytes | memoryview) -> None:
     if message[0] == _ARCHIVE:
         sink.begin(bytes(message[1:]).split(b"\0")[0].decode())
 

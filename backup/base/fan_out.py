@@ -1,7 +1,7 @@
-"""One stream into several stores at once.
+"""One backup stream written into several stores at once.
 
-A store that fails is given up and the others go on: a backup in one place is better than none in two. Whoever asked is
-told which failed; only when none is left is the backup lost.
+A store that fails is dropped and the others continue: a backup in one store is better than none in two. The result
+names the stores that failed; the backup fails only when none is left.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from cluster.errors import MachineError, PodsError
 
 @dataclass(slots=True)
 class _Target:
-    """Into one store: what is open there."""
+    """One store and the upload that is open there."""
 
     store: Store
     stack: ExitStack = field(default_factory=ExitStack)
@@ -29,12 +29,12 @@ class _Target:
 
 
 class FanOut:
-    """Writes the files of one attempt into every store that still takes them; closed, it leaves nothing half done."""
+    """Writes the files of one backup into every store that has not failed; no upload stays half done."""
 
     def __init__(self, stores: Sequence[Store], system: str, name: str) -> None:
         self._system = system
         self._name = name
-        self._ways = [_Target(store) for store in stores]
+        self._targets = [_Target(store) for store in stores]
         self._open = ""
         self._size = 0
         self._hash = hashlib.sha256()
@@ -43,8 +43,8 @@ class FanOut:
 
     @property
     def stores(self) -> tuple[Store, ...]:
-        """Those that have everything so far."""
-        return tuple(way.store for way in self._ways)
+        """Stores that hold every file so far."""
+        return tuple(target.store for target in self._targets)
 
     def begin(self, file: str) -> None:
         """Begin a file; the one before is complete."""
@@ -56,12 +56,12 @@ class FanOut:
         """More of the file, into every store."""
         self._hash.update(data)
         self._size += len(data)
-        self._each(lambda way: way.write(data))
+        self._each(lambda target: target.write(data))
 
     def end(self) -> None:
-        """The file is complete: from here on it is there."""
+        """The file is complete: its uploads are committed."""
         if self._open:
-            self._each(lambda way: way.stack.close())
+            self._each(lambda target: target.stack.close())
             self.files.append(File(name=self._open, size=self._size, sha256=self._hash.hexdigest()))
             self._open = ""
 
@@ -70,46 +70,47 @@ class FanOut:
         self.end()
         digest = hashlib.sha256(body).hexdigest()
         key = backup_key(self._system, self._name, file)
-        self._each(lambda way: way.store.create(key, body, {"sha256": digest}))
+        self._each(lambda target: target.store.create(key, body, {"sha256": digest}))
         self.files.append(File(name=file, size=len(body), sha256=digest))
 
     def each(self, action: Callable[[Store], object]) -> None:
-        """Do something with every store that has everything; one that fails is given up."""
-        self._each(lambda way: action(way.store))
+        """Call ``action`` with every store that holds every file; one that fails is dropped."""
+        self._each(lambda target: action(target.store))
 
     def abandon(self, error: BaseException) -> None:
-        """Leave the open file out of every store."""
-        for way in self._ways:
-            _break_off(way, error)
+        """Abort the open upload in every store."""
+        for target in self._targets:
+            _break_off(target, error)
         self._open = ""
 
-    def _start(self, way: _Target) -> None:
+    def _start(self, target: _Target) -> None:
         key = backup_key(self._system, self._name, self._open)
-        way.upload = way.stack.enter_context(way.store.upload(key))
+        target.upload = target.stack.enter_context(target.store.upload(key))
 
     def _each(self, action: Callable[[_Target], object]) -> None:
-        for way in tuple(self._ways):
+        for target in tuple(self._targets):
             try:
-                action(way)
+                action(target)
             except PodsError as error:
-                self._give_up(way, error)
-        if not self._ways:
-            raise MachineError(f"no store takes the backup: {_told(self.failures)}", "see the stores, then try again")
+                self._give_up(target, error)
+        if not self._targets:
+            reasons = _failure_text(self.failures)
+            raise MachineError(f"no store takes the backup: {reasons}", "see the stores, then try again")
 
-    def _give_up(self, way: _Target, error: PodsError) -> None:
-        self._ways.remove(way)
-        self.failures[way.store.name] = error
-        _break_off(way, error)
+    def _give_up(self, target: _Target, error: PodsError) -> None:
+        self._targets.remove(target)
+        self.failures[target.store.name] = error
+        _break_off(target, error)
 
 
-def _break_off(way: _Target, error: BaseException) -> None:
-    """End an upload as failed. That its own end fails too says nothing new."""
+def _break_off(target: _Target, error: BaseException) -> None:
+    """Abort an upload; an error of the abort itself is dropped."""
     try:
-        way.stack.__exit__(type(error), error, error.__traceback__)
+        target.stack.__exit__(type(error), error, error.__traceback__)
     except BaseException as again:
         if again is not error and not isinstance(again, PodsError):
             raise
 
 
-def _told(failures: dict[str, PodsError]) -> str:
+def _failure_text(failures: dict[str, PodsError]) -> str:
     return "; ".join(f"{name}: {error.message}" for name, error in failures.items())

@@ -12,7 +12,7 @@ ABANDONED = 86400.0
 """Seconds after which an attempt that nobody here remembers is dead: another host's backup may still be running."""
 
 
-def clear(stores: Sequence[Store], system: str, attempt: str, told: Callable[[str], None]) -> None:
+def clear(stores: Sequence[Store], system: str, attempt: str, progress: Callable[[str], None]) -> None:
     """Remove what ``attempt``, which died here ("": none did), and anybody's attempts of days ago left."""
     for store in stores:
         try:
@@ -21,7 +21,7 @@ def clear(stores: Sequence[Store], system: str, attempt: str, told: Callable[[st
             sweep(store, system, before=time.time() - ABANDONED)
             store.sweep(ABANDONED)
         except (PodsError, ValueError) as error:
-            told(f"leftovers in {store.name} stay for now: {error}")
+            progress(f"leftovers in {store.name} stay for now: {error}")
 
 
 def remove(store: Store, system: str, attempt: str) -> None:

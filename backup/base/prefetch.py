@@ -10,7 +10,7 @@ from queue import Empty, Full, Queue
 from typing import TypeVar
 
 Item = TypeVar("Item")
-_LOOK = 0.2
+_POLL_SECONDS = 0.2
 """Seconds between two looks at whether the other side still wants anything."""
 
 
@@ -49,7 +49,7 @@ def ahead(items: Iterable[Item], depth: int = 4) -> Iterator[Iterator[Item]]:
 def _put(queue: "Queue[Item | _End]", item: "Item | _End", abandoned: threading.Event) -> bool:
     while not abandoned.is_set():
         try:
-            queue.put(item, timeout=_LOOK)
+            queue.put(item, timeout=_POLL_SECONDS)
         except Full:
             continue
         return True
@@ -59,7 +59,7 @@ def _put(queue: "Queue[Item | _End]", item: "Item | _End", abandoned: threading.
 def _taken(queue: "Queue[Item | _End]") -> Iterator[Item]:
     while True:
         try:
-            item = queue.get(timeout=_LOOK)
+            item = queue.get(timeout=_POLL_SECONDS)
         except Empty:
             continue
         if isinstance(item, _End):

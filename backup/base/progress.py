@@ -11,7 +11,7 @@ _EVERY = 1.0
 
 
 @dataclass(slots=True)
-class Progress:
+class TransferProgress:
     """Tells ``progress`` about once a second; ``total`` in bytes may be an estimate."""
 
     what: str
@@ -19,7 +19,7 @@ class Progress:
     progress: Callable[[str], None]
     began: float = field(default_factory=time.monotonic)
     done: int = 0
-    _told: float = 0.0
+    _reported: float = 0.0
 
     def add(self, size: int) -> None:
         """So many bytes more are done; from several threads at once a line may be a piece behind."""
@@ -29,8 +29,8 @@ class Progress:
     def at(self, done: int) -> None:
         """So many bytes are done."""
         now = time.monotonic()
-        if now - self._told >= _EVERY:
-            self._told = now
+        if now - self._reported >= _EVERY:
+            self._reported = now
             self.progress(f"{self.what}: {text(done, self.total, now - self.began)}")
 
 

@@ -62,14 +62,14 @@ def _bytes(shown: str) -> int:
     return int(shown[:-2]) << (30 if shown.endswith("GB") else 20)
 
 
-def read_nodes(nodes: Mapping[str, Access], told: Callable[[str], None]) -> tuple[SourceNode, ...]:
+def read_nodes(nodes: Mapping[str, Access], progress: Callable[[str], None]) -> tuple[SourceNode, ...]:
     """Every node that answers; why another does not is told."""
     found = []
     for name, access in nodes.items():
         try:
             found.append(read_node(name, access))
         except PodsError as error:
-            told(f"{name} is left out: {error.message}")
+            progress(f"{name} is left out: {error.message}")
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""Taking a base backup: from the choice of a node to the description that makes it one."""
+"""Taking a base backup: from the choice of a node to `backup.json`, which makes it one."""
 
 import secrets
 import time
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from backup import catalog
 from backup.base import basebackup_protocol, leftovers
-from backup.base.attempt import Begun, attempts, begin_one
-from backup.base.backup_lock import BackupLock, take_turn
+from backup.base.attempt import StartedBackup, begin_one, plan_attempts
+from backup.base.backup_lock import BackupLock, acquire_lock
 from backup.base.fan_out import FanOut
 from backup.base.parent import decide
-from backup.base.progress import Progress
+from backup.base.progress import TransferProgress
 from backup.base.source import SourceNode, choose, read_nodes
 from backup.catalog import Backup, Codec
 from backup.layout import MANIFEST, Kind, backup_name
@@ -46,10 +46,10 @@ class BackupOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupSite:
-    """What is around: nodes and who leads them, stores, a directory of our own, the archive's state.
+    """What a backup works with: nodes and their primary, stores, a directory of its own, the state of the WAL archive.
 
     ``wal_archived(timeline, start, stop)``: whether that WAL is in the archive; ``switch_wal`` makes the primary begin
-    a new segment, so that the one a replica's backup ended in gets there; ``progress`` is told a line at a time.
+    a new segment, so that the one a replica's backup ended in gets there; ``progress`` takes one line at a time.
     """
 
     nodes: Mapping[str, Access]
@@ -62,7 +62,7 @@ class BackupSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class BackupResult:
     """A finished backup: where it is, which stores failed and why, why it is of its kind, how many seconds it took."""
 
     backup: Backup
@@ -72,8 +72,8 @@ class Taken:
     seconds: float = 0.0
 
 
-def take(site: BackupSite, options: BackupOptions) -> Taken:
-    """Take a backup into every store; one that fails is given up, and named in the result.
+def take(site: BackupSite, options: BackupOptions) -> BackupResult:
+    """Take a backup into every store; one that fails is dropped, and named in the result.
 
     Raises:
         RefusedError: another backup is running, or no node can give one.
@@ -81,27 +81,28 @@ def take(site: BackupSite, options: BackupOptions) -> Taken:
         TimedOutError: its WAL did not get into the archive in time; then it is not listed either.
     """
     began = time.monotonic()
-    with take_turn(site.spool) as turn:
+    with acquire_lock(site.spool) as lock:
         source, first = choose(read_nodes(site.nodes, site.progress), site.primary())
         catalogs, failures = _catalogs(site, first.system_identifier)
         stores = tuple(store for store in site.stores if store.name in catalogs)
-        leftovers.clear(stores, first.system_identifier, turn.left, site.progress)
+        leftovers.clear(stores, first.system_identifier, lock.abandoned, site.progress)
         held = [catalogs[store.name] for store in stores]
         basis = decide(options.kind, held, source, options.longest, options.trusted_since)
-        with begin_one(attempts(basis, source, first), site.nodes, stores, _request(options), site.progress) as begun:
-            backup, spread = _stream(site, options, turn, stores, begun)
-        turn.note("")
-    return Taken(
+        plan = plan_attempts(basis, source, first)
+        with begin_one(plan, site.nodes, stores, _request(options), site.progress) as started:
+            backup, fan_out = _stream(site, options, lock, stores, started)
+        lock.note("")
+    return BackupResult(
         backup=backup,
-        stores=tuple(store.name for store in spread.stores),
-        failures={name: error.message for name, error in (failures | spread.failures).items()},
-        why=begun.why,
+        stores=tuple(store.name for store in fan_out.stores),
+        failures={name: error.message for name, error in (failures | fan_out.failures).items()},
+        why=started.why,
         seconds=time.monotonic() - began,
     )
 
 
 def _catalogs(site: BackupSite, system: str) -> tuple[dict[str, tuple[Backup, ...]], dict[str, PodsError]]:
-    """What each store holds; one that cannot say is given up at once."""
+    """The catalog of each store; one that does not answer is dropped at once."""
     found: dict[str, tuple[Backup, ...]] = {}
     failures: dict[str, PodsError] = {}
     for store in site.stores:
@@ -110,8 +111,8 @@ def _catalogs(site: BackupSite, system: str) -> tuple[dict[str, tuple[Backup, ..
         except PodsError as error:
             failures[store.name] = error
     if not found:
-        told = "; ".join(f"{name}: {error.message}" for name, error in failures.items()) or "none is set up"
-        raise MachineError(f"no store answers: {told}", "see the stores, then try again")
+        reasons = "; ".join(f"{name}: {error.message}" for name, error in failures.items()) or "none is set up"
+        raise MachineError(f"no store answers: {reasons}", "see the stores, then try again")
     return found, failures
 
 
@@ -122,30 +123,30 @@ def _request(options: BackupOptions) -> basebackup_protocol.Request:
 
 
 def _stream(
-    site: BackupSite, options: BackupOptions, turn: BackupLock, stores: Sequence[Store], begun: Begun
+    site: BackupSite, options: BackupOptions, lock: BackupLock, stores: Sequence[Store], started: StartedBackup
 ) -> tuple[Backup, FanOut]:
-    """Everything between the first byte and the description."""
-    started = time.time()
-    name = backup_name(started, begun.kind, secrets.token_hex(3))
-    turn.note(name)
-    spread = FanOut(stores, begun.node.system_identifier, name)
-    with _clean(spread, name, begun.node.system_identifier):
-        landing = _Landing(spread, begun, site.progress)
-        stop = basebackup_protocol.receive(begun.connection, landing)
-        backup = _described(begun, options, spread, name, (started, time.time()), landing.finish(), stop)
-        _await_wal(site, options, begun.node, backup)
-        spread.each(lambda store: catalog.write(store, backup))
-    return backup, spread
+    """Everything between the first byte and `backup.json`."""
+    began = time.time()
+    name = backup_name(began, started.kind, secrets.token_hex(3))
+    lock.note(name)
+    fan_out = FanOut(stores, started.node.system_identifier, name)
+    with _remove_on_error(fan_out, name, started.node.system_identifier):
+        sink = _StoreSink(fan_out, started, site.progress)
+        stop = basebackup_protocol.receive(started.connection, sink)
+        backup = _describe(started, options, fan_out, name, (began, time.time()), sink.finish(), stop)
+        _await_wal(site, options, started.node, backup)
+        fan_out.each(lambda store: catalog.write(store, backup))
+    return backup, fan_out
 
 
 @contextmanager
-def _clean(spread: FanOut, name: str, system: str) -> Iterator[None]:
-    """Whatever goes wrong, nothing half done stays; where a store does not even delete, the next run tries again."""
+def _remove_on_error(fan_out: FanOut, name: str, system: str) -> Iterator[None]:
+    """On any error the files of this attempt are removed; where a store does not delete them, the next run does."""
     try:
         yield
     except BaseException as error:
-        spread.abandon(error)
-        for store in spread.stores:
+        fan_out.abandon(error)
+        for store in fan_out.stores:
             try:
                 leftovers.remove(store, system, name)
             except PodsError:
@@ -154,23 +155,23 @@ def _clean(spread: FanOut, name: str, system: str) -> Iterator[None]:
 
 
 @dataclass(slots=True)
-class _Landing:
-    """Where the stream arrives: archives into the stores, the manifest into memory."""
+class _StoreSink:
+    """The `BackupSink` of a backup: archives go into the stores, the manifest into memory."""
 
-    spread: FanOut
-    begun: Begun
-    told: Callable[[str], None]
-    _meter: Progress = field(init=False)
+    fan_out: FanOut
+    started: StartedBackup
+    log: Callable[[str], None]
+    _meter: TransferProgress = field(init=False)
     _manifest: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._meter = Progress(f"Reading {self.begun.node.name}", self.begun.opening.size, self.told)
+        self._meter = TransferProgress(f"Reading {self.started.node.name}", self.started.header.size, self.log)
 
     def begin(self, archive: str) -> None:
-        self.spread.begin(archive)
+        self.fan_out.begin(archive)
 
     def write(self, data: bytes) -> None:
-        self.spread.write(data)
+        self.fan_out.write(data)
 
     def write_manifest(self, data: bytes) -> None:
         self._manifest.append(data)
@@ -182,33 +183,39 @@ class _Landing:
         """Store the manifest last of all files; bytes of the backup unpacked."""
         body = b"".join(self._manifest)
         manifest = parse(body)
-        self.spread.put(MANIFEST, body)
+        self.fan_out.put(MANIFEST, body)
         return manifest.size
 
 
-def _described(
-    begun: Begun, options: BackupOptions, spread: FanOut, name: str, times: tuple[float, float], size: int, stop: Lsn
+def _describe(
+    started: StartedBackup,
+    options: BackupOptions,
+    fan_out: FanOut,
+    name: str,
+    times: tuple[float, float],
+    size: int,
+    stop: Lsn,
 ) -> Backup:
-    opening, node = begun.opening, begun.node
-    expected = {*basebackup_protocol.archive_names(opening.tablespaces, options.codec), MANIFEST}
-    if {file.name for file in spread.files} != expected:
+    header, node = started.header, started.node
+    expected = {*basebackup_protocol.archive_names(header.tablespaces, options.codec), MANIFEST}
+    if {file.name for file in fan_out.files} != expected:
         raise MachineError(f"{node.name} sent other archives than it announced", "try again; see its log")
     return Backup(
         name=name,
-        kind=begun.kind,
-        parent=begun.parent.name if begun.parent else None,
+        kind=started.kind,
+        parent=started.parent.name if started.parent else None,
         system_identifier=node.system_identifier,
         server_version=node.version,
         node=node.name,
-        timeline=opening.timeline,
-        start_lsn=str(opening.start),
+        timeline=header.timeline,
+        start_lsn=str(header.start),
         stop_lsn=str(stop),
         started=times[0],
         stopped=times[1],
         wal_segment_size=node.wal_segment_size,
         data_bytes=size,
-        tablespaces=opening.tablespaces,
-        files=tuple(spread.files),
+        tablespaces=header.tablespaces,
+        files=tuple(fan_out.files),
         checksums=node.checksums,
         codec=options.codec,
     )
@@ -217,7 +224,7 @@ def _described(
 def _await_wal(site: BackupSite, options: BackupOptions, node: SourceNode, backup: Backup) -> None:
     """A backup without its WAL is none. A primary switched segments by itself at the end; for a replica it has to.
 
-    It is asked again until it has: it may be away just now, and an idle one would never fill the segment.
+    Repeated until it succeeds: the primary may be away just now, and an idle one would never fill the segment.
     """
     start, stop = Lsn.parse(backup.start_lsn), Lsn.parse(backup.stop_lsn)
     switched = not node.in_recovery

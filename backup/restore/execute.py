@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backup.base.progress import Progress
+from backup.base.progress import TransferProgress
 from backup.restore.pg_programs import PgPrograms
 from backup.restore.plan import Plan
 from backup.restore.recovery_settings import Recovery, rewrite, settings
@@ -83,7 +83,7 @@ def _told(directory: Path) -> Iterator[None]:
 def _assemble(plan: Plan, store: Store, claimed: TargetDirectory, progress: Callable[[str], None]) -> Path:
     """The newest backup of the chain as one data directory."""
     made = claimed.workshop / "made"
-    unpack(store, plan.chain, made, lambda each: Progress(f"Fetching {each.name}", each.size, progress).add)
+    unpack(store, plan.chain, made, lambda each: TransferProgress(f"Fetching {each.name}", each.size, progress).add)
     return made
 
 

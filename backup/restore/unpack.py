@@ -12,7 +12,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backup.base.archive_reader import Content, archives, fault, limits_of, place, read_manifest, reading
+from backup.base.archive_reader import (
+    Content,
+    archive_limits,
+    archives,
+    data_path,
+    mismatch,
+    open_archive,
+    read_manifest,
+)
 from backup.base.tar import BrokenTarError, Member
 from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
@@ -94,11 +102,11 @@ class _Unpacking:
         stored = fetch(self.store, key, file.size)
         try:
             with (
-                reading(self._told(stored), file, limits_of(self.backup, self.manifest)) as entries,
+                open_archive(self._told(stored), file, archive_limits(self.backup, self.manifest)) as entries,
                 ThreadPoolExecutor(1, thread_name_prefix="hash") as side,
             ):
                 for member, content in entries:
-                    self._entry(place(file, member), member, content, side)
+                    self._entry(data_path(file, member), member, content, side)
         except BrokenTarError as error:
             raise _damaged(self.backup, f"{file.name}: {error}") from None
         except DamagedError as error:
@@ -135,7 +143,7 @@ class _Unpacking:
         elif path != TABLESPACE_MAP:
             self.making.whole(path, member.mode, member.size, hashed)
         self.seen.add(path)
-        if wrong := fault(path, member.size, hashed.digest(), self.manifest.files.get(path)):
+        if wrong := mismatch(path, member.size, hashed.digest(), self.manifest.files.get(path)):
             raise _damaged(self.backup, wrong)
 
     def _expect(self, path: str, member: Member) -> None:
@@ -144,7 +152,7 @@ class _Unpacking:
         if path in self.seen or (path == _LABEL and member.size > _MOST_LABEL):
             raise _damaged(self.backup, f"{path} is there twice, or too large")
         if expected is None or expected.size != member.size:
-            raise _damaged(self.backup, fault(path, member.size, b"", expected))
+            raise _damaged(self.backup, mismatch(path, member.size, b"", expected))
 
     def _label(self, parent: Backup, member: Member, content: Iterator[memoryview]) -> None:
         text = b"".join(content)

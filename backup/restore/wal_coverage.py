@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from backup.layout import WalObject, history_key, is_segment, parse_segment, parse_wal_key, segment_start, wal_prefix
 from backup.store import MOST_WAL_LISTED, Store, at_most, read_text
-from backup.timelines import Histories, History, Stretch, parse_history, way_to
+from backup.timelines import Histories, History, Stretch, parse_history, path_to
 from cluster.errors import RefusedError
 from cluster.postgres.lsn import Lsn
 
@@ -127,7 +127,7 @@ def way(archive: WalCoverage, timeline: int, start: Lsn, goal: int) -> tuple[Str
     """
     if timeline == goal:
         return (Stretch(timeline, start, None),)
-    known = way_to(goal, archive.histories)
+    known = path_to(goal, archive.histories)
     if known is None:
         raise RefusedError(
             f"the history of timeline {goal} is not in the archive, so its way from timeline {timeline} is unknown",

@@ -13,7 +13,7 @@ from backup.restore.temporary_server import PARAMETERS, TemporaryServer, serve
 from backup.sandbox.job import Job
 from backup.sandbox.rehearsal import DrillSite
 from backup.store import Store
-from backup.wal.slots import SLOT
+from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.data_directory import PGDATA
 
 _STAYS = "allow_in_place_tablespaces"
@@ -56,7 +56,7 @@ def _finish(server: TemporaryServer, job: Job) -> dict[str, Any]:
     with server.connect("postgres", timeout=60.0, writes=True) as connection:
         (facts,) = fetch_all(connection, "backup_replayed", dict[str, Any])
         if job.verifier:
-            execute(connection, "create_slot", slot=literal(SLOT))
+            execute(connection, "create_slot", slot=literal(ARCHIVE_SLOT))
             execute(connection, "set_password", role="postgres", verifier=literal(job.verifier))
         connection.execute("CHECKPOINT")
     return facts

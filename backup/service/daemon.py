@@ -17,7 +17,7 @@ from backup.service.status_file import forget_running, read_record, tell
 from backup.service.verification import drill
 from backup.wal.archiver import Archiver, ArchiverOptions
 from backup.wal.gaps import full_wanted
-from backup.wal.identity import ArchiveIdentity, ask_identity, claim, remembered
+from backup.wal.identity import ArchiveIdentity, claim, fetch_identity, remembered
 from backup.wal.receiver import WalSource
 from backup.wal.shipper import Shipping
 from cluster.config.mounted import ClusterConfig, MountedConfig
@@ -86,7 +86,7 @@ class BackupDaemon:
         """The cluster's; of a primary that does not answer, what was known before."""
         primary = ground.inside.topology.primary
         try:
-            found = ask_identity(ground.access(primary), primary)
+            found = fetch_identity(ground.access(primary), primary)
         except PodsError:
             known = remembered(ground.spool)
             if known is None or known.system_identifier != ground.system:

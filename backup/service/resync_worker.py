@@ -13,7 +13,7 @@ from backup.service.inventory import missing_wal, read_holdings, survey
 from backup.service.retention_policy import policy_of
 from backup.service.status_file import read_record, write_record
 from backup.store import Store
-from backup.wal.resync import Mended, mend
+from backup.wal.resync import ResyncResult, resync
 from cluster.errors import PodsError
 
 _AT_ONCE = 20.0
@@ -44,13 +44,15 @@ class ResyncWorker:
             holdings = read_holdings(store, ground.system)
             missing = missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings))
             names = [lost.segment for lost in missing]
-            done = mend(store, others, ground.system, names, lambda: time.monotonic() < end and not self._stop.is_set())
+            done = resync(
+                store, others, ground.system, names, lambda: time.monotonic() < end and not self._stop.is_set()
+            )
         except PodsError as error:
             self._say(f"{store.name} does not get the WAL that it lacks: {error}")
-            done = Mended()
+            done = ResyncResult()
         self._note(ground, store.name, done)
 
-    def _note(self, ground: ServiceContext, store: str, done: Mended) -> None:
+    def _note(self, ground: ServiceContext, store: str, done: ResyncResult) -> None:
         for trouble in done.troubles[:1]:
             self._say(f"{store} lacks WAL that others do not have right: {trouble}")
         if not done.copied:

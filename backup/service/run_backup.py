@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from backup.base import BackupOptions, BackupSite, Taken, take
+from backup.base import BackupOptions, BackupResult, BackupSite, take
 from backup.catalog import read_catalog
 from backup.layout import Kind, segments_between, wal_key
 from backup.service.context import ServiceContext
@@ -21,7 +21,7 @@ from cluster.postgres.lsn import Lsn
 Progress = Callable[[str], None]
 
 
-def take_backup(ground: ServiceContext, kind: Kind, progress: Progress) -> Taken:
+def take_backup(ground: ServiceContext, kind: Kind, progress: Progress) -> BackupResult:
     """Take one and record how it went.
 
     Raises:
@@ -57,7 +57,7 @@ def _recorded(ground: ServiceContext, kind: Kind) -> Iterator[None]:
             write_record(ground.state, replace(record, running=""))
 
 
-def _note_success(ground: ServiceContext, taken: Taken) -> None:
+def _note_success(ground: ServiceContext, taken: BackupResult) -> None:
     record, backup = read_record(ground.state), taken.backup
     for store in taken.stores:
         record.succeeded(backup.kind, store, size=backup.size, seconds=taken.seconds)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backup import drill as drills
 from backup import verify as verifying
-from backup.base.backup_lock import take_turn
+from backup.base.backup_lock import acquire_lock
 from backup.catalog import Backup, find, read_catalog
 from backup.drill import Drill
 from backup.restore import read_archive
@@ -60,7 +60,7 @@ def _alone(ground: ServiceContext) -> Iterator[None]:
     """One drill at a time: there is one sandbox for them."""
     with ExitStack() as turn:
         try:
-            turn.enter_context(take_turn(ground.workshop))
+            turn.enter_context(acquire_lock(ground.workshop))
         except RefusedError:
             raise RefusedError("another drill is under way", "wait until it is done") from None
         yield

@@ -109,7 +109,7 @@ class Archiver:
 
     def answers(self, store: str) -> None:
         """See `shipper.Front`."""
-        if store in self.receiver.unasked:
+        if store in self.receiver.unread_stores:
             self.receiver.again.set()
 
     def _whole(self, name: str) -> None:
@@ -194,6 +194,6 @@ class Archiver:
         """Say it once when the spool is half full, and once when it no longer is."""
         half = size * 2 >= self._options.spool_limit
         if half != self._warned:
-            told = f"{human_size(size)} of {human_size(self._options.spool_limit)}"
-            self._progress(f"The spool {'fills' if half else 'has room again'}: {told}")
+            sizes = f"{human_size(size)} of {human_size(self._options.spool_limit)}"
+            self._progress(f"The spool {'fills' if half else 'has room again'}: {sizes}")
         self._warned = half

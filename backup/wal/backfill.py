@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backup.layout import segment_start
-from backup.wal.position import Lineage, WalPosition, lineage_of, next_place
+from backup.wal.position import Lineage, WalPosition, lineage_of, next_position
 from backup.wal.slots import read_slot
 from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError
@@ -21,28 +21,28 @@ REMOVED = "58P01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingWal:
-    """WAL from ``place`` to before ``end``, of the timeline that the primary is on."""
+    """WAL from ``start`` to before ``end``, of the timeline that the primary is on."""
 
     lineage: Lineage
-    place: WalPosition
+    start: WalPosition
     end: Lsn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """``place``: where to go on after what was received; None where nobody has the first of it.
+class BackfillResult:
+    """``resume``: the position after what was received; None where no node has the first of it.
 
-    Then ``refusals`` are what each node says, and ``later`` the positions from which some of them do have WAL.
+    Then ``refusals`` holds each node's error, and ``later`` the positions from which some of them do have WAL.
     """
 
-    place: WalPosition | None = None
+    resume: WalPosition | None = None
     refusals: tuple[str, ...] = ()
     later: tuple[Lsn, ...] = ()
 
 
 def backfill(
     wanted: MissingWal, nodes: Mapping[str, Access], slot: str, sink: WalSink, shown: Callable[[Stream, str], None]
-) -> Found:
+) -> BackfillResult:
     """Receive what is wanted from the first of ``nodes`` that has it, or as much of it as that one has.
 
     Args:
@@ -58,19 +58,19 @@ def backfill(
         try:
             with replicate(access, node=node) as server:
                 try:
-                    return Found(place=_receive(server, wanted, sink, shown))
+                    return BackfillResult(resume=_receive(server, wanted, sink, shown))
                 except ServerError as error:
                     refusals.append(str(error))
                     later += _later(server, wanted, slot, sink.spool.segment_size)
         except PodsError as error:
             refusals.append(str(error))
-    return Found(refusals=tuple(refusals), later=tuple(later))
+    return BackfillResult(refusals=tuple(refusals), later=tuple(later))
 
 
 def _later(server: Replication, wanted: MissingWal, slot: str, segment_size: int) -> list[Lsn]:
     _, restart = read_slot(server, slot)
     start = segment_start(restart, segment_size) if restart else wanted.end
-    return [start] if wanted.place.lsn < start < wanted.end else []
+    return [start] if wanted.start.lsn < start < wanted.end else []
 
 
 def _receive(
@@ -83,18 +83,18 @@ def _receive(
     """
     end = min(_end(server, wanted, sink), wanted.end)
     until = replace(sink, go_on=lambda: sink.go_on() and stream.written < end)
-    stream = Stream(server, until, wanted.place)
+    stream = Stream(server, until, wanted.start)
     shown(stream, server.node)
     try:
         following = stream.run("")
     except PodsError:
         following = None
-        if stream.written < wanted.place.lsn + sink.spool.segment_size:
+        if stream.written < wanted.start.lsn + sink.spool.segment_size:
             raise
     if following is not None:
         return WalPosition(following.timeline, segment_start(following.lsn, sink.spool.segment_size))
-    reached = next_place(wanted.lineage, {wanted.place.timeline: stream.written}, sink.spool.segment_size)
-    if reached is None or reached <= wanted.place:
+    reached = next_position(wanted.lineage, {wanted.start.timeline: stream.written}, sink.spool.segment_size)
+    if reached is None or reached <= wanted.start:
         raise RefusedError(f"{server.node} has WAL to {stream.written} only")
     return reached
 
@@ -111,7 +111,7 @@ def _end(server: Replication, wanted: MissingWal, sink: WalSink) -> Lsn:
     if foreign or stretch is None or not _is_ours(server, identity.timeline, wanted.lineage):
         raise RefusedError(f"{server.node} is on timeline {identity.timeline} of another history")
     end = min(identity.flushed, stretch.end or identity.flushed)
-    if end <= wanted.place.lsn:
+    if end <= wanted.start.lsn:
         raise RefusedError(f"{server.node} has WAL to {end} only")
     return end
 

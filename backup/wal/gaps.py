@@ -75,8 +75,8 @@ def note(spool: Path, store: str, gap: Gap) -> None:
     folder = _folder(spool, store)
     folder.mkdir(parents=True, exist_ok=True)
     text = dump_gap(gap)
-    place = f"-{gap.timeline:08X}-{Lsn.parse(gap.from_lsn):016X}.json"
-    if not any(path.name.endswith(place) for path in folder.iterdir()):
+    suffix = f"-{gap.timeline:08X}-{Lsn.parse(gap.from_lsn):016X}.json"
+    if not any(path.name.endswith(suffix) for path in folder.iterdir()):
         name = gap_key("0", gap.noticed, gap.timeline, Lsn.parse(gap.from_lsn)).rsplit("/", 1)[1]
         write_atomically(folder / name, text)
 

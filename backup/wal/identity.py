@@ -26,7 +26,7 @@ class ArchiveIdentity:
     wal_segment_size: int
 
 
-def ask_identity(access: Access, node: str) -> ArchiveIdentity:
+def fetch_identity(access: Access, node: str) -> ArchiveIdentity:
     """The cluster that a node belongs to.
 
     Raises:

@@ -31,7 +31,7 @@ def lineage_of(text: str, timeline: int) -> Lineage:
     return tuple(stretches(timeline, history))
 
 
-def next_place(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> WalPosition | None:
+def next_position(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> WalPosition | None:
     """Where the archive has to go on.
 
     Args:
@@ -47,9 +47,9 @@ def next_place(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> 
     if not known:
         return None
     stretch = lineage[known[-1]]
-    lacks = have[stretch.timeline]
-    if stretch.end is None or lacks < stretch.end:
-        return WalPosition(stretch.timeline, segment_start(lacks, segment_size))
+    first_missing = have[stretch.timeline]
+    if stretch.end is None or first_missing < stretch.end:
+        return WalPosition(stretch.timeline, segment_start(first_missing, segment_size))
     # A segment in which a timeline begins is whole only on that timeline.
     after = lineage[known[-1] + 1]
     return WalPosition(after.timeline, segment_start(after.start, segment_size))

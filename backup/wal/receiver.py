@@ -9,12 +9,13 @@ from backup.layout import segment_start
 from backup.store import Store
 from backup.wal.backfill import REMOVED, MissingWal, backfill
 from backup.wal.gaps import Gap, note, want_full
-from backup.wal.position import Lineage, WalPosition, lineage_of, next_place, timeline_at
-from backup.wal.resume import lacks
-from backup.wal.slots import SLOT, ensure_slot, is_invalidated, remake_slot
+from backup.wal.position import Lineage, WalPosition, lineage_of, next_position, timeline_at
+from backup.wal.resume import first_missing
+from backup.wal.slots import ensure_slot, is_invalidated, remake_slot
 from backup.wal.spool import PARTIAL, Spool
 from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError
+from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication, ServerError, replicate
@@ -28,7 +29,7 @@ class WalSource:
 
     nodes: Mapping[str, Access]
     primary: Callable[[], str]
-    slot: str = SLOT
+    slot: str = ARCHIVE_SLOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class Receiver:
         """The present one, or the last."""
         self.streaming = False
         self.node = self.error = ""
-        self.unasked: set[str] = set()
+        self.unread_stores: set[str] = set()
         """Stores that did not say what they have."""
 
     def stop(self) -> None:
@@ -78,7 +79,7 @@ class Receiver:
                 self._receive()
                 self.error = ""
             except (PodsError, OSError, ValueError) as error:
-                self._tell(str(error))
+                self._report(str(error))
             self.streaming = False
             pause = 0.25 if time.monotonic() - began > _SLOWEST else min(_SLOWEST, pause * 2)
             self._stop.wait(pause if self.error else 0)
@@ -86,7 +87,7 @@ class Receiver:
     def _goes_on(self) -> bool:
         return not self._stop.is_set() and not self.again.is_set() and self._source.primary() == self.node
 
-    def _tell(self, error: str) -> None:
+    def _report(self, error: str) -> None:
         if error != self.error:
             self._progress(f"WAL is not being received: {error}")
         self.error = error
@@ -100,9 +101,9 @@ class Receiver:
             self.node = node
             self._lineage = ()
             self._identify(server)
-            place: WalPosition | None = self._place(ensure_slot(server, self._source.slot))
-            while place is not None and not self._stop.is_set():
-                place = self._follow(server, place)
+            position: WalPosition | None = self._start_position(ensure_slot(server, self._source.slot))
+            while position is not None and not self._stop.is_set():
+                position = self._follow(server, position)
 
     def _identify(self, server: Replication) -> None:
         """Learn the lineage of the server's timeline.
@@ -112,13 +113,13 @@ class Receiver:
         """
         identity = server.identify()
         if identity.system_identifier != self._spool.system:
-            told = f"{server.node} is of cluster {identity.system_identifier}, this archive of {self._spool.system}"
-            raise RefusedError(told, "give another cluster a spool of its own")
+            message = f"{server.node} is of cluster {identity.system_identifier}, this archive of {self._spool.system}"
+            raise RefusedError(message, "give another cluster a spool of its own")
         known = self._positions()
         newest = max(known.get("") or [timeline for one in known.values() for timeline in one] or [0])
         if newest > identity.timeline:
-            told = f"{server.node} is on timeline {identity.timeline}, the archive on {newest} already"
-            raise RefusedError(told, "a stale node must not lead; see inv status")
+            message = f"{server.node} is on timeline {identity.timeline}, the archive on {newest} already"
+            raise RefusedError(message, "a stale node must not lead; see inv status")
         self._keep_histories(server, identity.timeline)
 
     def _keep_histories(self, server: Replication, timeline: int) -> None:
@@ -140,15 +141,15 @@ class Receiver:
         self._sink.whole(f"{timeline:08X}.history")
         return text
 
-    def _place(self, held: Lsn) -> WalPosition:
+    def _start_position(self, held: Lsn) -> WalPosition:
         """Where to begin on this connection; on an empty archive where the slot begins to hold WAL."""
         size = self._spool.segment_size
         start = segment_start(held, size)
-        place = next_place(self._lineage, self._lacking(), size)
-        if place is None:  # of this lineage the spool has nothing: a restored cluster went back to an older timeline
+        position = next_position(self._lineage, self._lacking(), size)
+        if position is None:  # of this lineage the spool has nothing: a restored cluster went back to an older timeline
             self._have = None
-            place = next_place(self._lineage, self._lacking(), size)
-        return place or WalPosition(timeline_at(self._lineage, start), start)
+            position = next_position(self._lineage, self._lacking(), size)
+        return position or WalPosition(timeline_at(self._lineage, start), start)
 
     def _lacking(self) -> dict[int, Lsn]:
         """For each timeline the first position that some store or the spool lacks."""
@@ -164,20 +165,20 @@ class Receiver:
         current = self._spool.current()
         if self._have is None or self.again.is_set():
             self.again.clear()
-            self._have = self._ask_stores()
+            self._have = self._read_stores()
             self._forget_older_partials()
         own = {current.timeline: current.start} if current else {}
         return {**self._have, **({"": own} if own else {})}
 
-    def _ask_stores(self) -> dict[str, dict[int, Lsn]]:
+    def _read_stores(self) -> dict[str, dict[int, Lsn]]:
         """One that cannot be asked is asked when it is back; what it lacks is received again then."""
         found: dict[str, dict[int, Lsn]] = {}
-        self.unasked = set()
+        self.unread_stores = set()
         for store in self._stores:
             try:
-                found[store.name] = lacks(store, self._spool)
+                found[store.name] = first_missing(store, self._spool)
             except PodsError:  # told by its shipper
-                self.unasked.add(store.name)
+                self.unread_stores.add(store.name)
         return found
 
     def _forget_older_partials(self) -> None:
@@ -186,15 +187,15 @@ class Receiver:
             if name.endswith(PARTIAL) and name != f"{current}{PARTIAL}":
                 self._spool.remove(name)
 
-    def _follow(self, server: Replication, place: WalPosition) -> WalPosition | None:
+    def _follow(self, server: Replication, position: WalPosition) -> WalPosition | None:
         """Stream from ``place``; where to go on on this connection, None where a new one is wanted."""
-        self.stream = Stream(server, self._sink, place)
-        self._progress(f"Receiving WAL from {server.node}, timeline {place.timeline}, from {place.lsn}")
+        self.stream = Stream(server, self._sink, position)
+        self._progress(f"Receiving WAL from {server.node}, timeline {position.timeline}, from {position.lsn}")
         self.error, self.streaming = "", True
         try:
             following = self.stream.run(self._source.slot)
         except ServerError as error:
-            return self._refused(server, place, error)
+            return self._refused(server, position, error)
         finally:
             # What the stores lacked at the start has been asked for again once we are past all that there was.
             if WalPosition(self.stream.timeline, self.stream.written) >= self._goal:
@@ -204,11 +205,11 @@ class Receiver:
         self._keep_histories(server, following.timeline)
         return WalPosition(following.timeline, segment_start(following.lsn, self._spool.segment_size))
 
-    def _refused(self, server: Replication, place: WalPosition, error: ServerError) -> WalPosition | None:
+    def _refused(self, server: Replication, position: WalPosition, error: ServerError) -> WalPosition | None:
         if is_invalidated(error):
             self._progress(f"{error}: slot {self._source.slot} of {server.node} is made anew")
             remake_slot(server, self._source.slot)
-            return place
+            return position
         if error.sqlstate != REMOVED or self.stream is None:
             raise error
         return self._seek(server, WalPosition(self.stream.timeline, self.stream.unfinished.segment.start), error)
@@ -219,11 +220,11 @@ class Receiver:
         if resumed <= missing.lsn:
             raise error
         self._progress(f"{server.node} has no WAL from {missing.lsn} on any more: the other nodes are asked")
-        wanted = MissingWal(lineage=self._lineage, place=missing, end=resumed)
+        wanted = MissingWal(lineage=self._lineage, start=missing, end=resumed)
         found = backfill(wanted, self._others(), self._source.slot, self._sink, self._show)
-        if found.place is not None:
-            self._keep_histories(server, found.place.timeline)
-            return found.place
+        if found.resume is not None:
+            self._keep_histories(server, found.resume.timeline)
+            return found.resume
         if not self._goes_on():
             return None
         return self._skip(missing, min([resumed, *found.later]), "; ".join((error.message, *found.refusals)))
@@ -242,8 +243,8 @@ class Receiver:
             if (first := max(missing.lsn, lacking)) < resumed:
                 named = {"from_lsn": str(first), "to_lsn": str(resumed), "why": why}
                 note(self._spool.path, store.name, Gap(timeline=missing.timeline, noticed=time.time(), **named))
-        told = f"WAL from {missing.lsn} to {resumed} of timeline {missing.timeline} is lost: {why}"
-        want_full(self._spool.path, str(resumed), told)
-        self._progress(f"{told}; a full backup is wanted")
+        message = f"WAL from {missing.lsn} to {resumed} of timeline {missing.timeline} is lost: {why}"
+        want_full(self._spool.path, str(resumed), message)
+        self._progress(f"{message}; a full backup is wanted")
         self._have = {}
         return WalPosition(timeline_at(self._lineage, resumed), resumed)

@@ -21,7 +21,7 @@ from backup.wal.page_headers import NotWalError, check_pages
 from backup.wal.read import read_history, read_segment
 from cluster.errors import PodsError
 
-THERE, NOT_THERE, COULD_NOT_ASK = 0, 1, 126
+FOUND, NOT_FOUND, UNAVAILABLE = 0, 1, 126
 AHEAD = 8
 """Segments fetched before they are asked for, at once."""
 _SEGMENT = re.compile(r"[0-9A-F]{24}\Z")
@@ -50,14 +50,14 @@ def restore_command(ahead: Path, asking: str) -> str:
     return f"mv -T {shlex.quote(str(ahead))}/%f %p 2>/dev/null || exec {asking} %f %p"
 
 
-def fetch(archive: RestoreSource, name: str, target: Path, told: Callable[[str], None], *, ahead: int = AHEAD) -> int:
+def fetch(archive: RestoreSource, name: str, target: Path, report: Callable[[str], None], *, ahead: int = AHEAD) -> int:
     """Do what ``restore_command`` asks: put the file ``name`` at ``target``.
 
     Args:
         archive: where from.
         name: ``%f``: a segment, or a history.
         target: ``%p``; appears whole or not at all.
-        told: takes one line about trouble.
+        report: takes one line about an error.
         ahead: how many segments after this one to fetch along with it.
 
     Returns:
@@ -65,13 +65,13 @@ def fetch(archive: RestoreSource, name: str, target: Path, told: Callable[[str],
     """
     try:
         if _HISTORY.match(name):
-            return _place(_history(archive, name), target)
+            return _write_whole(_history(archive, name), target)
         if not _SEGMENT.match(name):  # .backup and .partial files are not archived
-            return NOT_THERE
+            return NOT_FOUND
         return _segment(archive, name, target, ahead)
     except (PodsError, OSError, ValueError) as error:
-        told(f"{name}: {error}")
-        return COULD_NOT_ASK
+        report(f"{name}: {error}")
+        return UNAVAILABLE
 
 
 def _history(archive: RestoreSource, name: str) -> bytes | None:
@@ -82,14 +82,14 @@ def _segment(archive: RestoreSource, name: str, target: Path, ahead: int) -> int
     kept = archive.ahead / name
     if kept.exists() and _is_good(kept, name, archive.system):
         _move(kept, target)
-        return THERE
+        return FOUND
     with suppress(FileNotFoundError):
         kept.unlink()
     with ThreadPoolExecutor(1 + ahead) as pool:
         wanted = pool.submit(_read, archive, name)
         for following in _following(archive, name, ahead):
             pool.submit(_keep_ahead, archive, following)
-        return _place(wanted.result(), target)
+        return _write_whole(wanted.result(), target)
 
 
 def _read(archive: RestoreSource, name: str) -> bytes | None:
@@ -136,7 +136,7 @@ def _keep_ahead(archive: RestoreSource, name: str) -> None:
         data = _first(archive, lambda store: _read_whole(store, archive.system, name))
         if data is not None:
             archive.ahead.mkdir(parents=True, exist_ok=True)
-            _place(data, kept)
+            _write_whole(data, kept)
 
 
 def _read_whole(store: Store, system: str, name: str) -> bytes | None:
@@ -159,14 +159,14 @@ def _move(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _place(source.read_bytes(), target)
+        _write_whole(source.read_bytes(), target)
         source.unlink()
 
 
-def _place(data: bytes | None, target: Path) -> int:
+def _write_whole(data: bytes | None, target: Path) -> int:
     """Write a file whole, or not at all; PostgreSQL syncs what it restores itself."""
     if data is None:
-        return NOT_THERE
+        return NOT_FOUND
     temporary = target.with_name(f"{target.name}.{os.getpid()}.new")
     try:
         temporary.write_bytes(data)
@@ -174,4 +174,4 @@ def _place(data: bytes | None, target: Path) -> int:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return THERE
+    return FOUND

@@ -1,6 +1,6 @@
-"""What the archive lacks, found from what is in the stores and in the spool; asked once, when the archiver starts.
+"""The position at which the archive has to resume, from what stores and spool hold; read at start.
 
-The server's current position never comes into it: to begin there would skip what was not received while we were away.
+The server's current position is not used: to begin there would skip WAL written while no archiver ran.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,19 +12,19 @@ from backup.wal.spool import Spool
 from cluster.postgres.lsn import Lsn
 
 _RECENT = 256
-"""So many of the newest segments of a timeline are looked at for holes: more than are ever uploaded at once."""
+"""So many of the newest segments of a timeline are searched for holes: more than are ever uploaded at once."""
 
 
-def lacks(store: Store, spool: Spool) -> dict[int, Lsn]:
+def first_missing(store: Store, spool: Spool) -> dict[int, Lsn]:
     """For each timeline in ``store``, the first position that neither it nor the spool has.
 
     Raises:
-        StoreError: it cannot be asked.
+        StoreError: it does not answer.
     """
     gaps = read_gaps(store, spool.system)
     own = [spool.segment(name) for name in spool.names() if len(name) == 24]
     return {
-        timeline: _first_lack(recent, own, gaps)
+        timeline: _first_gap(recent, own, gaps)
         for timeline in timelines(store, spool.system)
         if (recent := _recent(store, spool, timeline))
     }
@@ -49,9 +49,11 @@ def _recent(store: Store, spool: Spool, timeline: int) -> list[Segment]:
     return [parse_segment(name, spool.segment_size) for name in names[-_RECENT:]]
 
 
-def _first_lack(segments: list[Segment], own: Iterable[Segment], gaps: Iterable[Gap]) -> Lsn:
-    place = segments[0]
-    there = {segment.start for segment in (*segments, *own) if segment.timeline == place.timeline}
-    while place.start in there or any(gap.covers(place.timeline, place.start, place.end) for gap in gaps):
-        place = place.next
-    return place.start
+def _first_gap(segments: list[Segment], own: Iterable[Segment], gaps: Iterable[Gap]) -> Lsn:
+    candidate = segments[0]
+    present = {segment.start for segment in (*segments, *own) if segment.timeline == candidate.timeline}
+    while candidate.start in present or any(
+        gap.covers(candidate.timeline, candidate.start, candidate.end) for gap in gaps
+    ):
+        candidate = candidate.next
+    return candidate.start

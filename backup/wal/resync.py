@@ -15,16 +15,16 @@ _LARGEST = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
+class ResyncResult:
     """Names of segments: what the store has got, and of what nobody could give it, why not, in a line each."""
 
     copied: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
 
 
-def mend(
+def resync(
     store: Store, others: Sequence[Store], system: str, missing: Iterable[str], go_on: Callable[[], bool]
-) -> Mended:
+) -> ResyncResult:
     """Copy whole segments into ``store``, oldest first; interrupted, it goes on where it was when it is called again.
 
     Args:
@@ -51,7 +51,7 @@ def mend(
             troubles.append(error.message)
         else:
             copied.append(segment)
-    return Mended(copied=tuple(copied), troubles=tuple(troubles))
+    return ResyncResult(copied=tuple(copied), troubles=tuple(troubles))
 
 
 def _find(stores: Sequence[Store], system: str, segment: str) -> tuple[bytes | None, list[str]]:

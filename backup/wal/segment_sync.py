@@ -36,13 +36,13 @@ class SegmentSyncer:
 
     def add(self, segment: Unfinished) -> None:
         """Finish one; waits where too many do already. Raises OSError: one before it could not be."""
-        self.look()
+        self.collect()
         while len(self._waiting) >= _MOST:
             self._settle()
         durable = Lsn(segment.segment.start + segment.durable)
         self._waiting.append((str(segment.segment), durable, self._pool.submit(self._finish, segment)))
 
-    def look(self) -> None:
+    def collect(self) -> None:
         """Let go of those that are done. Raises as `add`."""
         while self._waiting and self._waiting[0][2].done():
             self._settle()

@@ -123,13 +123,13 @@ class Shipper:
         except FileNotFoundError:
             self._front.lacking(name)  # shipped in another round, most likely; whoever looks will see
         except (PodsError, OSError) as error:
-            self._tell(f"{name} is not in store {self.store.name}: {error}")
+            self._report(f"{name} is not in store {self.store.name}: {error}")
             return False
         if self._backlog.done(self.store.name, name) and not name.endswith(HISTORY):
             self._spool.remove(name)
         return True
 
-    def _tell(self, error: str) -> None:
+    def _report(self, error: str) -> None:
         if error != self.error:
             self._progress(error)
         self.error = error
@@ -207,7 +207,7 @@ class Shipper:
         self._progress(f"{why}; ours is in {self._spool.keep_aside(name)}; do two clusters write there?")
 
     def _reject(self, name: str, error: NotWalError) -> None:
-        self._tell(f"the spool is damaged: {error}; the segment is received again")
+        self._report(f"the spool is damaged: {error}; the segment is received again")
         self._spool.reject(name)
         self._front.lacking(name)
 

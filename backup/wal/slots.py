@@ -12,7 +12,6 @@ from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import LostError, Replication, ServerError, replicate
 
-SLOT = "archive_slot"
 _STATUS = struct.Struct("!cQQQqB")
 _EPOCH = 946_684_800
 """Unix seconds of 2000-01-01, from which PostgreSQL counts microseconds."""
@@ -20,10 +19,10 @@ _INVALIDATED = "55000"
 """object_not_in_prerequisite_state: the slot was invalidated (PostgreSQL documentation, appendix A)."""
 
 
-def status(written: int, durable: int, *, ask: bool = False) -> bytes:
+def status(written: int, durable: int, *, reply_requested: bool = False) -> bytes:
     """A standby's status message; ``ask`` wants an answer at once."""
     now = int((time.time() - _EPOCH) * 1_000_000)
-    return _STATUS.pack(b"r", written, durable, 0, now, ask)
+    return _STATUS.pack(b"r", written, durable, 0, now, reply_requested)
 
 
 def read_slot(server: Replication, slot: str) -> tuple[bool, Lsn | None]:

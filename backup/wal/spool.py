@@ -94,8 +94,10 @@ class Spool:
         if not path.exists():
             write_atomically(path, text.decode())
         elif path.read_bytes() != text:
-            told = f"the node has another history of timeline {timeline} than the archive"
-            raise RefusedError(told, "two nodes were promoted apart: keep the one whose data you want, clone the other")
+            message = f"the node has another history of timeline {timeline} than the archive"
+            raise RefusedError(
+                message, "two nodes were promoted apart: keep the one whose data you want, clone the other"
+            )
 
     def remove(self, name: str) -> None:
         """Every store has it."""

@@ -27,7 +27,7 @@ _PAUSE_SECONDS = 0.05
 _LITTLE_BYTES = 64 << 10
 """A server sends every commit by itself. To be woken by each costs it transactions, so while little comes we look from
 time to time; sockets hold more than this, so that a server with much to send shows as such after one pause."""
-_LOOK_SECONDS = 1.0
+_CHECK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +51,16 @@ class WalSink:
 class Stream:
     """Streaming over one connection; `written` and `durable` may be read from any thread."""
 
-    def __init__(self, server: Replication, sink: WalSink, place: WalPosition) -> None:
-        self.timeline = place.timeline
+    def __init__(self, server: Replication, sink: WalSink, position: WalPosition) -> None:
+        self.timeline = position.timeline
         self._server, self._sink = server, sink
         self._spool = sink.spool
-        segment = Segment(timeline=place.timeline, start=place.lsn, size=sink.spool.segment_size)
+        segment = Segment(timeline=position.timeline, start=position.lsn, size=sink.spool.segment_size)
         self.unfinished = Unfinished(sink.spool, segment)
         self._finishing = SegmentSyncer(sink.whole)
         now = time.monotonic()
         self._heard = self._told = self._looked = self._synced = now
-        self._asked = False
+        self._reply_requested = False
         self._paused = self.written
 
     @property
@@ -107,7 +107,7 @@ class Stream:
 
     def _copy(self) -> WalPosition | None:
         while self._goes_on():
-            self._say_status()
+            self._report_in_time()
             if self._sink.full():
                 self._sync()
                 time.sleep(0.1)
@@ -121,11 +121,11 @@ class Stream:
                 self._take(message)
             self._sync_in_time()
         self._sync()
-        self._tell()
+        self._send_status()
         return None
 
     def _goes_on(self) -> bool:
-        return not self._is_time("_looked", _LOOK_SECONDS) or self._sink.go_on()
+        return not self._is_time("_looked", _CHECK_SECONDS) or self._sink.go_on()
 
     def _next(self) -> bytes | memoryview | None:
         """The next message. Once all that came is taken, more of it may come first, unless much comes."""
@@ -141,7 +141,7 @@ class Stream:
         return self._sink.flush_seconds if self._unsynced() else _STATUS_SECONDS
 
     def _take(self, message: bytes | memoryview) -> None:
-        self._heard, self._asked = time.monotonic(), False
+        self._heard, self._reply_requested = time.monotonic(), False
         kind = bytes(message[:1])
         if kind == b"w":
             _, start, _, _ = _DATA.unpack_from(message)
@@ -149,7 +149,7 @@ class Stream:
         elif kind == b"k" and _KEEPALIVE.unpack_from(message)[3]:
             # A server that shuts down waits for this: it must hear that all is durable.
             self._sync()
-            self._tell()
+            self._send_status()
 
     def _write(self, start: int, data: memoryview) -> None:
         if start != self.written:
@@ -175,29 +175,29 @@ class Stream:
         late = self._unsynced() and time.monotonic() - self._synced >= self._sink.flush_seconds
         if late or self._unsynced() >= _SYNC_BYTES:
             self._sync()
-            self._tell()
+            self._send_status()
 
     def _sync(self) -> None:
         self._finishing.wait()
         self.unfinished.sync()
         self._synced = time.monotonic()
 
-    def _say_status(self) -> None:
+    def _report_in_time(self) -> None:
         if self._is_time("_told", _STATUS_SECONDS):
-            self._finishing.look()
-            self._tell()
+            self._finishing.collect()
+            self._send_status()
 
-    def _tell(self, *, ask: bool = False) -> None:
-        self._server.transmit(status(self.written, self.durable, ask=ask))
+    def _send_status(self, *, reply_requested: bool = False) -> None:
+        self._server.transmit(status(self.written, self.durable, reply_requested=reply_requested))
         self._told = time.monotonic()
 
     def _check_silence(self) -> None:
         silent = time.monotonic() - self._heard
         if silent > 3 * _SILENCE_SECONDS:
             raise LostError(f"{self._server.node} has been silent for {silent:.0f} s")
-        if silent > _SILENCE_SECONDS and not self._asked:
-            self._asked = True
-            self._tell(ask=True)
+        if silent > _SILENCE_SECONDS and not self._reply_requested:
+            self._reply_requested = True
+            self._send_status(reply_requested=True)
 
     def _is_time(self, what: str, seconds: float) -> bool:
         now = time.monotonic()

@@ -94,7 +94,7 @@ def _only(catalog: "Sequence[Backup]", newest: "Backup") -> "Plan":
 def archive(asked: Asked) -> Asked:
     """Archive WAL until all before ``goal`` is in the store, or until told to end where there is none."""
     from backup.wal.archiver import Archiver, ArchiverOptions
-    from backup.wal.identity import ask_identity
+    from backup.wal.identity import fetch_identity
     from backup.wal.receiver import WalSource
     from backup.wal.shipper import Shipping
     from cluster.postgres.lsn import Lsn
@@ -104,7 +104,7 @@ def archive(asked: Asked) -> Asked:
     how = Shipping(uploads=asked["workers"], level=asked["level"], tail_seconds=asked["tail"])
     options = ArchiverOptions(spool=home / "spool", state=home / "state.json", shipping=how)
     source = WalSource(nodes={"primary": access()}, primary=lambda: "primary")
-    archiver = Archiver(ask_identity(access(), "primary"), source, [open_store(asked)], options, _tell)
+    archiver = Archiver(fetch_identity(access(), "primary"), source, [open_store(asked)], options, _tell)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     began, goal = time.perf_counter(), Lsn.parse(asked["goal"]) if asked.get("goal") else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import zstandard
 
-from backup.base import BackupOptions, BackupSite, Taken, take
+from backup.base import BackupOptions, BackupResult, BackupSite, take
 from backup.catalog import Backup, read_catalog
 from backup.layout import history_key, wal_key
 from backup.restore import Recovery, RecoveryTarget, Restored, WalCoverage, plan, read_archive, restore
@@ -52,7 +52,7 @@ class World:
         }
         return BackupSite(**(given | changes))
 
-    def take(self, kind: Any = "full", **options: Any) -> Taken:
+    def take(self, kind: Any = "full", **options: Any) -> BackupResult:
         """Take a backup."""
         return take(self.site(), BackupOptions(**{"kind": kind, "wal_timeout": 30, "trusted_since": 0, **options}))
 

@@ -27,10 +27,11 @@ from backup.wal.gaps import full_wanted, read_gaps
 from backup.wal.partial_segments import find_pieces
 from backup.wal.position import lineage_of
 from backup.wal.read import read_history, read_segment
-from backup.wal.slots import SLOT, hold_on_standby, read_slot
+from backup.wal.slots import hold_on_standby, read_slot
 from cluster.archive_status import read_state
 from cluster.config.mounted import ClusterConfig
 from cluster.errors import RefusedError
+from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import LostError, ServerError, replicate
@@ -158,7 +159,7 @@ def site(tmp_path: Path, fresh: Lab) -> Site:
 def _start(node: int, servers: Lab) -> Lsn:
     """Where the archive's slot holds WAL now."""
     with replicate(servers.access(node)) as server:
-        exists, restart = read_slot(server, SLOT)
+        exists, restart = read_slot(server, ARCHIVE_SLOT)
     assert exists
     assert restart is not None
     return restart
@@ -263,14 +264,14 @@ def test_a_store_that_was_down_at_the_start_gets_what_it_lacks_when_it_is_back(s
             path.unlink()
     site.servers.write(A, 2)
     with replicate(site.servers.access(A)) as server:
-        server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+        server.command(f"DROP_REPLICATION_SLOT {ARCHIVE_SLOT}")
     site.servers.sql(A, "CHECKPOINT")
     moody.down = True
     with site.running(stores=[moody]) as archive:
         until(lambda: archive.receiver.streaming)
         site.servers.write(A, 1)
         moody.down = False
-        until(lambda: not archive.receiver.unasked, what="a second look")
+        until(lambda: not archive.receiver.unread_stores, what="a second look")
         site.wait_archived(archive, A)
     assert site.missing() == ()
     assert site.compare(A, 1) >= 4
@@ -280,7 +281,7 @@ def test_after_a_failover_the_new_primary_fills_in_what_the_old_one_had_not_sent
     servers = site.servers
     servers.clone(A, B)
     reached = site.catch_up(A)
-    hold_on_standby(servers.access(B), "b", SLOT, 1, reached)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, reached)
     servers.write(A, 3)  # nobody archives meanwhile
     target = servers.sql(A, "SELECT pg_current_wal_flush_lsn()")
     until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
@@ -351,23 +352,23 @@ def test_a_cluster_that_went_back_to_an_older_timeline_is_archived_from_where_it
 def test_the_slot_of_a_standby_is_made_and_does_not_hoard(site: Site) -> None:
     servers = site.servers
     servers.clone(A, B)
-    hold_on_standby(servers.access(B), "b", SLOT, 1, 0)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, 0)
     before = _start(B, servers)
     servers.write(A, 3)
     target = Lsn.parse(servers.sql(A, "SELECT pg_current_wal_flush_lsn()"))
     until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
-    hold_on_standby(servers.access(B), "b", SLOT, 1, target)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, target)
     assert _start(B, servers) == target > before
-    hold_on_standby(servers.access(B), "b", SLOT, 2, target + 5)
-    hold_on_standby(servers.access(B), "b", SLOT, 1, target - 5)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 2, target + 5)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, target - 5)
     assert _start(B, servers) == target, "another timeline, or less than it holds, changes nothing"
 
 
 def _forget(site: Site, node: int, *standbys: int) -> None:
     """Let a primary remove the WAL that the archive has not received yet, and its standbys have."""
     with replicate(site.servers.access(node)) as server:
-        if read_slot(server, SLOT)[0]:
-            server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+        if read_slot(server, ARCHIVE_SLOT)[0]:
+            server.command(f"DROP_REPLICATION_SLOT {ARCHIVE_SLOT}")
     for setting in ("wal_keep_size = 0", "max_wal_size = '48MB'"):
         site.servers.sql(node, f"ALTER SYSTEM SET {setting}")
     site.servers.sql(node, "SELECT pg_reload_conf()")
@@ -390,7 +391,7 @@ def test_wal_that_the_primary_removed_comes_from_a_standby_that_has_it(site: Sit
     servers = site.servers
     servers.clone(A, B, slot=True)
     reached = site.catch_up(A)
-    hold_on_standby(servers.access(B), "b", SLOT, 1, reached)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, reached)
     _forget(site, A, B)
     target = _replayed(servers, A, B)
     site.catch_up(A)
@@ -405,10 +406,10 @@ def test_a_new_primary_that_lacks_wal_of_the_old_timeline_is_filled_in_for_by_an
     for standby in (B, C):
         servers.clone(A, standby, slot=True)
     reached = site.catch_up(A)
-    hold_on_standby(servers.access(C), "c", SLOT, 1, reached)
+    hold_on_standby(servers.access(C), "c", ARCHIVE_SLOT, 1, reached)
     with replicate(servers.access(B)) as server:
-        if read_slot(server, SLOT)[0]:
-            server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+        if read_slot(server, ARCHIVE_SLOT)[0]:
+            server.command(f"DROP_REPLICATION_SLOT {ARCHIVE_SLOT}")
     servers.write(A, 3)  # nobody archives meanwhile
     for standby in (B, C):
         target = _replayed(servers, A, standby)
@@ -434,8 +435,8 @@ def test_what_a_standby_has_of_the_removed_wal_shortens_the_gap(site: Site) -> N
     servers.clone(A, B, slot=True)
     site.catch_up(A)
     with replicate(servers.access(B)) as server:
-        if read_slot(server, SLOT)[0]:
-            server.command(f"DROP_REPLICATION_SLOT {SLOT}")
+        if read_slot(server, ARCHIVE_SLOT)[0]:
+            server.command(f"DROP_REPLICATION_SLOT {ARCHIVE_SLOT}")
     servers.sql(B, "ALTER SYSTEM SET wal_keep_size = 0")
     servers.sql(B, "SELECT pg_reload_conf()")
     _forget(site, A, B)
@@ -445,7 +446,7 @@ def test_what_a_standby_has_of_the_removed_wal_shortens_the_gap(site: Site) -> N
         servers.write(A, 1)
         _replayed(servers, A, B)
         servers.sql(B, "CHECKPOINT")
-    hold_on_standby(servers.access(B), "b", SLOT, 1, 0)
+    hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, 0)
     held = segment_start(_start(B, servers), SEGMENT)
     _forget(site, A, B)
     _replayed(servers, A, B)
@@ -484,7 +485,7 @@ def test_a_lost_slot_is_made_anew_and_what_is_still_there_is_received(site: Site
     servers.sql(A, "SELECT pg_reload_conf()")
     servers.write(A, 6)
     servers.sql(A, "CHECKPOINT")
-    assert servers.sql(A, f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{SLOT}'") == "lost"
+    assert servers.sql(A, f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{ARCHIVE_SLOT}'") == "lost"
     with site.running() as archive:
         site.wait_archived(archive, A)
         assert archive.receiver.streaming

@@ -14,7 +14,7 @@ from pathlib import Path
 from backup.store import Store
 from backup.store.local import LocalStore
 from backup.wal.archiver import Archiver, ArchiverOptions
-from backup.wal.identity import ArchiveIdentity, ask_identity, remembered
+from backup.wal.identity import ArchiveIdentity, fetch_identity, remembered
 from backup.wal.receiver import WalSource
 from backup.wal.shipper import Shipping
 from cluster.errors import PodsError
@@ -41,7 +41,7 @@ def archiver(
 
 def _identity(root: Path, source: WalSource) -> ArchiveIdentity:
     try:
-        return ask_identity(source.nodes[source.primary()], source.primary())
+        return fetch_identity(source.nodes[source.primary()], source.primary())
     except PodsError:
         known = remembered(root / "spool")
         if known is None:

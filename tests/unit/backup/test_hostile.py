@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from backup import annotations, catalog, drill, manifest, timelines
 from backup.annotations import Hold, Verified, read_holds, read_verified
-from backup.base.archive_reader import Limits, read_manifest, reading
+from backup.base.archive_reader import Limits, open_archive, read_manifest
 from backup.base.tar import BrokenTarError, members
 from backup.catalog import Backup, File, dependants, find, read_catalog
 from backup.layout import MANIFEST, archive_key, backup_key, gap_key, hold_key, parse_wal_key, tail_key, wal_key
@@ -554,12 +554,12 @@ def test_an_archive_holds_no_more_than_its_backup() -> None:
     file = File(name="base.tar", size=0, sha256="")
     with (
         pytest.raises(BrokenTarError, match="more than the backup has"),
-        reading([packed({"a": b"x" * 2000})], file, Limits(1999, 10)) as entries,
+        open_archive([packed({"a": b"x" * 2000})], file, Limits(1999, 10)) as entries,
     ):
         list(entries)
     with (
         pytest.raises(BrokenTarError, match="more than the backup has"),
-        reading([packed({"a": b"", "b": b"", "c": b""})], file, Limits(10, 2)) as entries,
+        open_archive([packed({"a": b"", "b": b"", "c": b""})], file, Limits(10, 2)) as entries,
     ):
         list(entries)
 

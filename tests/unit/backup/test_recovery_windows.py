@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backup.layout import WalObject, parse_segment
 from backup.recovery_windows import Missing, audit, find_windows
 from backup.restore.wal_coverage import WalCoverage, find_runs
-from backup.timelines import Histories, Left, parse_history, reaches, way_to
+from backup.timelines import Histories, Left, parse_history, path_to, reaches
 from cluster.postgres.lsn import Lsn
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
@@ -128,7 +128,7 @@ def test_a_history_file_is_read() -> None:
     text = "1\t0/5000000\tno recovery target specified\n\n# comment\n2 \t 1/A0 \t before 2026\n"
     history = parse_history(text)
     assert history == (Left(1, Lsn(0x5000000)), Left(2, Lsn.parse("1/A0")))
-    way = way_to(3, {3: history})
+    way = path_to(3, {3: history})
     assert way is not None
     assert [(part.timeline, str(part.start), part.end) for part in way] == [
         (1, "0/0", Lsn(0x5000000)),
@@ -145,6 +145,6 @@ def test_what_is_no_history_is_refused(text: str) -> None:
 
 def test_what_nobody_knows_is_neither_reached_nor_out_of_reach() -> None:
     assert reaches(1, 5, 4, {}) is None
-    assert way_to(4, {}) is None
+    assert path_to(4, {}) is None
     assert reaches(4, 5, 4, {}) is True
     assert reaches(2, 5, 1, {}) is False

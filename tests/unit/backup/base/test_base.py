@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.base import basebackup_protocol
-from backup.base.archive_reader import Watched, unpacked
-from backup.base.attempt import attempts
-from backup.base.backup_lock import LOCK, take_turn
+from backup.base.archive_reader import HashedPieces, decompressed
+from backup.base.attempt import plan_attempts
+from backup.base.backup_lock import LOCK, acquire_lock
 from backup.base.basebackup_protocol import Request, archive_names, receive
 from backup.base.parent import decide, newest_common
 from backup.base.prefetch import ahead
@@ -139,11 +139,11 @@ class TestKind:
         primary, replica = node(), node("replica1")
         basis = decide("incremental", [CHAIN], replica, 6)
 
-        ways = [(way.node.name, way.parent is None) for way in attempts(basis, replica, primary)]
+        ways = [(way.node.name, way.parent is None) for way in plan_attempts(basis, replica, primary)]
 
         assert ways == [("replica1", False), ("primary", False), ("replica1", True), ("primary", True)]
         full = decide("full", [CHAIN], primary, 6)
-        assert [way.node.name for way in attempts(full, primary, primary)] == ["primary"]
+        assert [way.node.name for way in plan_attempts(full, primary, primary)] == ["primary"]
 
 
 class TestStream:
@@ -295,26 +295,26 @@ class TestContents:
 
         file = File(name="base.tar.zst", size=0, sha256="")
 
-        assert b"".join(unpacked(cut(zstandard.compress(body), size), file)) == body
+        assert b"".join(decompressed(cut(zstandard.compress(body), size), file)) == body
 
     def test_a_flood_of_zeros_comes_in_small_pieces(self) -> None:
         import zstandard
 
         bomb = zstandard.compress(bytes(64 << 20))
 
-        sizes = [len(piece) for piece in unpacked([bomb], File(name="base.tar.zst", size=0, sha256=""))]
+        sizes = [len(piece) for piece in decompressed([bomb], File(name="base.tar.zst", size=0, sha256=""))]
 
         assert sum(sizes) == 64 << 20
         assert max(sizes) <= 1 << 20
 
     def test_what_is_no_zstd_is_told_as_damage(self) -> None:
         with pytest.raises(DamagedError, match=r"base\.tar\.zst is damaged"):
-            list(unpacked([b"x" * 100], File(name="base.tar.zst", size=0, sha256="")))
+            list(decompressed([b"x" * 100], File(name="base.tar.zst", size=0, sha256="")))
 
     def test_an_object_is_compared_to_its_end_even_if_nobody_read_it_all(self) -> None:
         import hashlib
 
-        watched = Watched([b"ab", b"cd"])
+        watched = HashedPieces([b"ab", b"cd"])
         next(iter(watched))
 
         assert watched.is_like(File(name="x", size=4, sha256=hashlib.sha256(b"abcd").hexdigest()))
@@ -363,23 +363,26 @@ class TestAhead:
 
 class TestTurn:
     def test_the_second_is_told_what_the_first_does(self, tmp_path: Path) -> None:
-        with take_turn(tmp_path) as turn:
-            turn.note(NAMES[0])
-            with pytest.raises(RefusedError, match=f"another base backup is running .{NAMES[0]}."), take_turn(tmp_path):
-                raise AssertionError("both have the turn")
+        with acquire_lock(tmp_path) as lock:
+            lock.note(NAMES[0])
+            with (
+                pytest.raises(RefusedError, match=f"another base backup is running .{NAMES[0]}."),
+                acquire_lock(tmp_path),
+            ):
+                raise AssertionError("both hold the lock")
 
     def test_what_a_killed_one_was_at_is_known_to_the_next(self, tmp_path: Path) -> None:
         (tmp_path / LOCK).write_text(NAMES[1])
 
-        with take_turn(tmp_path) as turn:
-            assert turn.left == NAMES[1]
-            turn.note("")
+        with acquire_lock(tmp_path) as lock:
+            assert lock.abandoned == NAMES[1]
+            lock.note("")
 
-        with take_turn(tmp_path) as turn:
-            assert turn.left == ""
+        with acquire_lock(tmp_path) as lock:
+            assert lock.abandoned == ""
 
     def test_a_spool_that_is_not_there_is_named(self, tmp_path: Path) -> None:
-        with pytest.raises(MachineError, match="nowhere"), take_turn(tmp_path / "nowhere"):
+        with pytest.raises(MachineError, match="nowhere"), acquire_lock(tmp_path / "nowhere"):
             pass
 
 

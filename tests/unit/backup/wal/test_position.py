@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.wal.position import WalPosition, lineage_of, next_place, timeline_at
+from backup.wal.position import WalPosition, lineage_of, next_position, timeline_at
 from cluster.postgres.lsn import Lsn
 
 SIZE = 1 << 20
@@ -32,47 +32,47 @@ def test_what_is_no_history_is_refused(text: str, timeline: int) -> None:
 
 def test_the_archive_goes_on_where_it_ends_and_not_where_the_server_is() -> None:
     lineage = lineage_of(TEXT, 3)
-    assert next_place(lineage, {1: Lsn(0x300000)}, SIZE) == WalPosition(1, Lsn(0x300000))
+    assert next_position(lineage, {1: Lsn(0x300000)}, SIZE) == WalPosition(1, Lsn(0x300000))
 
 
 def test_a_new_primary_fills_in_what_the_old_one_had_not_sent() -> None:
     """The end of the old timeline comes from the new primary, as long as it lies before the fork."""
-    assert next_place(lineage_of(TEXT, 3), {1: Lsn(0x500000)}, SIZE) == WalPosition(1, Lsn(0x500000))
+    assert next_position(lineage_of(TEXT, 3), {1: Lsn(0x500000)}, SIZE) == WalPosition(1, Lsn(0x500000))
 
 
 def test_what_was_received_beyond_the_fork_does_not_count() -> None:
-    assert next_place(lineage_of(TEXT, 3), {1: Lsn(0x900000)}, SIZE) == WalPosition(2, Lsn(0x500000))
+    assert next_position(lineage_of(TEXT, 3), {1: Lsn(0x900000)}, SIZE) == WalPosition(2, Lsn(0x500000))
 
 
 def test_the_newest_known_timeline_decides() -> None:
     have = {1: Lsn(0x100000), 2: Lsn(0x600000), 9: Lsn(0)}
-    assert next_place(lineage_of(TEXT, 3), have, SIZE) == WalPosition(2, Lsn(0x600000))
+    assert next_position(lineage_of(TEXT, 3), have, SIZE) == WalPosition(2, Lsn(0x600000))
 
 
 def test_an_archive_of_other_timelines_only_has_no_place_here() -> None:
-    assert next_place(lineage_of(TEXT, 3), {9: Lsn(0x100000)}, SIZE) is None
+    assert next_position(lineage_of(TEXT, 3), {9: Lsn(0x100000)}, SIZE) is None
 
 
 @given(
     ends=st.lists(st.integers(1, 1 << 40), min_size=1, max_size=6, unique=True).map(sorted),
     known=st.integers(0, 6),
-    lacks=st.integers(0, 1 << 41),
+    first_missing=st.integers(0, 1 << 41),
 )
 def test_nothing_between_what_there_is_and_where_it_goes_on_is_left_out(
-    ends: list[int], known: int, lacks: int
+    ends: list[int], known: int, first_missing: int
 ) -> None:
     text = "".join(f"{number} {Lsn(end)}\tx\n" for number, end in enumerate(ends, 1))
     lineage = lineage_of(text, len(ends) + 1)
     timeline = min(known, len(ends)) + 1
-    place = next_place(lineage, {timeline: Lsn(lacks)}, SIZE)
+    place = next_position(lineage, {timeline: Lsn(first_missing)}, SIZE)
     assert place is not None
     assert place.lsn % SIZE == 0
     # Either it goes on where it ended, or its timeline was left before that, and the next begins within that segment.
-    assert place.lsn <= lacks
+    assert place.lsn <= first_missing
     if place.timeline != timeline:
         fork = next(stretch.end for stretch in lineage if stretch.timeline == timeline)
         assert fork is not None
-        assert place.lsn <= fork <= lacks
+        assert place.lsn <= fork <= first_missing
 
 
 def test_a_segment_is_taken_from_the_timeline_it_was_written_on() -> None:

@@ -21,7 +21,7 @@ from backup.store.encrypted import SealedStore
 from backup.store.encryption import EncryptionKey
 from backup.wal.codec import pack
 from backup.wal.read import read_segment
-from backup.wal.resync import mend
+from backup.wal.resync import resync
 from cluster.config.mounted import ClusterConfig
 from cluster.postgres.lsn import Lsn
 from cluster.topology import Topology
@@ -38,7 +38,7 @@ def test_a_store_gets_what_another_has(tmp_path: Path) -> None:
     lacking, whole = local(tmp_path / "lacking"), local(tmp_path / "whole")
     put(whole, name(1), name(2), name(3))
     put(lacking, name(2))
-    done = mend(lacking, [whole], SYSTEM, [name(3), name(1), name(7)], always)
+    done = resync(lacking, [whole], SYSTEM, [name(3), name(1), name(7)], always)
     assert done.copied == (name(1), name(3))
     assert done.troubles == ()
     assert [read_segment(lacking, SYSTEM, name(number)) for number in (1, 2, 3)] == [
@@ -50,7 +50,7 @@ def test_sealed_stores_get_the_content_and_not_what_another_key_sealed(tmp_path:
     first = SealedStore(local(tmp_path / "first"), [EncryptionKey(bytes(32))])
     second = SealedStore(local(tmp_path / "second"), [EncryptionKey(bytes(31) + b"x")])
     put(first, name(1))
-    assert mend(second, [first], SYSTEM, [name(1)], always).copied == (name(1),)
+    assert resync(second, [first], SYSTEM, [name(1)], always).copied == (name(1),)
     assert read_segment(second, SYSTEM, name(1)) == wal(segment(1))
 
 
@@ -60,16 +60,16 @@ def test_interrupted_it_leaves_nothing_half_and_goes_on(tmp_path: Path) -> None:
     put(lacking)
     names = [name(number) for number in range(5)]
     steps = iter([True, True, False])
-    assert mend(lacking, [whole], SYSTEM, names, lambda: next(steps)).copied == (name(0), name(1))
+    assert resync(lacking, [whole], SYSTEM, names, lambda: next(steps)).copied == (name(0), name(1))
     lacking.down = True
     with pytest.raises(StoreError, match="503"):
-        mend(lacking, [whole], SYSTEM, names[2:], always)
+        resync(lacking, [whole], SYSTEM, names[2:], always)
     lacking.down, whole.down = False, True
-    done = mend(lacking, [whole], SYSTEM, names[2:], always)
+    done = resync(lacking, [whole], SYSTEM, names[2:], always)
     assert done.copied == ()
     assert "moody answers 503" in done.troubles[0]
     whole.down = False
-    assert mend(lacking, [whole], SYSTEM, names, always).copied == tuple(names), "what is there already is success"
+    assert resync(lacking, [whole], SYSTEM, names, always).copied == tuple(names), "what is there already is success"
 
 
 def test_another_content_that_is_there_is_never_replaced(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_another_content_that_is_there_is_never_replaced(tmp_path: Path) -> None
     put(whole, name(1), name(2))
     theirs = pack(wal(segment(1))[:-1] + b"?")
     lacking.create(wal_key(SYSTEM, name(1)), theirs)
-    done = mend(lacking, [whole], SYSTEM, [name(1), name(2)], always)
+    done = resync(lacking, [whole], SYSTEM, [name(1), name(2)], always)
     assert done.copied == (name(2),)
     assert "another content" in done.troubles[0]
     assert lacking.get(wal_key(SYSTEM, name(1))) == theirs
@@ -88,7 +88,7 @@ def test_what_is_damaged_is_taken_from_elsewhere_or_left(tmp_path: Path) -> None
     put(good, name(1))
     bad.create(wal_key(SYSTEM, name(1)), pack(wal(segment(2))))
     bad.create(wal_key(SYSTEM, name(2)), pack(wal(segment(2)))[:-9])
-    done = mend(lacking, [bad, good], SYSTEM, [name(1), name(2)], always)
+    done = resync(lacking, [bad, good], SYSTEM, [name(1), name(2)], always)
     assert done.copied == (name(1),)
     assert [trouble[:31] for trouble in done.troubles] == [f"{name(2)} in bad"]
 

@@ -13,7 +13,7 @@ from backup.wal.gaps import Gap, full_made, full_wanted, note, read_gaps, ship_n
 from backup.wal.identity import ArchiveIdentity, claim
 from backup.wal.partial_segments import PartialSegments, find_pieces, reach
 from backup.wal.read import read_segment
-from backup.wal.resume import lacks, timelines
+from backup.wal.resume import first_missing, timelines
 from backup.wal.ship_queue import ShipQueue
 from backup.wal.shipper import Shipper, Shipping
 from backup.wal.spool import Spool, Unfinished
@@ -246,14 +246,16 @@ def test_an_archive_belongs_to_one_cluster(tmp_path: Path) -> None:
 
 def test_what_a_store_lacks_begins_after_what_it_and_the_spool_have(tmp_path: Path) -> None:
     where, store = spool(tmp_path / "spool"), local(tmp_path / "store")
-    assert lacks(store, where) == {}
+    assert first_missing(store, where) == {}
     put(store, name(3), name(4), name(6), name(9, 2))
     put_history(store, 2, "1\t0/900000\tx\n")
     put_history(store, 3, "1\t0/900000\tx\n")
     assert list(timelines(store, SYSTEM)) == [1, 2]
-    assert lacks(store, where) == {1: segment(5).start, 2: segment(10).start}, "a hole that an upload left is found"
+    assert first_missing(store, where) == {1: segment(5).start, 2: segment(10).start}, (
+        "a hole that an upload left is found"
+    )
     spooled(where, 5)
-    assert lacks(store, where)[1] == segment(7).start
+    assert first_missing(store, where)[1] == segment(7).start
 
 
 def test_a_recorded_gap_is_not_asked_for_again(tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ def test_a_recorded_gap_is_not_asked_for_again(tmp_path: Path) -> None:
     put(store, name(3), name(6))
     note(where.path, store.name, _gap(4, 6))
     assert [gap.from_lsn for gap in ship_notes(where.path, store, SYSTEM)] == [str(segment(4).start)]
-    assert lacks(store, where) == {1: segment(7).start}
+    assert first_missing(store, where) == {1: segment(7).start}
 
 
 def _gap(first: int, end: int) -> Gap:
