@@ -88,8 +88,8 @@ def _not_run(program: str, error: OSError) -> MachineError:
 
 def last_words(output: str, lines: int = 3) -> str:
     """The end of what a program printed, in one line."""
-    told = [line.strip() for line in output.splitlines() if line.strip()]
-    return " / ".join(told[-lines:]) or "it printed nothing"
+    printed = [line.strip() for line in output.splitlines() if line.strip()]
+    return " / ".join(printed[-lines:]) or "it printed nothing"
 
 
 def _merged(env: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -1,4 +1,4 @@
-"""One cluster, opened: its settings, topology, secrets and engine in one hand, and what can be asked of it."""
+"""One cluster, opened: its settings, topology, secrets and engine, and how its nodes and PgBouncer are reached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ POOLER = "pgbouncer"
 """The service that is no node."""
 
 READ_SECONDS = 6.0
-"""Deadline for one look at every node; longer than a connection attempt."""
+"""Deadline of one snapshot of all nodes; longer than a connection attempt."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Stack:
 
     @cached_property
     def client(self) -> "DockerClient":
-        """The engine, asked for at its first use."""
+        """The engine's client, connected at its first use."""
         return self.engine or daemon.connect()
 
     @cached_property
@@ -80,11 +80,11 @@ class Stack:
         return self.access(node, passwords.SUPERUSER)
 
     def monitor(self, node: str) -> Access:
-        """How to reach ``node`` to look at it."""
+        """How to reach ``node`` as the monitoring role."""
         return self.access(node, passwords.MONITOR)
 
     def snapshot(self, deadline: float = READ_SECONDS) -> Snapshot:
-        """Look at every node and at PgBouncer, now."""
+        """Query every node and PgBouncer now."""
         nodes = {
             name: replace(self.monitor(name), connect_timeout=3, statement_timeout=3.0) for name in self.topology.names
         }
@@ -108,10 +108,10 @@ class Stack:
     @property
     def services(self) -> tuple[str, ...]:
         """Every service that shall run, in the order in which they are touched: what others need last."""
-        return (*(node.name for node in self.topology.replicas), self.topology.primary, POOLER, *self.watchers)
+        return (*(node.name for node in self.topology.replicas), self.topology.primary, POOLER, *self.optional_services)
 
     @property
-    def watchers(self) -> tuple[str, ...]:
+    def optional_services(self) -> tuple[str, ...]:
         """The services that watch the cluster, on which nothing in it depends."""
         return optional_services(self.settings, self.topology.image_source)
 

@@ -18,112 +18,112 @@ _NAME = "the backup; without one the newest"
 def now(c: Context, type: str = "auto", json: bool = False) -> None:
     """Take a backup."""
     from cluster.errors import UsageError
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.report.backups import print_taken
     from compose.report.status import print_json
     from compose.stack import open_stack
 
     if type not in ("auto", "full", "incremental"):
         raise UsageError(f"--type {type!r} is not possible", "use full, incremental or auto")
-    taken = ask(open_stack(), Console(), "Taking a backup", "now", f"--type={type}")
+    taken = call(open_stack(), Console(), "Taking a backup", "now", f"--type={type}")
     print_json(taken) if json else print_taken(taken, Console())
 
 
 @task(name="list", default=True, help={"json": "print data instead of a table"}, auto_shortflags=False)
 def list_(c: Context, json: bool = False) -> None:
     """List the backups: size, kind, chain, when verified."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.report.backups import print_backups
     from compose.report.status import print_json
     from compose.stack import open_stack
 
-    rows = ask(open_stack(), Console(), "Reading the stores", "list")
+    rows = call(open_stack(), Console(), "Reading the stores", "list")
     print_json(rows) if json else print_backups(rows)
 
 
 @task(help={"json": "print data instead of a table"}, auto_shortflags=False)
 def windows(c: Context, json: bool = False) -> None:
     """Show to which moments the cluster can be restored."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.report.backups import print_windows
     from compose.report.status import print_json
     from compose.stack import open_stack
 
-    found = ask(open_stack(), Console(), "Reading the stores", "windows")
+    found = call(open_stack(), Console(), "Reading the stores", "windows")
     print_json(found) if json else print_windows(found)
 
 
 @task(help={"name": _NAME}, auto_shortflags=False)
 def show(c: Context, name: str = "latest") -> None:
     """Show all that is known of one backup, as data."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.report.status import print_json
     from compose.stack import open_stack
 
-    print_json(ask(open_stack(), Console(), "Reading the stores", "show", f"--name={name}"))
+    print_json(call(open_stack(), Console(), "Reading the stores", "show", f"--name={name}"))
 
 
 @task(help={"name": "the backup", "why": "a reason, for whoever wonders later"}, auto_shortflags=False)
 def hold(c: Context, name: str, why: str = "") -> None:
     """Keep a backup whatever retention says."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.stack import open_stack
 
-    ask(open_stack(), Console(), f"Holding {name}", "hold", f"--name={name}", f"--why={why}")
+    call(open_stack(), Console(), f"Holding {name}", "hold", f"--name={name}", f"--why={why}")
 
 
 @task(help={"name": "the backup"}, auto_shortflags=False)
 def release(c: Context, name: str) -> None:
     """Let retention have a held backup again."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.stack import open_stack
 
-    ask(open_stack(), Console(), f"Releasing {name}", "release", f"--name={name}")
+    call(open_stack(), Console(), f"Releasing {name}", "release", f"--name={name}")
 
 
 @task(help={"name": "the backup", "yes": "do not ask"}, auto_shortflags=False)
 def delete(c: Context, name: str, yes: bool = False) -> None:
     """Delete a backup, and those that build on it."""
     from cluster.errors import RefusedError
-    from compose.console import ask as confirm
-    from compose.operations.backups.client import ask
+    from compose.console import ask
+    from compose.operations.backups.client import call
     from compose.stack import open_stack
 
-    if not confirm(f"This deletes backup {name} and those that build on it, from every store.", yes=yes, expect=name):
+    if not ask(f"This deletes backup {name} and those that build on it, from every store.", yes=yes, expect=name):
         raise RefusedError("nothing was deleted: the backup's name was not confirmed", f"type {name}, or give --yes")
-    ask(open_stack(), Console(), f"Deleting {name}", "delete", f"--name={name}")
+    call(open_stack(), Console(), f"Deleting {name}", "delete", f"--name={name}")
 
 
 @task(help={"dry_run": "only say what would go, and why"}, auto_shortflags=False)
 def prune(c: Context, dry_run: bool = False) -> None:
     """Remove what retention does not keep."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.stack import open_stack
 
     flags = ["--dry-run"] if dry_run else []
-    for line in ask(open_stack(), Console(), "Deciding what stays", "prune", *flags):
+    for line in call(open_stack(), Console(), "Deciding what stays", "prune", *flags):
         print(line)
 
 
 @task(help={"name": "the backup; latest, or all"}, auto_shortflags=False)
 def verify(c: Context, name: str = "latest") -> None:
     """Check every byte of a backup against its manifest."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.report.backups import print_verified
     from compose.stack import open_stack
 
-    print_verified(ask(open_stack(), Console(), "Verifying", "verify", f"--name={name}"))
+    print_verified(call(open_stack(), Console(), "Verifying", "verify", f"--name={name}"))
 
 
 @task(help={"store": "restore from this store", "json": "print data"}, auto_shortflags=False)
 def drill(c: Context, store: str = "", json: bool = False) -> None:
     """Restore the newest backup on trial, and look at it."""
-    from compose.operations.backups.client import ask
+    from compose.operations.backups.client import call
     from compose.report.backups import check_drill, print_drill
     from compose.report.status import print_json
     from compose.stack import open_stack
 
-    found = ask(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
+    found = call(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
     print_json(found) if json else print_drill(found)
     check_drill(found)
 
@@ -168,14 +168,14 @@ def restore(
 ) -> None:
     """Restore to any moment: in place, or beside the cluster."""
     from compose.operations.backups.new_cluster import open_or_prepare, rebuild
-    from compose.operations.backups.request import wish
+    from compose.operations.backups.request import parse_request
     from compose.operations.backups.restore import restore_in_place, restore_into, show_plan
     from compose.operations.copies.make_copy import restore_as_node
     from compose.report.backups import print_restored
 
     targets = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
-    wanted = wish(name, targets, to_immediate, timeline=timeline, store=store, system=system)
-    _check_place(into, as_node, in_place=in_place, plan=plan, writable=writable)
+    wanted = parse_request(name, targets, to_immediate, timeline=timeline, store=store, system=system)
+    _check_target(into, as_node, in_place=in_place, plan=plan, writable=writable)
     console = Console()
     stack, exists = open_or_prepare(console, may_prepare=in_place or plan)
     if plan:
@@ -190,7 +190,7 @@ def restore(
         print_restored(rebuild(stack, console, wanted))
 
 
-def _check_place(into: str | None, as_node: str | None, *, in_place: bool, plan: bool, writable: bool) -> None:
+def _check_target(into: str | None, as_node: str | None, *, in_place: bool, plan: bool, writable: bool) -> None:
     from cluster.errors import UsageError
 
     if sum((bool(into), bool(as_node), in_place, plan)) != 1:

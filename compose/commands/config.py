@@ -12,12 +12,12 @@ def check(c: Context, json: bool = False) -> None:
     from compose.operations.check_config import check_configuration
     from compose.report.status import print_json
 
-    told = check_configuration()
+    lines = check_configuration()
     if json:
-        print_json(told)
+        print_json(lines)
         return
     console = Console()
-    for line in told:
+    for line in lines:
         console.line(f"✓ {line}")
 
 

@@ -21,7 +21,7 @@ def one_line(error: Exception) -> str:
 
 
 class PodsExecutor(Executor):
-    """Invoke's executor, with every error told the way users need it."""
+    """Invoke's executor, with every error as one line, a hint and an exit code."""
 
     def execute(self, *tasks: Any) -> Any:
         """Run the tasks; a PodsError ends with its own exit code and without a traceback."""

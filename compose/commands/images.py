@@ -11,13 +11,13 @@ from compose.console import Console
 @task(default=True, help={"json": "print data instead of tables"}, auto_shortflags=False)
 def check(c: Context, json: bool = False) -> None:
     """Say how old the images are and what an update brings."""
-    from compose.operations.update_images import check as ask
+    from compose.operations.update_images import check as check_images
     from compose.report.image_table import image_rows, print_images
     from compose.report.status import print_json
     from compose.stack import open_stack
 
     stack = open_stack()
-    rows = image_rows(stack, ask(stack, Console()))
+    rows = image_rows(stack, check_images(stack, Console()))
     print_json(rows) if json else print_images(rows)
     if any(row["security"] for row in rows):
         raise Exit(code=EXIT_DEGRADED)

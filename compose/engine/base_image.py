@@ -77,14 +77,14 @@ def _import(bootstrap: list[str], environment: dict[str, str], arguments: list[s
             stderr=subprocess.PIPE,
         )
         maker.stdout.close()
-        told = []
+        output = []
         for line in maker.stderr:
-            told.append(line.decode(errors="replace"))
-            step.update(told[-1].strip()[:100])
+            output.append(line.decode(errors="replace"))
+            step.update(output[-1].strip()[:100])
         _, complaint = taker.communicate()
     if maker.returncode != 0:
         _drop_unfinished(arguments[-1])
-        raise MachineError(f"the base image cannot be made: {_telling(told)}", _mirror_hint("".join(told)))
+        raise MachineError(f"the base image cannot be made: {_first_error(output)}", _mirror_hint("".join(output)))
     if taker.returncode != 0:
         raise MachineError(
             f"the engine does not take the base image: {last_words(complaint.decode(errors='replace'))}",
@@ -96,7 +96,7 @@ def _drop_unfinished(name: str) -> None:
     subprocess.run(["docker", "--host", docker_host(), "rmi", name], capture_output=True, check=False)
 
 
-def _telling(lines: list[str]) -> str:
+def _first_error(lines: list[str]) -> str:
     errors = [line.strip() for line in lines if line.startswith("E: ")]
     return errors[0] if errors else last_words("".join(lines))
 

@@ -52,12 +52,12 @@ def _python_of(client: "DockerClient", image: str) -> tuple[str, str]:
     """Version (``3.14``) and machine (``x86_64``) of the Python in ``image``."""
     from docker.errors import APIError, ContainerError
 
-    ask = "import platform, sys; print('%d.%d' % sys.version_info[:2], platform.machine())"
+    script = "import platform, sys; print('%d.%d' % sys.version_info[:2], platform.machine())"
     try:
-        told = client.containers.run(image, ["-c", ask], entrypoint="python3", remove=True, network_mode="none")
+        output = client.containers.run(image, ["-c", script], entrypoint="python3", remove=True, network_mode="none")
     except (APIError, ContainerError) as error:
         raise MachineError(f"the image of the services has no working Python: {error}") from None
-    version, machine = told.decode().split()
+    version, machine = output.decode().split()
     return version, machine
 
 

@@ -17,7 +17,7 @@ _SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
 _GONE_SECONDS = 30.0
 RESTORE = "-restore"
-"""How the name of the container of a restore in place ends."""
+"""Suffix of the container's name of a restore in place."""
 RETIRED = ("cadvisor",)
 """Services that are no more; decision 0025."""
 _DIRECTORY = "com.docker.compose.project.working_dir"

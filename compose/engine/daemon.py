@@ -240,10 +240,10 @@ def check_versions(client: "DockerClient") -> None:
 def compose_version() -> str | None:
     """Compose's version, or None where the plugin is missing."""
     try:
-        told = run(["docker", "compose", "version", "--format", "json"], timeout=30)
+        output = run(["docker", "compose", "version", "--format", "json"], timeout=30)
     except MachineError:
         return None
-    return str(json.loads(told)["version"]).removeprefix("v")
+    return str(json.loads(output)["version"]).removeprefix("v")
 
 
 def may_lift_memlock(client: "DockerClient", image: str, labels: dict[str, str]) -> bool:

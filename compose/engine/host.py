@@ -10,14 +10,14 @@ from compose.home.paths import Home, own_disks, service_user
 from compose.render.host_facts import EngineSocket, HostFacts, Images
 
 
-def concrete_of(home: Home, settings: Settings, topology: Topology) -> HostFacts:
+def host_facts_of(home: Home, settings: Settings, topology: Topology) -> HostFacts:
     """What a cluster is rendered with on this host; before its first `up`, as if a registry gave its images."""
     source, wanted = topology.image_source or "registry", topology.build
     images = image_build.expected(settings, source, wanted.base or image_build.OFFICIAL, wanted.stamp)
-    return concrete_with(home, images)
+    return host_facts_with(home, images)
 
 
-def concrete_with(home: Home, images: Images) -> HostFacts:
+def host_facts_with(home: Home, images: Images) -> HostFacts:
     """The same with images that are known."""
     user = service_user()
     io_uring = io_uring_refusal(user[1]) == ""

@@ -36,7 +36,7 @@ OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
 BASES = "pods/base:"
 OWNER_LABEL, STAMP_LABEL = "pods.project", "pods.stamp"
 """On images that an update made, which no other cluster shares: its project, and when."""
-_ASK_SECONDS = 20
+_REGISTRY_SECONDS = 20
 _IMAGE_OF = dict.fromkeys(("gate", "exporter", "health", "backup", "sandbox"), "services")
 """Services that share an image; every other one has an image of its own name."""
 
@@ -60,7 +60,7 @@ class ImageSpec:
 
 @cache
 def _reference(recipe: ImageSpec) -> str:
-    """Looked at once, so that one command means one image, even if somebody edits the code meanwhile."""
+    """Hashed once, so that one command means one image, even if somebody edits the code meanwhile."""
     more = code_files() if recipe.needs_code else ()
     return f"pods/{recipe.role}:{inputs_hash(recipe.base, ROOT / recipe.folder, more, recipe.stamp)}"
 
@@ -121,13 +121,13 @@ def _registry_refusal(client: "DockerClient", reference: str) -> str:
     from docker.errors import APIError
 
     quick = client.api.timeout
-    client.api.timeout = _ASK_SECONDS
+    client.api.timeout = _REGISTRY_SECONDS
     try:
         client.api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
     except APIError as error:
         return str(error.explanation or error).splitlines()[0][:160]
     except requests.RequestException:
-        return f"no answer within {_ASK_SECONDS} s"
+        return f"no answer within {_REGISTRY_SECONDS} s"
     finally:
         client.api.timeout = quick
     return ""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _STATUS = "/var/lib/dpkg/status"
-_LONGEST = 180.0
+_TIMEOUT_SECONDS = 180.0
 """Seconds that reading the archive's index may take."""
 _UPGRADE = re.compile(r"^Inst (\S+) \[([^\]]+)\] \((\S+) ([^)]*?)(?: \[[^\]]*\])?\)", re.MULTILINE)
 """apt-get(8) --simulate: ``Inst libssl3t64 [3.6.5-1] (3.6.6-1 Debian:testing [amd64])``."""
@@ -64,7 +64,7 @@ class Change:
 
 
 def read_changes(output: str) -> dict[str, tuple[Change, ...]]:
-    """What apt said, by the name of each list of packages. Pure."""
+    """Parse the output of `apt-get --simulate`, by the name of each list of packages. Pure."""
     parts = re.split(r"^# (\S+)$", output, flags=re.MULTILINE)
     return {name: tuple(_changes(text)) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
@@ -96,8 +96,8 @@ def waiting(
         Path(name).chmod(0o755)
         for role, image in images.items():
             (Path(name) / role).write_bytes(_packages(client, image, labels))
-        asker = next(iter(images.values()))
-        return read_changes(_ask(settings, labels, asker, Path(name)))
+        first = next(iter(images.values()))
+        return read_changes(_simulate_upgrades(settings, labels, first, Path(name)))
 
 
 def _packages(client: "DockerClient", image: str, labels: Mapping[str, str]) -> bytes:
@@ -112,7 +112,7 @@ def _packages(client: "DockerClient", image: str, labels: Mapping[str, str]) -> 
         client.api.remove_container(made["Id"], force=True)
 
 
-def _ask(settings: Settings, labels: Mapping[str, str], image: str, folder: Path) -> str:
+def _simulate_upgrades(settings: Settings, labels: Mapping[str, str], image: str, folder: Path) -> str:
     argv = ["docker", "--host", docker_host(), "run", "--rm", *(f"--label={k}={v}" for k, v in labels.items())]
     argv += ["--user=0:0", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=64"]
     argv += [f"--tmpfs={path}:size=512m" for path in ("/tmp", "/var/lib/apt/lists", "/var/cache/apt")]
@@ -128,19 +128,19 @@ def _ask(settings: Settings, labels: Mapping[str, str], image: str, folder: Path
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_LONGEST,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise MachineError(f"the package archive gave no answer within {_LONGEST:.0f} s", _HINT) from None
+        raise MachineError(f"the package archive gave no answer within {_TIMEOUT_SECONDS:.0f} s", _HINT) from None
     if done.returncode or "\nE: " in f"\n{done.stderr}" or "\nW: Failed to fetch" in f"\n{done.stderr}":
-        raise MachineError(f"the package archive cannot be read: {_telling(done.stderr)}", _HINT)
+        raise MachineError(f"the package archive cannot be read: {_first_error(done.stderr)}", _HINT)
     return done.stdout
 
 
 _HINT = "see PODS_PROXY, PODS_BUILD_CA and PODS_STALE_MIRROR in .env; nothing was changed"
 
 
-def _telling(text: str) -> str:
+def _first_error(text: str) -> str:
     errors = [line[3:] for line in text.splitlines() if line.startswith(("E: ", "W: Failed"))]
     return errors[0] if errors else last_words(text, 1)

@@ -163,11 +163,11 @@ def _read(path: Path) -> str:
     return text
 
 
-def _refuse_open(path: Path, told: str) -> None:
+def _refuse_open(path: Path, subject: str) -> None:
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise RefusedError(
-            f"{told} is open to other users (mode {mode:04o})",
+            f"{subject} is open to other users (mode {mode:04o})",
             f"chmod 600 {path}, and change the secret if others may have read it",
         )
 

@@ -44,7 +44,7 @@ class Home:
 
     @property
     def lock(self) -> Path:
-        """Held by the operation under way."""
+        """Lock file, held while an operation runs."""
         return self.data / ".lock"
 
     @property

@@ -47,12 +47,12 @@ def accepted_user_files(home: Home, node: str) -> UserFiles:
     return UserFiles(_text(directory / USER_PARAMETERS), _text(directory / USER_HBA), receivers)
 
 
-def render(settings: Settings, topology: Topology, concrete: HostFacts, user: UserFiles) -> dict[str, str]:
+def render(settings: Settings, topology: Topology, facts: HostFacts, user: UserFiles) -> dict[str, str]:
     """All generated files, by path below the cluster's home. Pure."""
     derived = derive(settings, topology.sizing)
     files = {
-        "compose.yaml": compose_text(compose_stack(settings, topology, derived, concrete)),
-        "rendered/passwd": passwd_text(concrete.user),
+        "compose.yaml": compose_text(compose_stack(settings, topology, derived, facts)),
+        "rendered/passwd": passwd_text(facts.user),
         "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
         "rendered/services/.env": services_env(settings),
         **watching(settings, topology, user.receivers),

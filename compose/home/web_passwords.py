@@ -11,10 +11,10 @@ from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.http.pages import USER
 
-_ROUNDS = 6
-"""Cost of the hash. The password has 256 bits; what a higher cost gave is a way to keep the processor busy."""
+_COST = 6
+"""bcrypt's cost. The password has 256 bits; a higher cost would only let strangers keep the processor busy."""
 _LONGEST = 72
-"""Bytes of a password that bcrypt looks at."""
+"""Bytes of a password that bcrypt hashes."""
 TLS = {"cert_file": "/run/tls/server.crt", "key_file": "/run/tls/server.key", "min_version": "TLS12"}
 _HEADERS = {"X-Frame-Options": "deny", "X-Content-Type-Options": "nosniff"}
 """A page of somebody else's shows neither in a frame, where a click could be led to a button of theirs."""
@@ -44,7 +44,7 @@ def _hashed(path: Path, password: str) -> str:
             f"the password of {name} is longer than the {_LONGEST} characters that it can have",
             f"write a shorter one into {path.with_name(name + '_password')}",
         )
-    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_ROUNDS)).decode()
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_COST)).decode()
 
 
 def _opens(hashed: str, password: str) -> bool:

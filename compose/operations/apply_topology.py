@@ -4,7 +4,7 @@ import shutil
 
 from cluster.topology import Topology
 from cluster.topology_file import save
-from compose.engine.host import concrete_of
+from compose.engine.host import host_facts_of
 from compose.home import certificates, pgpass, rendered_files
 from compose.home.certificate_names import faces_of
 from compose.operations.reload import reload_node, reload_pooler
@@ -20,10 +20,10 @@ def publish(stack: Stack, topology: Topology) -> Stack:
     save(home.topology, home.topology_copy, topology)
     pgpass.ensure(home, stack.settings, topology)
     certificates.ensure_all(home, stack.settings, topology)
-    concrete = concrete_of(home, stack.settings, topology)
+    facts = host_facts_of(home, stack.settings, topology)
     accepted = rendered_files.accepted_user_files(home, topology.primary)
     rendered_files.write(
-        home, rendered_files.changes(home, rendered_files.render(stack.settings, topology, concrete, accepted))
+        home, rendered_files.changes(home, rendered_files.render(stack.settings, topology, facts, accepted))
     )
     _forget_strangers(stack, topology)
     published = stack.with_topology(topology)

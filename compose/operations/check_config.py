@@ -5,7 +5,7 @@ import difflib
 from cluster.config.env_file import Settings
 from cluster.topology import Topology
 from cluster.topology_file import load
-from compose.engine.host import concrete_of
+from compose.engine.host import host_facts_of
 from compose.home import passwords, rendered_files
 from compose.home.paths import Home
 from compose.operations import preflight
@@ -21,24 +21,24 @@ def check_configuration() -> list[str]:
     """
     home, settings = open_home()
     passwords.check_env(home)
-    told = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
+    lines = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
     topology = load(home.topology)
     if topology is None:
-        return [*told, "no cluster yet: nothing else to check"]
+        return [*lines, "no cluster yet: nothing else to check"]
     preflight.check_data(home, topology)
     passwords.read(home)
-    told += [
+    lines += [
         f"topology: {', '.join(topology.names)}",
         "secrets: present, closed to others",
         "data: this cluster's, PostgreSQL 18",
     ]
     overridden = _overridden(home, settings, topology)
     if overridden:
-        told.append(
+        lines.append(
             "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
         )
     differing = rendered_files.changes(home, _rendered(home, settings, topology))
-    told.append(
+    lines.append(
         "generated files: "
         + (
             "as they should be"
@@ -46,7 +46,7 @@ def check_configuration() -> list[str]:
             else f"{len(differing)} differ; see inv config.render --diff, and inv up"
         )
     )
-    return told
+    return lines
 
 
 def rendered_text(*, diff: bool) -> str:
@@ -68,7 +68,7 @@ def _diff(name: str, old: str, new: str) -> str:
 
 def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, str]:
     return rendered_files.render(
-        settings, topology, concrete_of(home, settings, topology), rendered_files.read_user_files(home)
+        settings, topology, host_facts_of(home, settings, topology), rendered_files.read_user_files(home)
     )
 
 

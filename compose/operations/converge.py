@@ -16,18 +16,18 @@ from cluster.sizing import derive
 from cluster.topology_file import save
 from compose.console import Console, Progress
 from compose.engine import containers
-from compose.engine.host import concrete_of
+from compose.engine.host import host_facts_of
 from compose.engine.networks import join_nodes
 from compose.home import passwords
 from compose.home.paths import make_private_directory, make_service_directories
 from compose.operations import database_owner, provision
 from compose.operations.pooler_pause import console_access, paused, release
 from compose.operations.preflight import DataState
-from compose.operations.reload import reload_node, reload_pooler, reload_watcher
+from compose.operations.reload import reload_node, reload_optional, reload_pooler
 from compose.operations.replicas.clone import clone, create_slot, drop_slot
 from compose.operations.replicas.damage import damage
 from compose.operations.replicas.membership import unfinished
-from compose.operations.start import RESTARTS_TELL, start_and_wait, why_not
+from compose.operations.start import RESTART_LIMIT, start_and_wait, why_not
 from compose.operations.steps import perform
 from compose.render.compose_file import definitions
 from compose.stack import POOLER, Stack, reopened
@@ -48,9 +48,9 @@ class Convergence:
         self.inside: provision.Provisioned | None = None
         self.unwell: list[str] = []
         self.blind: list[str] = []
-        concrete = concrete_of(stack.home, stack.settings, stack.topology)
+        facts = host_facts_of(stack.home, stack.settings, stack.topology)
         derived = derive(stack.settings, stack.topology.sizing)
-        self.definitions = definitions(stack.settings, stack.topology, derived, concrete)
+        self.definitions = definitions(stack.settings, stack.topology, derived, facts)
 
     def run(self) -> Stack:
         """Every step looks first and does only what is missing."""
@@ -68,8 +68,8 @@ class Convergence:
         self._mend_replicas()
         self._finish()
         self._verify()
-        for watcher in self.blind:  # the cluster serves without it, and somebody must know that nobody watches
-            raise self._does_not_run(watcher)
+        for service in self.blind:  # the cluster serves without it, and somebody must know that nobody watches
+            raise self._does_not_run(service)
         return self.stack
 
     @property
@@ -79,18 +79,18 @@ class Convergence:
 
     @property
     def staying(self) -> list[str]:
-        """Replicas that are not on their way out."""
+        """Replicas that are not leaving."""
         return [node.name for node in self.stack.topology.replicas if node.state != "leaving"]
 
     @property
     def services(self) -> list[str]:
         """Every service that shall run, what others need last."""
-        return [*self.staying, self.primary, POOLER, *self.stack.watchers]
+        return [*self.staying, self.primary, POOLER, *self.stack.optional_services]
 
     def _directories(self) -> None:
         for name in self.stack.topology.names:
             make_private_directory(self.stack.home.node(name))
-        make_service_directories(self.stack.home, self.stack.settings, self.stack.watchers)
+        make_service_directories(self.stack.home, self.stack.settings, self.stack.optional_services)
 
     def _join_networks(self) -> None:
         """A cluster of an earlier version, all in one network, is moved over container by container."""
@@ -113,7 +113,7 @@ class Convergence:
             self.stack = self.stack.with_topology(topology)
 
     def _clone_missing(self) -> None:
-        """Replicas without data, with data that must not be started, or without their place in the WAL."""
+        """Clone replicas without data, with data that must not be started, or whose slot has lost its WAL."""
         reasons = {name: self._unfit(name) for name in self.staying}
         wanted = {name: reason for name, reason in reasons.items() if reason is not None}
         if wanted:
@@ -161,7 +161,7 @@ class Convergence:
         except MachineError as fault:
             self._refuse_wrong_password(fault)
             container = self.stack.containers().get(self.primary)
-            if container is None or container.status in ("exited", "dead") or container.restarts > RESTARTS_TELL:
+            if container is None or container.status in ("exited", "dead") or container.restarts > RESTART_LIMIT:
                 raise self._does_not_run(self.primary) from None
             step.update(fault.message)
             return fault.message
@@ -183,7 +183,7 @@ class Convergence:
                 self._replace(service)
 
     def _replace(self, service: str) -> None:
-        """Clients of the primary wait at PgBouncer meanwhile, where there is one that can hold them back."""
+        """Clients of the primary wait at PgBouncer meanwhile (PAUSE), where it runs."""
         pooler = self.before.get(POOLER)
         holds = service == self.primary and pooler is not None and pooler.well
         with (
@@ -238,7 +238,7 @@ class Convergence:
         for service in unwell:
             if service in (self.primary, POOLER):
                 raise self._does_not_run(service)
-            (self.blind if service in self.stack.watchers else self.unwell).append(service)
+            (self.blind if service in self.stack.optional_services else self.unwell).append(service)
             self.console.warn(f"{service} does not run: {why_not(self.stack, service)}")
 
     def _converge_inside(self) -> None:
@@ -246,27 +246,27 @@ class Convergence:
         self.inside = provision.converge(stack.superuser(self.primary), stack.settings, stack.passwords, self.staying)
         if self.inside.made:
             self.console.note("made in the primary: " + ", ".join(self.inside.made))
-        database_owner.tell(self.console, self.inside.excess)
+        database_owner.report_excess(self.console, self.inside.excess)
 
     def _reload(self) -> None:
         """Servers that were running take changed files and certificates up without a restart."""
         for node in self.stack.topology.names:
             if node in self.before and self.before[node].well:
                 reload_node(self.stack, node)
-        if "backup" not in self.stack.watchers:
+        if "backup" not in self.stack.optional_services:
             self._release_archive()
-        self._reload_watchers()
+        self._reload_optional()
         if POOLER in self.before and self.before[POOLER].well:
             reload_pooler(self.stack)
             release(console_access(self.stack))  # held back by an update that was killed
 
-    def _reload_watchers(self) -> None:
+    def _reload_optional(self) -> None:
         """Those that were not replaced by new containers, which have everything new."""
         now = self.stack.containers()
-        for watcher in self.stack.watchers:
-            before = self.before.get(watcher)
-            if before is not None and before.well and watcher in now and now[watcher].id == before.id:
-                reload_watcher(self.stack, watcher, before)
+        for service in self.stack.optional_services:
+            before = self.before.get(service)
+            if before is not None and before.well and service in now and now[service].id == before.id:
+                reload_optional(self.stack, service, before)
 
     def _release_archive(self) -> None:
         """Nobody streams an archive any more: its slots would hold WAL back until they break."""

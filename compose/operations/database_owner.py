@@ -12,7 +12,7 @@ from compose.stack import Stack
 REMEDY = "docs/how-to/troubleshoot.md says what to do"
 
 
-def tell(console: Console, found: Iterable[Excess]) -> None:
+def report_excess(console: Console, found: Iterable[Excess]) -> None:
     """A line for each."""
     for each in found:
         if each.ours:
@@ -38,4 +38,4 @@ def settle(stack: Stack, console: Console, database: provision.Database) -> None
     console.note(f"the database {name} belongs to postgres now; {owner} may do in it what it could before")
     if settings:
         console.note(f"what {owner} had set on the whole of {name} stays: {', '.join(settings)}")
-    tell(console, found)
+    report_excess(console, found)

@@ -1,4 +1,4 @@
-"""`inv doctor`: what will hurt, found before it does. Looks, changes nothing."""
+"""`inv doctor`: checks of engine, host and cluster. Changes nothing."""
 
 import os
 import time
@@ -29,15 +29,15 @@ from compose.stack import Stack
 if TYPE_CHECKING:
     from docker import DockerClient
 
-_UNASKED = 35 * 86_400.0
-"""Seconds without a look for updates; as the alert PodsImagesNotChecked."""
+_CHECK_OVERDUE = 35 * 86_400.0
+"""Seconds without a check for updates; as the alert PodsImagesNotChecked."""
 _CLOCK_TOLERANCE = 5.0
 """Seconds by which the engine's clock may differ from this host's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: what was found, whether it hurts, what to do."""
+    """One check's result: what was found, whether it hurts, what to do."""
 
     subject: str
     hurts: bool
@@ -50,7 +50,7 @@ class Finding:
 
 
 def examine(home: Home, settings: Settings) -> list[Finding]:
-    """Look at engine, host and cluster."""
+    """Check engine, host and cluster."""
     findings = [*_io_uring(settings), *_mirror(settings), *_open_pages(home, settings)]
     try:
         topology = load(home.topology)
@@ -173,7 +173,7 @@ def _leftovers(home: Home, topology: Topology, found: list[containers.Container]
 
 
 def _roles(stack: Stack) -> Iterator[Finding]:
-    """Whether somebody is more than PODS made them; only where the primary can be asked."""
+    """Whether somebody is more than PODS made them; skipped where the primary does not answer."""
     import psycopg
 
     try:
@@ -243,18 +243,18 @@ def _mirror(settings: Settings) -> Iterator[Finding]:
 
 
 def examine_images(home: Home, now: float) -> Iterator[Finding]:
-    """As of the last `inv images.check`: asking the archive takes a while and a way out, which a doctor may lack."""
+    """As of the last `inv images.check`: querying the archive takes a while and needs network."""
     report = report_of(home)
     if not report.images:
         return
     security = sum(image.security for image in report.images)
     seen = report.checked if report.checked is not None else max(image.built for image in report.images)
-    asked = f"{human_seconds(now - seen)} ago" if report.checked is not None else "never"
+    age = f"{human_seconds(now - seen)} ago" if report.checked is not None else "never"
     if security:
-        text = f"{security} security updates wait for the images (asked {asked})"
+        text = f"{security} security updates wait for the images (asked {age})"
         yield Finding("images", True, text, "inv images.check names them, inv images.update brings them in")
-    old = now - seen > _UNASKED
-    yield Finding("images", old, f"the archive was asked for newer packages: {asked}", "run: inv images.check")
+    old = now - seen > _CHECK_OVERDUE
+    yield Finding("images", old, f"the archive was asked for newer packages: {age}", "run: inv images.check")
 
 
 def _open_pages(home: Home, settings: Settings) -> Iterator[Finding]:
@@ -268,13 +268,13 @@ def _open_pages(home: Home, settings: Settings) -> Iterator[Finding]:
 def _permissions(home: Home, settings: Settings, topology: Topology | None) -> Iterator[Finding]:
     if topology is None:
         return
-    for look in (
+    for check in (
         lambda: preflight.check_data(home, topology),
         lambda: passwords.read(home),
         lambda: passwords.check_env(home),
     ):
         try:
-            look()
+            check()
         except PodsError as error:
             yield Finding("permissions", True, error.message, error.hint)
     shown = [service for service, names in faces_of(settings, topology).items() if names]

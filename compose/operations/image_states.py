@@ -1,4 +1,4 @@
-"""The images that this cluster runs: found by its containers, told by age, kept in the report that services read."""
+"""The images that this cluster runs, with their age, kept in the report that services read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

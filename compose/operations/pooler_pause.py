@@ -12,7 +12,7 @@ from compose.home import passwords
 from compose.stack import POOLER, Stack
 
 PATIENCE = 20.0
-"""Seconds that transactions under way get to end; sessions that hold a server for good never do."""
+"""Seconds for open transactions to end; sessions that hold a server for good never do."""
 
 
 @contextmanager

@@ -240,7 +240,7 @@ def _check_primary(home: Home, topology: Topology, data: DataState) -> None:
 
 
 def strangers(home: Home, topology: Topology) -> list[str]:
-    """Directories below data/ that look like nodes and are in no topology."""
+    """Directories below data/ with a node's name and data that are in no topology."""
     if not home.data.is_dir():
         return []
     with Directory.open(home.data) as data:

@@ -98,7 +98,7 @@ def settle(superuser: Access, database: Database) -> tuple[list[str], tuple[Exce
 
 
 def examine(access: Access, user: str, database: str) -> tuple[Excess, ...]:
-    """What is in the server that PODS did not make: for `inv doctor`, as a role that may only look."""
+    """What is in the server that PODS did not make: for `inv doctor`, as the monitoring role."""
     with connect(access) as connection:
         found = _excess(connection, user, database)
     try:

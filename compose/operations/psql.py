@@ -13,7 +13,7 @@ from compose.stack import POOLER, Stack
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PsqlTarget:
-    """What `inv psql` was asked for."""
+    """Where `inv psql` connects, and as whom."""
 
     node: str | None
     pool: str | None

@@ -24,7 +24,7 @@ _SECRETS = {
     "health": ("health_password",),
     "grafana": ("prometheus_password",),
 }
-"""What people change in a running cluster: the keys of its stores, and who may look."""
+"""What people change in a running cluster: the keys of its stores, and the passwords of pages."""
 _RELOAD_SECONDS = 5.0
 """How long a node may take to read its files; what comes next counts on them."""
 
@@ -32,7 +32,7 @@ _RELOAD_SECONDS = 5.0
 def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
     """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was.
 
-    It is told by a signal, which takes no password anywhere; a node is asked only by the role that may look.
+    SIGHUP takes no password anywhere; the load time is read by the monitoring role.
     """
     paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
     newest = max(path.stat().st_mtime for path in paths)
@@ -66,8 +66,8 @@ def show_new(client: "DockerClient", topology: Topology, made: Collection[str]) 
             client.api.kill(container.id, "HUP")
 
 
-def reload_watcher(stack: Stack, service: str, container: Container) -> bool:
-    """Let Prometheus or Alertmanager read its files again if one is newer than the container; True if it was told."""
+def reload_optional(stack: Stack, service: str, container: Container) -> bool:
+    """Let Prometheus or Alertmanager re-read its files if one is newer than the container; True if it was signalled."""
     directory = stack.home.rendered / service
     if service in _SECRETS and _restart_with_new_secrets(stack, service, container):
         return True

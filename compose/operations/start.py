@@ -8,9 +8,9 @@ from compose.engine import containers
 from compose.engine.containers import Container
 from compose.stack import Stack
 
-RESTARTS_TELL = 2
+RESTART_LIMIT = 2
 """A container restarted more often than this does not start at all."""
-_LOOK_EVERY = 0.2
+_POLL_SECONDS = 0.2
 
 
 def start_and_wait(
@@ -37,11 +37,11 @@ def start_and_wait(
         if not hopeful or time.monotonic() > deadline or (enough is not None and enough()):
             return waiting
         step.update("waiting for " + ", ".join(hopeful))
-        time.sleep(_LOOK_EVERY)
+        time.sleep(_POLL_SECONDS)
 
 
 def _hopeless(container: Container, restarts_before: int) -> bool:
-    return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTARTS_TELL
+    return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTART_LIMIT
 
 
 def why_not(stack: Stack, service: str) -> str:

@@ -37,7 +37,7 @@ def perform(tasks: Sequence[Step], console: Console) -> None:
 
 
 def _take_back(task: Step, console: Console) -> None:
-    """An undo that fails is said, and must not keep the others from being done."""
+    """Undo one step; an undo that fails is a warning, and must not keep the others from being done."""
     if task.undo is nothing:
         return
     try:

@@ -23,52 +23,52 @@ _LEVELS = ("LOG: ", "CONTEXT: ", "FATAL: ")
 _GREETINGS = ("starting PostgreSQL", "listening on", "redirecting log", "could not load /trial")
 
 
-def try_configuration(home: Home, rendered: Mapping[str, str], concrete: HostFacts) -> None:
+def try_configuration(home: Home, rendered: Mapping[str, str], facts: HostFacts) -> None:
     """Start a throw-away server with one node's rendered files (path → text).
 
     Raises:
         UsageError: PostgreSQL does not start with them; carries what it says.
     """
     texts = {Path(name).name: text for name, text in rendered.items()}
-    output = _tried(home, texts, concrete, [concrete.images.postgres, "try-config", "/trial"])
+    output = _tried(home, texts, facts, [facts.images.postgres, "try-config", "/trial"])
     if output is not None:
         raise UsageError(
             f"PostgreSQL does not start with config/: {_complaint(output)}", "mend that line; nothing was changed"
         )
 
 
-def try_receivers(home: Home, text: str, concrete: HostFacts) -> None:
+def try_receivers(home: Home, text: str, facts: HostFacts) -> None:
     """Let Alertmanager's own tool check the user's alertmanager.yml.
 
     Raises:
         UsageError: it refuses; carries what it says.
     """
-    command = ["--entrypoint=amtool", concrete.images.alertmanager, "check-config", f"/trial/{RECEIVERS}"]
-    output = _tried(home, {RECEIVERS: text}, concrete, command)
+    command = ["--entrypoint=amtool", facts.images.alertmanager, "check-config", f"/trial/{RECEIVERS}"]
+    output = _tried(home, {RECEIVERS: text}, facts, command)
     if output is not None:
-        told = [line.strip() for line in output.splitlines() if "error" in line.lower() or "line" in line]
+        errors = [line.strip() for line in output.splitlines() if "error" in line.lower() or "line" in line]
         raise UsageError(
-            f"Alertmanager refuses config/{RECEIVERS}: {last_words(chr(10).join(told) or output, 1)}",
+            f"Alertmanager refuses config/{RECEIVERS}: {last_words(chr(10).join(errors) or output, 1)}",
             "mend it; nothing was changed",
         )
 
 
-def _tried(home: Home, texts: Mapping[str, str], concrete: HostFacts, command: list[str]) -> str | None:
+def _tried(home: Home, texts: Mapping[str, str], facts: HostFacts, command: list[str]) -> str | None:
     """Run ``command`` (options, image, arguments) with ``texts`` in /trial; its output if it fails, else None."""
     trial = home.rendered / ".trial"
     shutil.rmtree(trial, ignore_errors=True)
-    texts = {**texts, "passwd": passwd_text(concrete.user)}
+    texts = {**texts, "passwd": passwd_text(facts.user)}
     rendered_files.write(home, {f"rendered/.trial/{name}": ("", text) for name, text in texts.items()})
     try:
-        argv = [*_argv(home, concrete), *command]
+        argv = [*_docker_run(home, facts), *command]
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
     finally:
         shutil.rmtree(trial, ignore_errors=True)
     return done.stdout + done.stderr if done.returncode else None
 
 
-def _argv(home: Home, concrete: HostFacts) -> list[str]:
-    uid, gid = concrete.user
+def _docker_run(home: Home, facts: HostFacts) -> list[str]:
+    uid, gid = facts.user
     trial = home.rendered / ".trial"
     mounts = [f"--volume={trial}:/trial:ro", f"--volume={trial}/passwd:/etc/passwd:ro"]
     memory = [f"--tmpfs={path}:uid={uid},gid={gid}" for path in ("/tmp", "/run/pods")]
@@ -83,10 +83,10 @@ def _argv(home: Home, concrete: HostFacts) -> list[str]:
 
 
 def _complaint(output: str) -> str:
-    """What the server said between its greeting and its end, in one line, with the user's own file names."""
+    """The server's complaints in one line, without its start-up messages, with the user's own file names."""
     lines = _NOISE.sub("", output).splitlines()
-    said = [line.split(level, 1)[1].strip() for line in lines for level in _LEVELS if level in line]
-    text = " / ".join(line for line in said if not line.startswith(_GREETINGS)) or last_words(output, 1)
+    messages = [line.split(level, 1)[1].strip() for line in lines for level in _LEVELS if level in line]
+    text = " / ".join(line for line in messages if not line.startswith(_GREETINGS)) or last_words(output, 1)
     for inside, outside in _SHOWN_AS.items():
         text = text.replace(inside, outside)
     return text

@@ -1,4 +1,4 @@
-"""Trying new images before anything is told of them: each program starts, without a network, and is thrown away."""
+"""Trying new images before the topology names them: each program starts in a throw-away container without network."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from compose.stack import Stack
 
 _PROGRAMS = "import exporters.server, health.app, backup.service.daemon"
 """What the four services are made of; libpq, zstd and the rest of the compiled packages come with it."""
-_ASKED: Mapping[str, tuple[str, ...]] = {
+_VERSION_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("postgres", "--version"),
     "pgbouncer": ("pgbouncer", "--version"),
     "services": ("python3", "-c", f"{_PROGRAMS}; import psycopg, zstandard; print(psycopg.pq.version())"),
@@ -28,29 +28,31 @@ _LONGEST = 120.0
 _VERSION = re.compile(r"\(PostgreSQL\) ([0-9]+)\.([0-9]+)")
 
 
-def try_images(stack: Stack, topology: Topology, concrete: HostFacts, roles: list[str]) -> dict[str, str]:
-    """Start every program of the images in ``concrete``; the first line of what each said, by role.
+def try_images(stack: Stack, topology: Topology, facts: HostFacts, roles: list[str]) -> dict[str, str]:
+    """Start every program of the images in ``facts``; each one's version line, by role.
 
     PostgreSQL makes a new cluster and starts in it with the configuration that the primary has.
 
     Raises:
         MachineError: an image does not work.
     """
-    said = {role: said_by(stack, getattr(concrete.images, role), role) for role in roles if role in _ASKED}
+    versions = {
+        role: version_text(stack, getattr(facts.images, role), role) for role in roles if role in _VERSION_COMMANDS
+    }
     try:
-        try_configuration(stack.home, _configuration(stack, topology, concrete), concrete)
+        try_configuration(stack.home, _configuration(stack, topology, facts), facts)
     except UsageError as error:
         raise MachineError(f"the new PostgreSQL does not start: {error.message}", "nothing was changed") from None
-    return said
+    return versions
 
 
-def said_by(stack: Stack, image: str, role: str) -> str:
-    """What the program of an image says of its version.
+def version_text(stack: Stack, image: str, role: str) -> str:
+    """First line of `--version` of an image's program.
 
     Raises:
         MachineError: it does not start.
     """
-    program, *arguments = _ASKED[role]
+    program, *arguments = _VERSION_COMMANDS[role]
     walls = ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]
     labels = [f"--label={name}={value}" for name, value in one_off_labels(stack.topology.project).items()]
     argv = ["docker", "--host", docker_host(), "run", "--rm", *walls, *labels, f"--entrypoint={program}", image]
@@ -66,10 +68,10 @@ def said_by(stack: Stack, image: str, role: str) -> str:
     return (done.stdout or done.stderr).strip().splitlines()[0]
 
 
-def _configuration(stack: Stack, topology: Topology, concrete: HostFacts) -> dict[str, str]:
+def _configuration(stack: Stack, topology: Topology, facts: HostFacts) -> dict[str, str]:
     home: Home = stack.home
     rendered = rendered_files.render(
-        stack.settings, topology, concrete, rendered_files.accepted_user_files(home, topology.primary)
+        stack.settings, topology, facts, rendered_files.accepted_user_files(home, topology.primary)
     )
     directory = f"rendered/nodes/{topology.primary}"
     return {name: text for name, text in rendered.items() if name.startswith(directory)}
@@ -79,15 +81,15 @@ def refuse_older(running: str, new: str) -> None:
     """No step back: an archive may be behind the one that the running images were made from.
 
     Raises:
-        RefusedError: ``new`` (as ``postgres --version`` says it) is older, or of another major version.
+        RefusedError: ``new`` (a line of ``postgres --version``) is older, or of another major version.
     """
-    before, after = _version(running), _version(new)
+    before, after = _version_number(running), _version_number(new)
     if after[0] != before[0]:
         raise RefusedError(f"{new} is no update of {running}", "another major version needs its own upgrade")
     if after < before:
         raise RefusedError(f"the archive has {new}, and {running} runs", "wait until the archive is up to date again")
 
 
-def _version(said: str) -> tuple[int, int]:
-    found = _VERSION.search(said)
+def _version_number(versions: str) -> tuple[int, int]:
+    found = _VERSION.search(versions)
     return (int(found[1]), int(found[2])) if found else (0, 0)

@@ -16,7 +16,7 @@ from cluster.topology import Topology
 from cluster.topology_file import load, save
 from compose.console import Console
 from compose.engine import containers, daemon, image_build
-from compose.engine.host import concrete_with
+from compose.engine.host import host_facts_with
 from compose.home import certificates, passwords, pgpass, rendered_files
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DesiredCluster:
-    """What `up` was asked for: an engine where there is none, a number of replicas (None: as it is), no questions."""
+    """Options of `up`: an engine where there is none, a number of replicas (None: as it is), no questions."""
 
     install_engine: bool = False
     replicas: int | None = None
@@ -51,7 +51,7 @@ def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster)
     if wanted.replicas is not None:
         settings = _with_replicas(settings, wanted.replicas)
     with exclusive(home.lock, "up"):
-        stack, data = _looked_at(home, settings, console, wanted)
+        stack, data = _inspect_and_prepare(home, settings, console, wanted)
         stack = Convergence(stack, console, data).run()
         lifecycle.keep(stack, console)
         note_images(stack)
@@ -60,10 +60,10 @@ def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster)
 
 def prepare(home: Home, settings: Settings, console: Console, wanted: DesiredCluster) -> Stack:
     """All that `up` does before the first container starts; the lock is the caller's."""
-    return _looked_at(home, settings, console, wanted)[0]
+    return _inspect_and_prepare(home, settings, console, wanted)[0]
 
 
-def _looked_at(
+def _inspect_and_prepare(
     home: Home, settings: Settings, console: Console, wanted: DesiredCluster
 ) -> tuple[Stack, dict[str, DataState]]:
     """What can be refused is refused, what is missing made; and what each node's directory holds."""
@@ -152,22 +152,22 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     else:
         wanted = topology.build
         images = image_build.ensure(client, settings, topology.image_source, wanted.base, console, wanted.stamp)
-    concrete = concrete_with(home, images)
-    _write_files(home, settings, topology, concrete, console)
+    facts = host_facts_with(home, images)
+    _write_files(home, settings, topology, facts, console)
     save(home.topology, home.topology_copy, topology)
     return Stack(home, settings, topology, client)
 
 
-def _write_files(home: Home, settings: Settings, topology: Topology, concrete: HostFacts, console: Console) -> None:
+def _write_files(home: Home, settings: Settings, topology: Topology, facts: HostFacts, console: Console) -> None:
     """Write what differs; the user's own files only after a server started with them."""
     user = rendered_files.read_user_files(home)
-    rendered = rendered_files.render(settings, topology, concrete, user)
+    rendered = rendered_files.render(settings, topology, facts, user)
     changed = rendered_files.changes(home, rendered)
     directory = f"rendered/nodes/{topology.primary}"
     if any(changed.get(f"{directory}/{name}", ("", ""))[1] for name in (USER_PARAMETERS, USER_HBA)):
         with console.step("Trying your own configuration in a throw-away server"):
-            try_configuration(home, {k: v for k, v in rendered.items() if k.startswith(directory)}, concrete)
+            try_configuration(home, {k: v for k, v in rendered.items() if k.startswith(directory)}, facts)
     if RECEIVERS_PATH in changed and user.receivers:
         with console.step("Checking your own config/alertmanager.yml"):
-            try_receivers(home, user.receivers, concrete)
+            try_receivers(home, user.receivers, facts)
     rendered_files.write(home, changed)

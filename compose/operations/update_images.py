@@ -15,14 +15,14 @@ from cluster.images import Build, stamp_of
 from cluster.sizing import derive
 from compose.console import Console
 from compose.engine import image_build
-from compose.engine.host import concrete_of
+from compose.engine.host import host_facts_of
 from compose.engine.package_changes import Change, waiting
 from compose.home.operation_lock import exclusive
 from compose.operations import preflight
 from compose.operations.converge import Convergence
 from compose.operations.copies import lifecycle
 from compose.operations.image_states import note_images, running_images
-from compose.operations.try_images import refuse_older, said_by, try_images
+from compose.operations.try_images import refuse_older, try_images, version_text
 from compose.render.compose_file import definitions
 from compose.render.host_facts import HostFacts
 from compose.stack import Stack, reopened
@@ -43,12 +43,12 @@ def check(stack: Stack, console: Console) -> dict[str, tuple[Change, ...]]:
     """
     images = running_images(stack)
     ours = _with_apt(stack.topology.image_source)
-    asked = {role: image for role, image in images.items() if role in ours}
-    if "postgres" not in asked:
+    inspected = {role: image for role, image in images.items() if role in ours}
+    if "postgres" not in inspected:
         raise RefusedError("no node runs, so there is no image to look at", "run: inv up")
-    asked = {"postgres": asked["postgres"], **asked}
+    inspected = {"postgres": inspected["postgres"], **inspected}
     with console.step("Asking the archive for newer packages"):
-        found = waiting(stack.client, stack.settings, stack.topology.project, stack.home.rendered, asked)
+        found = waiting(stack.client, stack.settings, stack.topology.project, stack.home.rendered, inspected)
     if stack.topology.image_source == "registry":
         found["postgres"] += tuple(_of_registry(stack, console))
     note_images(stack, found, datetime.now(UTC).timestamp())
@@ -102,8 +102,8 @@ def go_back(stack: Stack, console: Console) -> None:
         if before is None:
             raise RefusedError("there was no update to go back from", "inv images.check says how old the images are")
         topology = stack.topology.with_build(before)
-        concrete = concrete_of(stack.home, stack.settings, topology)
-        gone = [name for name in _references(stack, concrete) if not image_build.has(stack.client, name)]
+        facts = host_facts_of(stack.home, stack.settings, topology)
+        gone = [name for name in _references(stack, facts) if not image_build.has(stack.client, name)]
         if gone:
             raise RefusedError(f"the images before are gone: {', '.join(gone)}", "a new version of PODS wants new ones")
         _roll_out(lifecycle.enter(stack, topology), console)
@@ -116,7 +116,7 @@ def behind(stack: Stack) -> list[str]:
         stack.settings,
         topology,
         derive(stack.settings, topology.sizing),
-        concrete_of(stack.home, stack.settings, topology),
+        host_facts_of(stack.home, stack.settings, topology),
     )
     return [
         name
@@ -137,19 +137,19 @@ def _made(stack: Stack, console: Console) -> Stack:
     stamp = stamp_of(datetime.now(UTC))
     base = f"{_base_name(stack)}-{stamp}"
     topology = old.with_build(Build(base=base, stamp=stamp))
-    concrete = concrete_of(stack.home, settings, topology)
+    facts = host_facts_of(stack.home, settings, topology)
     roles = image_build.wanted_roles(settings, old.image_source)
     try:
         image_build.bring_base(client, settings, old.image_source, base, console, stamp)
         image_build.ensure(client, settings, old.image_source, base, console, stamp)
         with console.step("Trying the new images in throw-away containers") as step:
-            said = try_images(stack, topology, concrete, roles)
-            refuse_older(said_by(stack, running_images(stack)["postgres"], "postgres"), said["postgres"])
-            step.result = said["postgres"]
+            versions = try_images(stack, topology, facts, roles)
+            refuse_older(version_text(stack, running_images(stack)["postgres"], "postgres"), versions["postgres"])
+            step.result = versions["postgres"]
     except BaseException:
-        _remove(client, [*_references(stack, concrete, ours=True), base])
+        _remove(client, [*_references(stack, facts, ours=True), base])
         raise
-    made = tuple((name, _id(client, name)) for name in (base, *_references(stack, concrete)))
+    made = tuple((name, _id(client, name)) for name in (base, *_references(stack, facts)))
     return lifecycle.enter(stack, old.with_build(Build(base=base, stamp=stamp, made=made)))
 
 
@@ -166,10 +166,10 @@ def _base_name(stack: Stack) -> str:
     return image_build.BASES + suite
 
 
-def _references(stack: Stack, concrete: HostFacts, *, ours: bool = False) -> list[str]:
+def _references(stack: Stack, facts: HostFacts, *, ours: bool = False) -> list[str]:
     roles = image_build.wanted_roles(stack.settings, stack.topology.image_source)
     chosen = [role for role in roles if not ours or role in _with_apt(stack.topology.image_source)]
-    return list(dict.fromkeys(getattr(concrete.images, role) for role in chosen))
+    return list(dict.fromkeys(getattr(facts.images, role) for role in chosen))
 
 
 def _id(client: "DockerClient", reference: str) -> str:
@@ -194,7 +194,7 @@ def _clean(stack: Stack) -> Iterator[str]:
     """
     kept = {
         *stack.topology.build.references,
-        *_references(stack, concrete_of(stack.home, stack.settings, stack.topology)),
+        *_references(stack, host_facts_of(stack.home, stack.settings, stack.topology)),
     }
     if stack.topology.images_before is not None:
         kept |= stack.topology.images_before.references

@@ -23,32 +23,31 @@ DEFINITION_LABEL = "pods.definition"
 
 
 _NO_DNS = ["127.0.0.1"]
-"""Nobody listens there: Docker still knows the services, and asking for a name of the world is no way out."""
+"""Nobody listens there: Docker's resolver still knows the services, and DNS is no tunnel out."""
 
 
-def compose_stack(settings: Settings, topology: Topology, derived: Derived, concrete: HostFacts) -> dict[str, Any]:
+def compose_stack(settings: Settings, topology: Topology, derived: Derived, facts: HostFacts) -> dict[str, Any]:
     """The Compose project as data."""
     base = _base()
     ports = host_ports(settings, topology)
     templates = base["services"]
     services = {
-        node.name: _node(templates["node"], node, ports[node.name], settings, derived, concrete)
-        for node in topology.nodes
+        node.name: _node(templates["node"], node, ports[node.name], settings, derived, facts) for node in topology.nodes
     }
     if topology.lift_memlock:
         for service in services.values():
             service["ulimits"] = {"memlock": -1}
-    services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, concrete)
-    services["psql"] = _psql(templates["psql"], topology, concrete)
+    services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, facts)
+    services["psql"] = _psql(templates["psql"], topology, facts)
     for name in optional_services(settings, topology.image_source):
-        services[name] = optional_service(name, templates[name], settings, topology, concrete)
+        services[name] = optional_service(name, templates[name], settings, topology, facts)
     services = {
         name: service if name in topology.names else bounded(name, service, topology.sizing)
         for name, service in services.items()
     }
     for copy in topology.copies:
         services[copy.name] = copy_service(
-            templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, concrete
+            templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, facts
         )
     for service in services.values():
         if "egress" not in service.get("networks", ("egress",)):
@@ -61,9 +60,9 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, conc
     return {"name": topology.project, "services": services, "networks": networks, "secrets": secrets}
 
 
-def definitions(settings: Settings, topology: Topology, derived: Derived, concrete: HostFacts) -> dict[str, str]:
+def definitions(settings: Settings, topology: Topology, derived: Derived, facts: HostFacts) -> dict[str, str]:
     """Hash of every service's definition."""
-    services = compose_stack(settings, topology, derived, concrete)["services"]
+    services = compose_stack(settings, topology, derived, facts)["services"]
     return {name: service["labels"][DEFINITION_LABEL] for name, service in services.items()}
 
 
@@ -97,12 +96,12 @@ def _base() -> dict[str, Any]:
 
 
 def _node(
-    template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, concrete: HostFacts
+    template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, facts: HostFacts
 ) -> dict[str, Any]:
-    way_out = ["egress"] if settings.node_egress == "on" else []
-    template = {**template, "networks": [*way_out, *template["networks"]]}
-    service = hardened(template, concrete.images.postgres, concrete.user)
-    service["security_opt"].append(security_option(node_profile(settings, concrete)))
+    egress = ["egress"] if settings.node_egress == "on" else []
+    template = {**template, "networks": [*egress, *template["networks"]]}
+    service = hardened(template, facts.images.postgres, facts.user)
+    service["security_opt"].append(security_option(node_profile(settings, facts)))
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
     service["ports"] = [published(settings.bind, port, 5432)]
@@ -114,15 +113,15 @@ def _node(
     return bounded_node(service)
 
 
-def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, concrete: HostFacts) -> dict[str, Any]:
-    service = hardened(template, concrete.images.pgbouncer, concrete.user)
+def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, facts: HostFacts) -> dict[str, Any]:
+    service = hardened(template, facts.images.pgbouncer, facts.user)
     service["ports"] = [published(settings.bind, port, 6432)]
     service["volumes"] += [mount("./rendered/pgbouncer", "/etc/pods"), mount("./secrets/tls/pgbouncer", "/run/tls")]
     return service
 
 
-def _psql(template: dict[str, Any], topology: Topology, concrete: HostFacts) -> dict[str, Any]:
-    service = hardened(template, concrete.images.postgres, concrete.user)
+def _psql(template: dict[str, Any], topology: Topology, facts: HostFacts) -> dict[str, Any]:
+    service = hardened(template, facts.images.postgres, facts.user)
     if topology.copies:
         service["networks"] = ["copies", *service["networks"]]
     service["volumes"].append(mount("./secrets/tls/pgbouncer/ca.crt", "/run/tls/ca.crt"))

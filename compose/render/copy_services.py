@@ -26,10 +26,10 @@ def copy_service(
     settings: Settings,
     derived: Derived,
     sizing: Sizing,
-    concrete: HostFacts,
+    facts: HostFacts,
 ) -> dict[str, Any]:
     """A copy's container: a node's, but for what would join it to the cluster, and with less of the host."""
-    service = hardened(template, concrete.images.postgres, concrete.user)
+    service = hardened(template, facts.images.postgres, facts.user)
     del service["secrets"]
     service["security_opt"].append(security_option(WITHOUT_IO_URING))
     files = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}

@@ -9,7 +9,7 @@ PROMETHEUS = PROJECT_ROOT / "compose" / "prometheus"
 GRAFANA = PROJECT_ROOT / "grafana"
 RECEIVERS = "alertmanager.yml"
 RECEIVERS_PATH = f"rendered/alertmanager/{RECEIVERS}"
-"""Closed to other users: whom to tell may hold a token."""
+"""Closed to other users: a receiver may hold a token."""
 CLIENT = "client.yml"
 RULES = ("alerts.yml", "backup_alerts.yml", "compat.yml")
 

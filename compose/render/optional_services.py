@@ -29,16 +29,14 @@ _GRAFANA_TLS = {
 _GRAFANA_CHECK = ["CMD", "wget", "-q", "--spider", "--no-check-certificate"]
 
 
-def optional_service(
-    name: str, template: Service, settings: Settings, topology: Topology, concrete: HostFacts
-) -> Service:
+def optional_service(name: str, template: Service, settings: Settings, topology: Topology, facts: HostFacts) -> Service:
     """The definition of one of ``cluster.pools.optional_services``."""
-    return _MADE[name](template, settings, topology, concrete)
+    return _MADE[name](template, settings, topology, facts)
 
 
-def _ours(template: Service, concrete: HostFacts) -> Service:
+def _ours(template: Service, facts: HostFacts) -> Service:
     """A service of our own code; it sees the cluster through files that are made anew when the cluster changes."""
-    service = hardened(template, concrete.images.services, concrete.user)
+    service = hardened(template, facts.images.services, facts.user)
     service["volumes"].append(mount("./rendered/services", "/etc/pods"))
     return service
 
@@ -51,21 +49,21 @@ def _shown(service: Service, name: str, settings: Settings) -> Service:
     return service
 
 
-def _gate(template: Service, _: Settings, topology: Topology, concrete: HostFacts) -> Service:
-    service = hardened(template, concrete.images.services, concrete.user)
-    service["group_add"] = [str(concrete.socket.group)]
+def _gate(template: Service, _: Settings, topology: Topology, facts: HostFacts) -> Service:
+    service = hardened(template, facts.images.services, facts.user)
+    service["group_add"] = [str(facts.socket.group)]
     service["environment"] = {"PODS_PROJECT": topology.project, "PODS_ENGINE_SOCKET": "/run/docker.sock"}
     service["volumes"] += [
-        mount(concrete.socket.path, "/run/docker.sock"),
+        mount(facts.socket.path, "/run/docker.sock"),
         mount(GATE_SOCKET, "/run/gate", read_only=False),
         mount("./data/.disk", "/disk"),
-        *(mount(f"./data/{name}", f"/disks/{name}") for name in concrete.disks),
+        *(mount(f"./data/{name}", f"/disks/{name}") for name in facts.disks),
     ]
     return service
 
 
-def _exporter(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
-    service = _shown(_ours(template, concrete), "exporter", settings)
+def _exporter(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
+    service = _shown(_ours(template, facts), "exporter", settings)
     if pages(settings)["exporter"].secure:
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["exporter"])]
     if settings.container_metrics == "on":
@@ -80,16 +78,16 @@ def _with_backups(service: Service, settings: Settings) -> Service:
     return service
 
 
-def _health(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
-    service = _shown(_ours(template, concrete), "health", settings)
+def _health(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
+    service = _shown(_ours(template, facts), "health", settings)
     if settings.health_tls == "on":
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["health"])]
     return _with_backups(service, settings)
 
 
-def _prometheus(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+def _prometheus(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
     page = pages(settings)["prometheus"]
-    service = _shown(hardened(template, concrete.images.prometheus, concrete.user), "prometheus", settings)
+    service = _shown(hardened(template, facts.images.prometheus, facts.user), "prometheus", settings)
     service["command"] = [
         "--config.file=/etc/prometheus/prometheus.yml",
         "--storage.tsdb.path=/prometheus",
@@ -108,9 +106,9 @@ def _prometheus(template: Service, settings: Settings, _: Topology, concrete: Ho
     return service
 
 
-def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+def _alertmanager(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
     page = pages(settings)["alertmanager"]
-    service = _shown(hardened(template, concrete.images.alertmanager, concrete.user), "alertmanager", settings)
+    service = _shown(hardened(template, facts.images.alertmanager, facts.user), "alertmanager", settings)
     service["command"].append(f"--web.external-url={page.url}")
     service["healthcheck"]["test"].append(f"--alertmanager.url={page.scheme}://127.0.0.1:{_PORTS['alertmanager']}")
     service["volumes"] += [
@@ -120,9 +118,9 @@ def _alertmanager(template: Service, settings: Settings, _: Topology, concrete: 
     return service
 
 
-def _grafana(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
+def _grafana(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
     page = pages(settings)["grafana"]
-    service = _shown(hardened(template, concrete.images.grafana, concrete.user), "grafana", settings)
+    service = _shown(hardened(template, facts.images.grafana, facts.user), "grafana", settings)
     service["environment"] |= {
         "PODS_SCRAPE_INTERVAL": str(settings.scrape_interval),
         "PODS_PROMETHEUS": f"{page.scheme}://prometheus:{_PORTS['prometheus']}",
@@ -139,8 +137,8 @@ def _grafana(template: Service, settings: Settings, _: Topology, concrete: HostF
     return service
 
 
-def _backup(template: Service, settings: Settings, _: Topology, concrete: HostFacts) -> Service:
-    service = _ours(template, concrete)
+def _backup(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
+    service = _ours(template, facts)
     service["volumes"] += [
         mount("./secrets/tls/backup", "/run/tls"),
         mount("./data/backup", "/var/lib/pods", read_only=False),
@@ -160,9 +158,9 @@ def _backup(template: Service, settings: Settings, _: Topology, concrete: HostFa
     return service
 
 
-def _sandbox(template: Service, _: Settings, __: Topology, concrete: HostFacts) -> Service:
+def _sandbox(template: Service, _: Settings, __: Topology, facts: HostFacts) -> Service:
     """A directory of its own and the socket of the backup service; a restore mounts others in their places."""
-    service = hardened(template, concrete.images.services, concrete.user)
+    service = hardened(template, facts.images.services, facts.user)
     service["volumes"] += [mount("./data/sandbox", "/restore", read_only=False), mount(DRILL_SOCKET, "/run/sandbox")]
     return service
 

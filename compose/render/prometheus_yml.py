@@ -1,4 +1,4 @@
-"""Prometheus' configuration. Pure: nodes are not in it, since the exporter tells them (service discovery over HTTP)."""
+"""Prometheus' configuration. Pure: nodes are not in it, Prometheus discovers them at the exporter (http_sd_configs)."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def prometheus_yml(settings: Settings, topology: Topology) -> str:
 
 
 def client_yml(settings: Settings, service: str) -> str:
-    """How the health check of ``service`` asks it: promtool and amtool read the same file."""
+    """HTTP client configuration of ``service``'s own health check: promtool and amtool read the same file."""
     import yaml
 
     return "# Made by PODS; changes here are lost.\n" + yaml.safe_dump(_client(settings, service), sort_keys=False)
@@ -34,14 +34,14 @@ def _client(settings: Settings, service: str) -> dict[str, Any]:
     return {"basic_auth": password, "tls_config": {"ca_file": "/run/tls/ca.crt", "server_name": service}}
 
 
-def _asked(settings: Settings, service: str) -> dict[str, Any]:
-    """How Prometheus asks ``service``."""
+def _http_client(settings: Settings, service: str) -> dict[str, Any]:
+    """Scheme, password and CA with which Prometheus scrapes ``service``."""
     return {"scheme": pages(settings)[service].scheme, **_client(settings, service)}
 
 
 def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
     interval = f"{settings.scrape_interval}s"
-    alertmanager = {**_asked(settings, "alertmanager"), "static_configs": [{"targets": [ALERTMANAGER]}]}
+    alertmanager = {**_http_client(settings, "alertmanager"), "static_configs": [{"targets": [ALERTMANAGER]}]}
     return {
         "global": {
             "scrape_interval": interval,
@@ -63,7 +63,7 @@ def _nodes(settings: Settings) -> dict[str, Any]:
     """
     url = f"{pages(settings)['exporter'].scheme}://{EXPORTER}/sd"
     discovery = {"url": url, "refresh_interval": "2s", **_client(settings, "exporter")}
-    job = {"job_name": "pods-nodes", "sample_limit": _MOST_SAMPLES, **_asked(settings, "exporter")}
+    job = {"job_name": "pods-nodes", "sample_limit": _MOST_SAMPLES, **_http_client(settings, "exporter")}
     return {**job, "http_sd_configs": [discovery]}
 
 
@@ -77,7 +77,7 @@ def _others(settings: Settings, topology: Topology) -> list[dict[str, Any]]:
         {
             "job_name": job,
             "sample_limit": _MOST_SAMPLES,
-            **_asked(settings, service),
+            **_http_client(settings, service),
             "static_configs": [{"targets": [target], "labels": {"cluster": topology.project, "instance": instance}}],
         }
         for job, (service, target, instance) in targets.items()

@@ -14,9 +14,9 @@ WITHOUT_IO_URING = PROJECT_ROOT / "compose" / "seccomp-no-io-uring.json"
 """The same without one group of calls; a test holds the two together."""
 
 
-def node_profile(settings: Settings, concrete: HostFacts) -> Path:
+def node_profile(settings: Settings, facts: HostFacts) -> Path:
     """That of a node."""
-    used = settings.io_method in ("auto", "io_uring") and concrete.io_uring
+    used = settings.io_method in ("auto", "io_uring") and facts.io_uring
     return WITH_IO_URING if used else WITHOUT_IO_URING
 
 

@@ -41,12 +41,12 @@ def _verified(row: dict[str, Any]) -> str | None:
 
 def print_windows(found: list[dict[str, Any]]) -> None:
     """The intervals, and what is missing."""
-    rows = [_window(place["store"], window) for place in found for window in place["windows"]]
+    rows = [_window(store["store"], window) for store in found for window in store["windows"]]
     table(["store", "timeline", "from (UTC)", "to (UTC)", "from LSN", "to LSN", "backups"], rows)
-    for place in found:
-        for lost in place["missing"]:
+    for store in found:
+        for lost in store["missing"]:
             known = " (a recorded gap)" if lost["known"] else ""
-            print(f"! {place['store']}: segment {lost['segment']} is missing{known}")
+            print(f"! {store['store']}: segment {lost['segment']} is missing{known}")
 
 
 def _window(store: str, window: dict[str, Any]) -> list[Any]:
@@ -95,7 +95,7 @@ def print_drill(found: dict[str, Any]) -> None:
 
 
 def check_drill(found: dict[str, Any]) -> None:
-    """The exit code tells too.
+    """Turn a failed drill into an exit code.
 
     Raises:
         RefusedError: it failed.

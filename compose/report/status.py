@@ -51,20 +51,20 @@ def certificate_notes(stack: Stack) -> list[str]:
 
 
 def backup_report(stack: Stack) -> dict[str, Any] | None:
-    """What the backup service last said: last_success (Unix seconds), last_backup, archive_lag_seconds; or None."""
+    """The backup service's status: last_success (Unix seconds), last_backup, archive_lag_seconds; or None."""
     try:
-        told = parse_json(read_backup_state(stack.home, "state.json"))
+        state = parse_json(read_backup_state(stack.home, "state.json"))
     except (OSError, ValueError, RefusedError):
         return None
-    return told if isinstance(told, dict) and "backup" in stack.watchers else None
+    return state if isinstance(state, dict) and "backup" in stack.optional_services else None
 
 
 def _node(view: View, container: Container | None, name: str) -> dict[str, Any]:
     """The health service's words; of a node that gives no answer, what Docker says of its container."""
-    told = node(view, name)
+    state = node(view, name)
     if view.snapshot.nodes[name].facts is None and (container is None or container.status != "running"):
-        told["state"] = container.status if container else "no container"
-    return told
+        state["state"] = container.status if container else "no container"
+    return state
 
 
 def print_json(data: Any) -> None:
@@ -99,12 +99,12 @@ def print_status(report: dict[str, Any]) -> None:
         print(f"  note: {note}")
 
 
-def _print_backup(told: dict[str, Any] | None) -> None:
-    if told is None:
+def _print_backup(state: dict[str, Any] | None) -> None:
+    if state is None:
         return
-    age = human_seconds(time.time() - told["last_success"]) if told["last_success"] else None
-    last = f"last backup {told['last_backup']}, {age} ago" if age else "no backup yet"
-    lag = told["archive_lag_seconds"]
+    age = human_seconds(time.time() - state["last_success"]) if state["last_success"] else None
+    last = f"last backup {state['last_backup']}, {age} ago" if age else "no backup yet"
+    lag = state["archive_lag_seconds"]
     print(f"{last}; archive " + ("not begun" if lag is None else f"{lag} s behind"))
 
 
@@ -176,13 +176,13 @@ _LOGINS = {"grafana": ("admin", GRAFANA), "prometheus": (USER, PROMETHEUS), "ale
 
 
 def _pages(stack: Stack) -> list[str]:
-    """Where to look at the cluster in a browser."""
+    """Addresses of the web pages, and who logs in to each."""
     logins = dict(_LOGINS)
     if stack.settings.health_auth == "on":
         logins["health"] = ("health", HEALTH)
     shown = []
     for name, page in pages(stack.settings).items():
-        if name in stack.watchers and name != "exporter":
+        if name in stack.optional_services and name != "exporter":
             user, secret = logins.get(name, ("", ""))
             login = f" ({user}; {password_file(stack.home, secret)})" if secret else ""
             shown.append(f"  {name:<14} {page.url}{login}")

@@ -1,1 +1,1 @@
-"""Backups and restores as the host drives them: what is asked of the service, and the steps that swap data."""
+"""Backups and restores, driven from the host: calls of the backup service, and the steps that replace data."""

@@ -1,4 +1,4 @@
-"""What `inv backup.*` does: asks the backup service, in its own container, and passes on what it says."""
+"""Client of the backup service: `docker compose exec` in its container, progress on stderr, JSON on stdout."""
 
 import contextlib
 import json
@@ -18,24 +18,24 @@ _KINDS: dict[int, type[PodsError]] = {
 }
 
 
-def ask(stack: Stack, console: Console, title: str, *arguments: str) -> Any:
-    """Run one of the service's commands, where it runs or, if it does not, in a container of its own; its result.
+def call(stack: Stack, console: Console, title: str, *arguments: str) -> Any:
+    """Run a command of the backup service, in its container or, if that is down, in a one-off one; its JSON result.
 
     Raises:
         RefusedError: this cluster has no backups.
-        PodsError: what the service says.
+        PodsError: the service's own error.
     """
-    if SERVICE not in stack.watchers:
+    if SERVICE not in stack.optional_services:
         raise RefusedError("this cluster has no backups: PODS_BACKUP is off", "set PODS_BACKUP=on in .env, then inv up")
     container = stack.containers().get(SERVICE)
     if container is None or container.status != "running":
-        return run_apart(stack, console, title, OneOffContainer(), *arguments)
+        return run_one_off(stack, console, title, OneOffContainer(), *arguments)
     return _run(stack, console, title, ["exec", "-T", SERVICE, "python3", "-m", SERVICE, *arguments])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneOffContainer:
-    """A container of its own: more mounts (host path, container path), a name, and what it is told on stdin."""
+    """A one-off container of the backup service: extra mounts (host path, container path), a name, its stdin."""
 
     mounts: tuple[tuple[Path, str], ...] = ()
     name: str = ""
@@ -48,22 +48,22 @@ class OneOffContainer:
         return ["run", "--rm", "--no-deps", "-T", *(("--name", self.name) if self.name else ()), *volumes, SERVICE]
 
 
-def run_apart(stack: Stack, console: Console, title: str, apart: OneOffContainer, *arguments: str) -> Any:
-    """Run one of the service's commands in a container of its own; its result."""
-    return _run(stack, console, title, [*apart.arguments, SERVICE, *arguments], apart.stdin)
+def run_one_off(stack: Stack, console: Console, title: str, container: OneOffContainer, *arguments: str) -> Any:
+    """Run a command of the backup service in a one-off container; its JSON result."""
+    return _run(stack, console, title, [*container.arguments, SERVICE, *arguments], container.stdin)
 
 
 def _run(stack: Stack, console: Console, title: str, arguments: list[str], stdin: str = "") -> Any:
     with console.step(title) as step:
-        code, output, told = _follow(stack, arguments, step, stdin)
+        code, printed, messages = _follow(stack, arguments, step, stdin)
     try:
-        answer = json.loads(output)
+        result = json.loads(printed)
     except ValueError:
-        last = told[-1] if told else "it said nothing"
+        last = messages[-1] if messages else "it said nothing"
         raise MachineError(f"the backup service gave no answer: {last}", "see inv logs --service backup") from None
-    if code and isinstance(answer, dict) and "error" in answer:
-        raise _KINDS.get(code, MachineError)(answer["error"], answer.get("hint", ""))
-    return answer
+    if code and isinstance(result, dict) and "error" in result:
+        raise _KINDS.get(code, MachineError)(result["error"], result.get("hint", ""))
+    return result
 
 
 def _follow(stack: Stack, arguments: list[str], step: Progress, stdin: str) -> tuple[int, str, list[str]]:
@@ -80,16 +80,16 @@ def _follow(stack: Stack, arguments: list[str], step: Progress, stdin: str) -> t
         assert process.stderr is not None
         with contextlib.suppress(BrokenPipeError), process.stdin:
             process.stdin.write(stdin)
-        answered: list[str] = []
-        reader = threading.Thread(target=_collect, args=(process.stdout, answered))
+        output: list[str] = []
+        reader = threading.Thread(target=_collect, args=(process.stdout, output))
         reader.start()
-        told = []
+        messages = []
         for line in process.stderr:
             if line.strip():
-                told.append(line.strip())
+                messages.append(line.strip())
                 step.update(line.strip()[:100])
         reader.join()
-    return process.returncode, "".join(answered), told
+    return process.returncode, "".join(output), messages
 
 
 def _collect(stream: IO[str], into: list[str]) -> None:

@@ -9,7 +9,7 @@ from cluster.topology_file import load, save
 from compose.console import Console
 from compose.home.operation_lock import exclusive
 from compose.home.paths import make_service_directories
-from compose.operations.backups.replace_data import await_archive, place, restore_into_workshop, workshop_of
+from compose.operations.backups.replace_data import await_archive, install, restore_into_staging, staging_of
 from compose.operations.backups.request import RestoreRequest
 from compose.operations.backups.restore import show_plan
 from compose.operations.up import DesiredCluster, prepare, up
@@ -30,7 +30,7 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
     with exclusive(home.lock, "backup.restore"):
         stack = prepare(home, settings, console, DesiredCluster())
-        make_service_directories(home, settings, stack.watchers)
+        make_service_directories(home, settings, stack.optional_services)
     return stack, False
 
 
@@ -45,9 +45,9 @@ def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> dict[str,
         topology = replace(stack.topology, system_identifier=plan["system"])
         save(stack.home.topology, stack.home.topology_copy, topology)
         stack = stack.with_topology(topology)
-        with console.step(f"Restoring into {workshop_of(stack)}") as step:
-            done = restore_into_workshop(stack, step, wanted)
-        place(stack)
+        with console.step(f"Restoring into {staging_of(stack)}") as step:
+            done = restore_into_staging(stack, step, wanted)
+        install(stack)
     stack = up(stack.home, stack.settings, console, DesiredCluster())
     await_archive(stack, console)
     return done

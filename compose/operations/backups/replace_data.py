@@ -1,4 +1,4 @@
-"""The steps that put a backup in the place of the data of all nodes, each of which can be taken back.
+"""Replacing the data of all nodes by a backup, as steps with undo.
 
 Nothing is deleted: the cluster stops, the backup is restored beside the data, and only when it is whole do the two
 change places. What was there stays in data/.aside. Killed at any moment, this leaves either the old cluster, which
@@ -26,7 +26,7 @@ from compose.operations.replicas.clone import aside_path, move_data
 from compose.operations.steps import Step
 from compose.stack import POOLER, Stack
 
-_WORKSHOP = ".restored"
+_STAGING = ".restored"
 _UP = ("running", "restarting")
 """States of a container that is up, or soon will be by itself."""
 _FRESH_SECONDS = 10.0
@@ -35,9 +35,9 @@ _SPARE_SECONDS = 30.0
 """Beyond the interval of the tail, how long the store may take for the last of the WAL."""
 
 
-def workshop_of(stack: Stack) -> Path:
-    """Where data is restored before it takes its place; nothing that could be mistaken for a node's."""
-    return stack.home.data / _WORKSHOP
+def staging_of(stack: Stack) -> Path:
+    """Staging directory of a restore in place; nothing that could be mistaken for a node's data."""
+    return stack.home.data / _STAGING
 
 
 class ReplaceData:
@@ -45,7 +45,7 @@ class ReplaceData:
 
     def __init__(self, stack: Stack, console: Console, wanted: RestoreRequest) -> None:
         self.stack, self.console, self.wanted = stack, console, wanted
-        self.workshop = workshop_of(stack)
+        self.staging = staging_of(stack)
         self.running: list[str] = []
         self.moved: dict[str, Path] = {}
         self.done: dict[str, Any] = {}
@@ -57,9 +57,9 @@ class ReplaceData:
             Step("Waiting until the archive follows the primary", self._follows),
             Step("Stopping PgBouncer and the nodes", self._halt, self._start),
             Step("Waiting until the archive has the last WAL", self._archived),
-            Step(f"Restoring into {self.workshop}", self._restore, self._discard),
+            Step(f"Restoring into {self.staging}", self._restore, self._discard),
             Step(f"Moving the old data to {self.stack.home.aside}", self._aside, self._back),
-            Step(f"Putting the restored data into {primary}", self._place, self._displace),
+            Step(f"Putting the restored data into {primary}", self._install, self._uninstall),
         ]
 
     def _halt(self, step: Progress) -> None:
@@ -100,10 +100,10 @@ class ReplaceData:
         )
 
     def _restore(self, step: Progress) -> None:
-        self.done = restore_into_workshop(self.stack, step, self.wanted)
+        self.done = restore_into_staging(self.stack, step, self.wanted)
 
     def _discard(self) -> None:
-        node_data.remove(self.workshop)
+        node_data.remove(self.staging)
 
     def _aside(self, _: Progress) -> None:
         """Replicas first: while the primary's data is in its place, `up` makes them anew."""
@@ -117,29 +117,29 @@ class ReplaceData:
         for name, kept in self.moved.items():
             node_data.put_back(kept, self.stack.home.node(name))
 
-    def _place(self, _: Progress) -> None:
-        place(self.stack)
+    def _install(self, _: Progress) -> None:
+        install(self.stack)
 
-    def _displace(self) -> None:
-        make_private_directory(self.workshop)
-        node_data.put_out(self.stack.home.node(self.stack.topology.primary), self.workshop, "displaced")
+    def _uninstall(self) -> None:
+        make_private_directory(self.staging)
+        node_data.put_out(self.stack.home.node(self.stack.topology.primary), self.staging, "displaced")
 
 
-def restore_into_workshop(stack: Stack, step: Progress, wanted: RestoreRequest) -> dict[str, Any]:
+def restore_into_staging(stack: Stack, step: Progress, wanted: RestoreRequest) -> dict[str, Any]:
     """Restore beside the data, with the superuser's password as it is in this cluster's secrets.
 
     Only what stands for it in the server is told: restored data is not to be trusted with more.
     """
-    workshop = StagingDirectory(workshop_of(stack), stack.topology.project + containers.RESTORE)
-    return workshop.restore(stack, step, wanted, "--passwords", stdin=verifier(stack.passwords["superuser"]))
+    staging = StagingDirectory(staging_of(stack), stack.topology.project + containers.RESTORE)
+    return staging.restore(stack, step, wanted, "--passwords", stdin=verifier(stack.passwords["superuser"]))
 
 
-def place(stack: Stack) -> None:
+def install(stack: Stack) -> None:
     """Make the restored data the primary's. One rename: it is there whole, or not at all."""
     directory = stack.home.node(stack.topology.primary)
     make_private_directory(directory)
-    node_data.put_in(workshop_of(stack), directory)
-    node_data.remove(workshop_of(stack))
+    node_data.put_in(staging_of(stack), directory)
+    node_data.remove(staging_of(stack))
 
 
 def unarchived(state: ArchiveState | None, store: str, data: DataDirectory) -> str:

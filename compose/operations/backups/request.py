@@ -1,4 +1,4 @@
-"""What a person wants restored, and where recovery shall stop."""
+"""A restore request: which backup, and the recovery target."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class RestoreRequest:
         return [f"{option}={text}" for option, text in given.items() if text]
 
 
-def wish(name: str, targets: Mapping[str, str | None], immediate: bool, **rest: str | None) -> RestoreRequest:
-    """What was asked for on the command line; at most one target.
+def parse_request(name: str, targets: Mapping[str, str | None], immediate: bool, **rest: str | None) -> RestoreRequest:
+    """The request of the command line; at most one target.
 
     Raises:
         UsageError: more than one.

@@ -8,12 +8,11 @@ from cluster.errors import MachineError, RefusedError
 from cluster.files import Directory
 from cluster.postgres.data_directory import PGDATA
 from cluster.units import human_size
-from compose.console import Console
-from compose.console import ask as confirm
+from compose.console import Console, ask
 from compose.home.operation_lock import exclusive
 from compose.home.paths import make_private_directory
 from compose.operations.backups import sandbox
-from compose.operations.backups.client import ask
+from compose.operations.backups.client import call
 from compose.operations.backups.replace_data import ReplaceData, await_archive
 from compose.operations.backups.request import RestoreRequest
 from compose.operations.preflight import free_disk
@@ -28,7 +27,7 @@ def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Pa
     Raises:
         PodsError: it cannot; nothing was touched.
     """
-    plan: dict[str, Any] = ask(stack, console, "Looking for a way there", "plan", *wanted.arguments)
+    plan: dict[str, Any] = call(stack, console, "Looking for a way there", "plan", *wanted.arguments)
     for line in plan["lines"]:
         console.note(line)
     if target is not None and (free := free_disk(target)) < plan["space"]:
@@ -77,10 +76,10 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
         show_plan(stack, console, wanted, stack.home.data)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."
-        if not confirm(question, yes=yes, expect=project):
+        if not ask(question, yes=yes, expect=project):
             raise RefusedError("nothing was changed: the cluster's name was not confirmed", f"type {project}, or --yes")
-        swap = ReplaceData(stack, console, wanted)
-        perform(swap.tasks(), console)
+        operation = ReplaceData(stack, console, wanted)
+        perform(operation.tasks(), console)
     stack = up(stack.home, stack.settings, console, DesiredCluster())
     await_archive(stack, console)
-    return swap.done | {"aside": {name: str(path) for name, path in swap.moved.items()}}
+    return operation.done | {"aside": {name: str(path) for name, path in operation.moved.items()}}

@@ -1,7 +1,7 @@
-"""A restore as the host drives it: a container that has the stores' keys, one that has the directory, a socket between.
+"""A restore, driven from the host: a container that has the stores' keys, one that has the directory, a socket between.
 
 The first reads out the backup and never sees the directory; the second starts the restored data and can reach nothing.
-They meet in a folder of data/.sandbox, which the second cannot write to.
+Their Unix socket is in a folder of data/.sandbox, which the second cannot write to.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ from compose.console import Console
 from compose.engine import containers
 from compose.home.node_data import remove
 from compose.home.paths import make_private_directory
-from compose.operations.backups.client import OneOffContainer, run_apart
+from compose.operations.backups.client import OneOffContainer, run_one_off
 from compose.stack import Stack
 
 SERVICE = "sandbox"
-MEETING = "/run/sandbox"
+SOCKET_DIRECTORY = "/run/sandbox"
 _SOCKET = "backup.sock"
 _DRILLS = "drill"
-"""The folder in which the lasting sandbox meets the backup service."""
+"""Folder of the socket between the lasting sandbox and the backup service."""
 _POLL_SECONDS = 0.05
 _LAST_SECONDS = 5.0
 _ENDING_SECONDS = 30.0
@@ -55,25 +55,25 @@ def restore(stack: Stack, console: Console, title: str, task: Restore) -> dict[s
         PodsError: it cannot be done.
     """
     sandbox, store = both(task.name)
-    with _meeting(stack, sandbox) as folder, _Sandbox(stack, folder, task.directory, sandbox) as running:
-        apart = OneOffContainer(mounts=((folder, MEETING),), name=store, stdin=task.stdin)
+    with _socket_directory(stack, sandbox) as folder, _Sandbox(stack, folder, task.directory, sandbox) as running:
+        container = OneOffContainer(mounts=((folder, SOCKET_DIRECTORY),), name=store, stdin=task.stdin)
         try:
-            done: dict[str, Any] = run_apart(stack, console, title, apart, "restore", *task.arguments)
+            done: dict[str, Any] = run_one_off(stack, console, title, container, "restore", *task.arguments)
         except MachineError as error:
             raise MachineError(f"{error.message}{running.last_words}", error.hint) from None
         return done
 
 
 @contextlib.contextmanager
-def _meeting(stack: Stack, name: str) -> Iterator[Path]:
-    """A folder for the two, and for as long as they are at work."""
+def _socket_directory(stack: Stack, name: str) -> Iterator[Path]:
+    """The socket's folder, locked and there only while both containers run."""
     parent = stack.home.data / ".sandbox"
     make_private_directory(parent)
     _remove_left(stack, parent)
     folder = parent / name
     make_private_directory(folder)
-    with _held(folder) as held:
-        if not held:
+    with _locked(folder) as locked:
+        if not locked:
             raise MachineError(f"another restore meets in {folder}", "wait until it is done")
         try:
             yield folder
@@ -86,13 +86,13 @@ def _remove_left(stack: Stack, parent: Path) -> None:
     known = {container.name for container in containers.of_project(stack.client, stack.topology.project)}
     for folder in parent.iterdir():
         if folder.name != _DRILLS and not known & set(both(folder.name)):
-            with _held(folder) as held:
-                if held:
+            with _locked(folder) as locked:
+                if locked:
                     remove(folder)
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[bool]:
+def _locked(folder: Path) -> Iterator[bool]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,7 +108,7 @@ class _Sandbox:
 
     def __init__(self, stack: Stack, folder: Path, directory: Path, name: str) -> None:
         self._stack, self._name, self._socket = stack, name, folder / _SOCKET
-        mounts = ("--volume", f"{directory}:/restore", "--volume", f"{folder}:{MEETING}:ro")
+        mounts = ("--volume", f"{directory}:/restore", "--volume", f"{folder}:{SOCKET_DIRECTORY}:ro")
         run = ("run", "--rm", "--no-deps", "-T", "--name", name, *mounts, SERVICE, "backup.sandbox", "once")
         self._argv = stack.compose.argv(*run)
         self._ended = threading.Event()
@@ -131,7 +131,7 @@ class _Sandbox:
 
     @property
     def last_words(self) -> str:
-        """Why it did not run, if it did not."""
+        """Its last line on stderr, if it failed."""
         self._ended.set()
         self._thread.join(_LAST_SECONDS)
         return f" / {self._lines[-1]}" if self._code and self._lines else ""

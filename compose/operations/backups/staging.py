@@ -1,4 +1,4 @@
-"""A directory in which something is restored before it takes its place, and the container that restores there."""
+"""Staging directory of a restore, and the container that writes there."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class StagingDirectory:
     def restore(
         self, stack: Stack, step: Progress, wanted: RestoreRequest, *flags: str, stdin: str = ""
     ) -> dict[str, Any]:
-        """Restore what is ``wanted``, recovered and shut down; what the service said of it."""
+        """Restore what is ``wanted``, recovered and shut down; the service's report."""
         self.clear(stack)
         make_private_directory(self.path)
         task = sandbox.Restore(self.path, self.container, (*flags, *wanted.arguments), stdin)

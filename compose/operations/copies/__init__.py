@@ -1,1 +1,1 @@
-"""Copies beside the cluster: restored, kept running, shown, taken away."""
+"""Copies beside the cluster: restored, kept running, discarded."""

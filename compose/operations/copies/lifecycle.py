@@ -1,7 +1,7 @@
 """Copies beside the cluster: entered in the topology, kept running by `up`, taken away.
 
 A copy is restored in ``data/copies/.NAME``. The topology that has it is saved only when it is whole, and that decides:
-what a topology does not know is thrown away, what it knows is put in its place and started.
+a copy that no topology knows is removed, one that it knows is installed and started.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from cluster.topology import Copy, Topology
 from cluster.topology_file import save
 from compose.console import Console, ask
 from compose.engine.containers import Container
-from compose.engine.host import concrete_of
+from compose.engine.host import host_facts_of
 from compose.home import certificates, node_data, rendered_files
 from compose.home.operation_lock import exclusive
 from compose.operations.replicas.clone import aside_path, remove_container
@@ -29,14 +29,14 @@ from compose.stack import Stack, reopened
 
 
 def enter(stack: Stack, topology: Topology) -> Stack:
-    """Save a topology with other copies and render it. Nobody who runs is told: no node is concerned."""
+    """Save a topology with other copies and render it. No running server is reloaded: no node is concerned."""
     home = stack.home
     save(home.topology, home.topology_copy, topology)
     certificates.ensure_all(home, stack.settings, topology)
     rendered = rendered_files.render(
         stack.settings,
         topology,
-        concrete_of(home, stack.settings, topology),
+        host_facts_of(home, stack.settings, topology),
         rendered_files.accepted_user_files(home, topology.primary),
     )
     rendered_files.write(home, rendered_files.changes(home, rendered))
@@ -50,7 +50,7 @@ def leave(stack: Stack, topology: Topology, name: str) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def place(stack: Stack, name: str) -> None:
+def install(stack: Stack, name: str) -> None:
     """Make finished data the copy's: one rename."""
     with Directory.open(stack.home.copies) as copies:
         copies.move(stack.home.unfinished_copy(name).name, copies, name)
@@ -68,11 +68,11 @@ def discard(stack: Stack, console: Console, name: str, *, yes: bool) -> Path | N
         fate = "keeps its data in data/.aside, since it could be written to" if copy.writable else "deletes its data"
         if not ask(f"This stops the copy {name} and {fate}.", yes=yes, expect=name):
             raise RefusedError(f"{name} was not discarded: nobody confirmed it", f"type {name}, or give --yes")
-        perform(_parting(stack, name), console)
+        perform(_discard_steps(stack, name), console)
         return _dispose(stack, console, copy)
 
 
-def _parting(stack: Stack, name: str) -> list[Step]:
+def _discard_steps(stack: Stack, name: str) -> list[Step]:
     def start_again() -> None:
         stack.compose.run("up", "--detach", "--no-deps", name)
 
@@ -112,7 +112,7 @@ def _set_aside(stack: Stack, name: str) -> Path | None:
 def keep(stack: Stack, console: Console) -> None:
     """What `up` does for copies: ends what was interrupted, starts what does not run. For those who hold the lock.
 
-    A copy that cannot run is said and no more: the cluster does not need it.
+    A copy that cannot run is a warning and no more: the cluster does not need it.
     """
     tidy(stack, console)
     present = [copy.name for copy in stack.topology.copies if _has_data(stack, console, copy.name)]
@@ -124,13 +124,13 @@ def keep(stack: Stack, console: Console) -> None:
 
 
 def tidy(stack: Stack, console: Console) -> None:
-    """Put in its place what was finished, throw away what was not, keep aside what is no copy any more."""
+    """Install finished copies, remove unfinished ones, move aside what is no copy any more."""
     known = {copy.name for copy in stack.topology.copies}
     there = _names(stack.home.copies)
     for entry in there:
         name = entry.removeprefix(".")
         if entry != name and name in known and name not in there:
-            place(stack, name)
+            install(stack, name)
         elif entry != name:
             node_data.remove(stack.home.copies / entry)
             console.note(f"removed {stack.home.copies / entry}, which an interrupted operation left")
@@ -163,8 +163,8 @@ def _has_control_file(directory: Path) -> bool:
 
 def _as_wanted(stack: Stack, container: Container | None, name: str) -> bool:
     derived = derive(stack.settings, stack.topology.sizing)
-    concrete = concrete_of(stack.home, stack.settings, stack.topology)
-    wanted = definitions(stack.settings, stack.topology, derived, concrete)
+    facts = host_facts_of(stack.home, stack.settings, stack.topology)
+    wanted = definitions(stack.settings, stack.topology, derived, facts)
     return container is not None and container.well and container.definition == wanted[name]
 
 
@@ -181,7 +181,7 @@ def _start(stack: Stack, console: Console, names: list[str]) -> None:
 def reload_all(stack: Stack, running: Mapping[str, Container]) -> None:
     """Let copies take up files and certificates that are newer than their containers in ``running``.
 
-    They are told by a signal, since a copy's passwords may be older than those of now.
+    By SIGHUP, since a copy's passwords may be older than those of now.
     """
     for copy in stack.topology.copies:
         container, tls = running.get(copy.name), stack.home.tls / copy.name / "server.crt"

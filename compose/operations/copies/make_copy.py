@@ -16,7 +16,7 @@ from compose.operations.backups.request import RestoreRequest
 from compose.operations.backups.restore import show_plan
 from compose.operations.backups.staging import StagingDirectory
 from compose.operations.copies import lifecycle
-from compose.operations.copies.prepare_data import settle
+from compose.operations.copies.prepare_data import prepare
 from compose.operations.replicas.clone import remove_container
 from compose.operations.start import start_and_wait, why_not
 from compose.operations.steps import Step, perform
@@ -58,33 +58,33 @@ class MakeCopy:
         self.copy = copy
         # no project's name has a dot in it, so that no other cluster's container is called this
         container = f"{stack.topology.project}.{copy.name}{containers.RESTORE}"
-        self.workshop = StagingDirectory(stack.home.unfinished_copy(copy.name), container)
+        self.staging = StagingDirectory(stack.home.unfinished_copy(copy.name), container)
         self.done: dict[str, Any] = {}
 
     def tasks(self) -> list[Step]:
         """The topology knows the copy only when it is whole."""
         name = self.copy.name
         return [
-            Step(f"Restoring into {self.workshop.path}", self._restore, self._clear),
-            Step(f"Giving {name} the passwords of today", self._settle),
+            Step(f"Restoring into {self.staging.path}", self._restore, self._clear),
+            Step(f"Giving {name} the passwords of today", self._prepare),
             Step(f"Entering {name} in the topology", self._enter, self._leave),
             Step(f"Starting {name} beside the cluster", self._start, self._stop),
         ]
 
     def _restore(self, step: Progress) -> None:
         make_copies_directory(self.stack.home)
-        self.done = self.workshop.restore(self.stack, step, self.wanted)
+        self.done = self.staging.restore(self.stack, step, self.wanted)
 
     def _clear(self) -> None:
-        self.workshop.clear(self.stack)
+        self.staging.clear(self.stack)
 
-    def _settle(self, _: Progress) -> None:
-        settle(self.stack, self.workshop.path, writable=self.copy.writable)
+    def _prepare(self, _: Progress) -> None:
+        prepare(self.stack, self.staging.path, writable=self.copy.writable)
 
     def _enter(self, _: Progress) -> None:
         origin = {field: self.done[field] for field in ("backup", "lsn", "newest")}
         self.stack = lifecycle.enter(self.stack, self.stack.topology.with_copy(replace(self.copy, **origin)))
-        lifecycle.place(self.stack, self.copy.name)
+        lifecycle.install(self.stack, self.copy.name)
 
     def _leave(self) -> None:
         lifecycle.leave(self.before, self.before.topology, self.copy.name)

@@ -15,7 +15,7 @@ from cluster.files import Directory
 from cluster.postgres.connection import literal
 from cluster.postgres.data_directory import PGDATA, standby_minimums
 from compose.engine import containers, daemon
-from compose.engine.host import concrete_of
+from compose.engine.host import host_facts_of
 from compose.home.passwords import APP, SUPERUSER
 from compose.home.paths import containers_owner
 from compose.process import run
@@ -23,7 +23,7 @@ from compose.stack import Stack
 
 _DATA = f"/copy/{PGDATA}"
 _STAYS = "allow_in_place_tablespaces"
-"""Tablespaces became folders in the restore, which the server must be told whenever it recovers."""
+"""Tablespaces became folders in the restore, and the server needs this parameter whenever it recovers."""
 _AUTO = "postgresql.auto.conf"
 _ITERATIONS = 4096
 """PostgreSQL's default (scram_iterations)."""
@@ -31,7 +31,7 @@ _SINGLE_USER = ("postgres", "--single", "-j", "-c", "exit_on_error=on", "-c", "l
 """Ends at the first error, and repeats no statement, which may hold a verifier."""
 
 
-def settle(stack: Stack, directory: Path, *, writable: bool) -> None:
+def prepare(stack: Stack, directory: Path, *, writable: bool) -> None:
     """Make the data below ``directory``, recovered and shut down, a copy's.
 
     A copy that is not ``writable`` is a standby of nobody: PostgreSQL itself lets nobody write in it, the superuser
@@ -40,10 +40,10 @@ def settle(stack: Stack, directory: Path, *, writable: bool) -> None:
     Raises:
         MachineError: PostgreSQL did not take it; carries its last words.
     """
-    least = standby_minimums(_told(stack, directory, "pg_controldata", _DATA))
+    least = standby_minimums(_run(stack, directory, "pg_controldata", _DATA))
     with Directory.open(directory) as copy:
         _configure(copy, least)
-        _told(stack, directory, *_SINGLE_USER, "-D", _DATA, "postgres", stdin=_statements(stack))
+        _run(stack, directory, *_SINGLE_USER, "-D", _DATA, "postgres", stdin=_statements(stack))
         if not writable:
             _write(copy, "standby.signal", "")
 
@@ -90,14 +90,14 @@ def verifier(password: str) -> str:
     return f"SCRAM-SHA-256${_ITERATIONS}:{shown[0]}${shown[1]}:{shown[2]}"
 
 
-def _told(stack: Stack, directory: Path, *command: str, stdin: str = "") -> str:
+def _run(stack: Stack, directory: Path, *command: str, stdin: str = "") -> str:
     """Run one of PostgreSQL's programs on the data, in a container that can reach nothing else; its stdout."""
-    concrete = concrete_of(stack.home, stack.settings, stack.topology)
-    uid, gid = concrete.user
+    facts = host_facts_of(stack.home, stack.settings, stack.topology)
+    uid, gid = facts.user
     labels = containers.one_off_labels(stack.topology.project)
     argv = ["docker", "--host", daemon.docker_host(), "run", "--rm", "--interactive", "--pull=never"]
     argv += [f"--label={name}={value}" for name, value in labels.items()]
     argv += ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
     argv += [f"--user={uid}:{gid}", "--env=LC_ALL=C.UTF-8", "--tmpfs=/tmp", f"--volume={directory}:/copy"]
-    argv += [f"--volume={stack.home.rendered / 'passwd'}:/etc/passwd:ro", concrete.images.postgres]
+    argv += [f"--volume={stack.home.rendered / 'passwd'}:/etc/passwd:ro", facts.images.postgres]
     return run([*argv, *command], stdin=stdin)

@@ -18,8 +18,8 @@ from compose.home import node_data
 from compose.operations import preflight
 from compose.stack import Stack
 
-_LOOK_EVERY = 0.5
-"""Seconds between two looks at a clone's progress."""
+_POLL_SECONDS = 0.5
+"""Seconds between two reads of a clone's progress."""
 SOURCE_LAG = 16 << 20
 """Bytes: a replica further behind is not chosen as a source."""
 _SOURCE_SECONDS = 15.0
@@ -28,9 +28,9 @@ _SOURCE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class CloneSource:
-    """How a clone is made: from which node, and at most how fast (``100M`` a second; empty: no limit)."""
+    """Where a clone is copied from: which node, and at most how fast (``100M`` a second; empty: no limit)."""
 
-    source: str
+    node: str
     rate: str = ""
 
 
@@ -61,14 +61,14 @@ def clone(stack: Stack, console: Console, node: str, reason: str = "") -> None:
         run_clone(stack, step, node, CloneSource(stack.topology.primary))
 
 
-def run_clone(stack: Stack, step: Progress, node: str, way: CloneSource) -> None:
-    """Copy ``way.source``'s data for ``node``; the node's slot on the primary must exist already."""
-    from_primary = way.source == stack.topology.primary
+def run_clone(stack: Stack, step: Progress, node: str, source: CloneSource) -> None:
+    """Copy ``source.node``'s data for ``node``; the node's slot on the primary must exist already."""
+    from_primary = source.node == stack.topology.primary
     if not from_primary:
-        _wait_for_source(stack, step, node, way.source)
+        _wait_for_source(stack, step, node, source.node)
     slot = slot_of(node) if from_primary else "-"
-    with CloneWatch(stack, node, way.source, step):
-        stack.compose.job(node, ["clone", node, way.source, slot, way.rate or "-"], step)
+    with CloneWatch(stack, node, source.node, step):
+        stack.compose.job(node, ["clone", node, source.node, slot, source.rate or "-"], step)
 
 
 def _wait_for_source(stack: Stack, step: Progress, node: str, source: str) -> None:
@@ -84,7 +84,7 @@ def _wait_for_source(stack: Stack, step: Progress, node: str, source: str) -> No
                     "give --source primary, or wait",
                 )
             step.update(f"{source} has {human_size(held - at)} to replay first")
-            time.sleep(_LOOK_EVERY)
+            time.sleep(_POLL_SECONDS)
 
 
 def has_slot(stack: Stack, node: str) -> bool:
@@ -164,7 +164,7 @@ class CloneWatch:
 
     def _watch(self) -> None:
         began = time.monotonic()
-        while not self._ended.wait(_LOOK_EVERY):
+        while not self._ended.wait(_POLL_SECONDS):
             try:
                 with connect(self._access) as connection:
                     progress = fetch_one(connection, "clone_progress", CloneProgress, [self._name])

@@ -12,7 +12,7 @@ from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import ServerError, replicate
 from compose.console import Progress
 from compose.home import passwords
-from compose.operations.start import RESTARTS_TELL
+from compose.operations.start import RESTART_LIMIT
 from compose.stack import Stack
 
 DAMAGED = 66
@@ -36,7 +36,7 @@ def damage(stack: Stack, step: Progress, node: str) -> str:
         position = max(facts.lsn, facts.received_lsn or Lsn(0))
         return "" if streams_from(stack, position, facts.timeline) else "the primary has not the WAL that comes next"
     container = stack.containers().get(node)
-    if container is not None and container.status == "running" and container.restarts <= RESTARTS_TELL:
+    if container is not None and container.status == "running" and container.restarts <= RESTART_LIMIT:
         return ""  # it is starting, and may have much to recover
     stack.compose.follow(step, "stop", node)
     if _examine(stack, node) == DAMAGED:

@@ -34,12 +34,12 @@ ADMITTED_LAG = 16 << 20
 class AddReplica:
     """The steps that make ``node``, which ``joining`` has in state joining, a member. ``stack`` is as before."""
 
-    def __init__(self, stack: Stack, joining: Topology, node: str, way: CloneSource) -> None:
+    def __init__(self, stack: Stack, joining: Topology, node: str, source: CloneSource) -> None:
         self.before = stack
         self.stack = stack
         self.joining = joining
         self.node = node
-        self.way = way
+        self.source = source
         self.made_slot = False
 
     def tasks(self) -> list[Step]:
@@ -49,7 +49,7 @@ class AddReplica:
         return [
             Step(f"Entering {node} in the topology", self._enter, self._forget),
             Step(f"Reserving WAL in slot {slot_of(node)}", self._reserve, self._release),
-            Step(f"Cloning {node} from {self.way.source}", self._clone, self._delete_clone),
+            Step(f"Cloning {node} from {self.source.node}", self._clone, self._delete_clone),
             Step(f"Starting {node} and waiting until it streams", self._start, self._stop),
             Step(f"Opening pool {own}", self._open),
             Step(f"Waiting until {node} is close enough to join {shared}", self._admit),
@@ -75,7 +75,7 @@ class AddReplica:
         if self._has_data():
             step.result = "its data is there already"
         else:
-            run_clone(self.stack, step, self.node, self.way)
+            run_clone(self.stack, step, self.node, self.source)
 
     def _has_data(self) -> bool:
         try:

@@ -34,32 +34,32 @@ _CLONE_SENDERS = 2
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRequest:
-    """What `replica.add` or `replica.reclone` was asked for; empty means: choose."""
+    """Options of `replica.add` and `replica.reclone`; empty means: choose."""
 
     name: str = ""
     source: str = ""
     rate: str = ""
 
 
-def add(stack: Stack, console: Console, wish: ReplicaRequest) -> str:
+def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """Add a replica, or go on with one that an interrupted add left; returns its name."""
     with exclusive(stack.home.lock, "replica.add"):
-        return add_locked(reopened(stack), console, wish)
+        return add_locked(reopened(stack), console, request)
 
 
-def add_locked(stack: Stack, console: Console, wish: ReplicaRequest) -> str:
+def add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """``add`` for those who hold the lock."""
-    topology, name = _joining(stack.topology, wish.name)
+    topology, name = _joining(stack.topology, request.name)
     if name in stack.topology.names:
         console.note(f"going on with {name}, which an interrupted operation left half done")
     found = _clear(stack, console)
     snapshot = _healthy_primary(stack)
-    way = _way(stack, snapshot, name, wish)
+    source = _clone_source(stack, snapshot, name, request)
     if name not in stack.topology.names:
         _check_new(stack, topology, name, [c.service for c in found if c.status in ("running", "restarting", "paused")])
-    _check_replication_room(stack, way)
+    _check_replication_room(stack, source)
     check_room(stack, name)
-    perform(AddReplica(stack, topology, name, way).tasks(), console)
+    perform(AddReplica(stack, topology, name, source).tasks(), console)
     return name
 
 
@@ -93,17 +93,17 @@ def remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pat
     perform(RemoveReplica(stack, name, purge=purge, patience=patience).tasks(), console)
 
 
-def reclone(stack: Stack, console: Console, wish: ReplicaRequest) -> None:
+def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
     """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
     with exclusive(stack.home.lock, "replica.reclone"):
         stack = reopened(stack)
-        name = _check_replica(stack, wish.name)
+        name = _check_replica(stack, request.name)
         _clear(stack, console)
-        way = _way(stack, _healthy_primary(stack), name, wish)
-        _check_replication_room(stack, way)
+        source = _clone_source(stack, _healthy_primary(stack), name, request)
+        _check_replication_room(stack, source)
         check_room(stack, name)
         joining = stack.topology.with_state(name, "joining")
-        enter, *others = AddReplica(stack, joining, name, way).tasks()
+        enter, *others = AddReplica(stack, joining, name, source).tasks()
         perform([enter, _set_aside(stack, name), *others], console)
 
 
@@ -157,20 +157,20 @@ def _healthy_primary(stack: Stack) -> Snapshot:
     return snapshot
 
 
-def _way(stack: Stack, snapshot: Snapshot, name: str, wish: ReplicaRequest) -> CloneSource:
-    if wish.rate and not _RATE.match(wish.rate):
+def _clone_source(stack: Stack, snapshot: Snapshot, name: str, request: ReplicaRequest) -> CloneSource:
+    if request.rate and not _RATE.match(request.rate):
         raise UsageError(
-            f"--max-rate {wish.rate!r} is not a rate", "give a number with k or M per second, such as 100M"
+            f"--max-rate {request.rate!r} is not a rate", "give a number with k or M per second, such as 100M"
         )
-    if not wish.source:
-        return CloneSource(healthiest_source(stack, snapshot, name), wish.rate)
-    source = stack.topology.primary if wish.source == "primary" else stack.topology.node(wish.source).name
-    reading = snapshot.nodes[source]
-    if source == name or reading.facts is None:
+    if not request.source:
+        return CloneSource(healthiest_source(stack, snapshot, name), request.rate)
+    node = stack.topology.primary if request.source == "primary" else stack.topology.node(request.source).name
+    reading = snapshot.nodes[node]
+    if node == name or reading.facts is None:
         raise RefusedError(
-            f"{source} cannot be cloned from: {reading.error or 'it is the one to be made'}", "choose another --source"
+            f"{node} cannot be cloned from: {reading.error or 'it is the one to be made'}", "choose another --source"
         )
-    return CloneSource(source, wish.rate)
+    return CloneSource(node, request.rate)
 
 
 def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) -> None:
@@ -179,9 +179,9 @@ def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) 
         raise RefusedError(f"{stack.home.node(name)} holds data already", "move it away, or choose another name")
 
 
-def _check_replication_room(stack: Stack, way: CloneSource) -> None:
+def _check_replication_room(stack: Stack, source: CloneSource) -> None:
     """Free slots on the primary, free walsenders where they are needed."""
-    for node, needed in {stack.topology.primary: 1, way.source: _CLONE_SENDERS}.items():
+    for node, needed in {stack.topology.primary: 1, source.node: _CLONE_SENDERS}.items():
         with connect(stack.monitor(node)) as connection:
             slots, senders = fetch_one(connection, "replication_room", lambda slots, senders: (slots, senders)) or (
                 0,

@@ -8,7 +8,7 @@ from backup.service.status_file import FILE, Record, read_record, tell, write_re
 from cluster.archive_status import ArchiveState, StoreState, dump_state
 from cluster.errors import UsageError
 from cluster.pools import store_names
-from compose.operations.backups.request import wish
+from compose.operations.backups.request import parse_request
 from tests.fix_settings import settings_of
 
 
@@ -64,9 +64,11 @@ def test_s3_without_a_bucket_is_refused() -> None:
 
 
 def test_a_restore_has_one_target() -> None:
-    wanted = wish("latest", {"time": "2026-11-22T10:00:00Z", "lsn": None}, False, timeline="2", store=None, system=None)
+    wanted = parse_request(
+        "latest", {"time": "2026-11-22T10:00:00Z", "lsn": None}, False, timeline="2", store=None, system=None
+    )
     assert wanted.arguments == ["--name=latest", "--to=2026-11-22T10:00:00Z", "--kind=time", "--timeline=2"]
-    assert wish("", {}, False).arguments == ["--name=latest", "--to=latest"]
-    assert wish("x", {}, True).arguments == ["--name=x", "--to=immediate", "--kind=immediate"]
+    assert parse_request("", {}, False).arguments == ["--name=latest", "--to=latest"]
+    assert parse_request("x", {}, True).arguments == ["--name=x", "--to=immediate", "--kind=immediate"]
     with pytest.raises(UsageError, match="--to-time and --to-lsn"):
-        wish("x", {"time": "t", "lsn": "0/1"}, False)
+        parse_request("x", {"time": "t", "lsn": "0/1"}, False)

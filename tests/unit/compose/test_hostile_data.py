@@ -222,7 +222,7 @@ def test_a_finished_copy_takes_its_place_only_if_it_is_a_directory(home: Home, v
     make_copies_directory(home)
     home.unfinished_copy("blue").symlink_to(victim)
     with pytest.raises(RefusedError, match="is a link, or not"):
-        lifecycle.place(_stack(home, ("blue",)), "blue")
+        lifecycle.install(_stack(home, ("blue",)), "blue")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root gives away")

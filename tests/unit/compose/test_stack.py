@@ -49,13 +49,14 @@ def test_services_are_touched_replicas_first_then_primary_then_pgbouncer(made: S
 
 
 def test_what_watches_the_cluster_is_touched_last_and_what_it_asks_first(made: Stack) -> None:
-    assert made.services[4:] == made.watchers
-    assert made.watchers == ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
+    assert made.services[4:] == made.optional_services
+    expected = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
+    assert made.optional_services == expected
 
 
 def test_a_cluster_that_nobody_watches_has_no_such_service(made: Stack) -> None:
     unwatched = replace(made, settings=settings_of(monitoring="off", health="off", backup="off"))
-    assert unwatched.watchers == ()
+    assert unwatched.optional_services == ()
     with pytest.raises(RefusedError):
         unwatched.check_service("exporter")
 

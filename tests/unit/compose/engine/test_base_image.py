@@ -32,5 +32,5 @@ def test_a_bootstrap_that_failed_hints_at_what_would_help(told: str, hint: str) 
 
 
 def test_a_bootstrap_that_failed_is_told_by_its_first_error_else_its_last_words() -> None:
-    assert base_image._telling(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
-    assert base_image._telling(["a\n", "b\n"]) == "a / b"
+    assert base_image._first_error(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
+    assert base_image._first_error(["a\n", "b\n"]) == "a / b"

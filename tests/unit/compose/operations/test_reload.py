@@ -9,7 +9,7 @@ import pytest
 
 from compose.engine.containers import Container
 from compose.home.paths import Home
-from compose.operations.reload import reload_watcher
+from compose.operations.reload import reload_optional
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -76,21 +76,21 @@ def stack(bare_home: Home, api: _Api) -> Stack:
 @pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
 def test_a_file_newer_than_the_container_is_taken_up(stack: Stack, api: _Api, service: str) -> None:
     _rendered(stack.home, service, age=-1)
-    assert reload_watcher(stack, service, _container(service))
+    assert reload_optional(stack, service, _container(service))
     assert api.signals == [(f"id-of-{service}", "HUP")]
 
 
 @pytest.mark.parametrize("service", ["prometheus", "alertmanager"])
 def test_what_the_container_started_with_is_no_reason(stack: Stack, api: _Api, service: str) -> None:
     _rendered(stack.home, service, age=1)
-    assert not reload_watcher(stack, service, _container(service))
+    assert not reload_optional(stack, service, _container(service))
     assert api.signals == []
 
 
 @pytest.mark.parametrize("service", ["exporter", "gate", "health", "grafana"])
 def test_who_looks_at_the_files_itself_is_told_nothing(stack: Stack, api: _Api, service: str) -> None:
     _rendered(stack.home, service, age=-1)
-    assert not reload_watcher(stack, service, _container(service))
+    assert not reload_optional(stack, service, _container(service))
     assert api.signals == []
 
 
@@ -102,11 +102,11 @@ def test_the_backup_service_is_restarted_for_new_keys_of_a_store(
     key = stack.home.secrets / "s3_secret_key"
     key.touch()
     os.utime(key, (STARTED.timestamp() - age, STARTED.timestamp() - age))
-    assert reload_watcher(stack, "backup", _container("backup")) is bool(told)
+    assert reload_optional(stack, "backup", _container("backup")) is bool(told)
     assert api.signals == told
 
 
 def test_one_that_does_not_run_will_read_them_when_it_starts(stack: Stack, api: _Api) -> None:
     _rendered(stack.home, "prometheus", age=-1)
-    assert not reload_watcher(stack, "prometheus", _container("prometheus", started=None))
+    assert not reload_optional(stack, "prometheus", _container("prometheus", started=None))
     assert api.signals == []

@@ -34,16 +34,14 @@ TOPOLOGY = topology_of(SETTINGS)
 BEFORE = Copy(name="before", ordinal=3)
 
 
-def _stack(
-    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: HostFacts = CONCRETE
-) -> dict[str, Any]:
-    return compose_stack(settings, topology, derive(settings, topology.sizing), concrete)
+def _stack(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, facts: HostFacts = CONCRETE) -> dict[str, Any]:
+    return compose_stack(settings, topology, derive(settings, topology.sizing), facts)
 
 
 def _definitions(
-    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, concrete: HostFacts = CONCRETE
+    settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, facts: HostFacts = CONCRETE
 ) -> dict[str, str]:
-    return definitions(settings, topology, derive(settings, topology.sizing), concrete)
+    return definitions(settings, topology, derive(settings, topology.sizing), facts)
 
 
 def _services(**texts: str) -> dict[str, dict[str, Any]]:
@@ -107,7 +105,7 @@ def test_every_service_is_locked_down() -> None:
 
 
 def test_services_run_as_the_user_who_was_asked_for() -> None:
-    stack = _stack(concrete=replace(CONCRETE, user=(1000, 1001)))
+    stack = _stack(facts=replace(CONCRETE, user=(1000, 1001)))
     for name, service in stack["services"].items():
         assert service["user"] == "1000:1001", name
         private = [path for path in service["tmpfs"] if not path.startswith("/tmp:")]
@@ -133,7 +131,7 @@ def test_nodes_run_under_the_project_s_seccomp_profile() -> None:
 )
 def test_who_does_not_use_io_uring_does_not_have_its_calls(method: str, allowed: bool, profile: Path) -> None:
     settings = settings_of(io_method=method)
-    services = _stack(settings, concrete=replace(CONCRETE, io_uring=allowed))["services"]
+    services = _stack(settings, facts=replace(CONCRETE, io_uring=allowed))["services"]
     for name in TOPOLOGY.names:
         assert [option for option in services[name]["security_opt"] if "seccomp" in option] == [f"seccomp={profile}"]
 
@@ -263,7 +261,7 @@ def test_locked_memory_is_lifted_for_nodes_alone_and_only_where_the_engine_may()
 @pytest.mark.parametrize("text", ["$", "$$", "${HOME}", "a$b", "$$$", "pa$$word", "$(id)"])
 def test_no_dollar_is_left_to_compose_s_interpolation(text: str) -> None:
     images = replace(CONCRETE.images, postgres=f"mirror/{text}/postgres:18", pgbouncer=f"mirror/{text}/pgbouncer:1")
-    stack = _stack(concrete=replace(CONCRETE, images=images))
+    stack = _stack(facts=replace(CONCRETE, images=images))
     rendered = compose_text(stack)
     assert "$" not in rendered.replace("$$", "")
     assert _as_compose_reads(rendered) == stack
@@ -354,7 +352,7 @@ def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[s
 
 
 @pytest.mark.parametrize(
-    ("concrete", "touched"),
+    ("facts", "touched"),
     [
         (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "psql", *WATCHERS}),
         (replace(CONCRETE, images=replace(CONCRETE.images, services="pods/services:4567")), OURS),
@@ -364,8 +362,8 @@ def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[s
         (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer"}),
     ],
 )
-def test_an_image_or_user_touches_the_containers_it_concerns(concrete: HostFacts, touched: set[str]) -> None:
-    before, after = _definitions(), _definitions(concrete=concrete)
+def test_an_image_or_user_touches_the_containers_it_concerns(facts: HostFacts, touched: set[str]) -> None:
+    before, after = _definitions(), _definitions(facts=facts)
     assert {name for name in before if before[name] != after[name]} == touched
 
 

@@ -178,8 +178,8 @@ def test_the_gate_measures_the_disks_of_the_data_and_sees_none_of_it() -> None:
 def test_of_what_is_on_a_disk_of_its_own_the_gate_sees_that_disk() -> None:
     settings = settings_of()
     topology = topology_of(settings)
-    concrete = replace(CONCRETE, disks=("replica1",))
-    stack = compose_stack(settings, topology, derive(settings, topology.sizing), concrete)
+    facts = replace(CONCRETE, disks=("replica1",))
+    stack = compose_stack(settings, topology, derive(settings, topology.sizing), facts)
     mounts = {mount["target"]: mount for mount in stack["services"]["gate"]["volumes"]}
     assert (mounts["/disks/replica1"]["source"], mounts["/disks/replica1"]["read_only"]) == ("./data/replica1", True)
 
