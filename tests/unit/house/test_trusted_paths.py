@@ -35,7 +35,7 @@ ALLOWED = {
     "compose/home/web_passwords.py": SECRETS,
     "compose/engine/apt.py": SYSTEM,
     "compose/operations/backups/restore.py:restore_into": USERS,
-    "compose/operations/backups/sandbox.py:_held": "data/.sandbox is ours; in its folders all is a container's",
+    "compose/operations/backups/sandbox.py:_locked": "data/.sandbox is ours; in its folders all is a container's",
     "compose/operations/backups/sandbox.py:_remove_left": "data/.sandbox is ours",
     "compose/engine/image_build.py": CODE,
     "compose/home/certificates.py": SECRETS,
@@ -78,7 +78,7 @@ ALLOWED = {
     "compose/stack.py:open_stack": HOME,
     "compose/operations/sync_replication.py": HOME,
     "compose/operations/try_config.py:_tried": RENDERED,
-    "compose/operations/up.py:_looked_at": HOME,
+    "compose/operations/up.py:_inspect_and_prepare": HOME,
 }
 
 _PATHS_METHODS = (
