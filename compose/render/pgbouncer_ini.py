@@ -7,7 +7,7 @@ from cluster.roles import HOME
 from cluster.sizing import Derived
 from cluster.topology import Topology
 
-_AUTH_POOL = 2
+_AUTH_MAX = 2
 """Connections to ask for verifiers with; a question takes less than a millisecond."""
 
 
@@ -21,7 +21,7 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
     # Where a pool leads, there its clients' verifiers are asked for: a replica still answers while the primary is away.
     # Only in the database postgres, where no application could have changed what that question means.
     databases += [
-        f"{verifier_entry(hosts)} = {_where(hosts)} dbname={HOME} pool_size={_AUTH_POOL} max_db_connections={_AUTH_POOL}"
+        f"{verifier_entry(hosts)} = {_where(hosts)} dbname={HOME} pool_size={_AUTH_MAX} max_db_connections={_AUTH_MAX}"
         for hosts in dict.fromkeys(led.values())
     ]
     lines = [
