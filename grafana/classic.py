@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from string import ascii_uppercase
 
-from grafana.layout import GridPosition, place
+from grafana.layout import GridPosition, arrange
 from grafana.model import Annotation, Dashboard, Json, Panel, Query, Row, ValueMapping, Variable
 
 SCHEMA_VERSION = 39
@@ -26,7 +26,7 @@ def dashboard_text(dashboard: Dashboard) -> str:
 
 def dashboard_json(dashboard: Dashboard) -> Json:
     """The whole page. Panel ids count up from 1 in reading order."""
-    placed = enumerate(place(dashboard.rows), start=1)
+    placed = enumerate(arrange(dashboard.rows), start=1)
     return {
         "uid": dashboard.uid,
         "title": dashboard.title,

@@ -18,8 +18,8 @@ class GridPosition:
     h: int
 
 
-def place(rows: Iterable[Row]) -> Iterator[tuple[Row | Panel, GridPosition]]:
-    """Every row's title and every panel with its place, from top to bottom."""
+def arrange(rows: Iterable[Row]) -> Iterator[tuple[Row | Panel, GridPosition]]:
+    """Every row's title and every panel with its position, from top to bottom."""
     top = 0
     for row in rows:
         yield row, GridPosition(x=0, y=top, w=COLUMNS, h=_TITLE_HEIGHT)

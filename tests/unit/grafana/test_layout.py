@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grafana.layout import GridPosition, place
+from grafana.layout import GridPosition, arrange
 from grafana.model import COLUMNS, Panel, Row
 from grafana.panels import figure, series
 
@@ -25,20 +25,20 @@ def cells(where: GridPosition) -> set[tuple[int, int]]:
 
 @given(_ROWS)
 def test_nothing_overlaps_and_nothing_sticks_out(rows: list[Row]) -> None:
-    places = [where for _, where in place(rows)]
+    places = [where for _, where in arrange(rows)]
     assert all(where.x >= 0 and where.x + where.w <= COLUMNS for where in places)
     assert sum(where.w * where.h for where in places) == len(set[tuple[int, int]]().union(*map(cells, places)))
 
 
 @given(_ROWS)
 def test_everything_is_placed_in_reading_order(rows: list[Row]) -> None:
-    placed = list(place(rows))
+    placed = list(arrange(rows))
     assert [thing for thing, _ in placed] == [thing for row in rows for thing in (row, *row.panels)]
     assert [where for _, where in placed] == sorted((where for _, where in placed), key=lambda at: (at.y, at.x))
 
 
 @given(_ROWS)
 def test_a_line_ends_only_where_the_next_panel_does_not_fit(rows: list[Row]) -> None:
-    for (former, before), (latter, where) in pairwise(place(rows)):
+    for (former, before), (latter, where) in pairwise(arrange(rows)):
         if isinstance(former, Panel) and isinstance(latter, Panel) and where.x == 0:
             assert before.x + before.w + where.w > COLUMNS
