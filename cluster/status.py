@@ -24,7 +24,7 @@ class View:
     """Everything known at one moment.
 
     ``written`` is how far the primary was known to have written, also when it is away now: replicas keep their lag.
-    ``backup`` is what the backup service said of itself, None where there is none.
+    ``backup`` is the backup service's status, None where there is none.
     """
 
     settings: Settings
@@ -70,7 +70,7 @@ def make_view(
 
 
 def overview(view: View) -> dict[str, Any]:
-    """The whole of it; the age is added when it is told."""
+    """The whole cluster; the age is added when it is sent."""
     primary = view.snapshot.primary
     return {
         "project": view.topology.project,

@@ -1,4 +1,4 @@
-"""Is the cluster as it should be? A pure function of what is wanted, what is seen, and thresholds; answers in words."""
+"""The verdict: compares the desired topology with the observed snapshot, and gives reasons in words. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from cluster.units import human_seconds, human_size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """From when on something is worth saying: bytes, seconds."""
+    """From when on something is a reason: bytes, seconds."""
 
     lag_bytes: int = 64 << 20
     silence: float = 30.0
@@ -27,7 +27,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Healthy when there is no reason to say otherwise. Notes are worth knowing and no reason for alarm.
+    """Healthy when there is no reason against it. Notes are worth knowing and do not make it degraded.
 
     ``about`` holds, by node, those of the reasons that are one node's own.
     """
@@ -107,7 +107,7 @@ def _stream(snapshot: Snapshot, name: str, limits: Thresholds) -> Iterator[str]:
 
 
 def _synchronous(snapshot: Snapshot, needed: int) -> Iterator[str]:
-    """Commits wait for ever when fewer replicas than they wait for are there; better said than guessed."""
+    """Commits wait for ever when fewer synchronous replicas stream than they need."""
     if snapshot.primary is None or not needed:
         return
     waiting_for = [

@@ -23,7 +23,7 @@ TLS = Path("/run/tls")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ListenerConfig:
-    """What decides how the service may be asked: secret and certificate, empty where it needs none."""
+    """Secret and certificate of the listener, empty where it needs none."""
 
     secret: bytes
     certificate: bytes
@@ -34,14 +34,14 @@ class ListenerConfig:
         return (TLS / "server.crt", TLS / "server.key") if self.certificate else (None, None)
 
 
-def read_front(window: MountedConfig) -> ListenerConfig:
-    """As the files say now.
+def read_listener(config: MountedConfig) -> ListenerConfig:
+    """From the mounted files.
 
     Raises:
         PodsError: there are no settings.
         OSError: a file that the settings ask for is missing.
     """
-    settings = window.read().settings
+    settings = config.read().settings
     secret = (SECRETS / "health_password").read_bytes().strip() if settings.health_auth == "on" else b""
     if settings.health_auth == "on" and not secret:
         raise OSError(f"{SECRETS}/health_password is empty")
@@ -55,24 +55,24 @@ def _names(settings: Settings) -> tuple[str, ...]:
 
 
 def main() -> None:
-    """Serve; the engine starts it anew when it ends because secret, certificate or settings of its front are others."""
+    """Serve; the engine starts it anew when it ends because secret, certificate or settings of its listener changed."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    window = MountedConfig()
+    config = MountedConfig()
     try:
-        front = read_front(window)
+        listener = read_listener(config)
     except (PodsError, OSError) as error:
         sys.exit(f"the health service cannot start: {error}")
 
     def changed() -> bool:
         try:
-            return read_front(window) != front
+            return read_listener(config) != listener
         except (PodsError, OSError):
-            return False  # half written, perhaps; what is there will be looked at again
+            return False  # half written, perhaps; it is read again soon
 
-    service = HealthService(ClusterWatcher(MountedConfig()), Authentication(front.secret))
-    hosts = HostCheck(service, lambda: read_hosts(window, "health", _names))
-    heard = sockets(window.read().settings.project, "health", PORT)
-    asyncio.run(serve(make_server(hosts, *front.tls), BOUNDS, changed, heard))
+    service = HealthService(ClusterWatcher(MountedConfig()), Authentication(listener.secret))
+    hosts = HostCheck(service, lambda: read_hosts(config, "health", _names))
+    listening = sockets(config.read().settings.project, "health", PORT)
+    asyncio.run(serve(make_server(hosts, *listener.tls), BOUNDS, changed, listening))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The service as an ASGI application: the answers of the latest look, told.
+"""The service as an ASGI application: the responses of the latest poll.
 
 Checks of load balancers come by the thousand: they are found in a dictionary before any routing. All else, and all that
 goes wrong, goes through Starlette.
@@ -15,7 +15,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from health.auth import Authentication
-from health.broadcast import Broadcast
 from health.problem_details import ProblemDetails, problem_response
 from health.responses import CachedResponse
 from health.routes import METHODS, Routes
@@ -27,34 +26,34 @@ _JSON = (b"content-type", b"application/json")
 
 
 class HealthService:
-    """What uvicorn calls: the guard, then the dictionary, then the routes."""
+    """What uvicorn calls: authentication, then the cached responses, then the routes."""
 
-    def __init__(self, loop: ClusterWatcher, guard: Authentication) -> None:
-        self._loop, self._guard = loop, guard
-        self._routes: ASGIApp = _routes(loop)
+    def __init__(self, watcher: ClusterWatcher, authentication: Authentication) -> None:
+        self._watcher, self._authentication = watcher, authentication
+        self._routes: ASGIApp = _routes(watcher)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return await self._routes(scope, receive, send)
         try:
-            self._guard.check(scope)
+            self._authentication.check(scope)
         except ProblemDetails as problem:
             return await problem_response(problem)(scope, receive, send)
-        age = self._loop.age
-        answer = self._ready(scope, age)
+        age = self._watcher.age
+        answer = self._cached(scope, age)
         if answer is None:
             return await self._routes(scope, receive, send)
-        await _tell(scope, send, answer, age)
+        await _send_cached(scope, send, answer, age)
 
-    def _ready(self, scope: Scope, age: float) -> CachedResponse | None:
-        board = self._loop.board
-        if board is None or age > TOO_OLD or scope["query_string"] or scope["method"] not in METHODS:
+    def _cached(self, scope: Scope, age: float) -> CachedResponse | None:
+        table = self._watcher.latest
+        if table is None or age > TOO_OLD or scope["query_string"] or scope["method"] not in METHODS:
             return None
-        return board.answers.get(scope["path"])
+        return table.answers.get(scope["path"])
 
 
-async def _tell(scope: Scope, send: Send, answer: CachedResponse, age: float) -> None:
+async def _send_cached(scope: Scope, send: Send, answer: CachedResponse, age: float) -> None:
     body = answer.body(age) if scope["method"] != "OPTIONS" else b""
     headers = [_JSON, _NO_STORE, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
@@ -77,17 +76,15 @@ async def _on_bug(_: Request, __: Exception) -> Response:
     return problem_response(ProblemDetails(500, "an error of PODS itself; its log says more"))
 
 
-def _routes(loop: ClusterWatcher) -> Starlette:
-    bell = Broadcast()
-    loop.told = bell.ring
-    handlers = Routes(loop, bell)
+def _routes(watcher: ClusterWatcher) -> Starlette:
+    handlers = Routes(watcher)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        bell.hang()
-        loop.start()
+        watcher.broadcast.bind()
+        watcher.start()
         yield
-        loop.stop()
+        watcher.stop()
 
     paths = {
         "/": handlers.page,
@@ -98,12 +95,12 @@ def _routes(loop: ClusterWatcher) -> Starlette:
         "/livez": handlers.alive,
         "/liveness": handlers.alive,
         "/readyz": handlers.ready,
-        "/health": handlers.known,
-        "/cluster": handlers.known,
-        "/health/{name}": handlers.known,
-        "/nodes/{name}": handlers.known,
-        "/nodes/{name}/{word}": handlers.check,
-        "/{word}": handlers.check,
+        "/health": handlers.cached,
+        "/cluster": handlers.cached,
+        "/health/{name}": handlers.cached,
+        "/nodes/{name}": handlers.cached,
+        "/nodes/{name}/{check}": handlers.check,
+        "/{check}": handlers.check,
     }
     routes = [Route(path, handler, methods=METHODS) for path, handler in paths.items()]
     errors = {ProblemDetails: _on_problem, HTTPException: _on_http, Exception: _on_bug}

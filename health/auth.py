@@ -1,4 +1,4 @@
-"""Who may ask: everyone, or who knows the secret, as a bearer token or as user `health` of basic auth."""
+"""Authentication: none, or the secret, as a bearer token or as the password of user `health` of basic auth."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from health.problem_details import ProblemDetails
 
 USER = b"health"
 OPEN_PATHS = frozenset({"/livez"})
-"""What an engine's own health check asks, and says nothing of the cluster."""
+"""For the engine's own health check; says nothing of the cluster."""
 _CHALLENGE = (("WWW-Authenticate", 'Basic realm="PODS health", charset="UTF-8"'), ("WWW-Authenticate", "Bearer"))
 
 
@@ -24,14 +24,14 @@ class Authentication:
         """Pass, or raise.
 
         Raises:
-            Problem: 401, with the challenge that makes a browser ask.
+            ProblemDetails: 401, with the challenge that makes a browser ask.
         """
-        if self.secret and scope["path"] not in OPEN_PATHS and not self._knows(scope):
+        if self.secret and scope["path"] not in OPEN_PATHS and not self._matches(scope):
             raise ProblemDetails(
                 401, "give what is in secrets/health_password, as bearer token or for user health", _CHALLENGE
             )
 
-    def _knows(self, scope: Any) -> bool:
+    def _matches(self, scope: Any) -> bool:
         header = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         scheme, _, given = header.partition(b" ")
         if scheme.lower() == b"bearer":

@@ -1,28 +1,28 @@
-"""Telling every listener of the event stream at once that there is something new."""
+"""A broadcast from a thread to coroutines: wakes every listener of the event stream after a poll."""
 
 import asyncio
 
 
 class Broadcast:
-    """Rung by the thread that looks, heard by coroutines."""
+    """Notified by any thread, awaited by coroutines of one event loop."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def hang(self) -> None:
-        """Belong to the event loop that runs now; rings before that are heard by nobody."""
+    def bind(self) -> None:
+        """Belong to the running event loop; notifications before that reach nobody."""
         self._loop = asyncio.get_running_loop()
 
-    def ring(self) -> None:
-        """Wake everyone who waits; from any thread."""
+    def notify(self) -> None:
+        """Wake every waiting coroutine; from any thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._ring)
+            self._loop.call_soon_threadsafe(self._notify)
 
-    def _ring(self) -> None:
+    def _notify(self) -> None:
         event, self._event = self._event, asyncio.Event()
         event.set()
 
-    async def heard(self) -> None:
-        """Wait for the next ring."""
+    async def wait(self) -> None:
+        """Wait for the next notification."""
         await self._event.wait()

@@ -1,6 +1,6 @@
-"""Patroni's words for load balancers: which node a check lets through. Pure.
+"""Patroni's health checks for load balancers: which nodes pass. Pure.
 
-Source of words and codes: Patroni documentation, "Patroni REST API", health check endpoints. Where Patroni asks for its
+Source of names and codes: Patroni documentation, "Patroni REST API", health check endpoints. Where Patroni asks for its
 leader lock, PODS asks its topology: the primary is the one node that shall take writes and does.
 """
 
@@ -63,13 +63,13 @@ def _ours(view: View, name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a check's query asks beyond its word: bytes of lag at most, which lag, the receiver's state."""
+    """A check's query parameters: bytes of lag at most, which lag, the WAL receiver's state."""
 
     lag: int | None = None
     mode: Mode = "apply"
     replication_state: str | None = None
 
-    def let(self, node: CheckState, default: int | None = None) -> bool:
+    def pass_replica(self, node: CheckState, default: int | None = None) -> bool:
         """Whether a replica passes; ``default`` is the lag allowed where the query names none."""
         allowed = default if self.lag is None else self.lag
         lag = node.lag if self.mode == "apply" else node.write_lag
@@ -79,17 +79,17 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Whom one word lets through: the primary, the replicas of a kind, or both."""
+    """Which nodes pass one check: the primary, the replicas of a kind, or both."""
 
     primary: bool = False
-    replica: Callable[[CheckState], bool] = lambda node: False  # noqa: ARG005 - lets no replica through
+    replica: Callable[[CheckState], bool] = lambda node: False  # noqa: ARG005 - no replica passes
     limited: bool = False
 
-    def lets(self, node: CheckState, filters: Filters, limit: int) -> bool:
-        """Whether ``node`` passes. ``limit`` bytes of lag are what a ``limited`` word allows by default."""
+    def passes(self, node: CheckState, filters: Filters, limit: int) -> bool:
+        """Whether ``node`` passes. ``limit`` bytes of lag are what a ``limited`` check allows by default."""
         if self.primary and node.primary:
             return True
-        return node.replica and self.replica(node) and filters.let(node, limit if self.limited else None)
+        return node.replica and self.replica(node) and filters.pass_replica(node, limit if self.limited else None)
 
 
 def _any(node: CheckState) -> bool:
@@ -128,7 +128,7 @@ CHECKS: Mapping[str, Check] = MappingProxyType(
         "readiness": Check(primary=True, replica=_streaming, limited=True),
     }
 )
-"""Every word. Of ``liveness`` see CheckState.answers: it asks for no role."""
+"""By name. Of ``liveness`` see CheckState.answers: it depends on no role."""
 
 
 def parse_filters(query: Mapping[str, str]) -> Filters:

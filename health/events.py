@@ -1,8 +1,7 @@
-"""The stream that keeps the page alive.
+"""Server-sent events, which keep the page alive.
 
-Who listens cannot be asked whether it still does, and one that reads nothing is not known for what it is before the
-buffers between are full. So nobody who comes is refused: one who has listened for long makes room, and its browser
-comes again.
+A client that has gone, or reads nothing, is noticed only when the buffers between are full. So no new listener is
+refused: beyond the limit an old one is dropped, and its browser connects again.
 
 Source of the format: HTML Standard, "Server-sent events".
 """
@@ -13,19 +12,18 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from health.broadcast import Broadcast
 from health.watcher import ClusterWatcher
 
 MOST_LISTENERS = 200
 MOST_OF_AN_ADDRESS = 50
-"""All who come through a published port of loopback have one address, the network's gateway."""
+"""Through a port published on loopback every client has one address, the network's gateway."""
 _STUCK = 2.0
-"""Seconds after which a listener that has not taken an event is one that reads nothing."""
+"""Seconds after which a listener that has not taken an event counts as stuck."""
 
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One who listens, and since when it has been given something that it has not taken; None: it waits for more."""
+    """A connected client. ``given``: when it was sent an event that it has not taken yet; None while it waits."""
 
     address: str
     given: float | None = None
@@ -37,14 +35,14 @@ class Listener:
 
 
 class Events:
-    """One overview to every listener after each look; the history to each at the beginning."""
+    """One overview to every listener after each poll; the history to each at the beginning."""
 
-    def __init__(self, loop: ClusterWatcher, bell: Broadcast) -> None:
-        self._loop, self._bell = loop, bell
+    def __init__(self, watcher: ClusterWatcher) -> None:
+        self._watcher = watcher
         self.listeners: dict[Listener, None] = {}
 
     def admit(self, address: str) -> Listener:
-        """Who comes; another leaves for it where there are too many, of its address or in all."""
+        """A new listener; drops an old one where there are too many, of its address or in all."""
         count = Counter(listener.address for listener in self.listeners)
         if count[address] >= MOST_OF_AN_ADDRESS:
             self._dismiss([listener for listener in self.listeners if listener.address == address])
@@ -56,27 +54,27 @@ class Events:
         return listener
 
     def _dismiss(self, candidates: list[Listener]) -> None:
-        """The oldest, of those that read nothing if there are any; the connection ends by itself, or is swept away."""
+        """End the oldest, a stuck one first; its connection ends by itself, or is closed by the server's sweep."""
         del self.listeners[next((listener for listener in candidates if listener.stuck), candidates[0])]
 
     async def stream(self, listener: Listener) -> AsyncIterator[bytes]:
-        """What one listener gets, until it leaves or has to."""
+        """The events of one listener, until it leaves or is dropped."""
         try:
             listener.given = time.monotonic()
-            yield _event("history", json.dumps(self._loop.history.as_data()).encode())
+            yield _event("history", json.dumps(self._watcher.history.as_data()).encode())
             while listener in self.listeners:
                 listener.given = time.monotonic()
                 yield self._latest()
                 listener.given = None
-                await self._bell.heard()
+                await self._watcher.broadcast.wait()
         finally:
             self.listeners.pop(listener, None)
 
     def _latest(self) -> bytes:
-        board = self._loop.board
-        if board is None or self._loop.trouble:
-            return _event("trouble", json.dumps({"detail": self._loop.trouble}).encode())
-        return _event("overview", board.answers["/health"].body(self._loop.age))
+        table = self._watcher.latest
+        if table is None or self._watcher.error:
+            return _event("trouble", json.dumps({"detail": self._watcher.error}).encode())
+        return _event("overview", table.answers["/health"].body(self._watcher.age))
 
 
 def _event(name: str, data: bytes) -> bytes:

@@ -8,12 +8,12 @@ from typing import Any
 from cluster.status import View
 
 POINTS = 300
-"""How many looks are kept: five minutes at one a second."""
+"""How many polls are kept: five minutes at one a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One look: Unix time, the primary's position in bytes, each replica's lag in bytes, and whether all was well."""
+    """One poll: Unix time, the primary's position in bytes, each replica's lag in bytes, and whether all was well."""
 
     taken: float
     written: int | None
@@ -28,7 +28,7 @@ class History:
         self._points: deque[Point] = deque(maxlen=POINTS)
 
     def add(self, view: View) -> None:
-        """Remember what one look saw."""
+        """Remember one poll."""
         lag = {node.name: view.lag(node.name) for node in view.topology.replicas}
         primary = view.snapshot.primary
         written = int(primary.facts.lsn) if primary and primary.facts else None
@@ -36,5 +36,5 @@ class History:
 
     def as_data(self) -> dict[str, Any]:
         """All points, as JSON can hold them."""
-        # a copy at once: the loop's thread goes on adding
+        # a copy at once: the watcher's thread goes on adding
         return {"points": [asdict(point) for point in list(self._points)]}

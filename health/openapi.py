@@ -48,7 +48,7 @@ def _refusal(text: str) -> dict[str, Any]:
     return {"description": text, "content": _PROBLEM}
 
 
-def _told(text: str, schema: str, *, also_problem: bool = False) -> dict[str, Any]:
+def _response(text: str, schema: str, *, also_problem: bool = False) -> dict[str, Any]:
     content = _media("application/json", ref(schema))
     return {"description": text, "content": content | (_PROBLEM if also_problem else {})}
 
@@ -73,11 +73,11 @@ def _path(name: str, text: str, responses: dict[str, Any], *parameters: Any, che
 
 
 def _yes_or_no(schema: str, yes: str = "yes", no: str = "no; or nothing is known") -> dict[str, Any]:
-    return {"200": _told(yes, schema), "503": _told(no, schema, also_problem=True)}
+    return {"200": _response(yes, schema), "503": _response(no, schema, also_problem=True)}
 
 
 def _known(schema: str) -> dict[str, Any]:
-    return {"200": _told("what is known", schema), "503": _refusal("nothing is known")}
+    return {"200": _response("what is known", schema), "503": _refusal("nothing is known")}
 
 
 def _paths() -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _paths() -> dict[str, Any]:
         "/health/replication": _path("replication", "Lags and slots", _yes_or_no("Replication")),
         "/health/{name}": _path("health_node", "One node", _yes_or_no("NodeAnswer"), _NODE_NAME),
         "/cluster": _path("cluster", "Patroni's view of the members", _known("Cluster")),
-        "/history": _path("history", "The last minutes", {"200": _told("points", "History")}),
+        "/history": _path("history", "The last minutes", {"200": _response("points", "History")}),
         "/events": _path("events", "An overview after each look", stream),
         "/livez": _path("livez", "Whether this service looks", _known("Alive")),
         "/liveness": _path("liveness", "The same", _known("Alive")),
@@ -101,10 +101,12 @@ def _paths() -> dict[str, Any]:
         "/nodes/{name}/health": _path("node_health", "The same", _yes_or_no("NodeAnswer"), _NODE_NAME),
         "/nodes/{name}/liveness": _path("node_live", "Whether it answers", _yes_or_no("NodeAnswer"), _NODE_NAME),
     }
-    for word in CHECKS:
-        text, each = f"Which nodes pass {word}", f"Whether the node passes {word}"
-        paths[f"/{word}"] = _path(f"any_{word}", text, _yes_or_no("Passing"), check=True)
-        paths[f"/nodes/{{name}}/{word}"] = _path(f"node_{word}", each, _yes_or_no("NodeAnswer"), _NODE_NAME, check=True)
+    for check in CHECKS:
+        text, each = f"Which nodes pass {check}", f"Whether the node passes {check}"
+        paths[f"/{check}"] = _path(f"any_{check}", text, _yes_or_no("Passing"), check=True)
+        paths[f"/nodes/{{name}}/{check}"] = _path(
+            f"node_{check}", each, _yes_or_no("NodeAnswer"), _NODE_NAME, check=True
+        )
     return paths
 
 

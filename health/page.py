@@ -33,40 +33,40 @@ HEADERS = {
 }
 
 
-def response(board: ResponseTable | None, trouble: str) -> Response:
-    """The page as it is now; without a look, with the reason for that."""
-    told = overview(board.view) if board else {"project": "PODS", "nodes": [], "pools": [], "reasons": [trouble]}
-    return Response(render(told), 200, HEADERS, "text/html")
+def response(table: ResponseTable | None, error: str) -> Response:
+    """The page as it is now; without a poll, with the reason for that."""
+    document = overview(table.view) if table else {"project": "PODS", "nodes": [], "pools": [], "reasons": [error]}
+    return Response(render(document), 200, HEADERS, "text/html")
 
 
 def asset(name: str) -> Response:
     """One of the page's own files.
 
     Raises:
-        Problem: 404, it has no such file.
+        ProblemDetails: 404, it has no such file.
     """
     if name not in ASSETS:
         raise ProblemDetails(404, f"the page has no file {name[:40]!r}")
     return Response(_text(name), 200, {**HEADERS, "Cache-Control": "no-cache"}, ASSETS[name])
 
 
-def render(told: dict[str, Any]) -> str:
+def render(document: dict[str, Any]) -> str:
     """The HTML of an overview."""
-    healthy = told.get("healthy", False)
+    healthy = document.get("healthy", False)
     return Template(_text("index.html")).substitute(
-        project=escape(told["project"]),
+        project=escape(document["project"]),
         status="healthy" if healthy else "degraded",
-        headline=escape(_headline(told)),
-        reasons="".join(f"<li>{escape(reason)}</li>" for reason in told["reasons"]),
-        notes="".join(f"<li>{escape(note)}</li>" for note in told.get("notes", ())),
-        nodes="".join(_row(_node_cells(node)) for node in told["nodes"]),
-        pools="".join(_row(_pool_cells(pool)) for pool in told["pools"]),
-        slots="".join(_row(_slot_cells(slot)) for slot in told.get("slots", ())),
+        headline=escape(_headline(document)),
+        reasons="".join(f"<li>{escape(reason)}</li>" for reason in document["reasons"]),
+        notes="".join(f"<li>{escape(note)}</li>" for note in document.get("notes", ())),
+        nodes="".join(_row(_node_cells(node)) for node in document["nodes"]),
+        pools="".join(_row(_pool_cells(pool)) for pool in document["pools"]),
+        slots="".join(_row(_slot_cells(slot)) for slot in document.get("slots", ())),
     )
 
 
-def _headline(told: dict[str, Any]) -> str:
-    count = len(told["reasons"])
+def _headline(document: dict[str, Any]) -> str:
+    count = len(document["reasons"])
     if not count:
         return "All is well"
     return f"{count} thing{'s' if count > 1 else ''} to look at"

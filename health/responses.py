@@ -1,4 +1,4 @@
-"""One look at the cluster made ready to be told: answers are written once a look, not once a request."""
+"""The responses of one poll, serialised once a poll and not once a request."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -27,68 +27,68 @@ class CachedResponse:
 
 @dataclass(frozen=True, slots=True)
 class ResponseTable:
-    """What is known since one moment of the monotonic clock, and the answer of every path that needs no parsing."""
+    """What was known at ``polled`` (monotonic clock), and the response of every path that needs no parsing."""
 
     view: View
-    looked: float
+    polled: float
     states: Mapping[str, CheckState]
     answers: Mapping[str, CachedResponse]
     overview: bytes
     nodes: Mapping[str, bytes] = field(repr=False)
 
-    def check(self, word: str, filters: Filters, name: str | None = None) -> CachedResponse:
-        """The answer to a word with a query: of one node, or of the cluster."""
+    def check(self, check: str, filters: Filters, name: str | None = None) -> CachedResponse:
+        """The response to a check with a query: of one node, or of the cluster."""
         limit = self.view.settings.health_lag
         if name is not None:
-            lets = CHECKS[word].lets(self.states[name], filters, limit)
-            return CachedResponse(_code(lets), self.nodes[name])
-        passing = [n for n, node in self.states.items() if CHECKS[word].lets(node, filters, limit)]
+            passes = CHECKS[check].passes(self.states[name], filters, limit)
+            return CachedResponse(_code(passes), self.nodes[name])
+        passing = [n for n, node in self.states.items() if CHECKS[check].passes(node, filters, limit)]
         return CachedResponse(_code(bool(passing)), _head({"nodes": passing}))
 
 
-def make_board(view: View, looked: float) -> ResponseTable:
-    """Write down every answer."""
+def make_response_table(view: View, polled: float) -> ResponseTable:
+    """Serialise every response."""
     states = {name: check_state(view, name) for name in view.topology.names}
     nodes = {name: _head(node(view, name)) for name in view.topology.names}
-    told = _head(overview(view))
-    bare = ResponseTable(view, looked, states, {}, told, nodes)
-    return ResponseTable(view, looked, states, dict(_answers(bare)), told, nodes)
+    whole = _head(overview(view))
+    bare = ResponseTable(view, polled, states, {}, whole, nodes)
+    return ResponseTable(view, polled, states, dict(_answers(bare)), whole, nodes)
 
 
-def _answers(board: ResponseTable) -> Iterator[tuple[str, CachedResponse]]:
-    view = board.view
-    yield "/health", CachedResponse(_code(view.verdict.healthy), board.overview)
+def _answers(table: ResponseTable) -> Iterator[tuple[str, CachedResponse]]:
+    view = table.view
+    yield "/health", CachedResponse(_code(view.verdict.healthy), table.overview)
     yield "/cluster", CachedResponse(200, _head(members(view)))
     streams = replication(view)
-    for word in CHECKS:
-        yield f"/{word}", board.check(word, NO_FILTERS)
-    for name, known in board.states.items():
-        yield from _node_answers(board, name, known)
+    for check in CHECKS:
+        yield f"/{check}", table.check(check, NO_FILTERS)
+    for name, known in table.states.items():
+        yield from _node_answers(table, name, known)
     yield "/health/replication", CachedResponse(_code(streams["healthy"]), _head(streams))
     for role in ROLES:
-        yield f"/health/{role}", _role_answer(board)
+        yield f"/health/{role}", _role_answer(table)
 
 
-def _node_answers(board: ResponseTable, name: str, known: CheckState) -> Iterator[tuple[str, CachedResponse]]:
-    healthy = CachedResponse(_code(known.healthy), board.nodes[name])
+def _node_answers(table: ResponseTable, name: str, known: CheckState) -> Iterator[tuple[str, CachedResponse]]:
+    healthy = CachedResponse(_code(known.healthy), table.nodes[name])
     for path in (f"/health/{name}", f"/nodes/{name}", f"/nodes/{name}/health"):
         yield path, healthy
-    yield f"/nodes/{name}/liveness", CachedResponse(_code(known.answers), board.nodes[name])
-    for word in CHECKS:
-        yield f"/nodes/{name}/{word}", board.check(word, NO_FILTERS, name)
+    yield f"/nodes/{name}/liveness", CachedResponse(_code(known.answers), table.nodes[name])
+    for check in CHECKS:
+        yield f"/nodes/{name}/{check}", table.check(check, NO_FILTERS, name)
 
 
-def _role_answer(board: ResponseTable) -> CachedResponse:
-    """Of the primary there is, else of the one there shall be."""
-    found = board.view.snapshot.primary
-    name = found.name if found is not None and found.name in board.states else board.view.topology.primary
-    return CachedResponse(_code(board.states[name].healthy), board.nodes[name])
+def _role_answer(table: ResponseTable) -> CachedResponse:
+    """Of the node that is the primary, else of the one that should be."""
+    found = table.view.snapshot.primary
+    name = found.name if found is not None and found.name in table.states else table.view.topology.primary
+    return CachedResponse(_code(table.states[name].healthy), table.nodes[name])
 
 
-def _code(well: bool) -> int:
-    return 200 if well else 503
+def _code(passes: bool) -> int:
+    return 200 if passes else 503
 
 
-def _head(told: Mapping[str, Any]) -> bytes:
+def _head(document: Mapping[str, Any]) -> bytes:
     """A JSON object without its closing brace."""
-    return json.dumps(told).encode()[:-1]
+    return json.dumps(document).encode()[:-1]

@@ -4,7 +4,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from health import openapi, page
-from health.broadcast import Broadcast
 from health.checks import CHECKS, Filters, parse_filters
 from health.events import Events
 from health.problem_details import ProblemDetails
@@ -17,48 +16,48 @@ METHODS = ("GET", "HEAD", "OPTIONS")
 class Routes:
     """The routes that are no plain lookup."""
 
-    def __init__(self, loop: ClusterWatcher, bell: Broadcast) -> None:
-        self.loop = loop
-        self.events = Events(loop, bell)
+    def __init__(self, watcher: ClusterWatcher) -> None:
+        self.watcher = watcher
+        self.events = Events(watcher)
 
     def fresh(self) -> ResponseTable:
-        """The latest look.
+        """The responses of the latest poll.
 
         Raises:
-            Problem: 503, there is none, or it is too old to count as knowledge.
+            ProblemDetails: 503, there is none, or it is too old to count as knowledge.
         """
-        board, age = self.loop.board, self.loop.age
-        if board is None:
-            raise ProblemDetails(503, f"nothing is known of the cluster: {self.loop.trouble}")
+        table, age = self.watcher.latest, self.watcher.age
+        if table is None:
+            raise ProblemDetails(503, f"nothing is known of the cluster: {self.watcher.error}")
         if age > TOO_OLD:
-            why = self.loop.trouble or "the look under way does not end"
+            why = self.watcher.error or "the look under way does not end"
             raise ProblemDetails(503, f"what is known of the cluster is {age:.0f} s old: {why}")
-        return board
+        return table
 
-    async def known(self, request: Request) -> Response:
-        """An answer that was written down; also the refusal where there is none."""
-        return _response(request, _found(self.fresh(), request.url.path, request), self.loop.age)
+    async def cached(self, request: Request) -> Response:
+        """A cached response; also the refusal where there is none."""
+        return _response(request, _found(self.fresh(), request.url.path, request), self.watcher.age)
 
     async def check(self, request: Request) -> Response:
-        """A word of load balancers, perhaps with a query."""
-        board, word, name = self.fresh(), request.path_params["word"], request.path_params.get("name")
-        answer = _found(board, request.url.path, request)
-        if word in CHECKS and request.query_params:
-            answer = board.check(word, _filters(request), name)
-        return _response(request, answer, self.loop.age)
+        """A check of load balancers, perhaps with a query."""
+        table, check, name = self.fresh(), request.path_params["check"], request.path_params.get("name")
+        answer = _found(table, request.url.path, request)
+        if check in CHECKS and request.query_params:
+            answer = table.check(check, _filters(request), name)
+        return _response(request, answer, self.watcher.age)
 
     async def ready(self, request: Request) -> Response:
         """`/readyz`: whether the cluster takes writes."""
-        return _response(request, self.fresh().answers["/readiness"], self.loop.age)
+        return _response(request, self.fresh().answers["/readiness"], self.watcher.age)
 
     async def alive(self, request: Request) -> Response:
-        """`/livez`, `/liveness`: whether this service looks."""
+        """`/livez`, `/liveness`: whether this service polls."""
         self.fresh()
-        return _response(request, CachedResponse(200, b'{"alive": true'), self.loop.age)
+        return _response(request, CachedResponse(200, b'{"alive": true'), self.watcher.age)
 
     async def history(self, _: Request) -> Response:
         """The last minutes."""
-        return JSONResponse(self.loop.history.as_data(), headers={"Cache-Control": "no-store"})
+        return JSONResponse(self.watcher.history.as_data(), headers={"Cache-Control": "no-store"})
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events."""
@@ -74,21 +73,21 @@ class Routes:
 
     async def page(self, _: Request) -> Response:
         """The page; also while nothing is known."""
-        board = self.loop.board if self.loop.age <= TOO_OLD else None
-        return page.response(board, self.loop.trouble)
+        table = self.watcher.latest if self.watcher.age <= TOO_OLD else None
+        return page.response(table, self.watcher.error)
 
     async def asset(self, request: Request) -> Response:
         """What the page loads."""
         return page.asset(request.path_params["name"])
 
 
-def _found(board: ResponseTable, path: str, request: Request) -> CachedResponse:
-    answer = board.answers.get(path)
+def _found(table: ResponseTable, path: str, request: Request) -> CachedResponse:
+    answer = table.answers.get(path)
     if answer is not None:
         return answer
     name = request.path_params.get("name")
-    if name is not None and name not in board.states:
-        raise ProblemDetails(404, f"there is no node {name[:40]!r}; there are {', '.join(board.states)}")
+    if name is not None and name not in table.states:
+        raise ProblemDetails(404, f"there is no node {name[:40]!r}; there are {', '.join(table.states)}")
     raise ProblemDetails(404, f"there is nothing at {path[:80]!r}; /openapi.json says what there is")
 
 

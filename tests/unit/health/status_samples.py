@@ -1,4 +1,4 @@
-"""Views made by hand for the health service: a cluster as it should be, judged, and a loop that has looked at it."""
+"""Views made by hand for the health service: a cluster as it should be, judged, and a watcher that has polled it."""
 
 import asyncio
 import time
@@ -16,7 +16,7 @@ from cluster.status import View, make_view
 from cluster.topology import Topology
 from health.app import HealthService
 from health.auth import Authentication
-from health.responses import make_board
+from health.responses import make_response_table
 from health.watcher import ClusterWatcher
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshot_samples import NOW, as_wanted
@@ -29,32 +29,32 @@ WELL = as_wanted(TOPOLOGY, pools(SETTINGS, TOPOLOGY))
 def view_of(
     snapshot: Snapshot = WELL, *, topology: Topology = TOPOLOGY, settings: Settings = SETTINGS, **more: Any
 ) -> View:
-    """What the loop makes of a snapshot."""
+    """What the watcher makes of a snapshot."""
     return make_view(settings, topology, snapshot, **{"written": NOW, **more})
 
 
 class Still(ClusterWatcher):
-    """A loop that does not run: what it looked at stays as it is."""
+    """A watcher that does not run: what it polled stays as it is."""
 
     def start(self) -> None:
         """Nothing."""
 
 
-def looked(view: View | None = None, *, age: float = 0.0) -> ClusterWatcher:
-    """A loop that does not run, and has looked once, ``age`` seconds ago."""
-    loop = Still(MountedConfig())
-    loop.trouble = ""
+def polled(view: View | None = None, *, age: float = 0.0) -> ClusterWatcher:
+    """A watcher that does not run, and has polled once, ``age`` seconds ago."""
+    watcher = Still(MountedConfig())
+    watcher.error = ""
     chosen = view or view_of()
-    loop.history.add(chosen)
-    loop.board = make_board(chosen, time.monotonic() - age)
-    return loop
+    watcher.history.add(chosen)
+    watcher.latest = make_response_table(chosen, time.monotonic() - age)
+    return watcher
 
 
 @dataclass
 class Client:
     """Asks the service without a server between."""
 
-    loop: ClusterWatcher
+    watcher: ClusterWatcher
     secret: bytes = b""
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -67,7 +67,7 @@ class Client:
 
     async def _request(self, method: str, path: str, headers: Mapping[str, str]) -> httpx.Response:
         transport = httpx.ASGITransport(
-            HealthService(self.loop, Authentication(self.secret)), raise_app_exceptions=False
+            HealthService(self.watcher, Authentication(self.secret)), raise_app_exceptions=False
         )
         async with httpx.AsyncClient(transport=transport, base_url="http://health") as client:
             return await client.request(method, path, headers=headers)

@@ -13,7 +13,7 @@ from health.auth import Authentication
 from health.checks import CHECKS
 from health.openapi import document
 from health.watcher import TOO_OLD, ClusterWatcher
-from tests.unit.health.status_samples import TOPOLOGY, WELL, Client, looked, view_of
+from tests.unit.health.status_samples import TOPOLOGY, WELL, Client, polled, view_of
 from tests.unit.snapshot_samples import silent, with_facts, with_node
 
 DOCUMENT = document()
@@ -28,8 +28,8 @@ VIEWS = {
 }
 
 
-def _client(loop: ClusterWatcher | None = None, secret: bytes = b"") -> Client:
-    return Client(loop or looked(), secret)
+def _client(watcher: ClusterWatcher | None = None, secret: bytes = b"") -> Client:
+    return Client(watcher or polled(), secret)
 
 
 def _paths() -> list[str]:
@@ -45,7 +45,7 @@ def _schema(path: str, status: int, kind: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", VIEWS)
 def test_every_answer_is_as_the_document_says(name: str) -> None:
-    client = _client(looked(VIEWS[name]))
+    client = _client(polled(VIEWS[name]))
     for path in _paths():
         answer = client.get(path)
         kind = answer.headers["content-type"].split(";")[0]
@@ -54,26 +54,26 @@ def test_every_answer_is_as_the_document_says(name: str) -> None:
 
 
 def test_every_route_is_in_the_document() -> None:
-    assert not {f"/{word}" for word in CHECKS} - DOCUMENT["paths"].keys()
-    board = looked().board
-    assert board is not None
-    for path in board.answers:
+    assert not {f"/{check}" for check in CHECKS} - DOCUMENT["paths"].keys()
+    table = polled().latest
+    assert table is not None
+    for path in table.answers:
         general = re.sub(r"^/(nodes|health)/(primary|replica\d)", r"/\1/{name}", path)
         assert path in DOCUMENT["paths"] or general in DOCUMENT["paths"], path
 
 
 def test_a_healthy_cluster() -> None:
-    told = _client().get("/health")
-    assert told.status_code == 200
-    assert told.json()["status"] == "healthy"
-    assert told.json()["primary"] == "primary"
-    assert 0 <= told.json()["age"] < 5
+    answer = _client().get("/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "healthy"
+    assert answer.json()["primary"] == "primary"
+    assert 0 <= answer.json()["age"] < 5
 
 
 def test_a_degraded_cluster_says_why() -> None:
-    told = _client(looked(VIEWS["no primary"])).get("/health")
-    assert told.status_code == 503
-    assert told.json()["reasons"][0] == "primary (primary) does not answer: connection refused"
+    answer = _client(polled(VIEWS["no primary"])).get("/health")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"][0] == "primary (primary) does not answer: connection refused"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_nothing_can_be_changed(method: str, path: str) -> None:
 
 
 def test_which_nodes_pass_for_the_cluster() -> None:
-    client = _client(looked(VIEWS["replica cut"]))
+    client = _client(polled(VIEWS["replica cut"]))
     assert client.get("/replica").json()["nodes"] == ["replica1", "replica2"]
     assert client.get("/replica?replication_state=streaming").json()["nodes"] == ["replica2"]
     assert client.get("/primary").json()["nodes"] == ["primary"]
@@ -145,23 +145,23 @@ def test_which_nodes_pass_for_the_cluster() -> None:
 def test_the_primary_is_asked_for_by_role_or_by_name() -> None:
     topology = replace(TOPOLOGY, primary="replica1")
     switched = with_facts(with_facts(WELL, "primary", in_recovery=True), "replica1", in_recovery=False)
-    client = _client(looked(view_of(switched, topology=topology)))
+    client = _client(polled(view_of(switched, topology=topology)))
     assert client.get("/health/primary").json()["name"] == "replica1"
     assert client.get("/nodes/primary/primary").status_code == 503
     assert client.get("/nodes/replica1/primary").status_code == 200
 
 
 def test_with_every_node_lost_there_is_an_answer_with_reasons() -> None:
-    client = _client(looked(LOST))
-    told = client.get("/health")
-    assert told.status_code == 503
-    assert len([r for r in told.json()["reasons"] if "does not answer" in r]) == 3
-    assert {client.get(f"/{word}").status_code for word in CHECKS} == {503}
+    client = _client(polled(LOST))
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert len([r for r in answer.json()["reasons"] if "does not answer" in r]) == 3
+    assert {client.get(f"/{check}").status_code for check in CHECKS} == {503}
     assert client.get("/livez").status_code == 200
 
 
 def test_what_is_too_old_is_no_knowledge() -> None:
-    client = _client(looked(age=TOO_OLD + 1))
+    client = _client(polled(age=TOO_OLD + 1))
     for path in ("/health", "/primary", "/nodes/replica1/replica", "/livez", "/liveness", "/readyz", "/cluster"):
         answer = client.get(path)
         assert answer.status_code == 503, path

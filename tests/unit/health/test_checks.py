@@ -18,7 +18,7 @@ NONE = Filters()
 
 
 def _passing(node: CheckState, filters: Filters = NONE, limit: int = 64 * MB) -> set[str]:
-    return {word for word, check in CHECKS.items() if check.lets(node, filters, limit)}
+    return {word for word, check in CHECKS.items() if check.passes(node, filters, limit)}
 
 
 def test_the_words_of_a_primary() -> None:
@@ -109,7 +109,7 @@ def test_never_do_two_nodes_pass_as_primary(topology: Topology, data: st.DataObj
         recovery = data.draw(st.booleans())
         snapshot = with_node(snapshot, name, facts=facts(topology, name, in_recovery=recovery))
     view = view_of(snapshot, topology=topology, settings=SETTINGS)
-    passing = [n for n in topology.names if CHECKS["primary"].lets(check_state(view, n), NONE, 0)]
+    passing = [n for n in topology.names if CHECKS["primary"].passes(check_state(view, n), NONE, 0)]
     assert passing in ([], [topology.primary])
 
 
@@ -117,8 +117,8 @@ def test_never_do_two_nodes_pass_as_primary(topology: Topology, data: st.DataObj
 def test_a_replica_that_passes_with_some_lag_passes_with_less(lag: int, less: int) -> None:
     filters = Filters(lag=1 << 30)
     node = replace(REPLICA, lag=lag)
-    if filters.let(node):
-        assert filters.let(replace(node, lag=min(lag, less)))
+    if filters.pass_replica(node):
+        assert filters.pass_replica(replace(node, lag=min(lag, less)))
 
 
 def test_synchronous_is_what_the_primary_says() -> None:

@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
-from health.broadcast import Broadcast
 from health.events import MOST_LISTENERS, MOST_OF_AN_ADDRESS, Events
-from tests.unit.health.status_samples import looked
+from tests.unit.health.status_samples import polled
 
 
 def _events() -> Events:
-    return Events(looked(), Broadcast())
+    return Events(polled())
 
 
 def test_everyone_is_let_in_and_the_oldest_leaves() -> None:
@@ -49,12 +48,12 @@ def test_who_reads_nothing_leaves_before_who_listens() -> None:
 
 async def _names(events: Events, *, dismissed: bool) -> list[bytes]:
     """What one listener hears of two looks; it may have to leave after the first."""
-    listener, bell = events.admit("192.0.2.1"), events._bell
+    listener, broadcast = events.admit("192.0.2.1"), events._watcher.broadcast
     stream = events.stream(listener)
     found = [await anext(stream), await anext(stream)]
     if dismissed:
         del events.listeners[listener]
-    asyncio.get_running_loop().call_later(0.01, bell._ring)
+    asyncio.get_running_loop().call_later(0.01, broadcast._notify)
     found += [event async for event in _first(stream, 1)]
     await stream.aclose()  # type: ignore[attr-defined]
     return [event.split(b"\n")[0] for event in found]

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 from cluster.config.mounted import MountedConfig
 from health.page import ASSETS, FOLDER
 from health.watcher import ClusterWatcher
-from tests.unit.health.status_samples import WELL, Client, looked, view_of
+from tests.unit.health.status_samples import WELL, Client, polled, view_of
 from tests.unit.snapshot_samples import silent
 
 
@@ -30,26 +30,26 @@ class _Cells(HTMLParser):
             self._open = False
 
 
-def _get(loop: ClusterWatcher, path: str = "/") -> tuple[str, dict[str, str]]:
-    answer = Client(loop).get(path)
+def _get(watcher: ClusterWatcher, path: str = "/") -> tuple[str, dict[str, str]]:
+    answer = Client(watcher).get(path)
     assert answer.status_code == 200
     return answer.text, dict(answer.headers)
 
 
 def test_without_javascript_there_is_a_table_of_everything() -> None:
-    cells = _Cells(_get(looked())[0]).cells
+    cells = _Cells(_get(polled())[0]).cells
     for text in ("primary", "replica1", "replica2", "streaming", "appdb_read", "replica1, replica2", "replica2_slot"):
         assert text in cells, text
 
 
 def test_open_reasons_are_there_without_javascript() -> None:
-    text, _ = _get(looked(view_of(silent(WELL, "replica2"))))
+    text, _ = _get(polled(view_of(silent(WELL, "replica2"))))
     assert "<li>replica2 (replica) does not answer: connection refused</li>" in text
     assert "1 thing to look at" in text
 
 
 def test_what_servers_say_is_text_and_never_html() -> None:
-    text, _ = _get(looked(view_of(silent(WELL, "replica2", "<script>alert(1)</script> $project"))))
+    text, _ = _get(polled(view_of(silent(WELL, "replica2", "<script>alert(1)</script> $project"))))
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; $project" in text
 
@@ -59,7 +59,7 @@ def test_while_nothing_is_known_there_is_a_page_that_says_so() -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
-    text, headers = _get(looked())
+    text, headers = _get(polled())
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
     assert "unsafe" not in headers["content-security-policy"]
     assert sorted(_Cells(text).loads) == ["page/icon.svg", "page/page.css", "page/page.js"]
@@ -71,7 +71,7 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
 def test_every_file_of_the_page_is_served_with_its_kind() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {*ASSETS, "index.html"}
     for name, kind in ASSETS.items():
-        assert _get(looked(), f"/page/{name}")[1]["content-type"].startswith(kind)
+        assert _get(polled(), f"/page/{name}")[1]["content-type"].startswith(kind)
 
 
 def test_scripts_set_text_and_never_html() -> None:

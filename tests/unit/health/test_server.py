@@ -22,7 +22,7 @@ from health.app import HealthService
 from health.auth import Authentication
 from health.server import make_server
 from tests.fix_settings import settings_of, topology_of
-from tests.unit.health.status_samples import looked
+from tests.unit.health.status_samples import polled
 
 PERIOD = 0.4
 """Seconds between two sweeps, here."""
@@ -56,9 +56,9 @@ class Served:
 def _serving(
     port: int, tls: tuple[Path, Path] | tuple[()] = (), changed: Callable[[], bool] = lambda: False, **how: Any
 ) -> Iterator[Served]:
-    loop = how.get("loop") or looked()
+    watcher = how.get("watcher") or polled()
     service = HostCheck(
-        HealthService(loop, Authentication(how.get("secret", b""))), lambda: Hosts(frozenset({"localhost", "x"}))
+        HealthService(watcher, Authentication(how.get("secret", b""))), lambda: Hosts(frozenset({"localhost", "x"}))
     )
     server = make_server(service, *tls, port=port, bounds=BOUNDS)
     thread = threading.Thread(target=lambda: asyncio.run(serve(server, BOUNDS, changed)))
@@ -107,11 +107,11 @@ def test_requests_on_one_connection_and_on_many(served: Served) -> None:
 )
 def test_malformed_and_oversized_requests_are_refused_and_cost_nothing(served: Served, sent: bytes) -> None:
     try:
-        told = served.answer(sent)
+        answer = served.answer(sent)
     except ConnectionError:
-        told = b""  # closed while it still sent
-    assert not told or told.split()[1].startswith(b"4")
-    assert b"Traceback" not in told
+        answer = b""  # closed while it still sent
+    assert not answer or answer.split()[1].startswith(b"4")
+    assert b"Traceback" not in answer
     assert served.health() == 200
 
 
@@ -129,8 +129,8 @@ def test_malformed_and_oversized_requests_are_refused_and_cost_nothing(served: S
     ],
 )
 def test_strange_paths_are_not_found(served: Served, target: bytes) -> None:
-    told = served.answer(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert told.split()[1] in (b"404", b"400")
+    answer = served.answer(b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.split()[1] in (b"404", b"400")
     assert served.health() == 200
 
 
@@ -174,10 +174,10 @@ def _trickle(connection: socket.socket, seconds: float) -> None:
 
 def test_who_listens_to_the_stream_is_not_taken_for_silent(served: Served) -> None:
     with served.raw(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n") as listener:
-        told = b""
-        while b"event: overview" not in told:
-            told += listener.recv(1 << 20)
-        assert told.index(b"event: history") < told.index(b"event: overview")
+        answer = b""
+        while b"event: overview" not in answer:
+            answer += listener.recv(1 << 20)
+        assert answer.index(b"event: history") < answer.index(b"event: overview")
         assert not _closed_within(listener, 4 * PERIOD)
 
 
@@ -259,7 +259,7 @@ def test_no_refusal_is_logged_or_ends_the_connection(
 def test_neither_is_one_without_knowledge_or_secret(
     free_port: int, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for how, code in (({"loop": looked(age=60)}, 503), ({"secret": b"x"}, 401)):
+    for how, code in (({"watcher": polled(age=60)}, 503), ({"secret": b"x"}, 401)):
         with _serving(free_port, **how) as served, served.raw() as connection:
             assert [_status(connection, b"GET /primary HTTP/1.1") for _ in range(3)] == [code] * 3
     assert (caplog.records, *capfd.readouterr()) == ([], "", "")

@@ -28,32 +28,32 @@ def _window(root: Path) -> MountedConfig:
 
 
 def test_a_cluster_of_which_nothing_is_there_is_looked_at_and_judged(tmp_path: Path) -> None:
-    loop = ClusterWatcher(_window(tmp_path))
-    loop.look()
-    assert loop.board is not None
-    assert loop.board.answers["/health"].status == 503
-    assert len([r for r in loop.board.view.verdict.reasons if "does not answer" in r]) == 3
-    assert loop.age < 30
+    watcher = ClusterWatcher(_window(tmp_path))
+    watcher.poll()
+    assert watcher.latest is not None
+    assert watcher.latest.answers["/health"].status == 503
+    assert len([r for r in watcher.latest.view.verdict.reasons if "does not answer" in r]) == 3
+    assert watcher.age < 30
 
 
 def test_without_a_topology_there_is_no_look_but_a_reason(tmp_path: Path) -> None:
-    loop = ClusterWatcher(MountedConfig(root=tmp_path, secrets=tmp_path))
-    loop.look()
-    assert loop.board is None
-    assert "there is no topology" in loop.trouble
-    assert loop.age == float("inf")
+    watcher = ClusterWatcher(MountedConfig(root=tmp_path, secrets=tmp_path))
+    watcher.poll()
+    assert watcher.latest is None
+    assert "there is no topology" in watcher.error
+    assert watcher.age == float("inf")
 
 
 def test_a_missing_secret_is_a_trouble_and_no_end(tmp_path: Path) -> None:
-    window = _window(tmp_path)
+    config = _window(tmp_path)
     (tmp_path / "monitor_password").unlink()
-    loop = ClusterWatcher(window)
-    loop.look()
-    assert "monitor_password" in loop.trouble
+    watcher = ClusterWatcher(config)
+    watcher.poll()
+    assert "monitor_password" in watcher.error
     (tmp_path / "monitor_password").write_text("x")
-    loop.look()
-    assert loop.trouble == ""
-    assert loop.board is not None
+    watcher.poll()
+    assert watcher.error == ""
+    assert watcher.latest is not None
 
 
 class _Broken(MountedConfig):
@@ -62,34 +62,39 @@ class _Broken(MountedConfig):
 
 
 def test_a_bug_is_in_the_log_and_no_end(caplog: pytest.LogCaptureFixture) -> None:
-    loop = ClusterWatcher(_Broken())
-    loop.look()
-    assert loop.trouble == "a look failed; see the log of the health service"
+    watcher = ClusterWatcher(_Broken())
+    watcher.poll()
+    assert watcher.error == "a look failed; see the log of the health service"
     assert "ZeroDivisionError: a bug" in caplog.text
 
 
+class _Recorder(Broadcast):
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[float] = []
+        self.third = threading.Event()
+
+    def notify(self) -> None:
+        self.moments.append(time.monotonic())
+        if len(self.moments) == 3:
+            self.third.set()
+
+
 def test_everyone_is_told_of_each_look(tmp_path: Path) -> None:
-    told: list[float] = []
-    loop = ClusterWatcher(_window(tmp_path), told=lambda: told.append(time.monotonic()))
-    loop.look()
-    loop.look()
-    assert len(told) == 2
+    broadcast = _Recorder()
+    watcher = ClusterWatcher(_window(tmp_path), broadcast=broadcast)
+    watcher.poll()
+    watcher.poll()
+    assert len(broadcast.moments) == 2
 
 
 def test_it_looks_about_once_a_second_until_it_is_stopped(tmp_path: Path) -> None:
-    looks: list[float] = []
-    heard = threading.Event()
-
-    def told() -> None:
-        looks.append(time.monotonic())
-        if len(looks) == 3:
-            heard.set()
-
-    loop = ClusterWatcher(_window(tmp_path), told=told)
-    loop.start()
-    assert heard.wait(20)
-    loop.stop()
-    assert looks[2] - looks[0] > 1.5
+    broadcast = _Recorder()
+    watcher = ClusterWatcher(_window(tmp_path), broadcast=broadcast)
+    watcher.start()
+    assert broadcast.third.wait(20)
+    watcher.stop()
+    assert broadcast.moments[2] - broadcast.moments[0] > 1.5
 
 
 @pytest.mark.parametrize(("setting", "healthy"), [("2MB", True), ("1MB", False)])
@@ -104,7 +109,7 @@ def test_how_many_replicas_commits_wait_for_is_a_setting() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (None, None),
         ("", None),
@@ -113,13 +118,13 @@ def test_how_many_replicas_commits_wait_for_is_a_setting() -> None:
         ('{"last_success": "yesterday", "last_backup": 7, "more": 1}', (None, None, None)),
     ],
 )
-def test_what_the_backup_service_says(tmp_path: Path, text: str | None, told: tuple[object, ...] | None) -> None:
+def test_what_the_backup_service_says(tmp_path: Path, text: str | None, expected: tuple[object, ...] | None) -> None:
     path = tmp_path / "state.json"
     if text is not None:
         path.write_text(text)
     state = read_backup_state(path)
     names = ("last_success", "last_backup", "archive_lag_seconds")
-    assert (state and tuple(state[name] for name in names)) == told
+    assert (state and tuple(state[name] for name in names)) == expected
 
 
 def test_the_history_holds_the_last_minutes_and_no_more() -> None:
@@ -142,28 +147,28 @@ def test_the_history_knows_what_was_not_known() -> None:
 
 def test_all_who_listen_hear_a_ring_from_another_thread() -> None:
     async def listen() -> None:
-        bell = Broadcast()
-        bell.ring()  # nobody is there yet
-        bell.hang()
-        waiting = [asyncio.create_task(bell.heard()) for _ in range(3)]
+        broadcast = Broadcast()
+        broadcast.notify()  # nobody is there yet
+        broadcast.bind()
+        waiting = [asyncio.create_task(broadcast.wait()) for _ in range(3)]
         await asyncio.sleep(0)
-        threading.Thread(target=bell.ring).start()
+        threading.Thread(target=broadcast.notify).start()
         await asyncio.wait_for(asyncio.gather(*waiting), 5)
 
     asyncio.run(listen())
 
 
 def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
-    loop = ClusterWatcher(_window(tmp_path))
-    loop.look()
+    watcher = ClusterWatcher(_window(tmp_path))
+    watcher.poll()
     (tmp_path / "topology.json").write_text(dump(TOPOLOGY))
-    loop.look()
-    assert loop.board is not None
-    assert "/nodes/replica2/replica" in loop.board.answers
+    watcher.poll()
+    assert watcher.latest is not None
+    assert "/nodes/replica2/replica" in watcher.latest.answers
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", '{"last_success": 1e999}', '{"last_success": [1]}', "x"])
 def test_a_backup_service_that_lies_stops_no_look(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
-    told = read_backup_state(tmp_path / "state.json")
-    assert told is None or set(told.values()) == {None}
+    state = read_backup_state(tmp_path / "state.json")
+    assert state is None or set(state.values()) == {None}
