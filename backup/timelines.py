@@ -1,4 +1,4 @@
-"""Timelines: which one branched off which, and where.
+"""Timelines: which one branched off which, and where; at which position of one the archive has to resume. Pure.
 
 Source: PostgreSQL 18, src/backend/access/transam/timeline.c: a line of a history file is a timeline, the position at
 which it was left, and a reason, separated by white space; ``#`` begins a comment.
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from backup.layout import MOST_TIMELINES
+from backup.layout import MOST_TIMELINES, segment_start
 from cluster.postgres.lsn import Lsn
 
 
@@ -28,7 +28,7 @@ Histories = Mapping[int, History]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of the way to a timeline: ``timeline`` from ``start`` to before ``end``, which is open for the last."""
+    """The part of a history on one timeline, from ``start`` to before ``end``, which is open for the last one."""
 
     timeline: int
     start: Lsn
@@ -37,6 +37,18 @@ class Stretch:
     def holds(self, lsn: int) -> bool:
         """Whether ``lsn`` can be reached on it, its end included."""
         return self.start <= lsn and (self.end is None or lsn <= self.end)
+
+
+Lineage = tuple[Stretch, ...]
+"""A timeline with all its ancestors, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WalPosition:
+    """A position on a timeline."""
+
+    timeline: int
+    lsn: Lsn
 
 
 def parse_history(text: str) -> tuple[Left, ...]:
@@ -61,7 +73,7 @@ def _left(words: Sequence[str]) -> Left:
     return Left(timeline, Lsn.parse(words[1]))
 
 
-def path_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:
+def path_to(timeline: int, histories: Histories) -> Lineage | None:
     """The stretches that lead to ``timeline``, oldest first; None where its history is not known."""
     if timeline not in histories and timeline != 1:
         return None
@@ -69,7 +81,7 @@ def path_to(timeline: int, histories: Histories) -> tuple[Stretch, ...] | None:
 
 
 def stretches(timeline: int, history: History) -> Iterator[Stretch]:
-    """The parts of the way to ``timeline`` along its history, oldest first."""
+    """The parts of the path to ``timeline`` along its history, oldest first."""
     start = Lsn(0)
     for left in history:
         yield Stretch(left.timeline, start, left.at)
@@ -81,5 +93,46 @@ def reaches(timeline: int, lsn: int, goal: int, histories: Histories) -> bool | 
     """Whether recovery from ``lsn`` of ``timeline`` can come to ``goal``; None where nobody knows."""
     if timeline == goal:
         return True
-    way = path_to(goal, histories)
-    return None if way is None else any(part.timeline == timeline and part.holds(lsn) for part in way)
+    path = path_to(goal, histories)
+    return None if path is None else any(part.timeline == timeline and part.holds(lsn) for part in path)
+
+
+def lineage_of(text: str, timeline: int) -> Lineage:
+    """The lineage of ``timeline`` from its history file; "" for timeline 1, which has none.
+
+    Raises:
+        ValueError: it is not that timeline's.
+    """
+    history = parse_history(text)
+    if bool(history) != (timeline > 1) or (history and history[-1].timeline >= timeline):
+        raise ValueError(f"not the history of timeline {timeline}")
+    return tuple(stretches(timeline, history))
+
+
+def next_position(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> WalPosition | None:
+    """Where the archive has to resume.
+
+    Args:
+        lineage: of the timeline that the server is on.
+        have: for each timeline of the archive, the first byte it lacks.
+        segment_size: bytes of a segment.
+
+    Returns:
+        The first position of the lineage that the archive lacks, at the start of a segment; None where the archive
+        has nothing of this lineage yet.
+    """
+    known = [number for number, stretch in enumerate(lineage) if stretch.timeline in have]
+    if not known:
+        return None
+    stretch = lineage[known[-1]]
+    first_missing = have[stretch.timeline]
+    if stretch.end is None or first_missing < stretch.end:
+        return WalPosition(stretch.timeline, segment_start(first_missing, segment_size))
+    # A segment in which a timeline begins is whole only on that timeline.
+    after = lineage[known[-1] + 1]
+    return WalPosition(after.timeline, segment_start(after.start, segment_size))
+
+
+def timeline_at(lineage: Sequence[Stretch], lsn: int) -> int:
+    """The timeline that the segment beginning at ``lsn`` has to be taken from."""
+    return next(stretch.timeline for stretch in lineage if stretch.end is None or lsn < stretch.end)

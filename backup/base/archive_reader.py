@@ -1,12 +1,13 @@
-"""What is in a backup's archives, checked on the way: stored bytes by their SHA-256, files by the manifest."""
+"""Reading a backup's archives: stored bytes are checked by their SHA-256, files by the manifest."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, cast
+from queue import Empty, Full, Queue
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 
-from backup.base.prefetch import ahead
 from backup.base.tar import BrokenTarError, Member, members
 from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from backup.manifest import Entry
 
 PIECE = 1 << 20
+_POLL_SECONDS = 0.2
+"""How often a thread that waits for the other one checks whether it is still there."""
+Item = TypeVar("Item")
 Content = Iterator[memoryview]
 
 
@@ -98,7 +102,7 @@ def open_archive(pieces: Iterable[bytes], file: File, limits: Limits) -> Iterato
     Raises:
         BrokenTarError: from the entries; also where there are more than a backup of this size can have.
     """
-    with ahead(pieces) as fetched, ahead(decompressed(fetched, file)) as tar:
+    with prefetch(pieces) as fetched, prefetch(decompressed(fetched, file)) as tar:
         yield _within(members(tar), limits)
 
 
@@ -150,3 +154,61 @@ def mismatch(path: str, size: int, sha256: bytes, expected: "Entry | None") -> s
     if size != expected.size:
         return f"{path} has {size} bytes instead of {expected.size}"
     return f"{path} has another content" if expected.sha256 not in (None, sha256) else ""
+
+
+class _End:
+    """The last thing in the queue: the stage ended, well or with an error."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+@contextmanager
+def prefetch(items: Iterable[Item], depth: int = 4) -> Iterator[Iterator[Item]]:
+    """Produce ``items`` in a thread, at most ``depth`` of them in advance; what it raises is raised here.
+
+    Decompression, hashing and reading release Python's lock, so that two stages run on two cores.
+    """
+    queue: Queue[Item | _End] = Queue(depth)
+    abandoned = threading.Event()
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if not _put(queue, item, abandoned):
+                    return
+        except BaseException as raised:  # noqa: BLE001 - it is raised in the thread that takes the items
+            error = raised
+        _put(queue, _End(error), abandoned)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield _received(queue)
+    finally:
+        abandoned.set()
+        thread.join()
+
+
+def _put(queue: "Queue[Item | _End]", item: "Item | _End", abandoned: threading.Event) -> bool:
+    while not abandoned.is_set():
+        try:
+            queue.put(item, timeout=_POLL_SECONDS)
+        except Full:
+            continue
+        return True
+    return False
+
+
+def _received(queue: "Queue[Item | _End]") -> Iterator[Item]:
+    while True:
+        try:
+            item = queue.get(timeout=_POLL_SECONDS)
+        except Empty:
+            continue
+        if isinstance(item, _End):
+            if item.error is not None:
+                raise item.error
+            return
+        yield item

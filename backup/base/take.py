@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup import catalog
-from backup.base import basebackup_protocol, leftovers
+from backup.base import basebackup_protocol
 from backup.base.attempt import StartedBackup, begin_one, plan_attempts
 from backup.base.backup_lock import BackupLock, acquire_lock
 from backup.base.fan_out import FanOut
@@ -16,13 +16,17 @@ from backup.base.parent import decide
 from backup.base.progress import TransferProgress
 from backup.base.source import SourceNode, choose, read_nodes
 from backup.catalog import Backup, Codec
-from backup.layout import MANIFEST, Kind, backup_name
+from backup.delete import sweep
+from backup.layout import MANIFEST, Kind, backup_key, backup_name, backup_prefix, check_backup_name
 from backup.manifest import parse
 from backup.store import Store
 from backup.trust import TRUSTED_SINCE
 from cluster.errors import MachineError, PodsError
 from cluster.postgres.connection import Access, wait_until
 from cluster.postgres.lsn import Lsn
+
+_DEAD_SECONDS = 86400.0
+"""After so long an attempt that no lock file names is dead: another host's backup may still be running."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ def take(site: BackupSite, options: BackupOptions) -> BackupResult:
         source, first = choose(read_nodes(site.nodes, site.progress), site.primary())
         catalogs, failures = _catalogs(site, first.system_identifier)
         stores = tuple(store for store in site.stores if store.name in catalogs)
-        leftovers.clear(stores, first.system_identifier, lock.abandoned, site.progress)
+        _clear_leftovers(stores, first.system_identifier, lock.abandoned, site.progress)
         held = [catalogs[store.name] for store in stores]
         basis = decide(options.kind, held, source, options.longest, options.trusted_since)
         plan = plan_attempts(basis, source, first)
@@ -114,6 +118,25 @@ def _catalogs(site: BackupSite, system: str) -> tuple[dict[str, tuple[Backup, ..
         reasons = "; ".join(f"{name}: {error.message}" for name, error in failures.items()) or "none is set up"
         raise MachineError(f"no store answers: {reasons}", "see the stores, then try again")
     return found, failures
+
+
+def _clear_leftovers(stores: Sequence[Store], system: str, attempt: str, progress: Callable[[str], None]) -> None:
+    """Remove what ``attempt``, which died here ("": none did), and anybody's attempts of days ago left."""
+    for store in stores:
+        try:
+            if attempt:
+                _remove_attempt(store, system, attempt)
+            sweep(store, system, before=time.time() - _DEAD_SECONDS)
+            store.sweep(_DEAD_SECONDS)
+        except (PodsError, ValueError) as error:
+            progress(f"leftovers in {store.name} stay for now: {error}")
+
+
+def _remove_attempt(store: Store, system: str, attempt: str) -> None:
+    """Remove an attempt's files, unless it has become a backup after all."""
+    check_backup_name(attempt)
+    if store.head(backup_key(system, attempt)) is None:
+        store.delete([stored.key for stored in store.list(backup_prefix(system, attempt))])
 
 
 def _request(options: BackupOptions) -> basebackup_protocol.Request:
@@ -148,7 +171,7 @@ def _remove_on_error(fan_out: FanOut, name: str, system: str) -> Iterator[None]:
         fan_out.abandon(error)
         for store in fan_out.stores:
             try:
-                leftovers.remove(store, system, name)
+                _remove_attempt(store, system, name)
             except PodsError:
                 continue
         raise

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 from backup.store import Store
 from backup.wal.gaps import full_wanted
 from backup.wal.identity import ArchiveIdentity, remember
-from backup.wal.lag import Lag
 from backup.wal.receiver import Receiver, Room, WalSource
 from backup.wal.ship_queue import ShipQueue
 from backup.wal.shipper import Shipper, Shipping
@@ -37,6 +37,31 @@ class ArchiverOptions:
     shipping: Shipping = field(default_factory=Shipping)
 
 
+class ShippingLag:
+    """Seconds that a store is behind: it remembers when each position was received."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._reached: deque[tuple[int, float]] = deque(maxlen=7 * 86400)
+
+    def reach(self, position: int) -> None:
+        """WAL is received up to ``position`` now."""
+        if not self._reached or position > self._reached[-1][0]:
+            self._reached.append((position, self._clock()))
+
+    def of(self, archived: int | None) -> float:
+        """Seconds since the oldest WAL was received that is not within ``archived``; 0 when there is none."""
+        if archived is None:
+            return 0.0
+        since = next((time for position, time in self._reached if position > archived), None)
+        return 0.0 if since is None else self._clock() - since
+
+    def forget(self, archived: int) -> None:
+        """Nobody lacks anything before this."""
+        while self._reached and self._reached[0][0] <= archived:
+            self._reached.popleft()
+
+
 class Archiver:
     """Archives one cluster into all ``stores`` until it is stopped."""
 
@@ -58,7 +83,7 @@ class Archiver:
         self.shippers = [
             Shipper(store, self._spool, self._backlog, self, options.shipping, progress) for store in stores
         ]
-        self._lags = {store.name: Lag() for store in stores}
+        self._lags = {store.name: ShippingLag() for store in stores}
         self._bytes, self._measured = self._spool.size(), time.monotonic()
         self._warned = False
         self._slot_errors: dict[str, str] = {}

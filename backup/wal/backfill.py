@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backup.layout import segment_start
-from backup.wal.position import Lineage, WalPosition, lineage_of, next_position
+from backup.timelines import Lineage, WalPosition, lineage_of, next_position
 from backup.wal.slots import read_slot
 from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError

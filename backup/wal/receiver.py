@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from backup.layout import segment_start
 from backup.store import Store
+from backup.timelines import Lineage, WalPosition, lineage_of, next_position, timeline_at
 from backup.wal.backfill import REMOVED, MissingWal, backfill
 from backup.wal.gaps import Gap, note, want_full
-from backup.wal.position import Lineage, WalPosition, lineage_of, next_position, timeline_at
 from backup.wal.resume import first_missing
 from backup.wal.slots import ensure_slot, is_invalidated, remake_slot
 from backup.wal.spool import PARTIAL, Spool

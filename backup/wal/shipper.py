@@ -8,14 +8,13 @@ from typing import Protocol
 
 from backup.layout import gaps_prefix, history_key, parse_segment, wal_key
 from backup.store import ConflictError, Store
-from backup.wal.buffer import Buffer
 from backup.wal.codec import LEVEL, pack, unpack
 from backup.wal.gaps import Gap, note, ship_notes, want_full
 from backup.wal.identity import ArchiveIdentity, claim
 from backup.wal.page_headers import NotWalError, check_pages
 from backup.wal.partial_segments import PartialSegments
 from backup.wal.ship_queue import ShipQueue
-from backup.wal.spool import CLOSED, HISTORY, Spool
+from backup.wal.spool import CLOSED, HISTORY, Buffer, Spool
 from cluster.errors import PodsError
 from cluster.postgres.lsn import Lsn
 

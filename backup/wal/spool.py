@@ -9,11 +9,11 @@ after a restart, over the bytes that are there.
 
 import os
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 from backup.layout import Segment, parse_segment
-from backup.wal.buffer import Buffer
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.postgres.lsn import Lsn
@@ -21,6 +21,23 @@ from cluster.postgres.lsn import Lsn
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
 _WHOLE = 24
 _NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.closed|\.bad)?\Z|[0-9A-F]{8}\.history\Z")
+
+
+class Buffer(threading.local):
+    """Memory for a segment, one for each thread, used again: to map and clear 16 MB costs as much as to read them."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def take(self, size: int) -> memoryview:
+        """``size`` bytes, with whatever was in them before."""
+        if len(self._bytes) < size:
+            self._bytes = bytearray(size)
+        return memoryview(self._bytes)[:size]
+
+    def free(self) -> None:
+        """Release the memory until the next `take`."""
+        self._bytes = bytearray()
 
 
 class Spool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backup.layout import Segment
-from backup.wal.position import WalPosition
+from backup.timelines import WalPosition
 from backup.wal.segment_sync import SegmentSyncer
 from backup.wal.slots import status
 from backup.wal.spool import Spool, Unfinished

@@ -22,10 +22,10 @@ from backup.service.flush_wal import archive_now
 from backup.service.inventory import missing_wal, read_holdings
 from backup.service.retention_policy import policy_of
 from backup.store.local import LocalStore
+from backup.timelines import lineage_of
 from backup.wal.archiver import Archiver
 from backup.wal.gaps import full_wanted, read_gaps
 from backup.wal.partial_segments import find_pieces
-from backup.wal.position import lineage_of
 from backup.wal.read import read_history, read_segment
 from backup.wal.slots import hold_on_standby, read_slot
 from cluster.archive_status import read_state

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.base import basebackup_protocol
-from backup.base.archive_reader import HashedPieces, decompressed
+from backup.base.archive_reader import HashedPieces, decompressed, prefetch
 from backup.base.attempt import plan_attempts
 from backup.base.backup_lock import LOCK, acquire_lock
 from backup.base.basebackup_protocol import Request, archive_names, receive
 from backup.base.parent import decide, newest_common
-from backup.base.prefetch import ahead
 from backup.base.progress import text
 from backup.base.source import SourceNode, choose
 from backup.base.tar import BrokenTarError, members
@@ -323,7 +322,7 @@ class TestContents:
 class TestAhead:
     @given(st.lists(st.integers()), st.integers(1, 5))
     def test_everything_comes_in_order(self, items: list[int], depth: int) -> None:
-        with ahead(items, depth) as taken:
+        with prefetch(items, depth) as taken:
             assert list(taken) == items
 
     def test_an_error_comes_where_the_item_would_have_come(self) -> None:
@@ -331,7 +330,7 @@ class TestAhead:
             yield 1
             raise DamagedError("broken")
 
-        with ahead(broken()) as taken:
+        with prefetch(broken()) as taken:
             assert next(taken) == 1
             with pytest.raises(DamagedError, match="broken"):
                 next(taken)
@@ -342,7 +341,7 @@ class TestAhead:
                 yield 1
 
         before = threading.active_count()
-        with ahead(endless()) as taken:
+        with prefetch(endless()) as taken:
             next(taken)
 
         assert threading.active_count() == before
@@ -355,7 +354,7 @@ class TestAhead:
                 made.append(number)
                 yield number
 
-        with ahead(watched(), 3) as taken:
+        with prefetch(watched(), 3) as taken:
             next(taken)
             time.sleep(0.05)
             assert len(made) <= 6

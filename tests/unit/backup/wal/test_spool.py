@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.wal.lag import Lag
+from backup.wal.archiver import ShippingLag
 from backup.wal.ship_queue import ShipQueue
 from backup.wal.spool import Unfinished
 from cluster.archive_status import ArchiveState, StoreState, dump_state, parse_state, read_state, write_state
@@ -117,7 +117,7 @@ def test_no_file_is_given_up_before_all_have_it(steps: list[tuple[str, bool]]) -
 
 def test_lag_is_the_age_of_what_is_lacking() -> None:
     now = [0.0]
-    lag = Lag(lambda: now[0])
+    lag = ShippingLag(lambda: now[0])
     for moment, position in ((0.0, 100), (10.0, 200), (20.0, 300)):
         now[0] = moment
         lag.reach(position)

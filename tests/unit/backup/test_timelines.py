@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backup.wal.position import WalPosition, lineage_of, next_position, timeline_at
+from backup.timelines import WalPosition, lineage_of, next_position, timeline_at
 from cluster.postgres.lsn import Lsn
 
 SIZE = 1 << 20
