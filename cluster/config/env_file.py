@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cluster.config.settings import IMAGES, MOST_REPLICAS, PROJECT_NAME, Settings
+from cluster.config.declaration import IMAGES
+from cluster.config.server_settings import MOST_REPLICAS, PROJECT_NAME
+from cluster.config.settings import Settings
 from cluster.config.validators import AUTO, on_loopback
 from cluster.errors import UsageError
 
@@ -206,7 +208,7 @@ def fixed_ports(settings: Settings) -> dict[str, int]:
 
 def services_env(settings: Settings) -> str:
     """What a service in a container reads as its .env: every setting, but for those that only building needs."""
-    written = [f for f in fields(Settings) if f.metadata["room"] != IMAGES and not f.metadata["secret"]]
+    written = [f for f in fields(Settings) if f.metadata["section"] != IMAGES and not f.metadata["secret"]]
     lines = [f"{variable_of(f.name)}={shown(getattr(settings, f.name))}" for f in written]
     return "\n".join(["# Made by PODS from .env for its services; changes here are lost.", *lines]) + "\n"
 
@@ -224,11 +226,11 @@ def example_env() -> str:
         "# Settings of PODS. Copy to .env and uncomment what you change; every default serves as it is.",
         "# Passwords are not here: they are generated into secrets/. Made by `nox -s unit -- --write-changes`.",
     ]
-    room = ""
+    section = ""
     for declared in fields(Settings):
-        if declared.metadata["room"] != room:
-            room = declared.metadata["room"]
-            lines += ["", f"# --- {room} ---"]
+        if declared.metadata["section"] != section:
+            section = declared.metadata["section"]
+            lines += ["", f"# --- {section} ---"]
         lines += [f"# {declared.metadata['help']}", f"#{variable_of(declared.name)}={declared.metadata['default']}"]
     return "\n".join(lines) + "\n"
 
@@ -236,11 +238,11 @@ def example_env() -> str:
 def settings_reference() -> str:
     """The table rows of docs/reference/settings.md."""
     lines: list[str] = []
-    room = ""
+    section = ""
     for declared in fields(Settings):
-        if declared.metadata["room"] != room:
-            room = declared.metadata["room"]
-            lines += ["", f"## {room}", "", "| setting | default | what it does |", "|---|---|---|"]
+        if declared.metadata["section"] != section:
+            section = declared.metadata["section"]
+            lines += ["", f"## {section}", "", "| setting | default | what it does |", "|---|---|---|"]
         default = declared.metadata["default"] or "(empty)"
         lines.append(f"| `{variable_of(declared.name)}` | `{default}` | {declared.metadata['help']} |")
     return "\n".join(lines).strip() + "\n"

@@ -73,7 +73,7 @@ _NOW = Row(
     ),
 )
 
-_STAGES = Row(
+_DELAY_ROW = Row(
     title="The way to a replica",
     panels=(
         *(
@@ -230,5 +230,5 @@ DASHBOARD = Dashboard(
     description="Every stage of the way from the primary to its replicas, and the slots that keep their WAL.",
     variables=(CLUSTER, INSTANCE),
     annotations=annotations.ALL,
-    rows=(_NOW, _STAGES, _SLOTS, _WAL),
+    rows=(_NOW, _DELAY_ROW, _SLOTS, _WAL),
 )

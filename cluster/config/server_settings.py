@@ -1,0 +1,108 @@
+"""Settings of the servers: the cluster, its ports, PostgreSQL, PgBouncer."""
+
+import re
+from dataclasses import dataclass
+
+from cluster.config.declaration import CLUSTER, PGBOUNCER, PORTS, POSTGRESQL, setting
+from cluster.config.validators import (
+    AUTO,
+    address,
+    matching,
+    names,
+    networks,
+    one_of,
+    pool_size,
+    size_or_auto,
+    whole,
+    words,
+)
+
+_DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,25}\Z")
+_ROLE = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
+PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}\Z")
+MOST_REPLICAS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Sizes are bytes, durations seconds; None means: derived (``auto``)."""
+
+    project: str = setting(
+        "pods",
+        matching(PROJECT_NAME, "use at most 31 of a-z, 0-9, _ and -, beginning with a letter or digit"),
+        "Name of the cluster and of its Compose project; another name makes another cluster.",
+        CLUSTER,
+    )
+    database: str = setting(
+        "appdb",
+        matching(_DATABASE, "use at most 26 of a-z, 0-9 and _"),
+        "The application's database; pools are named after it.",
+        CLUSTER,
+    )
+    user: str = setting(
+        "app", matching(_ROLE, "use at most 31 of a-z, 0-9 and _"), "The role that owns the database.", CLUSTER
+    )
+    replicas: int = setting("2", whole(0, MOST_REPLICAS), "How many replicas the first `up` makes.", CLUSTER)
+    bind: str = setting(
+        "127.0.0.1",
+        address,
+        "Address of this host on which the ports listen; 0.0.0.0 opens them to the network.",
+        PORTS,
+    )
+    primary_port: int = setting("5440", whole(1, 65535), "Host port of the primary.", PORTS)
+    replica_port: int = setting("5433", whole(1, 65535), "Host port of the first replica; the others follow it.", PORTS)
+    pgbouncer_port: int = setting("6432", whole(1, 65535), "Host port of PgBouncer.", PORTS)
+    clients: tuple[str, ...] = setting(
+        "samenet",
+        networks,
+        "Networks the application may come from (pg_hba); samenet is this host and the cluster's own network.",
+        PORTS,
+    )
+    node_egress: str = setting(
+        "off",
+        one_of("on", "off"),
+        "Whether nodes may reach out: for subscriptions, foreign servers, and host names in your own pg_hba lines.",
+        PORTS,
+    )
+    tls_names: tuple[str, ...] = setting(
+        "", names, "More host names or addresses that the certificates of PgBouncer and the nodes are good for.", PORTS
+    )
+    unprotected: tuple[str, ...] = setting(
+        "",
+        words("health", "web"),
+        "Pages that may listen beyond this host without password or TLS, say behind a proxy of yours: health, web.",
+        PORTS,
+    )
+    max_connections: int = setting("100", whole(25, 10_000), "max_connections of every node.", POSTGRESQL)
+    shared_buffers: int | None = setting(
+        AUTO, size_or_auto("16MB"), "shared_buffers of every node; auto: a share of the host's memory.", POSTGRESQL
+    )
+    work_mem: int | None = setting(
+        AUTO, size_or_auto("1MB"), "work_mem; auto: from memory and connections.", POSTGRESQL
+    )
+    maintenance_work_mem: int | None = setting(
+        AUTO, size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", POSTGRESQL
+    )
+    max_wal_size: int | None = setting(AUTO, size_or_auto("64MB"), "max_wal_size; auto: from free disk.", POSTGRESQL)
+    wal_budget: int | None = setting(
+        AUTO,
+        size_or_auto("128MB"),
+        "max_slot_wal_keep_size: WAL kept for a replica that is away, before it must be cloned anew; auto: from disk.",
+        POSTGRESQL,
+    )
+    sync: str = setting(
+        "off",
+        matching(re.compile(r"(off|(any|first):[1-9][0-9]?)\Z"), "use off, any:N or first:N"),
+        "Synchronous replication: commits wait for N replicas, any or the first by ordinal; see `inv replica.sync`.",
+        POSTGRESQL,
+    )
+    io_method: str = setting(
+        AUTO,
+        one_of(AUTO, "io_uring", "worker", "sync"),
+        "io_method; auto: io_uring where the host allows it, else worker.",
+        POSTGRESQL,
+    )
+    max_clients: int = setting("1000", whole(10, 100_000), "Client connections PgBouncer accepts.", PGBOUNCER)
+    pool_size: int | None = setting(
+        AUTO, pool_size, "Server connections of each pool; auto: from max_connections.", PGBOUNCER
+    )
