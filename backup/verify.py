@@ -20,13 +20,13 @@ from backup.base.archive_reader import (
     open_archive,
     read_manifest,
 )
-from backup.base.progress import TransferProgress
 from backup.base.tar import BrokenTarError
 from backup.catalog import Backup, File
 from backup.layout import backup_key
 from backup.manifest import Manifest
 from backup.store import DamagedError, MissingError, Store
 from cluster.errors import RefusedError
+from cluster.progress import TransferProgress
 
 MOST = 50
 """Problems named; more than these are counted."""

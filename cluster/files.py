@@ -45,6 +45,27 @@ def write_atomically(path: Path, text: str | bytes, mode: int = 0o644, owner: Ow
         directory.write(path.name, text, mode, owner)
 
 
+def replace_file(path: Path, text: str | bytes, mode: int = 0o600) -> None:
+    """Replace ``path`` by ``text`` whole for every reader, without a sync: for what is worth nothing after a crash."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        temporary.write_bytes(text.encode() if isinstance(text, str) else text)
+        temporary.chmod(mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Make durable what was put into or taken out of the directory ``path``, which may be gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    with _opened(descriptor) as folder:
+        os.fsync(folder)
+
+
 class Directory:
     """An open directory. Whatever is named below it is found without following links.
 

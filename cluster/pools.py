@@ -22,27 +22,3 @@ def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
 def synchronous_count(settings: Settings) -> int:
     """How many replicas a commit waits for."""
     return 0 if settings.sync == "off" else int(settings.sync.split(":")[1])
-
-
-def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:
-    """Services beside nodes and PgBouncer that shall run, in the order in which they are started."""
-    watching = settings.monitoring == "on"
-    grafana = settings.grafana == "on" or (settings.grafana == "auto" and image_source == "registry")
-    wanted = {
-        "gate": watching and settings.container_metrics == "on",
-        "exporter": watching,
-        "health": settings.health == "on",
-        "backup": settings.backup == "on",
-        "sandbox": settings.backup == "on",
-        "prometheus": watching,
-        "alertmanager": watching,
-        "grafana": watching and grafana,
-    }
-    return tuple(name for name, runs in wanted.items() if runs)
-
-
-def store_names(settings: Settings) -> tuple[str, ...]:
-    """Which backup stores settings ask for; what is restored comes from the first."""
-    if settings.backup_stores == "auto":
-        return ("s3",) if settings.s3_bucket else ("local",)
-    return tuple(settings.backup_stores.split(","))

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cluster.config.env_file import Settings
+from cluster.endpoints import host_endpoint
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.nodes import Slot
 from cluster.observed.snapshot import Snapshot
 from cluster.pgbouncer import Pool
 from cluster.pools import pools, synchronous_count
-from cluster.postgres.connection import host_endpoint
 from cluster.postgres.lsn import Lsn, bytes_behind
 from cluster.topology import Topology
 from cluster.verdict import Thresholds, Verdict, judge

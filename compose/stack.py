@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from cluster.config.env_file import Settings, home_directory, load_settings
+from cluster.endpoints import POOLER, access_to, host_endpoint
 from cluster.errors import RefusedError, UsageError
 from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
-from cluster.pools import optional_services, pools
-from cluster.postgres.connection import Access, host_endpoint
+from cluster.pools import pools
+from cluster.postgres.connection import Access
+from cluster.services import optional_services
 from cluster.status import View, make_view
 from cluster.topology import Topology
 from cluster.topology_file import load
@@ -24,9 +26,6 @@ from compose.home.permissions import check_home
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-POOLER = "pgbouncer"
-"""The service that is no node."""
 
 READ_SECONDS = 6.0
 """Deadline of one snapshot of all nodes; longer than a connection attempt."""
@@ -62,17 +61,13 @@ class Stack:
 
     def access(self, service: str, secret: str, database: str = "postgres") -> Access:
         """How to reach a node or ``pgbouncer`` from this host as the role of ``secret``."""
-        host, port = host_endpoint(self.settings, self.topology, service)
-        user = passwords.ROLE_OF.get(secret, self.settings.user)
-        return Access(
-            host=host,
-            port=port,
-            user=user,
+        return access_to(
+            service,
+            host_endpoint(self.settings, self.topology, service),
+            user=passwords.ROLE_OF.get(secret, self.settings.user),
             password=self.passwords[secret],
             ca=self.home.ca,
             database=database,
-            statement_timeout=0.0 if service == POOLER else 30.0,
-            pooled=service == POOLER,
         )
 
     def superuser(self, node: str) -> Access:

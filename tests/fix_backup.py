@@ -17,9 +17,10 @@ import pytest
 
 from cluster.archive_status import ArchiveState, read_state
 from cluster.config.env_file import PROJECT_ROOT, load_settings
-from cluster.postgres.connection import connect, wait_until
+from cluster.postgres.connection import connect
 from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
+from cluster.waiting import wait_until
 from compose.home.paths import BACKUP_STATE
 from tests.fix_inv import Inv, Result
 from tests.fix_stack import Cluster, write_env

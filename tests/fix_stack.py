@@ -163,7 +163,7 @@ class Cluster:
 
     def wait_replayed(self) -> None:
         """Until every replica has replayed what the primary has now."""
-        from cluster.postgres.connection import wait_until
+        from cluster.waiting import wait_until
 
         target = self.query("SELECT pg_current_wal_lsn()::text AS lsn")[0]["lsn"]
         for node in self.stack.topology.replicas:

@@ -13,7 +13,6 @@ from backup.base.attempt import StartedBackup, begin_one, plan_attempts
 from backup.base.backup_lock import BackupLock, acquire_lock
 from backup.base.fan_out import FanOut
 from backup.base.parent import decide
-from backup.base.progress import TransferProgress
 from backup.base.source import SourceNode, choose, read_nodes
 from backup.catalog import Backup, Codec
 from backup.delete import sweep
@@ -22,8 +21,10 @@ from backup.manifest import parse
 from backup.store import Store
 from backup.trust import TRUSTED_SINCE
 from cluster.errors import MachineError, PodsError
-from cluster.postgres.connection import Access, wait_until
+from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
+from cluster.progress import TransferProgress
+from cluster.waiting import wait_until
 
 _DEAD_SECONDS = 86400.0
 """After so long an attempt that no lock file names is dead: another host's backup may still be running."""

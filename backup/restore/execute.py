@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backup.base.progress import TransferProgress
 from backup.restore.pg_programs import PgPrograms
 from backup.restore.plan import Plan
 from backup.restore.recovery_settings import Recovery, rewrite, settings
@@ -14,6 +13,7 @@ from backup.restore.target_directory import TargetDirectory, claim
 from backup.restore.unpack import TABLESPACE_MAP, unpack
 from backup.store import Store
 from cluster.errors import MachineError
+from cluster.progress import TransferProgress
 
 AUTO_CONF = "postgresql.auto.conf"
 _SIGNALS = ("standby.signal", "recovery.signal")

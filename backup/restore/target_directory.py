@@ -4,8 +4,6 @@ Everything is made in a folder inside it and moved out by renames at the end, pg
 mount point serves as well, and what a killed restore left is known as such and cleared by the next.
 """
 
-import fcntl
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.errors import MachineError, RefusedError
+from cluster.lock import FileLock
 from cluster.units import human_size
 
 MARKER = ".pods-restore"
@@ -97,14 +96,10 @@ def _refuse_taken(path: Path) -> None:
 
 @contextmanager
 def _alone(workshop: Path) -> Iterator[None]:
-    descriptor = os.open(workshop, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with FileLock.of_directory(workshop) as lock:
+        if not lock.acquire():
+            raise RefusedError(f"another restore is at work in {workshop.parent}", "wait until it is done")
         yield
-    except BlockingIOError:
-        raise RefusedError(f"another restore is at work in {workshop.parent}", "wait until it is done") from None
-    finally:
-        os.close(descriptor)
 
 
 def _clear(path: Path) -> None:

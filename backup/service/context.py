@@ -12,8 +12,8 @@ from backup.store.s3 import S3Store
 from backup.store.s3_client import Bucket, peculiar
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import RefusedError
-from cluster.pools import store_names
 from cluster.postgres.connection import Access
+from cluster.services import store_names
 
 HOME = Path("/var/lib/pods")
 """The service's own directory: spool, a workshop for drills."""

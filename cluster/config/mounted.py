@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cluster.config.env_file import Settings, load_settings
+from cluster.endpoints import POOLER, access_to, network_endpoint
 from cluster.errors import MachineError, RefusedError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres.connection import Access
@@ -18,7 +19,6 @@ ROOT = Path("/etc/pods")
 """Where `up` mounts the rendered settings (.env) and topology.json."""
 SECRETS = Path("/run/secrets")
 CA = Path("/run/tls/ca.crt")
-POOLER = "pgbouncer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +36,22 @@ class ClusterConfig:
         Raises:
             MachineError: there is no such file, or it cannot be read.
         """
-        return self._access(name, 5432, role, secret, database)
+        return self._access(name, role, secret, database)
 
     def pooler(self, role: str = "monitor", secret: str = "monitor") -> Access:  # noqa: S107
         """How to reach PgBouncer's console."""
-        return self._access(POOLER, 6432, role, secret, CONSOLE)
+        return self._access(POOLER, role, secret, CONSOLE)
 
-    def _access(self, host: str, port: int, role: str, secret: str, database: str) -> Access:
-        password = _read_secret(self.secrets / f"{secret}_password")
-        return Access(
-            host=host,
-            port=port,
+    def _access(self, service: str, role: str, secret: str, database: str) -> Access:
+        return access_to(
+            service,
+            network_endpoint(service),
             user=role,
-            password=password,
+            password=_read_secret(self.secrets / f"{secret}_password"),
             ca=self.ca,
             database=database,
             connect_timeout=2,
-            statement_timeout=0.0 if host == POOLER else 3.0,
-            pooled=host == POOLER,
+            statement_timeout=3.0,
         )
 
 

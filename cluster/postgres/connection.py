@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster import queries
-from cluster.config.env_file import Settings
-from cluster.errors import MachineError, TimedOutError
+from cluster.errors import MachineError
 from cluster.postgres import session
-from cluster.topology import Topology, host_ports
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,16 +43,6 @@ class Access:
 
     def __repr__(self) -> str:
         return f"Access({self.user}@{self.host}:{self.port}/{self.database})"
-
-
-def host_address(settings: Settings) -> str:
-    """Where this host reaches the published ports."""
-    return "127.0.0.1" if settings.bind in ("0.0.0.0", "127.0.0.1") else settings.bind  # noqa: S104 - compared, not bound
-
-
-def host_endpoint(settings: Settings, topology: Topology, service: str) -> tuple[str, int]:
-    """Address and port of a node or of ``pgbouncer``, from this host."""
-    return host_address(settings), host_ports(settings, topology)[service]
 
 
 @contextmanager
@@ -169,23 +157,3 @@ def literal(value: str) -> "sql.Composable":
     from psycopg import sql
 
     return sql.Literal(value)
-
-
-def wait_until(check: Callable[[], str], *, timeout: float, what: str, hint: str, pause: float = 0.2) -> None:
-    """Call ``check`` until it returns "" (what it returns is what is still missing).
-
-    Args:
-        check: what is still missing, in words; "" when nothing is.
-        timeout: seconds.
-        what: names the thing awaited, for the error.
-        hint: what to do when it did not come.
-        pause: seconds between calls.
-
-    Raises:
-        TimedOutError: still missing after ``timeout``; carries the last answer.
-    """
-    deadline = time.monotonic() + timeout
-    while missing := check():
-        if time.monotonic() > deadline:
-            raise TimedOutError(f"{what} within {timeout:.0f} s: {missing}", hint)
-        time.sleep(pause)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cluster.config.env_file import PROJECT_ROOT, Settings
 from cluster.errors import MachineError
-from cluster.pools import optional_services
+from cluster.services import optional_services
 from compose.console import Console
 from compose.engine import apt
 from compose.engine.base_image import make_base, proxied

@@ -1,7 +1,6 @@
 """One operation at a time per cluster: an flock that the kernel gives back when its holder dies, however it dies."""
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cluster.errors import MachineError, RefusedError
+from cluster.lock import FileLock
 from cluster.units import human_seconds
 
 
@@ -22,27 +22,23 @@ def exclusive(path: Path, operation: str) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        opened = FileLock.of_file(path)
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise RefusedError(f"{path} is a link, where PODS makes a file", f"remove it: rm {path}") from None
         raise MachineError(f"{path} cannot be opened: {error.strerror}", "check who owns it, and the disk") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with opened as lock:
+        if not lock.acquire():
             raise RefusedError(
-                f"another operation is under way: {_holder(handle, path)}", "wait for it to end, then run this again"
-            ) from None
-        _sign(handle, operation)
+                f"another operation is under way: {_holder(lock, path)}", "wait for it to end, then run this again"
+            )
+        lock.write(_signature(operation))
         yield
-        os.ftruncate(handle, 0)
-    finally:
-        os.close(handle)
+        lock.write("")
 
 
-def _sign(handle: int, operation: str) -> None:
-    text = json.dumps(
+def _signature(operation: str) -> str:
+    return json.dumps(
         {
             "operation": operation,
             "pid": os.getpid(),
@@ -50,13 +46,11 @@ def _sign(handle: int, operation: str) -> None:
             "since": int(time.time()),
         }
     )
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, text.encode(), 0)
 
 
-def _holder(handle: int, path: Path) -> str:
+def _holder(lock: FileLock, path: Path) -> str:
     try:
-        who = json.loads(os.pread(handle, 4096, 0))
+        who = json.loads(lock.read())
         since = human_seconds(time.time() - who["since"])
         return f"inv {who['operation']} (pid {who['pid']}, user {who['user']}, for {since})"
     except (OSError, ValueError, KeyError, TypeError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.config.env_file import Settings
 from cluster.errors import RefusedError
 from cluster.files import Directory
-from cluster.pools import store_names
+from cluster.services import store_names
 
 SERVICE_UID = 999
 """User of the official image; containers run as it when root starts them."""

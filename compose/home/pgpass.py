@@ -1,8 +1,8 @@
 """The password file for the application: its own password alone, and only for this cluster's addresses."""
 
 from cluster.config.env_file import Settings
+from cluster.endpoints import host_address
 from cluster.files import write_atomically
-from cluster.postgres.connection import host_address
 from cluster.roles import APP
 from cluster.topology import Topology, host_ports
 from compose.home.passwords import password_file

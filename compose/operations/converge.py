@@ -7,13 +7,16 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 
+from cluster.endpoints import POOLER
 from cluster.errors import MachineError, RefusedError, TimedOutError
 from cluster.naming import ARCHIVE_SLOT, slot_of
 from cluster.postgres import data_directory
-from cluster.postgres.connection import connect, wait_until
+from cluster.postgres.connection import connect
 from cluster.postgres.data_directory import DataDirectory
 from cluster.sizing import derive
+from cluster.slots import create_slot, drop_slot
 from cluster.topology_file import save
+from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine import containers
 from compose.engine.host import host_facts_of
@@ -24,13 +27,13 @@ from compose.operations import database_owner, provision
 from compose.operations.pooler_pause import console_access, paused, release
 from compose.operations.preflight import DataState
 from compose.operations.reload import reload_node, reload_optional, reload_pooler
-from compose.operations.replicas.clone import clone, create_slot, drop_slot
+from compose.operations.replicas.clone import clone
 from compose.operations.replicas.damage import damage
 from compose.operations.replicas.membership import unfinished
 from compose.operations.start import RESTART_LIMIT, start_and_wait, why_not
 from compose.operations.steps import perform
 from compose.render.compose_file import definitions
-from compose.stack import POOLER, Stack, reopened
+from compose.stack import Stack, reopened
 
 
 class Convergence:
@@ -126,7 +129,7 @@ class Convergence:
             self._clone_lost(name)
 
     def _clone_lost(self, name: str) -> None:
-        create_slot(self.stack, name)
+        create_slot(self.stack.superuser(self.primary), slot_of(name))
         clone(self.stack, self.console, name, "it lost its place in the WAL")
 
     def _lost(self) -> list[str]:

@@ -5,11 +5,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from cluster import pgbouncer
+from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.postgres.connection import Access, connect, one_line
 from compose.console import Console
 from compose.home import passwords
-from compose.stack import POOLER, Stack
+from compose.stack import Stack
 
 PATIENCE = 20.0
 """Seconds for open transactions to end; sessions that hold a server for good never do."""

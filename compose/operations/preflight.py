@@ -12,8 +12,8 @@ from cluster.errors import MachineError, RefusedError
 from cluster.files import Directory
 from cluster.http.pages import health_address, pages
 from cluster.naming import NODE_NAME
-from cluster.pools import optional_services
 from cluster.postgres.data_directory import MAJOR, PGDATA, DataDirectory, holds_data, read_data_directory
+from cluster.services import optional_services
 from cluster.sizing import Sizing
 from cluster.topology import Topology, host_ports
 from cluster.units import human_size

@@ -1,8 +1,6 @@
 """What must exist inside the primary: roles, the database, PgBouncer's look-up function, slots. Made where missing."""
 
-import base64
 import hashlib
-import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
@@ -13,6 +11,7 @@ from cluster.config.env_file import Settings
 from cluster.errors import MachineError
 from cluster.naming import slot_of
 from cluster.observed.nodes import Slot
+from cluster.postgres import scram
 from cluster.postgres.connection import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.roles import EventTrigger, Excess, Rights, Setting
 from compose.home.passwords import Passwords
@@ -119,27 +118,11 @@ def _excess(connection: "psycopg.Connection[Any]", user: str, database: str = ""
     )
 
 
-def password_matches(password: str, verifier: str | None) -> bool:
-    """Whether a SCRAM verifier was made from ``password``.
-
-    Source: RFC 5803 for the verifier's form, RFC 5802 for StoredKey. Works for ASCII, where SASLprep is the identity.
-    """
-    try:
-        mechanism, iterations_salt, keys = (verifier or "").split("$")
-        iterations, salt = iterations_salt.split(":")
-        stored = base64.b64decode(keys.split(":")[0])
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(iterations))
-    except (ValueError, OverflowError):
-        return False
-    client_key = hmac.digest(salted, b"Client Key", "sha256")
-    return mechanism == "SCRAM-SHA-256" and hmac.compare_digest(hashlib.sha256(client_key).digest(), stored)
-
-
 def _roles(connection: "psycopg.Connection[Any]", settings: Settings, passwords: Passwords) -> list[str]:
     known = {login.name: login.verifier for login in fetch_all(connection, "roles", Login)}
     made = []
     for role in roles.declared(settings.user):
-        if role.name in known and password_matches(passwords[role.secret], known[role.name]):
+        if role.name in known and scram.matches(passwords[role.secret], known[role.name]):
             continue
         # The server, its log and its statistics see only the verifier.
         verifier = connection.pgconn.encrypt_password(

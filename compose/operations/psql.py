@@ -4,11 +4,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.endpoints import POOLER
 from cluster.errors import UsageError
 from cluster.naming import write_pools
 from cluster.postgres import session
 from cluster.roles import HOME, SUPERUSER
-from compose.stack import POOLER, Stack
+from compose.stack import Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,14 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from cluster import pgbouncer
+from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.postgres.connection import connect, fetch_one
 from cluster.topology import Topology
 from compose.engine import containers
 from compose.engine.containers import Container
 from compose.home import passwords
-from compose.stack import POOLER, Stack
+from compose.stack import Stack
 
 if TYPE_CHECKING:
     from docker import DockerClient

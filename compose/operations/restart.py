@@ -1,5 +1,6 @@
 """Restarts and reloads of a running cluster."""
 
+from cluster.endpoints import POOLER
 from cluster.errors import MachineError, TimedOutError
 from cluster.postgres.connection import connect, fetch_all
 from compose.console import Console
@@ -8,7 +9,7 @@ from compose.home.operation_lock import exclusive
 from compose.operations.copies import lifecycle
 from compose.operations.reload import reload_node, reload_pooler, show_new
 from compose.operations.start import start_and_wait, why_not
-from compose.stack import POOLER, Stack, reopened
+from compose.stack import Stack, reopened
 
 
 def restart(stack: Stack, console: Console, only: str | None) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from cluster.config.env_file import PROJECT_ROOT, Settings
-from cluster.pools import optional_services
+from cluster.services import optional_services
 from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports
 from compose.render.copy_services import copy_service

@@ -5,7 +5,7 @@ from typing import Any
 
 from cluster.config.env_file import Settings
 from cluster.http.pages import pages
-from cluster.pools import store_names
+from cluster.services import store_names
 from cluster.topology import Topology
 from compose.render.host_facts import HostFacts
 from compose.render.service_definition import hardened, mount

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import parse_json
+from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError
 from cluster.http.pages import USER, pages
-from cluster.postgres.connection import host_endpoint
 from cluster.status import View, node, pool
 from cluster.units import human_seconds, human_size
 from compose.engine.containers import Container

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from cluster.postgres.connection import wait_until
+from cluster.waiting import wait_until
 from tests.fix_stack import Cluster
 from tests.fix_web import Web
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.postgres import scram
 from cluster.postgres.connection import Access, connect, login
 from cluster.postgres.session import guarded, options, pinned
 from compose.home import passwords
@@ -181,9 +182,7 @@ def _passwords_change(cluster: Cluster) -> None:
     assert "password of archiver" in said
     # not tried with a login: what the application set on its database keeps itself out, and nobody else
     (kept,) = _ours(cluster, "SELECT rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolname = 'app'")
-    assert provision.password_matches(
-        passwords.password_file(cluster.home, passwords.APP).read_text().strip(), kept["verifier"]
-    )
+    assert scram.matches(passwords.password_file(cluster.home, passwords.APP).read_text().strip(), kept["verifier"])
     for name, text in before.items():
         passwords.password_file(cluster.home, name).write_text(text)
 

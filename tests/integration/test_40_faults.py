@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres.connection import Access, connect, wait_until
+from cluster.postgres.connection import Access, connect
 from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
+from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.operations.replicas.damage import damage, streams_from
 from tests.fix_chaos import walk

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import MachineError
-from cluster.postgres.connection import connect, wait_until
+from cluster.postgres.connection import connect
+from cluster.waiting import wait_until
 from compose.home import certificates, passwords
 from tests.fix_stack import Cluster
 

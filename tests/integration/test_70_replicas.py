@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import PodsError
 from cluster.naming import ARCHIVE_SLOT
-from cluster.postgres.connection import Access, connect, wait_until
+from cluster.postgres.connection import Access, connect
+from cluster.waiting import wait_until
 from compose.home import passwords
 from tests.fix_chaos import walk
 from tests.fix_inv import Result

@@ -21,8 +21,9 @@ import yaml
 from cluster import pgbouncer
 from cluster.errors import MachineError
 from cluster.files import write_atomically
-from cluster.postgres.connection import connect, wait_until
+from cluster.postgres.connection import connect
 from cluster.sizing import derive
+from cluster.waiting import wait_until
 from compose.home import passwords
 from tests.fix_stack import Cluster
 from tests.fix_web import Web, eventually

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from backup.trust import incremental_trusted, version_number
-from cluster.postgres.connection import wait_until
 from cluster.postgres.data_directory import PGDATA
+from cluster.waiting import wait_until
 from tests.fix_backup import NEVER, QUIET, Diary, Kept, purge, running_cluster, utc
 from tests.fix_inv import Inv
 from tests.fix_s3 import KEYS, self_signed, wait_for_port

@@ -16,8 +16,8 @@ import pytest
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError
-from cluster.postgres.connection import wait_until
 from cluster.topology import host_ports
+from cluster.waiting import wait_until
 from tests.fix_backup import Kept, utc
 from tests.fix_inv import Result
 

@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from cluster.archive_status import ArchiveState, parse_state
+from cluster.endpoints import POOLER
 from cluster.errors import RefusedError, TimedOutError
-from cluster.postgres.connection import wait_until
 from cluster.postgres.data_directory import DataDirectory, read_data_directory
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.scram import make_verifier
 from cluster.units import human_seconds
+from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine import containers
 from compose.home import node_data
 from compose.home.paths import make_private_directory, read_backup_state
 from compose.operations.backups.request import RestoreRequest
 from compose.operations.backups.staging import StagingDirectory
-from compose.operations.copies.prepare_data import verifier
 from compose.operations.replicas.clone import aside_path, move_data
 from compose.operations.steps import Step
-from compose.stack import POOLER, Stack
+from compose.stack import Stack
 
 _STAGING = ".restored"
 _UP = ("running", "restarting")
@@ -131,7 +132,7 @@ def restore_into_staging(stack: Stack, step: Progress, wanted: RestoreRequest) -
     Only what stands for it in the server is told: restored data is not to be trusted with more.
     """
     staging = StagingDirectory(staging_of(stack), stack.topology.project + containers.RESTORE)
-    return staging.restore(stack, step, wanted, "--passwords", stdin=verifier(stack.passwords["superuser"]))
+    return staging.restore(stack, step, wanted, "--passwords", stdin=make_verifier(stack.passwords["superuser"]))
 
 
 def install(stack: Stack) -> None:

@@ -5,7 +5,6 @@ Their Unix socket is in a folder of data/.sandbox, which the second cannot write
 """
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import threading
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster.errors import MachineError
+from cluster.lock import FileLock
 from compose.console import Console
 from compose.engine import containers
 from compose.home.node_data import remove
@@ -72,8 +72,8 @@ def _socket_directory(stack: Stack, name: str) -> Iterator[Path]:
     _remove_left(stack, parent)
     folder = parent / name
     make_private_directory(folder)
-    with _locked(folder) as locked:
-        if not locked:
+    with FileLock.of_directory(folder) as lock:
+        if not lock.acquire():
             raise MachineError(f"another restore meets in {folder}", "wait until it is done")
         try:
             yield folder
@@ -86,21 +86,9 @@ def _remove_left(stack: Stack, parent: Path) -> None:
     known = {container.name for container in containers.of_project(stack.client, stack.topology.project)}
     for folder in parent.iterdir():
         if folder.name != _DRILLS and not known & set(both(folder.name)):
-            with _locked(folder) as locked:
-                if locked:
+            with FileLock.of_directory(folder) as lock:
+                if lock.acquire():
                     remove(folder)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
-    finally:
-        os.close(descriptor)
 
 
 class _Sandbox:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+from cluster.endpoints import host_endpoint
 from cluster.errors import TimedOutError
-from cluster.postgres.connection import host_endpoint
 from cluster.topology import Copy
 from compose.console import Console, Progress
 from compose.engine import containers

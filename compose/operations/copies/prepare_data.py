@@ -4,16 +4,13 @@ All of it is done by PostgreSQL's single-user mode in a container without a netw
 no server listens anywhere.
 """
 
-import base64
-import hashlib
-import hmac
-import secrets
 from pathlib import Path
 
 from cluster import queries
 from cluster.files import Directory
 from cluster.postgres.connection import literal
 from cluster.postgres.data_directory import PGDATA, standby_minimums
+from cluster.postgres.scram import make_verifier
 from compose.engine import containers, daemon
 from compose.engine.host import host_facts_of
 from compose.home.passwords import APP, SUPERUSER
@@ -25,8 +22,6 @@ _DATA = f"/copy/{PGDATA}"
 _STAYS = "allow_in_place_tablespaces"
 """Tablespaces became folders in the restore, and the server needs this parameter whenever it recovers."""
 _AUTO = "postgresql.auto.conf"
-_ITERATIONS = 4096
-"""PostgreSQL's default (scram_iterations)."""
 _SINGLE_USER = ("postgres", "--single", "-j", "-c", "exit_on_error=on", "-c", "log_min_error_statement=panic")
 """Ends at the first error, and repeats no statement, which may hold a verifier."""
 
@@ -73,21 +68,8 @@ def _statements(stack: Stack) -> str:
 def _login(role: str, password: str) -> str:
     from psycopg import sql
 
-    parts = {"name": literal(role), "role": sql.Identifier(role), "verifier": literal(verifier(password))}
+    parts = {"name": literal(role), "role": sql.Identifier(role), "verifier": literal(make_verifier(password))}
     return sql.SQL(queries.get("ensure_login")).format(**parts).as_string()
-
-
-def verifier(password: str) -> str:
-    """What PostgreSQL keeps of a password in ASCII.
-
-    Source: RFC 5803 for its form, RFC 5802 for its keys. psycopg makes one only where there is a connection.
-    """
-    salt = secrets.token_bytes(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _ITERATIONS)
-    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    server = hmac.digest(salted, b"Server Key", "sha256")
-    shown = [base64.b64encode(part).decode() for part in (salt, stored, server)]
-    return f"SCRAM-SHA-256${_ITERATIONS}:{shown[0]}${shown[1]}:{shown[2]}"
 
 
 def _run(stack: Stack, directory: Path, *command: str, stdin: str = "") -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from cluster.errors import PodsError, RefusedError
 from cluster.naming import slot_of
-from cluster.observed.nodes import Slot
 from cluster.observed.snapshot import Snapshot
-from cluster.postgres.connection import Access, connect, execute, fetch_all, fetch_one, literal
+from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
-from cluster.units import human_seconds, human_size
+from cluster.progress import transfer_text
+from cluster.units import human_size
 from compose.console import Console, Progress
 from compose.home import node_data
 from compose.operations import preflight
@@ -87,36 +87,6 @@ def _wait_for_source(stack: Stack, step: Progress, node: str, source: str) -> No
             time.sleep(_POLL_SECONDS)
 
 
-def has_slot(stack: Stack, node: str) -> bool:
-    """Whether ``node``'s slot exists on the primary and still holds its WAL."""
-    with connect(stack.superuser(stack.topology.primary)) as connection:
-        slots = {slot.name: slot for slot in fetch_all(connection, "slots", Slot)}
-    return slot_of(node) in slots and slots[slot_of(node)].wal_status != "lost"
-
-
-def create_slot(stack: Stack, node: str) -> bool:
-    """Hold WAL for ``node`` from now on; a lost slot of that name is replaced. False if it was held already."""
-    if has_slot(stack, node):
-        return False
-    drop_slot(stack.superuser(stack.topology.primary), slot_of(node))
-    with connect(stack.superuser(stack.topology.primary)) as connection:
-        execute(connection, "create_slot", slot=literal(slot_of(node)))
-    return True
-
-
-def drop_slot(server: Access, slot: str) -> bool:
-    """Hold WAL for nobody in ``slot`` any more; whoever streams from it must be gone. False if there was none."""
-    with connect(server) as connection:
-        known = {found.name: found for found in fetch_all(connection, "slots", Slot)}
-        deadline = time.monotonic() + _SOURCE_SECONDS
-        while slot in known and known[slot].active and time.monotonic() < deadline:
-            time.sleep(0.1)
-            known = {found.name: found for found in fetch_all(connection, "slots", Slot)}
-        if slot in known:
-            execute(connection, "drop_slot", slot=literal(slot))
-    return slot in known
-
-
 def remove_container(stack: Stack, step: Progress, service: str) -> None:
     """Stop and remove a service's container, if there is one."""
     if service in stack.containers():
@@ -186,6 +156,4 @@ class CloneProgress:
         """``45 % (3.2 GB of 7.1 GB), 120.0 MB/s, 33 s left``."""
         if not self.total or not self.done or seconds <= 0:
             return self.phase
-        rate, left = self.done / seconds, max(0, self.total - self.done)
-        share = f"{min(100, 100 * self.done // self.total)} % ({human_size(self.done)} of {human_size(self.total)})"
-        return f"{share}, {human_size(rate)}/s, {human_seconds(left / rate)} left"
+        return transfer_text(self.done, self.total, seconds)

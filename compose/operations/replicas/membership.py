@@ -3,13 +3,16 @@
 import time
 from pathlib import Path
 
+from cluster.endpoints import POOLER
 from cluster.errors import TimedOutError
 from cluster.naming import read_pool_of, shared_read_pool, slot_of
 from cluster.pgbouncer import CONSOLE, read_pools
-from cluster.postgres.connection import connect, wait_until
+from cluster.postgres.connection import Access, connect
 from cluster.postgres.data_directory import read_data_directory
+from cluster.slots import create_slot, drop_slot
 from cluster.topology import Topology
 from cluster.units import human_size
+from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.home import node_data, passwords
 from compose.home.paths import make_private_directory
@@ -17,15 +20,13 @@ from compose.operations.apply_topology import publish
 from compose.operations.replicas.clone import (
     CloneSource,
     aside_path,
-    create_slot,
-    drop_slot,
     move_data,
     remove_container,
     run_clone,
 )
 from compose.operations.start import start_and_wait, why_not
 from compose.operations.steps import Step
-from compose.stack import POOLER, Stack
+from compose.stack import Stack
 
 ADMITTED_LAG = 16 << 20
 """Bytes: a replica takes part in the shared read pool once it is closer than this."""
@@ -65,11 +66,11 @@ class AddReplica:
             node_data.remove_empty(self.stack.home.node(self.node))
 
     def _reserve(self, _: Progress) -> None:
-        self.made_slot = create_slot(self.stack, self.node)
+        self.made_slot = create_slot(_primary(self.stack), slot_of(self.node))
 
     def _release(self) -> None:
         if self.made_slot:
-            drop_slot(self.stack.superuser(self.stack.topology.primary), slot_of(self.node))
+            drop_slot(_primary(self.stack), slot_of(self.node))
 
     def _clone(self, step: Progress) -> None:
         if self._has_data():
@@ -177,10 +178,10 @@ class RemoveReplica:
         self.stack.compose.run("up", "--detach", "--no-deps", self.node)
 
     def _drop(self, _: Progress) -> None:
-        drop_slot(self.stack.superuser(self.stack.topology.primary), slot_of(self.node))
+        drop_slot(_primary(self.stack), slot_of(self.node))
 
     def _reserve_again(self) -> None:
-        create_slot(self.stack, self.node)
+        create_slot(_primary(self.stack), slot_of(self.node))
 
     def _move_aside(self, step: Progress) -> None:
         if node_data.present(self.stack.home.node(self.node)):
@@ -212,3 +213,8 @@ def unfinished(stack: Stack) -> list[Step]:
         coming = AddReplica(stack, topology, node, CloneSource(topology.primary)).tasks()[1:]
         return [Step(task.title, task.do) for task in coming]
     return []
+
+
+def _primary(stack: Stack) -> Access:
+    """The server on which slots are made."""
+    return stack.superuser(stack.topology.primary)

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError, UsageError
 from cluster.naming import read_pool_of, slot_of
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import synchronous_count
-from cluster.postgres.connection import connect, fetch_one, host_endpoint
+from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.data_directory import holds_data
 from cluster.topology import Topology
 from compose.console import Console, Progress, ask

@@ -15,8 +15,9 @@ from backup.restore import Recovery, RecoveryTarget, Restored, WalCoverage, plan
 from backup.restore.pg_programs import PgPrograms
 from backup.store import Store
 from backup.store.local import LocalStore
-from cluster.postgres.connection import Access, wait_until
+from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
+from cluster.waiting import wait_until
 from tests.integration.backup.base_server import Box, Server, configuration, primary
 
 SEGMENT = 16 << 20

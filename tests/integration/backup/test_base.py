@@ -17,8 +17,8 @@ from backup.store import StoreError
 from backup.store.local import LocalStore
 from backup.verify import verify
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError
-from cluster.postgres.connection import wait_until
 from cluster.postgres.replication import ServerError
+from cluster.waiting import wait_until
 from tests.fix_images import image
 from tests.integration.backup.base_server import Server, box, standby
 from tests.integration.backup.base_world import World, fill, world

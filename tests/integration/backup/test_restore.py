@@ -18,7 +18,7 @@ from backup.restore.pg_programs import PgPrograms
 from backup.restore.target_directory import MARKER
 from backup.store import DamagedError
 from cluster.errors import MachineError, RefusedError
-from cluster.postgres.connection import wait_until
+from cluster.waiting import wait_until
 from tests.fix_images import image
 from tests.integration.backup.base_server import INSIDE, Server, box, configuration, standby
 from tests.integration.backup.base_world import World, fill, hashes, wait_promoted, world

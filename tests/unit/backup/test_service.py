@@ -7,7 +7,7 @@ import pytest
 from backup.service.status_file import FILE, Record, read_record, tell, write_record
 from cluster.archive_status import ArchiveState, StoreState, dump_state
 from cluster.errors import UsageError
-from cluster.pools import store_names
+from cluster.services import store_names
 from compose.operations.backups.request import parse_request
 from tests.fix_settings import settings_of
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.errors import RefusedError
-from cluster.files import Directory, write_atomically
+from cluster.files import Directory, replace_file, sync_directory, write_atomically
 
 
 @pytest.fixture
@@ -306,3 +306,17 @@ def test_a_directory_that_becomes_a_link_between_check_and_use_is_not_followed(
             if found.exists():
                 home.remove_tree("stolen")
     assert racer.swaps > 3
+
+
+def test_a_file_is_replaced_whole_also_without_a_sync(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    replace_file(path, "old", 0o644)
+    replace_file(path, b"new")
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(tmp_path) == ["state.json"]  # noqa: PTH208 - hidden ones too
+
+
+def test_a_directory_that_is_gone_needs_no_sync(tmp_path: Path) -> None:
+    sync_directory(tmp_path)
+    sync_directory(tmp_path / "gone")

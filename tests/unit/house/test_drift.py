@@ -11,7 +11,7 @@ from invoke.parser.context import ParserContext
 from cluster.config.env_file import HOME_VARIABLE, PROJECT_ROOT, RETIRED, VARIABLES, example_env, settings_reference
 from cluster.config.mounted import MountedConfig
 from cluster.errors import EXIT_CODES
-from cluster.pools import optional_services
+from cluster.services import optional_services
 from cluster.topology import Copy
 from compose.home import passwords, rendered_files
 from compose.home.paths import Home, make_service_directories

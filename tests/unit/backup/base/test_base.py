@@ -18,7 +18,6 @@ from backup.base.attempt import plan_attempts
 from backup.base.backup_lock import LOCK, acquire_lock
 from backup.base.basebackup_protocol import Request, archive_names, receive
 from backup.base.parent import decide, newest_common
-from backup.base.progress import text
 from backup.base.source import SourceNode, choose
 from backup.base.tar import BrokenTarError, members
 from backup.catalog import Backup, File
@@ -383,12 +382,6 @@ class TestTurn:
     def test_a_spool_that_is_not_there_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(MachineError, match="nowhere"), acquire_lock(tmp_path / "nowhere"):
             pass
-
-
-def test_progress_is_share_rate_and_time_left() -> None:
-    assert text(1 << 30, 4 << 30, 10.0) == "25 % (1.0 GB of 4.0 GB), 102.4 MB/s, 30 s left"
-    assert text(5 << 30, 4 << 30, 50.0).startswith("100 % (5.0 GB of 5.0 GB)")
-    assert text(1 << 20, 0, 1.0) == "1.0 MB"
 
 
 def test_a_backup_of_another_timeline_is_no_parent_even_where_it_is_the_newest() -> None:

@@ -1,15 +1,14 @@
 import ipaddress
 import socket
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from cluster.errors import MachineError, TimedOutError
-from cluster.postgres.connection import Access, connect, host_address, host_endpoint, one_line, wait_until
+from cluster.endpoints import host_address, host_endpoint
+from cluster.errors import MachineError
+from cluster.postgres.connection import Access, connect, one_line
 from compose.home import certificates
 from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
@@ -83,26 +82,3 @@ def test_a_server_that_accepts_and_says_nothing_gave_no_answer(free_port: int) -
 )
 def test_a_driver_s_error_is_told_in_one_line(error: Exception, line: str) -> None:
     assert one_line(error) == line
-
-
-def _answers(*answers: str) -> Iterator[str]:
-    yield from answers
-    raise AssertionError("asked again after the answer was good")
-
-
-def test_waiting_ends_with_the_first_good_answer() -> None:
-    answers = _answers("no", "not yet", "")
-    wait_until(lambda: next(answers), timeout=5, what="it did not come", hint="wait longer", pause=0)
-
-
-def test_waiting_in_vain_tells_what_is_still_missing() -> None:
-    began = time.monotonic()
-    with pytest.raises(TimedOutError) as timeout:
-        wait_until(lambda: "one node is asleep", timeout=0.02, what="it did not come", hint="wait longer", pause=0.001)
-    assert timeout.value.message == "it did not come within 0 s: one node is asleep"
-    assert timeout.value.hint == "wait longer"
-    assert time.monotonic() - began < 2
-
-
-def test_what_is_so_already_is_not_waited_for_even_without_time() -> None:
-    wait_until(lambda: "", timeout=-1, what="", hint="")

@@ -13,8 +13,6 @@ from cluster.topology import Copy, Topology
 from compose.console import Console
 from compose.home.paths import Home
 from compose.operations.copies.lifecycle import tidy
-from compose.operations.copies.prepare_data import verifier
-from compose.operations.provision import password_matches
 from compose.report.copies import copy_lines, report
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
@@ -70,17 +68,6 @@ def test_a_copy_that_does_not_exist_is_refused_with_those_that_do() -> None:
         TOPOLOGY.find_copy("after")
     assert "'after'" in refusal.value.message
     assert refusal.value.hint == "the copies are: before"
-
-
-_passwords = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=40)
-
-
-@given(_passwords, _passwords)
-def test_a_verifier_fits_its_password_and_no_other(password: str, other: str) -> None:
-    made = verifier(password)
-    assert password_matches(password, made)
-    assert password_matches(other, made) == (other == password)
-    assert verifier(password) != made, "a salt of its own each time"
 
 
 def _data(directory: Path, mark: str) -> None:

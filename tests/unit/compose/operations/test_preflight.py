@@ -10,8 +10,8 @@ import pytest
 
 from cluster.config.env_file import VARIABLES
 from cluster.errors import MachineError, RefusedError
-from cluster.pools import optional_services
 from cluster.postgres.data_directory import DataDirectory
+from cluster.services import optional_services
 from cluster.topology import Copy, Topology
 from compose.engine.containers import Container
 from compose.home.paths import Home, service_user

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.config.env_file import PROJECT_ROOT, Settings
-from cluster.pools import optional_services
+from cluster.services import optional_services
 from cluster.sizing import derive
 from cluster.topology import Copy, Topology
 from compose.engine.host import io_uring_refusal

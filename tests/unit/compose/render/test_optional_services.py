@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cluster.config.env_file import Settings, fixed_ports
 from cluster.config.mounted import CA, ROOT
-from cluster.pools import optional_services
+from cluster.services import optional_services
 from cluster.sizing import derive
 from cluster.topology import Topology, host_ports
 from compose.render.compose_file import compose_stack

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compose.operations.provision import password_matches
+from cluster.postgres.scram import make_verifier, matches
 
 passwords = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=64)
 
@@ -23,12 +23,12 @@ def _verifier(password: str, salt: bytes, iterations: int) -> str:
 @given(passwords, st.binary(min_size=1, max_size=32), st.integers(1, 4096))
 @settings(max_examples=50)
 def test_a_password_matches_its_own_verifier(password: str, salt: bytes, iterations: int) -> None:
-    assert password_matches(password, _verifier(password, salt, iterations))
+    assert matches(password, _verifier(password, salt, iterations))
 
 
 @given(passwords, passwords, st.binary(min_size=1, max_size=32))
-def test_no_other_password_matches(password: str, other: str, salt: bytes) -> None:
-    assert password_matches(other, _verifier(password, salt, 2)) == (other == password)
+def test_no_other_matches(password: str, other: str, salt: bytes) -> None:
+    assert matches(other, _verifier(password, salt, 2)) == (other == password)
 
 
 def test_the_example_of_rfc_7677_matches() -> None:
@@ -43,13 +43,13 @@ def test_the_example_of_rfc_7677_matches() -> None:
     )
     signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), message.encode(), "sha256")
     assert base64.b64encode(signature) == b"6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
-    assert password_matches("pencil", verifier)
-    assert not password_matches("pencils", verifier)
+    assert matches("pencil", verifier)
+    assert not matches("pencils", verifier)
 
 
 def test_a_role_without_a_password_matches_none() -> None:
-    assert not password_matches("secret", None)
-    assert not password_matches("", None)
+    assert not matches("secret", None)
+    assert not matches("", None)
 
 
 @given(st.text(max_size=80))
@@ -64,10 +64,19 @@ def test_a_role_without_a_password_matches_none() -> None:
 @example("SCRAM-SHA-256$1:x$c3RvcmVk:c2VydmVy")
 @example("SCRAM-SHA-256$1:ü$c3RvcmVk:c2VydmVy")
 def test_garbage_matches_nothing_and_breaks_nothing(verifier: str) -> None:
-    assert not password_matches("secret", verifier)
+    assert not matches("secret", verifier)
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-1", "SCRAM-SHA-512", "", "scram-sha-256"])
 def test_another_mechanism_s_verifier_matches_nothing(mechanism: str) -> None:
     verifier = _verifier("secret", b"salt", 10).replace("SCRAM-SHA-256", mechanism)
-    assert not password_matches("secret", verifier)
+    assert not matches("secret", verifier)
+
+
+@given(passwords, passwords)
+@settings(max_examples=20)
+def test_a_verifier_fits_its_password_and_no_other(password: str, other: str) -> None:
+    made = make_verifier(password)
+    assert matches(password, made)
+    assert matches(other, made) == (other == password)
+    assert make_verifier(password) != made, "a salt of its own each time"

@@ -1,0 +1,27 @@
+"""The services beside nodes and PgBouncer that settings ask for, and the stores that backups go to. Pure."""
+
+from cluster.config.env_file import Settings
+
+
+def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:
+    """Services beside nodes and PgBouncer that shall run, in the order in which they are started."""
+    watching = settings.monitoring == "on"
+    grafana = settings.grafana == "on" or (settings.grafana == "auto" and image_source == "registry")
+    wanted = {
+        "gate": watching and settings.container_metrics == "on",
+        "exporter": watching,
+        "health": settings.health == "on",
+        "backup": settings.backup == "on",
+        "sandbox": settings.backup == "on",
+        "prometheus": watching,
+        "alertmanager": watching,
+        "grafana": watching and grafana,
+    }
+    return tuple(name for name, runs in wanted.items() if runs)
+
+
+def store_names(settings: Settings) -> tuple[str, ...]:
+    """Which backup stores settings ask for; what is restored comes from the first."""
+    if settings.backup_stores == "auto":
+        return ("s3",) if settings.s3_bucket else ("local",)
+    return tuple(settings.backup_stores.split(","))
