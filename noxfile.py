@@ -4,7 +4,10 @@ Sessions run in the environment nox itself runs in (the project's .venv, docs/de
 the development tools there from their hashed lock when it changed.
 
     nox                    lint, types, unit: about two minutes, no engine needed
-    nox -s integration     the real thing, on its own cluster and ports; -- --keep-stack, -k WORD
+    nox -s docs            documentation alone: every link, command, setting, metric and file that it names
+    nox -s rules           alert rules alone, judged by promtool; needs an engine and no cluster
+    nox -s integration     the real thing, on clusters and ports of its own, two files side by side; -- -k WORD, a file,
+                           --keep-stack, -n 0 for one after the other
     nox -s chaos           the walks of which integration takes a sample: a fault at every boundary
     nox -s bench           measurements, side by side with a peer
     nox -s lock            compile requirements/*.txt from pyproject.toml
@@ -21,6 +24,9 @@ nox.options.default_venv_backend = "none"
 nox.options.error_on_external_run = False
 
 HERE = Path(__file__).parent
+LANES = "--numprocesses=2"
+"""Side by side: so many workers (docs/decisions/0031). One waits for servers about half of its time."""
+DOCS = ("test_docs.py", "test_drift.py", "test_decisions.py", "test_safety_page.py")
 CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "backup", "grafana", "tests"]
 
 
@@ -31,6 +37,13 @@ def tools(session: nox.Session) -> None:
     if not stamp.exists() or stamp.read_text() != wanted:
         session.run(sys.executable, "-m", "pip", "install", "-qq", "--require-hashes", "-r", str(lock))
         stamp.write_text(wanted)
+
+
+def pytest(session: nox.Session, *arguments: str) -> None:
+    """Run tests: those in ``arguments``, or what was given on the command line instead."""
+    given = [word for word in session.posargs if (HERE / word.partition("::")[0]).exists()]
+    ours = [word for word in arguments if not (given and (HERE / word).exists())]
+    session.run("python", "-m", "pytest", *ours, *session.posargs)
 
 
 @nox.session
@@ -55,23 +68,37 @@ def types(session: nox.Session) -> None:
 def unit(session: nox.Session) -> None:
     """Everything that needs no engine."""
     tools(session)
-    session.run("python", "-m", "pytest", "tests/unit", "-q", *session.posargs)
+    pytest(session, "tests/unit", "-q", "--dist=worksteal", LANES)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """What documentation says against what there is; part of `unit`."""
+    tools(session)
+    pytest(
+        session, *(str(path.relative_to(HERE)) for name in DOCS for path in HERE.glob(f"tests/unit/**/{name}")), "-q"
+    )
+
+
+@nox.session(default=False)
+def rules(session: nox.Session) -> None:
+    """Alert rules, judged by promtool; part of `integration`. Needs an engine and no cluster."""
+    tools(session)
+    pytest(session, "tests/integration/test_82_rules.py", "-q")
 
 
 @nox.session(default=False)
 def integration(session: nox.Session) -> None:
     """The real engine, PostgreSQL and PgBouncer; names its 25 slowest."""
     tools(session)
-    session.run(
-        "python", "-m", "pytest", "tests/integration", "-v", "-m", "not chaos", "--durations=25", *session.posargs
-    )
+    pytest(session, "tests/integration", "-v", "-m", "not chaos", "--durations=25", LANES)
 
 
 @nox.session(default=False)
 def chaos(session: nox.Session) -> None:
     """A fault at every boundary."""
     tools(session)
-    session.run("python", "-m", "pytest", "tests/integration", "-v", "-m", "walk", *session.posargs)
+    pytest(session, "tests/integration", "-v", "-m", "walk", LANES)
 
 
 @nox.session(default=False)

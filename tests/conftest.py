@@ -6,11 +6,13 @@ from hypothesis import settings
 
 pytest_plugins = [
     "tests.fix_golden",
+    "tests.fix_lanes",
+    "tests.fix_ports",
     "tests.fix_settings",
     "tests.fix_ledger",
     "tests.fix_stack",
     "tests.fix_s3",
-    "tests.fix_backup",
+    "tests.fix_promtool",
 ]
 
 # A loaded machine must not fail a property; forty examples are enough at this size.

@@ -3,7 +3,6 @@
 import json
 import secrets as tokens
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,38 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cluster.archive_status import ArchiveState, read_state
-from cluster.config.env_file import PROJECT_ROOT, load_settings
 from cluster.postgres.connection import connect
 from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import wait_until
 from compose.home.paths import BACKUP_STATE
-from tests.fix_inv import Inv, Result
-from tests.fix_stack import Cluster, write_env
+from tests.fix_inv import Inv
+from tests.fix_stack import Cluster, purge, write_env
 
 QUIET = {"PODS_BACKUP": "on", "PODS_HEALTH": "off", "PODS_CONTAINER_METRICS": "off", "BACKUP_TAIL_SECONDS": "2"}
 QUIET["BACKUP_INCREMENTAL"] = "always"  # whatever minor the archive has: chains are what many of these tests are about
 NEVER = {"BACKUP_SCHEDULE": "0 0 1 1 *", "BACKUP_FULL_SCHEDULE": "0 0 1 1 *", "BACKUP_DRILL_SCHEDULE": "off"}
 """Beyond the first backup, which no schedule waits for, none is taken unless a test asks."""
-_INTERRUPTED = """
-import os, signal, sys
-from invoke.main import program
-from compose import steps
-from compose.operations.backups import restore
-how, boundary = signal.Signals["SIG" + sys.argv[1]], int(sys.argv[2])
-real = steps.perform
-def deadly(number, task):
-    def do(step):
-        task.do(step)
-        if number + 1 == boundary:
-            os.kill(os.getpid(), how)
-    return steps.Task(task.title, do, task.undo)
-restore.perform = lambda tasks, console: real([deadly(*each) for each in enumerate(tasks)], console)
-program.run(["inv", *sys.argv[3:]])
-"""
 
 
 @dataclass
@@ -98,14 +78,6 @@ class Kept(Cluster):
         path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in settings.items() if value)]) + "\n")
         path.chmod(0o600)
         self.inv.ok("up")
-
-    def interrupted(self, how: str, boundary: int, *arguments: str) -> Result:
-        """`inv` that gets a signal once so many steps of a restore are done."""
-        program = [sys.executable, "-c", _INTERRUPTED, how, str(boundary), *arguments]
-        done = subprocess.run(
-            program, cwd=PROJECT_ROOT, env=self.inv.environ, capture_output=True, text=True, timeout=120, check=False
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
     def server(self, directory: Path) -> Iterator["Restored"]:
@@ -227,31 +199,3 @@ def running_cluster(path: Path, project: str, **settings: str) -> Iterator[Kept]
         yield Kept(inv)
     finally:
         purge(inv)
-
-
-def purge(inv: Inv) -> None:
-    """Take a cluster away, and what a failed test left of it."""
-    project = load_settings(inv.home, {}).project
-    inv("down", "--purge", "--yes")
-    label = f"label=com.docker.compose.project={project}"
-    left = subprocess.run(["docker", "ps", "-aq", "--filter", label], capture_output=True, text=True, check=True)
-    for container in left.stdout.split():
-        subprocess.run(["docker", "rm", "-f", container], check=False, capture_output=True)
-
-
-@pytest.fixture(scope="session")
-def backed_up(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Kept]:
-    """The cluster that tests of backups share, with one replica and an exporter."""
-    path, project = tmp_path_factory.mktemp("backed-up"), f"pods-kept-{tokens.token_hex(3)}"
-    with running_cluster(path, project, PODS_REPLICAS="1", **QUIET, **NEVER) as cluster:
-        cluster.wait_first_backup()
-        yield cluster
-        cluster.wait_archived()
-        assert cluster.missing() == [], "after all that was done to it, the archive has a hole"
-
-
-@pytest.fixture
-def kept(backed_up: Kept) -> Iterator[Kept]:
-    """The shared cluster; each test leaves it healthy."""
-    yield backed_up
-    backed_up.check_healthy()

@@ -1,5 +1,8 @@
 """The images of this checkout, built as `inv up` builds them: whichever test comes first on a fresh machine."""
 
+import fcntl
+import os
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -11,10 +14,12 @@ from compose.render.host_facts import Images
 
 @cache
 def images() -> Images:
-    """All that a cluster with default settings uses."""
+    """All that a cluster with default settings uses; built once, also where other workers want them too."""
     settings, client, console = load_settings(Path("/nowhere")), daemon.connect(), Console()
-    source, base = image_build.choose(client, settings, console)
-    return image_build.ensure(client, settings, source, base, console)
+    with (Path(tempfile.gettempdir()) / f"pods-test-images-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        source, base = image_build.choose(client, settings, console)
+        return image_build.ensure(client, settings, source, base, console)
 
 
 def image() -> str:

@@ -1,7 +1,9 @@
 """Running the real `inv`, as a person would, in a home of its own."""
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +59,21 @@ class Inv:
         """Run `inv`, which must succeed."""
         result = self(*arguments, stdin=stdin, timeout=timeout)
         assert result.code == 0, f"inv {' '.join(arguments)}: {result}"
+        return result
+
+    def interrupted(self, how: str, boundary: int, *arguments: str) -> Result:
+        """Run `inv` that gets a signal (KILL, INT) after ``boundary`` steps of its operation, and ends of it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.interrupt", how, str(boundary), *arguments],
+            cwd=PROJECT_ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        result = Result(done.returncode, done.stdout, done.stderr)
+        assert done.returncode in (-signal.SIGKILL, 130), result
         return result
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":

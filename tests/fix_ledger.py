@@ -16,6 +16,7 @@ import pytest
 
 from cluster.errors import MachineError
 from cluster.postgres.connection import Access, connect
+from tests.fix_wait import eventually
 
 TABLE = "ledger"
 
@@ -59,10 +60,8 @@ class Ledger:
 
     def wait_for(self, count: int, timeout: float = 60) -> None:
         """Until ``count`` more transactions were acknowledged."""
-        goal, deadline = len(self.acknowledged) + count, time.monotonic() + timeout
-        while len(self.acknowledged) < goal:
-            assert time.monotonic() < deadline, f"only {len(self.acknowledged)} of {goal}; {self.errors[-3:]}"
-            time.sleep(0.01)
+        goal = len(self.acknowledged) + count
+        eventually(lambda: len(self.acknowledged) >= goal, timeout, f"{count} more acknowledged", pause=0.01)
 
     def check(self, read: Callable[[str], list[dict[str, int]]]) -> None:
         """Compare the books with the table, read by ``read(sql)``."""

@@ -3,16 +3,11 @@
 Each is started once; each test gets a bucket of its own. Without an engine Ceph's are skipped; under CI they fail.
 """
 
-import contextlib
 import datetime
 import os
 import secrets
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -26,41 +21,13 @@ from cryptography.x509.oid import NameOID
 from backup.store.s3_client import Bucket, open_client
 from cluster.errors import PodsError
 from tests.fix_images import images
+from tests.fix_lanes import run_label
+from tests.fix_ports import one_free_port
+from tests.fix_wait import wait_for_http
 
 IMAGE = "pods-test/radosgw"
 KEYS = {"access_key": "test-access", "secret_key": "test-secret-0123456789"}
 MakeBucket = Callable[..., Bucket]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for_http(url: str, alive: Callable[[], bool]) -> None:
-    """Until something answers at ``url``, with whatever status."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and alive():
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except urllib.error.HTTPError as answer:
-            answer.close()
-        except OSError:
-            time.sleep(0.1)
-            continue
-        return
-    raise AssertionError(f"nothing answers at {url}")
-
-
-def wait_for_port(host: str, port: int, alive: Callable[[], bool]) -> None:
-    """Until something listens there."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and alive():
-        with contextlib.suppress(OSError), socket.create_connection((host, port), 5):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"nothing listens at {host}:{port}")
 
 
 def self_signed(directory: Path, address: str) -> tuple[Path, Path]:
@@ -86,7 +53,7 @@ def self_signed(directory: Path, address: str) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """Endpoint of moto's server."""
-    port = _free_port()
+    port = one_free_port()
     program = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -121,7 +88,7 @@ def radosgw() -> Iterator[str]:
     """Endpoint of Ceph's gateway."""
     _need_image()
     name = f"pods-test-radosgw-{secrets.token_hex(4)}"
-    run = ["run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::7480"]
+    run = ["run", "--detach", "--rm", "--name", name, "--publish", "127.0.0.1::7480", *run_label()]
     container = _docker(*run, IMAGE, KEYS["access_key"], KEYS["secret_key"])
     try:
         address = _docker("port", container, "7480/tcp").splitlines()[0]

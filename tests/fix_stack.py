@@ -6,7 +6,7 @@ must find nothing left to do), pytest-docker takes it down. Without an engine th
 
 import json
 import os
-import socket
+import secrets as tokens
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -23,7 +23,9 @@ from compose.home import passwords
 from compose.home.paths import Home
 from compose.report.status import status_report
 from compose.stack import Stack
+from tests.fix_images import images
 from tests.fix_inv import Inv
+from tests.fix_ports import free_ports
 
 if TYPE_CHECKING:
     from pytest_docker.plugin import Services
@@ -42,18 +44,9 @@ BARE = {"PODS_MONITORING": "off", "PODS_HEALTH": "off", "PODS_BACKUP": "off"}
 """Nodes and PgBouncer alone, for tests of what has nothing to do with who watches."""
 
 
-def free_ports(count: int) -> list[int]:
-    """``count`` neighbouring ports that are free on loopback."""
-    for first in range(21000 + os.getpid() % 400 * 24, 32000, 24):
-        candidates = list(range(first, first + count))
-        if all(_is_free(port) for port in candidates):
-            return candidates
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+def new_project(kind: str) -> str:
+    """A project's name that no other test on this host has."""
+    return f"pods-{kind}-{tokens.token_hex(3)}"
 
 
 def write_env(home: Path, project: str, **settings: str) -> None:
@@ -188,6 +181,16 @@ class Cluster:
         return expected
 
 
+def purge(inv: Inv) -> None:
+    """Take a cluster away, and what a failed test left of it."""
+    project = load_settings(inv.home, {}).project
+    inv("down", "--purge", "--yes")
+    label = f"label=com.docker.compose.project={project}"
+    left = subprocess.run(["docker", "ps", "-aq", "--filter", label], capture_output=True, text=True, check=True)
+    for container in left.stdout.split():
+        subprocess.run(["docker", "rm", "-f", container], check=False, capture_output=True)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--keep-stack` leaves the cluster running for a look."""
     parser.addoption("--keep-stack", action="store_true", help="leave the integration cluster running")
@@ -203,10 +206,16 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Path:
+def built(engine: None) -> None:
+    """The images are there, so that workers do not build them side by side."""
+    images()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory, built: None) -> Path:
     """The shared cluster's home."""
     path = tmp_path_factory.mktemp("cluster")
-    write_env(path, f"pods-test-{os.getpid()}")
+    write_env(path, new_project("test"))
     return path
 
 
@@ -254,18 +263,9 @@ def cluster(shared: Cluster) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def lone(tmp_path: Path, engine: None) -> Iterator[Cluster]:
+def lone(tmp_path: Path, built: None) -> Iterator[Cluster]:
     """A cluster of the test's own, not yet up, with one replica."""
-    write_env(tmp_path, f"pods-lone-{os.getpid()}", PODS_REPLICAS="1", **BARE)
+    write_env(tmp_path, new_project("lone"), PODS_REPLICAS="1", **BARE)
     inv = Inv(tmp_path)
     yield Cluster(inv)
-    inv("down", "--purge", "--yes")
-    project = load_settings(tmp_path, {}).project
-    left = subprocess.run(
-        ["docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={project}"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    for container in left:
-        subprocess.run(["docker", "rm", "-f", container], check=False, capture_output=True)
+    purge(inv)

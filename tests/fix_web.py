@@ -6,7 +6,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,11 +94,3 @@ def value(found: Samples, metric: str, /, **labels: str) -> float | None:
     matching = [v for (n, held), v in found.items() if n == metric and wanted <= held]
     assert len(matching) <= 1, (metric, matching)
     return matching[0] if matching else None
-
-
-def eventually(check: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until ``check`` holds."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.2)

@@ -3,33 +3,40 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from invoke.main import program
 
-from compose.console import Progress
 from compose.operations import steps
-from compose.operations.replicas import scaling
 
 
 def arm(how: signal.Signals, boundary: int) -> None:
-    """Let this process get a signal after ``boundary`` steps of an operation."""
+    """Let this process get a signal after ``boundary`` steps of an operation; 0 is before the first.
+
+    Every operation does its steps with `steps.perform`, which is replaced before any of them has imported it.
+    """
+    late = [name for name, module in sys.modules.items() if module is not steps and hasattr(module, "perform")]
+    assert not late, f"{late} have imported what was to be replaced"
     real = steps.perform
 
-    def deadly(number: int, task: steps.Step) -> steps.Step:
-        def do(step: Progress) -> None:
+    def deadly(number: int, do: Callable[[Any], None]) -> Callable[[Any], None]:
+        def done(step: Any) -> None:
             if number == boundary:
                 os.kill(os.getpid(), how)
-            task.do(step)
+            do(step)
             if number + 1 == boundary:
                 os.kill(os.getpid(), how)
 
-        return steps.Step(task.title, do, task.undo)
+        return done
 
-    def perform(tasks, console):  # type: ignore[no-untyped-def]
-        return real([deadly(number, task) for number, task in enumerate(tasks)], console)
+    def perform(tasks: Any, console: Any) -> None:
+        real([replace(task, do=deadly(number, task.do)) for number, task in enumerate(tasks)], console)
 
-    scaling.perform = perform  # type: ignore[attr-defined]
+    steps.perform = perform
 
 
-arm(signal.Signals[f"SIG{sys.argv[1]}"], int(sys.argv[2]))
-program.run(["inv", *sys.argv[3:]])
+if __name__ == "__main__":
+    arm(signal.Signals[f"SIG{sys.argv[1]}"], int(sys.argv[2]))
+    program.run(["inv", *sys.argv[3:]])

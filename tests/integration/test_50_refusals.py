@@ -12,7 +12,8 @@ import pytest
 
 from cluster.postgres.data_directory import PGDATA
 from tests.fix_inv import Inv, Result
-from tests.fix_stack import Cluster, free_ports, write_env
+from tests.fix_ports import one_free_port
+from tests.fix_stack import Cluster, new_project, write_env
 
 
 def _tree(home: Path) -> dict[str, bytes]:
@@ -38,7 +39,7 @@ def _refused(result: Result, code: int, *words: str) -> None:
 @pytest.fixture
 def fresh(tmp_path: Path, engine: None) -> Inv:
     """A home without a cluster."""
-    write_env(tmp_path, f"pods-fresh-{os.getpid()}")
+    write_env(tmp_path, new_project("fresh"))
     return Inv(tmp_path)
 
 
@@ -76,7 +77,7 @@ def test_settings_that_others_can_read_hold_no_key(fresh: Inv) -> None:
 
 
 def test_a_port_in_use_names_its_holder(fresh: Inv) -> None:
-    port = free_ports(1)[0]
+    port = one_free_port()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
@@ -107,7 +108,7 @@ def test_an_engine_this_user_may_not_use(engine: None) -> None:
 
 
 def test_a_registry_that_refuses(fresh: Inv) -> None:
-    port = free_ports(1)[0]
+    port = one_free_port()
     result = fresh("up", extra={"PODS_IMAGES": "registry", "PODS_REGISTRY": f"127.0.0.1:{port}/library/"})
     _refused(result, 4, f"the registry does not give 127.0.0.1:{port}/library/postgres:18", "PODS_REGISTRY")
     assert not (fresh.home / "compose.yaml").exists()

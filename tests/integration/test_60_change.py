@@ -76,10 +76,10 @@ def test_pgbouncer_is_reloaded_not_restarted(cluster: Cluster) -> None:
 
 
 def test_a_parameter_that_wants_a_restart_is_named_and_restart_takes_it(cluster: Cluster) -> None:
-    """First higher than before, then lower: a replica must never have less than its primary."""
+    """First higher than before, then as before, which is lower: a replica must never have less than its primary."""
     old = (cluster.home.path / ".env").read_text()
     try:
-        for value in ("60", "40"):
+        for value in ("120", "100"):
             _set(cluster, "PODS_MAX_CONNECTIONS", value)
             assert "needs a restart for max_connections" in cluster.inv.ok("up").err
             assert cluster.node("replica1")["pending_restart"] == ["max_connections"]
@@ -89,8 +89,8 @@ def test_a_parameter_that_wants_a_restart_is_named_and_restart_takes_it(cluster:
                 assert cluster.node(node)["pending_restart"] == []
     finally:
         (cluster.home.path / ".env").write_text(old)
-        cluster.inv.ok("up")
-        cluster.inv.ok("restart")
+        if "needs a restart" in cluster.inv.ok("up").err:
+            cluster.inv.ok("restart")
 
 
 def test_one_service_can_be_restarted_alone(cluster: Cluster) -> None:

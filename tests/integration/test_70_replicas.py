@@ -334,18 +334,9 @@ def test_ctrl_c_during_the_clone_takes_everything_back(cluster: Cluster) -> None
     _clean(cluster, {"replica1", "replica2"})
 
 
-def _interrupt(cluster: Cluster, how: str, boundary: int, *task: str) -> int:
-    """Run `inv` that sends itself SIGKILL or SIGINT after ``boundary`` steps; returns its exit code."""
-    argv = [sys.executable, "-m", "tests.interrupt", how, str(boundary), *task]
-    environment = {**cluster.inv.environ}
-    done = subprocess.run(argv, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode in (-signal.SIGKILL, 130), done.stderr
-    return done.returncode
-
-
 @pytest.mark.parametrize("boundary", walk(range(7), sample=(2, 5)))
 def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
-    _interrupt(cluster, "KILL", boundary, "replica.add")
+    cluster.inv.interrupted("KILL", boundary, "replica.add")
     cluster.inv.ok(*(["up"] if boundary % 2 else ["replica.add"]))
     names = {n.name for n in cluster.stack.topology.replicas} - {"replica1", "replica2"}
     # before its first step nothing was asked for yet; after its last it had succeeded, and the same again adds another
@@ -359,7 +350,7 @@ def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster
 @pytest.mark.parametrize("boundary", walk(range(7), sample=(1, 4)))
 def test_remove_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add")
-    _interrupt(cluster, "KILL", boundary, "replica.remove", "--name", "replica3", "--yes")
+    cluster.inv.interrupted("KILL", boundary, "replica.remove", "--name", "replica3", "--yes")
     if boundary % 2:
         cluster.inv.ok("up")
     if "replica3" in cluster.stack.topology.names:
@@ -369,14 +360,14 @@ def test_remove_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Clus
 
 @pytest.mark.parametrize("boundary", walk(range(1, 6), sample=(4,)))
 def test_add_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
-    assert _interrupt(cluster, "INT", boundary, "replica.add") == 130
+    assert cluster.inv.interrupted("INT", boundary, "replica.add").code == 130
     _clean(cluster, {"replica1", "replica2"})
 
 
 @pytest.mark.parametrize("boundary", walk(range(1, 6), sample=(3, 5)))
 def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add") if "replica3" not in cluster.stack.topology.names else None
-    assert _interrupt(cluster, "INT", boundary, "replica.remove", "--name", "replica3", "--yes") == 130
+    assert cluster.inv.interrupted("INT", boundary, "replica.remove", "--name", "replica3", "--yes").code == 130
     wait_until(lambda: "; ".join(cluster.status()["reasons"]), timeout=30, what="replica3 is not back", hint="")
     _clean(cluster, {"replica1", "replica2", "replica3"})
     if boundary == 5:
@@ -386,7 +377,7 @@ def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cl
 @pytest.mark.parametrize("boundary", walk([1, 2, 3, 4, 6], sample=(4,)))
 def test_reclone_stopped_by_ctrl_c_leaves_the_old_replica_running(cluster: Cluster, boundary: int) -> None:
     shutil.rmtree(cluster.home.aside, ignore_errors=True)
-    assert _interrupt(cluster, "INT", boundary, "replica.reclone", "--name", "replica1") == 130
+    assert cluster.inv.interrupted("INT", boundary, "replica.reclone", "--name", "replica1").code == 130
     wait_until(lambda: "; ".join(cluster.status()["reasons"]), timeout=30, what="replica1 is not back", hint="")
     _clean(cluster, {"replica1", "replica2"})
     assert not list(cluster.home.aside.glob("*"))

@@ -26,7 +26,8 @@ from cluster.sizing import derive
 from cluster.waiting import wait_until
 from compose.home import passwords
 from tests.fix_stack import Cluster
-from tests.fix_web import Web, eventually
+from tests.fix_wait import eventually
+from tests.fix_web import Web
 from tests.unit.grafana.alert_rules import ROOM
 
 PATIENCE = "2s"
@@ -476,7 +477,7 @@ def test_a_replica_that_comes_and_goes_raises_nothing(watch: Watch, cluster: Clu
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
     try:
-        cluster.inv.ok("replica.add", "--name", "replica3", "--max-rate", "4M")
+        cluster.inv.ok("replica.add", "--name", "replica3", "--max-rate", "2M")
         eventually(lambda: "replica3" in Web(cluster).targets(), 20, "replica3 is watched")
     finally:
         over.set()

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ from cluster.config.env_file import PROJECT_ROOT
 from grafana.catalog import DASHBOARDS
 from grafana.model import Dashboard, Panel, Query
 from tests.fix_stack import Cluster
+from tests.fix_wait import eventually
 
 _QUIET = "nothing is wrong on a healthy cluster"
 _UNASKED = "it is done on a schedule, or when somebody asks"
@@ -77,7 +78,7 @@ def prometheus(shared: Cluster) -> Iterator[Prometheus]:
     address = f"http://127.0.0.1:{shared.stack.settings.prometheus_port}"
     with httpx.Client(base_url=address, auth=shared.login("prometheus"), timeout=30) as client:
         prometheus = Prometheus(shared, client)
-        _wait(lambda: _looked(prometheus, shared), "Prometheus did not look at every node often enough")
+        eventually(lambda: _looked(prometheus, shared), 90, "Prometheus looked at every node often enough", pause=1)
         yield prometheus
 
 
@@ -159,10 +160,10 @@ def test_a_node_that_goes_and_comes_back_is_one_band_and_is_marked(prometheus: P
     before = time.time()
     cluster.docker("stop", cluster.container("replica1"))
     try:
-        _wait(lambda: _role(prometheus, roles) == 0, "the node is not shown as down")
+        eventually(lambda: _role(prometheus, roles) == 0, 90, "the node is shown as down", pause=1)
     finally:
         cluster.docker("start", cluster.container("replica1"))
-    _wait(lambda: _role(prometheus, roles) == 2, "the node is not shown as a replica again")
+    eventually(lambda: _role(prometheus, roles) == 2, 90, "the node is shown as a replica again", pause=1)
     assert sorted(_legends(prometheus, roles.queries[0])) == sorted(cluster.stack.topology.names)
     starts = {series["metric"]["instance"]: float(series["value"][1]) / 1000 for series in prometheus.now(mark.expr)}
     assert [node for node, start in starts.items() if before < start < time.time()] == ["replica1"]
@@ -172,13 +173,6 @@ def _role(prometheus: Prometheus, roles: Panel) -> float:
     """What is shown of replica1; -1 is nothing, while a look at it takes too long or the exporter starts."""
     found = [s for s in prometheus.now(roles.queries[0].expr) if s["metric"]["instance"] == "replica1"]
     return float(found[0]["value"][1]) if found else -1
-
-
-def _wait(happened: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + 90
-    while not happened():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(1)
 
 
 def test_what_a_replica_lacks_is_shown_while_its_link_is_cut(prometheus: Prometheus, cluster: Cluster) -> None:
@@ -192,7 +186,7 @@ def test_what_a_replica_lacks_is_shown_while_its_link_is_cut(prometheus: Prometh
     cluster.query("SELECT pg_reload_conf()", "replica1")
     try:
         cluster.query("SELECT pg_switch_wal() FROM pg_create_restore_point('lag')")
-        _wait(lambda: lag() > 1_000_000, "the lag is not shown")
+        eventually(lambda: lag() > 1_000_000, 90, "the lag is shown", pause=1)
     finally:
         cluster.query("ALTER SYSTEM RESET primary_conninfo", "replica1")
         cluster.query("SELECT pg_reload_conf()", "replica1")

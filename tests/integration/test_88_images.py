@@ -86,14 +86,16 @@ def updatable(lone: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluste
 
 @contextmanager
 def _unchanged(cluster: Cluster) -> Iterator[None]:
-    """Neither topology nor containers nor names of images."""
+    """Neither topology nor containers nor names of the images that these run from."""
+    have = images()
+    made = set(_docker("image", "inspect", "--format", "{{.Id}}", have.postgres, have.pgbouncer).split())
 
     def state() -> tuple[str, list[str], list[str]]:
-        ids = sorted(container.id for container in cluster.stack.containers().values())
+        named = _docker("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", "pods/*").splitlines()
         return (
             cluster.home.topology.read_text(),
-            ids,
-            sorted(_docker("images", "--format", "{{.Repository}}:{{.Tag}}", "pods/*").split()),
+            sorted(container.id for container in cluster.stack.containers().values()),
+            sorted(line for line in named if line.split()[0] in made),
         )
 
     before = state()

@@ -14,7 +14,8 @@ from tests.bench.backups.box import BENCH
 from tests.bench.backups.disk import compare_full
 from tests.bench.backups.peers import Ours, Theirs
 from tests.bench.backups.world import CONFIGURATION_FILE, World, world
-from tests.fix_s3 import KEYS, wait_for_http
+from tests.fix_s3 import KEYS
+from tests.fix_wait import wait_for_http
 
 _PART = 16 << 20
 """Bytes of a part of an upload, ours as shipped; pgBackRest is told the same."""

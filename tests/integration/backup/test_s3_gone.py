@@ -17,10 +17,11 @@ from backup.store.s3 import S3Store
 from cluster.errors import PodsError
 from tests.fix_images import image
 from tests.fix_s3 import MakeBucket, bucket_maker
+from tests.fix_wait import eventually
 from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, world
 from tests.integration.backup.test_wal import SEGMENT, A, Site
-from tests.integration.backup.wal_lab import BIN, Lab, lab, until
+from tests.integration.backup.wal_lab import BIN, Lab, lab
 
 
 class Door:
@@ -98,13 +99,13 @@ def test_wal_waits_in_the_spool_and_arrives_when_the_server_is_back(
 ) -> None:
     site = Site(tmp_path, servers)
     with site.running(stores=[store]) as archive:
-        until(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.receiver.streaming)
         servers.write(A, 1)
         site.wait_archived(archive, A)
         door.shut()
         servers.write(A, 4)
-        until(lambda: archive.state().spool_bytes >= 4 * SEGMENT, what="a spool that grows")
-        until(lambda: archive.state().stores[0].error, 60, "an error in the state")
+        eventually(lambda: archive.state().spool_bytes >= 4 * SEGMENT, what="a spool that grows")
+        eventually(lambda: archive.state().stores[0].error, 60, "an error in the state")
         state = archive.state()
         assert state.streaming
         assert state.error == "", "receiving goes on"
@@ -114,7 +115,7 @@ def test_wal_waits_in_the_spool_and_arrives_when_the_server_is_back(
         assert state.stores[0].lag > 0
         door.open()
         site.wait_archived(archive, A)
-        until(lambda: archive.state().spool_bytes <= SEGMENT, what="an empty spool")
+        eventually(lambda: archive.state().spool_bytes <= SEGMENT, what="an empty spool")
         assert archive.state().stores[0].error == ""
 
 
@@ -124,9 +125,9 @@ def test_a_start_without_the_server_receives_at_once_and_ships_later(
     site = Site(tmp_path, servers)
     door.shut()
     with site.running(stores=[store]) as archive:
-        until(lambda: archive.receiver.streaming, 60, "a stream")
+        eventually(lambda: archive.receiver.streaming, 60, "a stream")
         servers.write(A, 2)
-        until(lambda: archive.state().spool_bytes >= 2 * SEGMENT, what="a spool that grows")
+        eventually(lambda: archive.state().spool_bytes >= 2 * SEGMENT, what="a spool that grows")
         door.open()
         site.wait_archived(archive, A)
 

@@ -37,7 +37,8 @@ from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import LostError, ServerError, replicate
 from cluster.topology import Topology
 from tests.fix_settings import SIZING, settings_of
-from tests.integration.backup.wal_lab import BIN, Lab, lab, until
+from tests.fix_wait import eventually
+from tests.integration.backup.wal_lab import BIN, Lab, lab
 from tests.integration.backup.wal_process import archiver
 from tests.unit.backup.samples import a_backup
 from tests.unit.backup.wal.wal_made import Moody
@@ -134,7 +135,7 @@ class Site:
 
     def wait_archived(self, archive: Archiver, node: int) -> Lsn:
         target = Lsn.parse(self.servers.sql(node, "SELECT pg_current_wal_flush_lsn()"))
-        until(lambda: (archive.shippers[0].archived() or 0) >= target, 90, f"WAL to {target}; {archive.state()}")
+        eventually(lambda: (archive.shippers[0].archived() or 0) >= target, 90, f"WAL to {target}; {archive.state()}")
         return target
 
     def compare(self, node: int, timeline: int) -> int:
@@ -167,7 +168,7 @@ def _start(node: int, servers: Lab) -> Lsn:
 
 def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> None:
     with site.running() as archive:
-        until(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.receiver.streaming)
         site.servers.write(A, 4)
         site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'tail', 'the last commit')")
         reached = site.wait_archived(archive, A)
@@ -176,7 +177,7 @@ def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> No
         assert tail is not None
         assert b"the last commit" in tail, "the unfinished segment is in the store up to the last commit"
         site.servers.write(A, 1)
-        until(lambda: not find_pieces(site.store, site.system, pieces), what="the end of pieces superseded")
+        eventually(lambda: not find_pieces(site.store, site.system, pieces), what="the end of pieces superseded")
         site.wait_archived(archive, A)
         assert segment_start(_start(A, site.servers), SEGMENT) >= segment_start(reached, SEGMENT), "the slot moves on"
     assert site.compare(A, 1) >= 5
@@ -187,14 +188,14 @@ def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> No
 def test_a_clean_stop_of_the_primary_leaves_nothing_unsent(site: Site) -> None:
     """The server waits, when it shuts down, until the archiver says that all is durable; so it must say so at once."""
     with site.running() as archive:
-        until(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.receiver.streaming)
         site.servers.write(A, 1)
         began = time.monotonic()
         site.servers.stop(A, "fast")
         assert time.monotonic() - began < 10
         control = site.servers.sh(f"{BIN}/pg_controldata -D /pg/{A}")
         checkpoint = next(line.split()[-1] for line in control.splitlines() if "Latest checkpoint location" in line)
-        until(
+        eventually(
             lambda: (archive.shippers[0].archived() or 0) > Lsn.parse(checkpoint), what=f"the checkpoint {checkpoint}"
         )
 
@@ -236,9 +237,9 @@ def test_a_store_that_is_down_fills_the_spool_to_its_limit_and_then_the_slot_hol
     other.root.mkdir()
     moody.down = True
     with site.running(stores=[moody, other], spool_limit=limit) as archive:
-        until(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.receiver.streaming)
         site.servers.write(A, 8)
-        until(lambda: archive.state().spool_bytes >= limit)
+        eventually(lambda: archive.state().spool_bytes >= limit)
         time.sleep(1.5)
         state = archive.state()
         assert state.spool_bytes < limit + 2 * SEGMENT, "nothing more is read"
@@ -249,8 +250,10 @@ def test_a_store_that_is_down_fills_the_spool_to_its_limit_and_then_the_slot_hol
         assert int(held) > 2 * SEGMENT, "the primary keeps what was not read"
         moody.down = False
         target = Lsn.parse(site.servers.sql(A, "SELECT pg_current_wal_flush_lsn()"))
-        until(lambda: all((one.archived() or 0) >= target for one in archive.shippers), 60, "the end of the backlog")
-        until(lambda: archive.state().spool_bytes <= SEGMENT, what="an empty spool")
+        eventually(
+            lambda: all((one.archived() or 0) >= target for one in archive.shippers), 60, "the end of the backlog"
+        )
+        eventually(lambda: archive.state().spool_bytes <= SEGMENT, what="an empty spool")
         assert not any(store.error for store in archive.state().stores)
     assert site.compare(A, 1) >= 8
 
@@ -268,10 +271,10 @@ def test_a_store_that_was_down_at_the_start_gets_what_it_lacks_when_it_is_back(s
     site.servers.sql(A, "CHECKPOINT")
     moody.down = True
     with site.running(stores=[moody]) as archive:
-        until(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.receiver.streaming)
         site.servers.write(A, 1)
         moody.down = False
-        until(lambda: not archive.receiver.unread_stores, what="a second look")
+        eventually(lambda: not archive.receiver.unread_stores, what="a second look")
         site.wait_archived(archive, A)
     assert site.missing() == ()
     assert site.compare(A, 1) >= 4
@@ -284,7 +287,7 @@ def test_after_a_failover_the_new_primary_fills_in_what_the_old_one_had_not_sent
     hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, reached)
     servers.write(A, 3)  # nobody archives meanwhile
     target = servers.sql(A, "SELECT pg_current_wal_flush_lsn()")
-    until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
+    eventually(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
     servers.stop(A)
     servers.promote(B)
     site.lead("b")
@@ -304,7 +307,7 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
     with site.running() as archive:
         site.wait_archived(archive, A)
         site.lead("b")  # streams from the standby first, which then becomes the primary under its feet
-        until(lambda: archive.receiver.streaming and archive.receiver.node == "b")
+        eventually(lambda: archive.receiver.streaming and archive.receiver.node == "b")
         servers.write(A, 1)
         servers.stop(A)
         servers.promote(B)
@@ -318,7 +321,7 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
     site.lead("a")
     servers.start(A)
     with site.running() as archive:
-        until(lambda: archive.receiver.error, what="a refusal")
+        eventually(lambda: archive.receiver.error, what="a refusal")
         assert "on timeline 1, the archive on 2 already" in archive.receiver.error
 
 
@@ -356,7 +359,7 @@ def test_the_slot_of_a_standby_is_made_and_does_not_hoard(site: Site) -> None:
     before = _start(B, servers)
     servers.write(A, 3)
     target = Lsn.parse(servers.sql(A, "SELECT pg_current_wal_flush_lsn()"))
-    until(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
+    eventually(lambda: servers.sql(B, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t")
     hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 1, target)
     assert _start(B, servers) == target > before
     hold_on_standby(servers.access(B), "b", ARCHIVE_SLOT, 2, target + 5)
@@ -383,7 +386,7 @@ def _forget(site: Site, node: int, *standbys: int) -> None:
 def _replayed(servers: Lab, source: int, standby: int) -> Lsn:
     """Wait until a standby has all that its primary has."""
     target = servers.sql(source, "SELECT pg_current_wal_flush_lsn()")
-    until(lambda: servers.sql(standby, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t", what=f"{standby}")
+    eventually(lambda: servers.sql(standby, f"SELECT pg_last_wal_replay_lsn() >= '{target}'") == "t", what=f"{standby}")
     return Lsn.parse(target)
 
 
@@ -500,7 +503,7 @@ def test_another_cluster_at_the_primarys_address_is_refused(site: Site) -> None:
         servers.stop(A)
         servers.sh(f"rm -rf /pg/{A}")
         servers.initdb(A)
-        until(lambda: "this archive of" in archive.receiver.error, what="a refusal")
+        eventually(lambda: "this archive of" in archive.receiver.error, what="a refusal")
     assert len(list((site.root / "store").glob("[0-9]*"))) == 1
 
 
@@ -522,7 +525,7 @@ def test_a_clock_that_is_set_back_by_an_hour_disturbs_nothing(site: Site, monkey
     """Of the clock of the service; the host's own stays as it is."""
     real = time.time
     with site.running() as archive:
-        until(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.receiver.streaming)
         site.servers.write(A, 2)
         site.wait_archived(archive, A)
         monkeypatch.setattr(time, "time", lambda: real() - 3600)
@@ -565,9 +568,9 @@ def _ground(site: Site) -> ServiceContext:
 def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None:
     """A restore to a moment ago need not wait for the next tail."""
     with site.running(tail_seconds=600.0) as archive:
-        until(lambda: archive.receiver.streaming and archive.state().stores)
+        eventually(lambda: archive.receiver.streaming and archive.state().stores)
         ground = _ground(site)
-        until(lambda: (state := read_state(site.root / "state.json")) and state.streaming)
+        eventually(lambda: (state := read_state(site.root / "state.json")) and state.streaming)
         site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'moment', 'a commit just now')")
         asked = time.time()
         present = archive_now(ground, "local")
@@ -577,5 +580,5 @@ def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None
         stored = b"".join(read_segment(site.store, site.system, name) or b"" for name in site.segments(1))
         assert b"a commit just now" in stored
         assert archive_now(ground, "elsewhere", patience=0.5) is None, "a store that is not there has nothing"
-    until(lambda: time.time() - (site.root / "state.json").stat().st_mtime > 10, what="a state that is old")
+    eventually(lambda: time.time() - (site.root / "state.json").stat().st_mtime > 10, what="a state that is old")
     assert archive_now(ground, "local") is None, "no archiver runs: nothing to wait for"

@@ -1,10 +1,9 @@
 """Real PostgreSQL servers in one container: as many nodes as a test wants, each on a port of its own, with TLS."""
 
 import os
-import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from cluster.postgres.connection import Access
 from compose.home import certificates
 from compose.home.paths import Home
 from tests.fix_images import image
+from tests.fix_ports import one_free_port
 
 BIN = "/usr/lib/postgresql/18/bin"
 _CONF = """
@@ -33,14 +33,6 @@ io_method = worker
 """
 _HBA = "local all all trust\nhostssl replication,postgres replicator all scram-sha-256\n"
 PASSWORD = "replicator-password"
-
-
-def until(check: Callable[[], object], timeout: float = 30.0, what: str = "it") -> None:
-    """Wait for a true answer."""
-    deadline = time.monotonic() + timeout
-    while not check():
-        assert time.monotonic() < deadline, f"{what} did not come within {timeout:.0f} s"
-        time.sleep(0.05)
 
 
 @dataclass
@@ -117,19 +109,13 @@ class Lab:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def lab(home: Path, nodes: tuple[int, ...] = (5501, 5502)) -> Iterator[Lab]:
     """A container with nothing running in it yet."""
     certificates.ensure(Home(home), {"lab": ("lab", "localhost", "127.0.0.1")})
     tls = Home(home).tls / "lab"
     name = f"pods-wal-lab-{os.getpid()}-{time.monotonic_ns()}"
-    ports = {node: _free_port() for node in nodes}
+    ports = {node: one_free_port() for node in nodes}
     published = [word for node in nodes for word in ("-p", f"127.0.0.1:{ports[node]}:{node}")]
     command = ["docker", "run", "-d", "--rm", "--init", "--name", name, "--user", "0", *published]
     subprocess.run([*command, "--entrypoint", "sleep", image(), "infinity"], check=True, capture_output=True)

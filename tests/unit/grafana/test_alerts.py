@@ -17,7 +17,7 @@ REFERENCE = PROJECT_ROOT / "docs" / "reference" / "alerts.md"
 CLAIMS = tuple(claims())
 
 THEIR_OWN: Mapping[str, frozenset[str]] = {
-    # Prometheus' of every target; of itself; Alertmanager's. test_82_rules looks for each on the live stack.
+    # Prometheus' of every target; of itself; Alertmanager's. test_82_prometheus looks for each on the live stack.
     "up": frozenset(),
     "prometheus_config_last_reload_successful": frozenset(),
     "prometheus_rule_evaluation_failures_total": frozenset({"rule_group"}),

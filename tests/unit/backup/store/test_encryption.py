@@ -168,7 +168,7 @@ def test_a_key_file_gives_its_keys_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "says"),
     [
-        (make_key(), 0o640, "may be read by others"),
+        pytest.param(make_key(), 0o640, "may be read by others", id="open to others"),
         ("", 0o600, "holds no key"),
         ("c2hvcnQ=", 0o600, "not 32 bytes"),
         ("not base64!", 0o600, "not 32 bytes"),

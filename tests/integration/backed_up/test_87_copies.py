@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,43 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError
 from cluster.topology import host_ports
 from cluster.waiting import wait_until
 from tests.fix_backup import Kept, utc
-from tests.fix_inv import Result
 
 TIMELINE = "SELECT timeline_id, system_identifier::text FROM pg_control_checkpoint(), pg_control_system()"
 SLOTS = "SELECT slot_name, active FROM pg_replication_slots ORDER BY 1"
 SLOT = "SELECT pg_create_physical_replication_slot('x')"
 SENDERS = "SELECT application_name FROM pg_stat_replication ORDER BY 1"
-INTERRUPTED = """
-import os, signal, sys
-from invoke.main import program
-from compose import steps
-from compose.operations.copies import restore as copies_restore, upkeep
-how, boundary = signal.Signals["SIG" + sys.argv[1]], int(sys.argv[2])
-real = steps.perform
-def deadly(number, task):
-    def do(step):
-        task.do(step)
-        if number + 1 == boundary:
-            os.kill(os.getpid(), how)
-    return steps.Task(task.title, do, task.undo)
-perform = lambda tasks, console: real([deadly(*each) for each in enumerate(tasks)], console)
-upkeep.perform = copies_restore.perform = perform
-program.run(["inv", *sys.argv[3:]])
-"""
-
-
-def _interrupted(kept: Kept, how: str, boundary: int, *arguments: str) -> Result:
-    """`inv` that gets a signal once so many steps are done."""
-    program = [sys.executable, "-c", INTERRUPTED, how, str(boundary), *arguments]
-    done = subprocess.run(
-        program, cwd=PROJECT_ROOT, env=kept.inv.environ, capture_output=True, text=True, timeout=120, check=False
-    )
-    return Result(done.returncode, done.stdout, done.stderr)
 
 
 @contextmanager
@@ -182,7 +152,7 @@ def test_a_copy_killed_while_it_is_restored_is_no_copy_and_the_same_command_make
 
 @pytest.mark.parametrize("boundary", [1, 3])
 def test_up_after_a_kill_throws_away_what_was_not_finished_and_starts_what_was(kept: Kept, boundary: int) -> None:
-    result = _interrupted(kept, "KILL", boundary, "backup.restore", "--as-node", "half")
+    result = kept.inv.interrupted("KILL", boundary, "backup.restore", "--as-node", "half")
     assert result.code == -signal.SIGKILL, result
     kept.inv.ok("up")
     if boundary == 1:
@@ -194,7 +164,7 @@ def test_up_after_a_kill_throws_away_what_was_not_finished_and_starts_what_was(k
 
 def test_an_interrupted_restore_takes_the_copy_back(kept: Kept) -> None:
     topology = kept.stack.topology
-    result = _interrupted(kept, "INT", 4, "backup.restore", "--as-node", "half")
+    result = kept.inv.interrupted("INT", 4, "backup.restore", "--as-node", "half")
     assert result.err.count("↩ taken back") == 3, result
     assert not _traces(kept, "half")
     assert kept.stack.topology == topology

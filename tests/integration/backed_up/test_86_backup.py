@@ -20,10 +20,11 @@ import pytest
 from backup.trust import incremental_trusted, version_number
 from cluster.postgres.data_directory import PGDATA
 from cluster.waiting import wait_until
-from tests.fix_backup import NEVER, QUIET, Diary, Kept, purge, running_cluster, utc
+from tests.fix_backup import NEVER, QUIET, Diary, Kept, running_cluster, utc
 from tests.fix_inv import Inv
-from tests.fix_s3 import KEYS, self_signed, wait_for_port
-from tests.fix_stack import write_env
+from tests.fix_s3 import KEYS, self_signed
+from tests.fix_stack import new_project, purge, write_env
+from tests.fix_wait import wait_for_port
 
 BALANCES = "SELECT concat_ws(' ', count(*), sum(abalance), sum(aid::bigint * abalance)) AS x FROM pgbench_accounts"
 TIMELINE = "SELECT timeline_id FROM pg_control_checkpoint()"
@@ -192,6 +193,7 @@ def test_a_moment_just_now_is_archived_first_and_then_restored_to(kept: Kept, tm
     kept.query("CREATE TABLE just AS SELECT 1 AS now")
     moment = time.time()
     time.sleep(0.1)
+    kept.query("SELECT pg_current_xact_id()")  # a host so slow that the next tail is archived by now is none the worse
     with kept.restored(tmp_path / "now", "--to-time", utc(moment)) as server:
         assert server.rows("SELECT now FROM just") == ["1"]
     kept.query("DROP TABLE just")
@@ -448,7 +450,7 @@ def test_a_restore_in_place_killed_at_any_step_is_one_command_from_health(kept: 
     kept.query(f"INSERT INTO steps VALUES ({boundary})")
     rows = kept.query("SELECT count(*) AS n FROM steps")[0]["n"]
     again = ("backup.restore", "--in-place", "--yes")
-    assert kept.interrupted("KILL", boundary, *again).code == -signal.SIGKILL
+    assert kept.inv.interrupted("KILL", boundary, *again).code == -signal.SIGKILL
     up = kept.inv("up")
     if boundary == 5:  # nothing is where the primary's data was: never is an empty cluster made there
         assert up.code == 3, up
@@ -465,7 +467,7 @@ def test_a_restore_in_place_killed_at_any_step_is_one_command_from_health(kept: 
 def test_an_interrupted_restore_in_place_takes_everything_back(kept: Kept) -> None:
     timeline = kept.query(TIMELINE)
     aside = sorted(kept.home.aside.iterdir()) if kept.home.aside.exists() else []
-    result = kept.interrupted("INT", 5, "backup.restore", "--in-place", "--yes")
+    result = kept.inv.interrupted("INT", 5, "backup.restore", "--in-place", "--yes")
     assert result.err.count("↩ taken back") == 3, result
     kept.inv.ok("up")
     assert (sorted(kept.home.aside.iterdir()) if kept.home.aside.exists() else []) == aside
@@ -560,8 +562,8 @@ def _lacks(kept: Kept, store: str) -> bool:
     return next(one for one in kept.archive().stores if one.name == store).waiting > 0
 
 
-def test_sealed_backups_show_nothing_and_open_with_their_key_alone(tmp_path: Path, engine: None) -> None:
-    home, project = tmp_path / "home", f"pods-sealed-{os.getpid()}"
+def test_sealed_backups_show_nothing_and_open_with_their_key_alone(tmp_path: Path, built: None) -> None:
+    home, project = tmp_path / "home", new_project("sealed")
     home.mkdir()
     sealed = QUIET | NEVER | {"PODS_MONITORING": "off", "BACKUP_ENCRYPTION": "on", "PODS_REPLICAS": "0"}
     with running_cluster(home, project, **sealed) as cluster:
