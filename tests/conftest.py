@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fix_ledger",
     "tests.fix_stack",
     "tests.fix_s3",
+    "tests.fix_moto",
     "tests.fix_promtool",
 ]
 

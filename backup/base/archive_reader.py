@@ -133,12 +133,22 @@ def read_manifest(store: Store, backup: Backup) -> Manifest:
         DamagedError: it is not the one that was stored.
         RefusedError: it does not match its own checksum, or is of another cluster.
     """
+    return parse_manifest(backup, get_manifest(store, backup))
+
+
+def get_manifest(store: Store, backup: Backup) -> bytes:
+    """The text of it; ``DamagedError`` as above."""
     file = next((file for file in backup.files if file.name == MANIFEST), None)
     if file is None:
         raise DamagedError(f"backup {backup.name} has no {MANIFEST}")
     body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST), min(file.size, MOST_WHOLE))
     if hashlib.sha256(body).hexdigest() != file.sha256:
         raise DamagedError(f"{MANIFEST} of {backup.name} is damaged: its SHA-256 is not the one it was stored with")
+    return body
+
+
+def parse_manifest(backup: Backup, body: bytes) -> Manifest:
+    """What the text of it says; errors as of ``read_manifest``."""
     manifest = parse(body)
     if manifest.system_identifier != backup.system_identifier:
         raise DamagedError(f"{MANIFEST} of {backup.name} is that of cluster {manifest.system_identifier}")

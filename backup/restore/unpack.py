@@ -17,9 +17,10 @@ from backup.base.archive_reader import (
     archive_limits,
     archives,
     data_path,
+    get_manifest,
     mismatch,
     open_archive,
-    read_manifest,
+    parse_manifest,
 )
 from backup.base.tar import BrokenTarError, Member
 from backup.catalog import Backup, File
@@ -27,7 +28,6 @@ from backup.layout import MANIFEST, backup_key
 from backup.manifest import Manifest
 from backup.restore.assembly import DataDirectoryBuilder, making
 from backup.restore.backup_label import joined, parent_fault
-from backup.restore.fetch import fetch
 from backup.restore.incremental_file import patched
 from backup.store import DamagedError, Store
 
@@ -66,10 +66,9 @@ def unpack(
     parents = (None, *chain)
     with making(directory) as made:
         for backup, parent in reversed(list(zip(chain, parents, strict=False))):
-            _Unpacking(store, backup, parent, made, read_manifest(store, backup), passed(backup)).run()
+            body = get_manifest(store, backup)
+            _Unpacking(store, backup, parent, made, parse_manifest(backup, body), passed(backup)).run()
     if len(chain) == 1:  # there is none of PostgreSQL's for what a chain becomes
-        backup = chain[0]
-        body = store.get(backup_key(backup.system_identifier, backup.name, MANIFEST))
         (directory / MANIFEST).write_bytes(body)
 
 
@@ -99,10 +98,10 @@ class _Unpacking:
     def _archive(self, file: File) -> None:
         key = backup_key(self.backup.system_identifier, self.backup.name, file.name)
         # What is in it is hashed file by file, against PostgreSQL's manifest; only `verify` hashes the archive as well.
-        stored = fetch(self.store, key, file.size)
+        stored = self._counted(self.store.read(key), file)
         try:
             with (
-                open_archive(self._told(stored), file, archive_limits(self.backup, self.manifest)) as entries,
+                open_archive(stored, file, archive_limits(self.backup, self.manifest)) as entries,
                 ThreadPoolExecutor(1, thread_name_prefix="hash") as side,
             ):
                 for member, content in entries:
@@ -112,9 +111,13 @@ class _Unpacking:
         except DamagedError as error:
             raise error if self.backup.name in error.message else _damaged(self.backup, error.message) from None
 
-    def _told(self, stored: Iterator[bytes]) -> Iterator[bytes]:
+    def _counted(self, stored: Iterator[bytes], file: File) -> Iterator[bytes]:
+        size = 0
         for piece in stored:
+            size += len(piece)
             self.passed(len(piece))
+            if size > file.size:
+                raise _damaged(self.backup, f"{file.name} has more than its {file.size} bytes")
             yield piece
 
     def _entry(self, path: str, member: Member, content: Content, side: ThreadPoolExecutor) -> None:

@@ -24,8 +24,8 @@ Progress = Callable[[str], None]
 _LOGS = "see inv logs --service sandbox; inv restart --node sandbox begins anew"
 _MOST_AT_ONCE = 48
 _REQUEST_SECONDS = 10.0
-_ANSWER_SECONDS = 120.0
-"""For the other side to take a piece of an answer."""
+_ANSWER_SECONDS = 600.0
+"""For the other side to take a piece of an answer; an archive is one, and the disk it is unpacked to may stall."""
 _LINES_PER_SECOND, _LINES_AT_ONCE = 10.0, 40.0
 _LONGEST_LINE = 300
 

@@ -43,9 +43,9 @@ class RemoteStore:
             refuse_larger(key, len(body), most)
         return bytes(body)
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """A range of an object, in pieces."""
-        return self._ask("read", key=key, start=start, end=end)
+    def read(self, key: str) -> Iterator[bytes]:
+        """An object of any size, in pieces."""
+        return self._ask("read", key=key)
 
     def head(self, key: str) -> Stored | None:
         """What is known of an object."""

@@ -82,10 +82,11 @@ class Store(Protocol):
             StoreError: it could not be asked, or the answer was cut short.
         """
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """The bytes from ``start`` to before ``end`` in pieces of about 1 MiB; errors as `get`, while iterating.
+    def read(self, key: str) -> Iterator[bytes]:
+        """The bytes of an object, in order, in pieces of about 1 MiB; errors as `get`, while iterating.
 
-        A range that ends after the object does is a StoreError.
+        Each byte is requested once, ahead of the reader and by several requests at once where that pays. No hash of the
+        whole is compared.
         """
 
     def head(self, key: str) -> Stored | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace as changed
 
-from backup.store import MOST_WHOLE, ConflictError, MissingError, ProbedStore, Stored, StoreError, Upload, refuse_larger
+from backup.store import MOST_WHOLE, ConflictError, ProbedStore, Stored, Upload, refuse_larger
 from backup.store.encryption import CHUNK, HEADER, TAG, EncryptionKey, ObjectCipher, opened_size
 from backup.store.keys import SHA256
 
@@ -107,31 +107,13 @@ class SealedStore:
         )
         return b"".join(opened)
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """See `Store.read`."""
-        found = self.inner.head(key)
-        if found is None:
-            raise MissingError(f"there is no {key} in {self.inner.name}")
-        seal = ObjectCipher.of(b"".join(self.inner.read(key, 0, min(HEADER, found.size))), self.keys, key)
-        size = opened_size(found.size, seal.chunk)
-        stop = size if end is None else end
-        if stop > size or start > stop:
-            raise StoreError(f"{key} has {size} bytes, not those from {start} to {stop}")
-        if start == stop and size:
-            return
-        yield from self._open_range(key, seal, found.size, start, stop)
-
-    def _open_range(self, key: str, seal: ObjectCipher, stored: int, start: int, stop: int) -> Iterator[bytes]:
-        """Open the chunks that hold the range, and cut what is before and after it."""
-        step = seal.chunk + TAG
-        first, after = start // seal.chunk, -(-stop // seal.chunk) or 1
-        sealed = self.inner.read(key, HEADER + first * step, min(HEADER + after * step, stored))
-        last = max(0, -(-(stored - HEADER) // step) - 1)
-        for number, chunk in enumerate(_in_steps(sealed, step), first):
-            opened = seal.open(number, chunk, last=number == last, name=key)
-            begin = number * seal.chunk
-            if piece := opened[max(0, start - begin) : stop - begin]:
-                yield piece
+    def read(self, key: str) -> Iterator[bytes]:
+        """See `Store.read`. Header and chunks come of one reading of what is stored."""
+        stored = _Stored(self.inner.read(key))
+        seal = ObjectCipher.of(stored.take(HEADER), self.keys, key)
+        for number, (chunk, last) in enumerate(stored.chunks(seal.chunk + TAG)):
+            if opened := seal.open(number, chunk, last=last, name=key):
+                yield opened
 
     def head(self, key: str) -> Stored | None:
         """See `Store.head`."""
@@ -157,15 +139,26 @@ def _fit(metadata: Mapping[str, str] | None) -> dict[str, str]:
     return {name: value for name, value in (metadata or {}).items() if name != SHA256}
 
 
-def _in_steps(pieces: Iterable[bytes], step: int) -> Iterator[bytes]:
-    """The same bytes in pieces of ``step``, the last of which may be shorter."""
-    buffer = bytearray()
-    some = False
-    for piece in pieces:
-        buffer += piece
-        while len(buffer) >= step:
-            some = True
-            yield bytes(buffer[:step])
-            del buffer[:step]
-    if buffer or not some:
-        yield bytes(buffer)
+class _Stored:
+    """Pieces of any size, taken in any other."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._buffer = bytearray()
+
+    def take(self, size: int) -> bytes:
+        """``size`` bytes; fewer only at the end."""
+        while len(self._buffer) < size and (piece := next(self._pieces, b"")):
+            self._buffer += piece
+        with memoryview(self._buffer) as all_of_it, all_of_it[:size] as part:
+            taken = bytes(part)
+        del self._buffer[: len(taken)]
+        return taken
+
+    def chunks(self, size: int) -> Iterator[tuple[bytes, bool]]:
+        """All that is left in chunks of ``size``, and whether each is the last; that may be shorter, or empty."""
+        chunk = self.take(size)
+        while following := self.take(size):
+            yield chunk, False
+            chunk = following
+        yield chunk, True

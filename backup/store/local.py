@@ -154,16 +154,13 @@ class LocalStore:
     def _read_whole(self, key: str) -> bytes:
         return b"".join(self.read(key))
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str) -> Iterator[bytes]:
         """See `Store.read`."""
         with told(key, self.root), open(self._path(key), "rb", buffering=0, opener=_open_object) as file:
             size = os.fstat(file.fileno()).st_size
-            stop = size if end is None else end
-            if stop > size or start > stop:
-                raise StoreError(f"{key} in {self.root} has {size} bytes, not those from {start} to {stop}")
-            for position in range(start, stop, PIECE):
+            for position in range(0, size, PIECE):
                 os.posix_fadvise(file.fileno(), position + PIECE, _AHEAD, os.POSIX_FADV_WILLNEED)
-                yield _read_piece(file.fileno(), position, min(PIECE, stop - position), key)
+                yield _read_piece(file.fileno(), position, min(PIECE, size - position), key)
 
     def head(self, key: str) -> Stored | None:
         """See `Store.head`."""

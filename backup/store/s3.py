@@ -11,7 +11,7 @@ from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, 
 from backup.store.capabilities import TAKEN, honours_conditions, keeps_parts, keeps_ranges
 from backup.store.keys import SHA256, check_key, is_key, sha256
 from backup.store.multipart import S3Upload
-from backup.store.ranged_read import PIECE, read_range, read_through
+from backup.store.ranged_read import PIECE, read_by_ranges, read_whole
 from backup.store.s3_client import AnswerError, Bucket, open_client, told
 
 _RACE = 409
@@ -165,17 +165,13 @@ class S3Store:
             )
         return body
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """See `Store.read`. Large ranges are fetched by several threads ahead of the reader."""
+    def read(self, key: str) -> Iterator[bytes]:
+        """See `Store.read`: one HEAD, then ranges of it, or a GET of the whole where there is but a piece of it."""
         found = self.head(key)
         if found is None:
             raise MissingError(f"there is no {key} in {self.bucket.where}")
-        stop = found.size if end is None else end
-        if stop > found.size or start > stop:
-            raise StoreError(f"{key} in {self.bucket.where} has {found.size} bytes, not those from {start} to {stop}")
-        whole = start == 0 and stop - start <= PIECE
-        fetch = read_range if not whole and self.ranges else read_through
-        yield from fetch(self._client, self.bucket, key, start, stop)
+        fetch = read_by_ranges if found.size > PIECE and self.ranges else read_whole
+        yield from fetch(self._client, self.bucket, key, found.size)
 
     def head(self, key: str) -> Stored | None:
         """See `Store.head`. An empty 404 may mean that the bucket is not there, so a list must confirm it."""

@@ -141,8 +141,8 @@ def test_a_description_that_says_otherwise_is_found(here: World, packed: Backup)
 
 def test_a_store_that_does_not_answer_says_nothing_about_the_backup(here: World, packed: Backup) -> None:
     class Silent(LocalStore):
-        def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-            yield next(super().read(key, start, end))
+        def read(self, key: str) -> Iterator[bytes]:
+            yield next(super().read(key))
             raise StoreError("it does not answer")
 
     with pytest.raises(StoreError, match="does not answer"):

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backup.layout import Segment, history_key, tail_key, wal_key
-from backup.restore.fetch import fetch
 from backup.restore.plan import Plan, plan
 from backup.restore.recovery_settings import Recovery, rewrite, settings
 from backup.restore.target import RecoveryTarget, check_target
@@ -496,17 +495,3 @@ def cluster(path: Path) -> Path:
     (path / "base" / "1").write_text("data")
     (path / "global" / "pg_control").write_text("control")
     return path
-
-
-@given(st.binary(max_size=5000), st.integers(1, 700), st.integers(1, 5))
-def test_an_object_is_fetched_in_order_whatever_the_parts(body: bytes, part: int, parallel: int) -> None:
-    class Slow:
-        def read(self, key: str, start: int, end: int) -> list[bytes]:
-            return [body[start:end]]
-
-    assert b"".join(fetch(Slow(), "x", len(body), parallel, part)) == body  # type: ignore[arg-type]
-
-
-def test_an_object_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="there is no"):
-        list(fetch(LocalStore(tmp_path), "1/backups/x", 10))

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from backup.store import ConflictError, MissingError, ProbedStore, StoreError
+from backup.store import ConflictError, MissingError, ProbedStore
 
 BIG = random.Random(1).randbytes(20_500_000)
 """Three parts of 8 MiB."""
 
 
-def whole(store: ProbedStore, key: str, start: int = 0, end: int | None = None) -> bytes:
-    return b"".join(store.read(key, start, end))
+def whole(store: ProbedStore, key: str) -> bytes:
+    return b"".join(store.read(key))
 
 
 def keys(store: ProbedStore, prefix: str = "", after: str = "") -> list[str]:
@@ -80,20 +80,6 @@ class StoreContract:
             store.create("a", b"first")
         assert store.get("a") == b"first"
         assert store.sweep(-60) == 0
-
-    @pytest.mark.parametrize(
-        ("start", "end"), [(0, 0), (0, 1), (1, 5), (0, None), (1 << 20, (1 << 20) + 3), (9_999_999, None)]
-    )
-    def test_a_range_is_that_range(self, store: ProbedStore, start: int, end: int | None) -> None:
-        with store.upload("a") as upload:
-            upload.write(BIG)
-        assert whole(store, "a", start, end) == BIG[start:end]
-
-    @pytest.mark.parametrize(("start", "end"), [(0, 5), (5, 6), (5, None), (3, 2)])
-    def test_a_range_beyond_the_object_is_an_error(self, store: ProbedStore, start: int, end: int | None) -> None:
-        store.create("a", b"body")
-        with pytest.raises(StoreError):
-            whole(store, "a", start, end)
 
     def test_what_is_not_there_is_said_to_be_missing(self, store: ProbedStore) -> None:
         store.create("a/b", b"")

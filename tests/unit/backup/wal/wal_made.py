@@ -98,8 +98,8 @@ class Moody:
     def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         return self._up().get(key, most)
 
-    def read(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        return self._up().read(key, start, end)
+    def read(self, key: str) -> Iterator[bytes]:
+        return self._up().read(key)
 
     def head(self, key: str) -> Stored | None:
         return self._up().head(key)
