@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cluster import certificate_report, image_report
 from cluster.config.mounted import ROOT, ClusterConfig
+from cluster.postgres.failures import Failure
 from exporters.collectors.backup_files import read_backups
 from exporters.collectors.container_stats import read_gate
 from exporters.collectors.pgbouncer_console import read_console
@@ -63,7 +64,8 @@ class Scraper:
 
     def late_node(self, patience: float) -> Scrape:
         """The metrics of a node that did not answer in time."""
-        return Scrape(node_metrics(Statistics(error=f"no answer within {patience:.1f} s"), patience))
+        reading = Statistics(error=f"no answer within {patience:.1f} s", failure=Failure.TIMEOUT)
+        return Scrape(node_metrics(reading, patience))
 
     def stack(self, config: ClusterConfig, patience: float, accept: str) -> Callable[[], Scrape]:
         """A scrape of PgBouncer, the containers and this process."""

@@ -17,7 +17,8 @@ from backup.manifest import parse
 from backup.store import Store
 from cluster.errors import PodsError, RefusedError
 from cluster.postgres.connection import Access
-from cluster.postgres.replication import Replication, ServerError, replicate
+from cluster.postgres.failures import ServerError
+from cluster.postgres.replication import Replication, replicate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

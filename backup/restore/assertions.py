@@ -13,7 +13,8 @@ from typing import Any
 
 from backup.restore.temporary_server import TemporaryServer
 from cluster.errors import MachineError, PodsError, RefusedError
-from cluster.postgres.connection import execute, one_line
+from cluster.postgres.connection import execute
+from cluster.postgres.failures import one_line
 
 TIMEOUT = 600.0
 """Seconds for each."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from backup.restore.pg_programs import PgPrograms
 from cluster.errors import MachineError, PodsError, RefusedError
-from cluster.postgres.connection import one_line
+from cluster.postgres.failures import one_line
 
 if TYPE_CHECKING:
     import psycopg

@@ -12,8 +12,9 @@ from backup.wal.slots import read_slot
 from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import ServerError
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.replication import Replication, ServerError, replicate
+from cluster.postgres.replication import Replication, replicate
 
 REMOVED = "58P01"
 """undefined_file: the WAL asked for is not there any more (PostgreSQL documentation, appendix A)."""

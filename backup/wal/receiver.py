@@ -17,8 +17,9 @@ from backup.wal.streaming import Stream, WalSink
 from cluster.errors import PodsError, RefusedError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import ServerError
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.replication import Replication, ServerError, replicate
+from cluster.postgres.replication import Replication, replicate
 
 _SLOWEST = 10.0
 

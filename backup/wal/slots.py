@@ -9,8 +9,9 @@ import time
 
 from cluster.errors import MachineError
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import LostError, ServerError
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.replication import LostError, Replication, ServerError, replicate
+from cluster.postgres.replication import Replication, replicate
 
 _STATUS = struct.Struct("!cQQQqB")
 _EPOCH = 946_684_800

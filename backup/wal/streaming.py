@@ -14,8 +14,9 @@ from backup.timelines import WalPosition
 from backup.wal.segment_sync import SegmentSyncer
 from backup.wal.slots import status
 from backup.wal.spool import Spool, Unfinished
+from cluster.postgres.failures import LostError
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.replication import LostError, Replication
+from cluster.postgres.replication import Replication
 
 _DATA = struct.Struct("!cQQq")
 _KEEPALIVE = struct.Struct("!cQqB")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.errors import MachineError
-from cluster.postgres.connection import Access, connect, fetch_all, fetch_one, one_line
+from cluster.postgres.connection import Access, connect, fetch_all, fetch_one
+from cluster.postgres.failures import ConnectError, Failure, translated
 from cluster.postgres.lsn import Lsn
 
 
@@ -51,27 +51,26 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReading:
-    """One node at one moment: facts, or why there are none."""
+    """One node at one moment: facts, or in words and as a kind why there are none."""
 
     name: str
     facts: NodeFacts | None = None
     error: str = ""
+    failure: Failure | None = None
     standbys: tuple[Standby, ...] = field(default=())
     slots: tuple[Slot, ...] = field(default=())
 
 
 def read_node(name: str, access: Access) -> NodeReading:
     """Read one node; an unreachable one is a reading too."""
-    import psycopg
-
     try:
-        with connect(access) as connection:
+        with translated(), connect(access) as connection:
             facts = fetch_one(connection, "node", _facts)
             assert facts is not None
             standbys = fetch_all(connection, "standbys", Standby) if not facts.in_recovery else []
             slots = fetch_all(connection, "slots", Slot)
-    except (MachineError, psycopg.Error) as error:
-        return NodeReading(name=name, error=error.message if isinstance(error, MachineError) else one_line(error))
+    except ConnectError as error:
+        return NodeReading(name=name, error=error.message, failure=error.kind)
     return NodeReading(name=name, facts=facts, standbys=tuple(standbys), slots=tuple(slots))
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from cluster.errors import MachineError
 from cluster.pgbouncer import Pool, read_pools
-from cluster.postgres.connection import Access, connect, one_line
+from cluster.postgres.connection import Access, connect
+from cluster.postgres.failures import ConnectError, translated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,12 +17,8 @@ class PoolsReading:
 
 def read_pooler(access: Access) -> PoolsReading:
     """Read PgBouncer's console; an unreachable one is a reading too."""
-    import psycopg
-
     try:
-        with connect(access, console=True) as console:
+        with translated(), connect(access, console=True) as console:
             return PoolsReading(pools=read_pools(console))
-    except MachineError as error:
+    except ConnectError as error:
         return PoolsReading(error=error.message)
-    except psycopg.Error as error:
-        return PoolsReading(error=one_line(error))

@@ -9,6 +9,7 @@ from cluster.observed.nodes import NodeReading, Slot, Standby, read_node
 from cluster.observed.poller import Poller
 from cluster.observed.pools import PoolsReading, read_pooler
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import Failure
 from cluster.postgres.lsn import bytes_behind
 
 PATIENCE = 3.0
@@ -76,7 +77,9 @@ def read_snapshot(
     readings: dict[str, NodeReading] = {}
     for name in nodes:
         reading = done.get(f"node {name}")
-        readings[name] = reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late)
+        readings[name] = (
+            reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late, failure=Failure.TIMEOUT)
+        )
     pools = done.get("pooler")
     return Snapshot(
         nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time()

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster import queries
-from cluster.errors import MachineError
 from cluster.postgres import session
+from cluster.postgres.failures import ConnectError, Failure
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,7 +54,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
         console: the server is PgBouncer's console, which knows only the simple query protocol.
 
     Raises:
-        MachineError: no connection, or no answer within the access's patience; says to what and why.
+        ConnectError: no connection, or no answer within the access's patience; says to what and why.
     """
     import psycopg
     from psycopg.rows import dict_row
@@ -74,8 +74,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
             cursor_factory=psycopg.ClientCursor if console else psycopg.Cursor,
         )
     except psycopg.OperationalError as error:
-        reason = one_line(error)
-        raise MachineError(_refusal(access, reason), _hint(reason)) from None
+        raise _refusal(access, ConnectError.of(error)) from None
     if access.patience is not None:
         message = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
         connection.set_deadline(began + access.patience, message)
@@ -109,24 +108,17 @@ def _options(access: Access) -> str | None:
     return session.options(session.pinned(access.user, statement_timeout=access.statement_timeout))
 
 
-def one_line(error: Exception) -> str:
-    """A driver's message without its line breaks, repetitions and preambles: what failed, first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rsplit(" failed: ", 1)[-1] if lines else type(error).__name__
-
-
-def _refusal(access: Access, reason: str) -> str:
+def _refusal(access: Access, error: ConnectError) -> ConnectError:
+    """The driver's error with what was to be reached, and what to do."""
+    server, reason = f"{access.host}:{access.port}", error.message
+    message, hint = f"{server} does not let {access.user} in: {reason}", ""
     if "failed to resolve host" in reason:
-        return f"there is no {access.host} in the network: its container does not run"
-    if "timeout expired" in reason:
-        return f"{access.host}:{access.port} gave no answer within {access.connect_timeout} s"
-    return f"{access.host}:{access.port} does not let {access.user} in: {reason}"
-
-
-def _hint(reason: str) -> str:
-    if "certificate verify failed" in reason:
-        return "it still shows a certificate of another CA: run inv down, then inv up"
-    return ""
+        message = f"there is no {access.host} in the network: its container does not run"
+    elif reason.endswith("timeout expired"):
+        message = f"{server} gave no answer within {access.connect_timeout} s"
+    elif error.kind is Failure.CERTIFICATE and "verify failed" in reason:
+        hint = "it still shows a certificate of another CA: run inv down, then inv up"
+    return ConnectError(message, hint, kind=error.kind)
 
 
 def fetch_all(

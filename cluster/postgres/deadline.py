@@ -12,17 +12,17 @@ import psycopg
 from psycopg.abc import RV, PQGen
 from psycopg.errors import OperationalError
 
-from cluster.errors import MachineError
+from cluster.postgres.failures import ConnectError, Failure
 
 
 class DeadlineConnection(psycopg.Connection[Any]):
-    """A connection that is closed, and raises MachineError, when the server keeps it waiting beyond its deadline."""
+    """A connection that is closed, and raises ConnectError, when the server keeps it waiting beyond its deadline."""
 
     _until = math.inf
     _message = ""
 
     def set_deadline(self, until: float, message: str) -> None:
-        """Wait for the server until ``until`` of the monotonic clock, then raise MachineError with ``message``."""
+        """Wait for the server until ``until`` of the monotonic clock, then raise ConnectError with ``message``."""
         self._until, self._message = until, message
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
@@ -35,4 +35,4 @@ class DeadlineConnection(psycopg.Connection[Any]):
             if time.monotonic() < self._until:
                 raise
             self.close()
-            raise MachineError(self._message) from None
+            raise ConnectError(self._message, kind=Failure.TIMEOUT) from None

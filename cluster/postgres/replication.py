@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from cluster.errors import MachineError, RefusedError, TimedOutError
-from cluster.postgres.connection import Access, login, one_line
+from cluster.errors import TimedOutError
+from cluster.postgres.connection import Access, login
+from cluster.postgres.failures import ConnectError, LostError, ServerError, classify
 from cluster.postgres.lsn import Lsn
 
 if TYPE_CHECKING:
@@ -25,18 +26,6 @@ _KEEPALIVES: dict[str, Any] = {"keepalives_idle": 30, "keepalives_interval": 5, 
 """Seconds and tries: a node whose host vanished is noticed within a minute."""
 _GONE = ("57P", "08")
 """SQLSTATE classes: the server shuts down, starts up, or lost the connection (PostgreSQL documentation, appendix A)."""
-
-
-class ServerError(RefusedError):
-    """The server answered with an error; ``sqlstate`` is its five characters ("" where it gave none)."""
-
-    def __init__(self, message: str, hint: str = "", *, sqlstate: str = "") -> None:
-        super().__init__(message, hint)
-        self.sqlstate = sqlstate
-
-
-class LostError(MachineError):
-    """There is no connection, or it broke; trying again may help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +193,8 @@ class Replication:
         try:
             yield
         except psycopg.Error as error:
-            raise LostError(f"the connection to {self.node} broke: {one_line(error)}") from None
+            reason = ConnectError.of(error)
+            raise LostError(f"the connection to {self.node} broke: {reason.message}", kind=reason.kind) from None
 
 
 def _answer(result: "PGresult", node: str) -> Reply:
@@ -236,10 +226,10 @@ def _refusal(result: "PGresult", node: str) -> ServerError | LostError:
         for field in (DiagnosticField.SQLSTATE, DiagnosticField.MESSAGE_PRIMARY, DiagnosticField.MESSAGE_DETAIL)
     )
     if state.startswith(_GONE):
-        return LostError(f"the connection to {node} broke: {primary}")
+        return LostError(f"the connection to {node} broke: {primary}", kind=classify(primary, state))
     if not state:
         text = result.error_message.decode(errors="replace").strip() or "it closed the connection"
-        return LostError(f"the connection to {node} broke: {' '.join(text.split())}")
+        return LostError(f"the connection to {node} broke: {' '.join(text.split())}", kind=classify(text))
     return ServerError(f"{node} refuses: {primary}", detail, sqlstate=state)
 
 
@@ -265,8 +255,9 @@ def replicate(access: Access, *, node: str = "") -> Iterator[Replication]:
             **_KEEPALIVES,
         )
     except psycopg.OperationalError as error:
-        message = f"{named} ({access.host}:{access.port}) does not let {access.user} replicate: {one_line(error)}"
-        raise LostError(message) from None
+        reason = ConnectError.of(error)
+        message = f"{named} ({access.host}:{access.port}) does not let {access.user} replicate: {reason.message}"
+        raise LostError(message, kind=reason.kind) from None
     try:
         yield Replication(connection, named)
     finally:

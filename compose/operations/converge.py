@@ -13,6 +13,7 @@ from cluster.naming import ARCHIVE_SLOT, slot_of
 from cluster.postgres import data_directory
 from cluster.postgres.connection import connect
 from cluster.postgres.data_directory import DataDirectory
+from cluster.postgres.failures import ConnectError, Failure
 from cluster.sizing import derive
 from cluster.slots import create_slot, drop_slot
 from cluster.topology_file import save
@@ -161,7 +162,7 @@ class Convergence:
         try:
             with connect(self.stack.superuser(self.primary)):
                 return ""
-        except MachineError as fault:
+        except ConnectError as fault:
             self._refuse_wrong_password(fault)
             container = self.stack.containers().get(self.primary)
             if container is None or container.status in ("exited", "dead") or container.restarts > RESTART_LIMIT:
@@ -226,11 +227,11 @@ class Convergence:
         if self.inside is None:
             try:
                 self._converge_inside()
-            except MachineError as fault:
+            except ConnectError as fault:
                 self._refuse_wrong_password(fault)
 
-    def _refuse_wrong_password(self, fault: MachineError) -> None:
-        if "password authentication failed" in fault.message:
+    def _refuse_wrong_password(self, fault: ConnectError) -> None:
+        if fault.kind is Failure.AUTH:
             raise RefusedError(
                 f"{self.primary} refuses the superuser's password",
                 "put secrets/superuser_password back as it was when the data was made",

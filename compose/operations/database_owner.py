@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from cluster.errors import MachineError
-from cluster.postgres.connection import one_line
+from cluster.postgres.failures import one_line
 from cluster.roles import Excess
 from compose.console import Console
 from compose.operations import provision

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.config.env_file import RETIRED, Settings, retired_in_file
 from cluster.errors import PodsError
-from cluster.postgres.connection import one_line
+from cluster.postgres.failures import one_line
 from cluster.sizing import derive
 from cluster.topology import Topology
 from cluster.topology_file import load

@@ -7,7 +7,8 @@ from dataclasses import replace
 from cluster import pgbouncer
 from cluster.endpoints import POOLER
 from cluster.errors import MachineError
-from cluster.postgres.connection import Access, connect, one_line
+from cluster.postgres.connection import Access, connect
+from cluster.postgres.failures import one_line
 from compose.console import Console
 from compose.home import passwords
 from compose.stack import Stack

@@ -7,9 +7,9 @@ Source: PgBouncer documentation, "Admin console".
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from cluster.errors import MachineError
 from cluster.pgbouncer import is_pool
-from cluster.postgres.connection import Access, connect, one_line
+from cluster.postgres.connection import Access, connect
+from cluster.postgres.failures import ConnectError, translated
 
 if TYPE_CHECKING:
     import psycopg
@@ -56,15 +56,11 @@ class ConsoleReading:
 
 def read_console(access: Access) -> ConsoleReading:
     """Every SHOW command over one connection; a console that cannot be reached gives a reading with an error."""
-    import psycopg
-
     try:
-        with connect(access, console=True) as console:
+        with translated(), connect(access, console=True) as console:
             return ConsoleReading(rows=_read(console))
-    except MachineError as error:
+    except ConnectError as error:
         return ConsoleReading(error=error.message)
-    except psycopg.Error as error:
-        return ConsoleReading(error=one_line(error))
 
 
 def _read(console: "psycopg.Connection[Any]") -> dict[str, list[Row]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cluster import queries
-from cluster.errors import MachineError
-from cluster.postgres.connection import Access, connect, one_line
+from cluster.postgres.connection import Access, connect
+from cluster.postgres.failures import ConnectError, Failure, one_line, translated
 from exporters.declarations import MetricSource, Row
 
 if TYPE_CHECKING:
@@ -18,12 +18,13 @@ Rows = tuple[Row, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Rows by source, seconds and failures by collector, and ``error`` where there was no connection."""
+    """Rows by source, seconds and failures by collector, and in words and as a kind why there was no connection."""
 
     rows: dict[str, Rows] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     error: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(slots=True)
@@ -45,17 +46,13 @@ class Remembered:
 
 def read_statistics(access: Access, sources: Iterable[MetricSource], remembered: Remembered) -> Statistics:
     """Read one node within the access's patience; an unreachable one is a reading too."""
-    import psycopg
-
     found = Statistics()
     try:
-        with connect(access) as connection:
+        with translated(), connect(access) as connection:
             for source in sources:
                 _read(connection, source, remembered, found)
-    except MachineError as error:
-        return Statistics(error=error.message)
-    except psycopg.Error as error:
-        return Statistics(error=one_line(error))
+    except ConnectError as error:
+        return Statistics(error=error.message, failure=error.kind)
     return found
 
 

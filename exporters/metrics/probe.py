@@ -1,8 +1,8 @@
 """The metrics of /probe: one node's statistics, whether it is up, and if not, why. Pure."""
 
-import re
 from typing import TYPE_CHECKING
 
+from cluster.postgres.failures import Failure
 from exporters.collectors.statistics import Statistics
 from exporters.metrics.exposition import by_label, expose, single
 from exporters.metrics.postgres import COLLECTORS, FAMILIES
@@ -10,31 +10,12 @@ from exporters.metrics.postgres import COLLECTORS, FAMILIES
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
 
-STATES = ("up", "starting", "refused", "full", "auth", "timeout", "unreachable")
-_SIGNS = {
-    "starting": ("starting up", "not yet accepting", "shutting down", "in recovery mode", "not accepting connections"),
-    "full": ("too many connections", "remaining connection slots", "too many clients"),
-    "auth": ("authentication failed", "no pg_hba.conf entry", "does not exist", "certificate"),
-    "timeout": ("timeout", "no answer"),
-    "refused": ("Connection refused", "server closed the connection"),
-}
-
-
-_WHERE = re.compile(r"\A\S+:[0-9]+ ")
-"""What an error begins with; a node may be called `timeout`."""
-
-
-def state_of(error: str) -> str:
-    """The state that a failure to connect shows; "" is no failure."""
-    if not error:
-        return "up"
-    why = _WHERE.sub("", error)
-    return next((state for state, signs in _SIGNS.items() if any(sign in why for sign in signs)), "unreachable")
+STATES = ("up", *Failure)
 
 
 def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":
     """Metrics of one node; ``seconds`` is how long the scrape took."""
-    state = state_of(reading.error)
+    state = (reading.failure or Failure.UNREACHABLE) if reading.error else "up"
     succeeded = {name: float(not reading.error and name not in reading.failures) for name in COLLECTORS}
     metrics = [
         single("pg_up", "1 if PostgreSQL answered in time.", float(state == "up")),

@@ -13,7 +13,7 @@ def _failures(counter: str, what: str) -> Query:
     return series(f'sum(rate({counter}{{cluster="$cluster"}}[$__rate_interval]))', what)
 
 
-_CAUSES = ("starting", "refused", "full", "auth", "timeout", "unreachable")
+_CAUSES = ("starting", "refused", "full", "auth", "rejected", "no_database", "certificate", "timeout", "unreachable")
 _CAUSE = " + ".join(
     f'{number} * max by (instance) (pods_node_state{{{_THESE}, state="{cause}"}})'
     for number, cause in enumerate(_CAUSES, start=1)
@@ -32,7 +32,8 @@ _SCRAPES = Row(
         states(
             "State of nodes",
             "Whether each node answers, and if not, why: starting, connection refused, full (no connection left), "
-            "password refused, no answer in time, unreachable.",
+            "password refused, rejected by pg_hba.conf, no such database, wrong certificate, no answer in time, "
+            "unreachable.",
             series(_CAUSE, "{{instance}}"),
             words=(word(0, "up", "green"), *(word(n, cause, "red") for n, cause in enumerate(_CAUSES, start=1))),
             height=8,

@@ -8,8 +8,9 @@ import os
 import subprocess
 
 from cluster.errors import MachineError
+from cluster.postgres.failures import ServerError
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.replication import ServerError, replicate
+from cluster.postgres.replication import replicate
 from compose.console import Progress
 from compose.home import passwords
 from compose.operations.start import RESTART_LIMIT

@@ -17,7 +17,7 @@ from backup.store import StoreError
 from backup.store.local import LocalStore
 from backup.verify import verify
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError
-from cluster.postgres.replication import ServerError
+from cluster.postgres.failures import ServerError
 from cluster.waiting import wait_until
 from tests.fix_images import image
 from tests.integration.backup.base_server import Server, box, standby

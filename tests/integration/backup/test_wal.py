@@ -33,8 +33,9 @@ from cluster.config.mounted import ClusterConfig
 from cluster.errors import RefusedError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import LostError, ServerError
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.replication import LostError, ServerError, replicate
+from cluster.postgres.replication import replicate
 from cluster.topology import Topology
 from tests.fix_settings import SIZING, settings_of
 from tests.fix_wait import eventually

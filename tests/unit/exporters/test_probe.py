@@ -4,64 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.postgres.failures import Failure
 from exporters.collectors.statistics import Statistics
 from exporters.declarations import Row
 from exporters.metrics.exposition import encode
 from exporters.metrics.postgres import COLLECTORS, SOURCES
-from exporters.metrics.probe import STATES, node_metrics, state_of
+from exporters.metrics.probe import STATES, node_metrics
 from tests.unit.exporters.exposition import FORMATS, read_back, samples_in, value_of
 from tests.unit.sql_columns import columns_of
-from tests.unit.strategies import node_names
-
-TOLD = [
-    ("", "up"),
-    ("the database system is starting up", "starting"),
-    ("the database system is not yet accepting connections", "starting"),
-    ("the database system is not accepting connections", "starting"),
-    ("the database system is shutting down", "starting"),
-    ("the database system is in recovery mode", "starting"),
-    ("sorry, too many clients already", "full"),
-    ("remaining connection slots are reserved for roles with the SUPERUSER attribute", "full"),
-    ('too many connections for role "monitor"', "full"),
-    ('password authentication failed for user "monitor"', "auth"),
-    ('no pg_hba.conf entry for host "172.18.0.9", user "monitor", database "postgres", SSL encryption', "auth"),
-    ('role "monitor" does not exist', "auth"),
-    ("SSL error: certificate verify failed", "auth"),
-    ('server certificate for "x" does not match host name "replica1"', "auth"),
-    ("connection timeout expired", "timeout"),
-    ("timeout expired", "timeout"),
-    ("gave no answer within 3 s", "timeout"),
-    ("no answer within 2.5 s", "timeout"),
-    ("Connection refused", "refused"),
-    ("server closed the connection unexpectedly", "refused"),
-    ("[Errno -2] Name or service not known", "unreachable"),
-    ("Network is unreachable", "unreachable"),
-    ("something PostgreSQL never said before", "unreachable"),
-]
-ERRORS = [(error, state) for error, state in TOLD if error]
-
-
-@pytest.mark.parametrize(("error", "state"), TOLD)
-def test_why_a_node_does_not_answer_is_told_apart(error: str, state: str) -> None:
-    assert state_of(error) == state
-
-
-@given(node_names, st.sampled_from(ERRORS))
-def test_a_node_s_name_is_no_reason(name: str, told: tuple[str, str]) -> None:
-    error, state = told
-    for name_ in (name, "timeout", "certificate"):
-        assert state_of(f"{name_}:5432 does not let monitor in: {error}") == state
-        assert state_of(f"{name_}:5432 gave no answer within 3 s") == "timeout"
-
-
-@given(st.text())
-def test_whatever_an_error_says_it_is_some_state_and_not_up(error: str) -> None:
-    assert state_of(error) in STATES
-    assert (state_of(error) == "up") == (error == "")
-
-
-def test_every_state_has_an_error_that_shows_it() -> None:
-    assert {state for _, state in TOLD} == set(STATES)
 
 
 def _full_rows() -> dict[str, tuple[Row, ...]]:
@@ -85,9 +35,13 @@ def test_a_node_that_answers_is_up_and_tells_everything(accept: str) -> None:
     assert value_of(found, "pg_settings_max_connections") == 1
 
 
-@pytest.mark.parametrize(("error", "state"), ERRORS)
-def test_a_node_that_does_not_answer_is_down_with_one_reason_and_nothing_of_its_own(error: str, state: str) -> None:
-    found = read_back(node_metrics(Statistics(error=error), 2.0))
+def test_the_states_of_a_node_are_up_and_every_kind_of_failure() -> None:
+    assert ("up", *Failure) == STATES
+
+
+@pytest.mark.parametrize("state", Failure)
+def test_a_node_that_does_not_answer_is_down_with_one_reason_and_nothing_of_its_own(state: Failure) -> None:
+    found = read_back(node_metrics(Statistics(error="it does not answer", failure=state), 2.0))
     assert value_of(found, "pg_up") == 0
     assert {s: value_of(found, "pods_node_state", state=s) for s in STATES} == {s: float(s == state) for s in STATES}
     assert value_of(found, "pg_exporter_last_scrape_error") == 1

@@ -12,6 +12,7 @@ from cluster.observed.pools import PoolsReading
 from cluster.observed.snapshot import read_snapshot
 from cluster.pools import pools
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import Failure
 from cluster.postgres.lsn import Lsn
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshot_samples import NOW, as_wanted, silent, slot, standby, with_facts, with_node
@@ -123,7 +124,7 @@ def test_a_node_that_hangs_costs_no_other_and_no_more_than_the_deadline(
     began = time.monotonic()
     snapshot = _read(monkeypatch, never, hangs={hanging}, deadline=0.1)
     assert time.monotonic() - began < 2
-    assert snapshot.nodes[hanging] == NodeReading(name=hanging, error="no answer within 0 s")
+    assert snapshot.nodes[hanging] == NodeReading(name=hanging, error="no answer within 0 s", failure=Failure.TIMEOUT)
     assert {n: r for n, r in snapshot.nodes.items() if n != hanging} == {
         n: r for n, r in WELL.nodes.items() if n != hanging
     }

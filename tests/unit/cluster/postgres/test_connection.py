@@ -7,8 +7,8 @@ import pytest
 from cryptography import x509
 
 from cluster.endpoints import host_address, host_endpoint
-from cluster.errors import MachineError
-from cluster.postgres.connection import Access, connect, one_line
+from cluster.postgres.connection import Access, connect
+from cluster.postgres.failures import ConnectError, Failure
 from compose.home import certificates
 from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
@@ -51,34 +51,24 @@ def test_every_service_has_its_endpoint() -> None:
 
 
 def test_a_server_that_is_not_there_is_one_clear_line(free_port: int) -> None:
-    with pytest.raises(MachineError) as refusal, connect(_access(free_port)):
+    with pytest.raises(ConnectError) as refusal, connect(_access(free_port)):
         raise AssertionError("connected to nothing")
     assert f"127.0.0.1:{free_port} does not let monitor in" in refusal.value.message
     assert "\n" not in refusal.value.message
     assert "hunter2" not in refusal.value.message
+    assert refusal.value.kind is Failure.REFUSED
 
 
 def test_a_name_that_nobody_has_is_a_container_that_does_not_run(free_port: int) -> None:
-    with pytest.raises(MachineError) as refusal, connect(replace(_access(free_port), host="replica9.invalid")):
+    with pytest.raises(ConnectError) as refusal, connect(replace(_access(free_port), host="replica9.invalid")):
         raise AssertionError("connected to nothing")
     assert refusal.value.message == "there is no replica9.invalid in the network: its container does not run"
+    assert refusal.value.kind is Failure.UNREACHABLE
 
 
 def test_a_server_that_accepts_and_says_nothing_gave_no_answer(free_port: int) -> None:
     with socket.create_server(("127.0.0.1", free_port)):
-        with pytest.raises(MachineError) as refusal, connect(_access(free_port)):
+        with pytest.raises(ConnectError) as refusal, connect(_access(free_port)):
             raise AssertionError("connected to nothing")
         assert refusal.value.message == f"127.0.0.1:{free_port} gave no answer within 2 s"
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (Exception("refused"), "refused"),
-        (Exception("connection failed\n\tIs the server running?\n"), "connection failed"),
-        (ValueError(), "ValueError"),
-        (ValueError("  \n "), "ValueError"),
-    ],
-)
-def test_a_driver_s_error_is_told_in_one_line(error: Exception, line: str) -> None:
-    assert one_line(error) == line
+        assert refusal.value.kind is Failure.TIMEOUT
