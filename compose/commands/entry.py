@@ -10,11 +10,12 @@ from compose.commands.deferral import deferred
 
 def main() -> None:
     """Run the command line."""
-    gc.disable()  # nothing that imports and parsing make is garbage
+    gc.disable()  # nothing that imports and parsing make is garbage; PodsProgram enables it
     try:
         try:
             _run(sys.argv[1:])
         finally:
+            gc.freeze()  # nor need the interpreter look for any on its way out
             sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -36,7 +36,8 @@ class PodsProgram(Program):
         return Parser(contexts, self.initial_context)
 
     def execute(self) -> None:
-        """From here on there may be garbage."""
+        """From here on there may be garbage; what was made so far stays."""
+        gc.freeze()
         gc.enable()
         super().execute()
 

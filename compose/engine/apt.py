@@ -7,7 +7,6 @@ import os
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from cluster.errors import MachineError
@@ -78,6 +77,8 @@ def expired_releases(lists: Path = Path("/var/lib/apt/lists")) -> list[tuple[str
 
 
 def _moment(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         return parsedate_to_datetime(text.replace("UTC", "+0000"))
     except ValueError:

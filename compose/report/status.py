@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 def status_report(stack: Stack) -> dict[str, Any]:
     """Everything `inv status` says, as data. Sizes in bytes, durations in seconds."""
-    running = stack.containers()
     view = stack.view(stack.snapshot())
+    running = _containers(stack, view)
     verdict = view.verdict
     return {
         "project": stack.topology.project,
@@ -42,6 +43,12 @@ def status_report(stack: Stack) -> dict[str, Any]:
         "backup": backup_report(stack),
         "copies": copies_report(stack, running),
     }
+
+
+def _containers(stack: Stack, view: View) -> Mapping[str, Container]:
+    """The engine is asked where PostgreSQL does not answer for itself: its SDK takes long to load."""
+    silent = any(reading.facts is None for reading in view.snapshot.nodes.values())
+    return stack.containers() if silent or stack.topology.copies else {}
 
 
 def certificate_notes(stack: Stack) -> list[str]:

@@ -7,10 +7,11 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from cluster.config.env_file import PROJECT_ROOT
+from cluster.errors import MachineError
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
-from cluster.topology import Copy
+from cluster.topology import Copy, Topology
 from compose.home.paths import Home
 from compose.report import status
 from compose.report.copies import report as copies_report
@@ -36,8 +37,15 @@ class _Observed(Stack):
         return self.seen
 
 
-def _report(home: Home, snapshot: Snapshot = WELL) -> dict[str, Any]:
-    stack = _Observed(home, SETTINGS, TOPOLOGY)
+class _WithoutEngine(_Observed):
+    def containers(self) -> dict[str, Any]:
+        raise MachineError("no engine answers")
+
+
+def _report(
+    home: Home, snapshot: Snapshot = WELL, kind: type[_Observed] = _Observed, topology: Topology = TOPOLOGY
+) -> dict[str, Any]:
+    stack = kind(home, SETTINGS, topology)
     object.__setattr__(stack, "seen", snapshot)
     return status.status_report(stack)
 
@@ -55,6 +63,16 @@ def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
     assert [pool["name"] for pool in report["pools"]] == list(pools(SETTINGS, TOPOLOGY))
     assert _node(report, "primary")["lag_bytes"] is None
     assert _node(report, "replica1")["lag_bytes"] == 0
+
+
+def test_the_engine_is_needed_where_postgresql_does_not_answer_for_itself(bare_home: Home) -> None:
+    """Its SDK takes long to load."""
+    assert _report(bare_home, kind=_WithoutEngine)["healthy"]
+    with pytest.raises(MachineError):
+        _report(bare_home, silent(WELL, "replica1"), _WithoutEngine)
+    beside = TOPOLOGY.with_copy(Copy(name="before", ordinal=3))
+    with pytest.raises(MachineError):
+        _report(bare_home, kind=_WithoutEngine, topology=beside)
 
 
 def test_the_reference_names_every_field_and_no_other(bare_home: Home) -> None:
