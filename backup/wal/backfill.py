@@ -4,12 +4,13 @@ After a failover the new primary may have less WAL than a standby, or than the o
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backup.layout import segment_start
 from backup.timelines import Lineage, WalPosition, lineage_of, next_position
+from backup.wal.pipeline import Pipeline
 from backup.wal.slots import read_slot
-from backup.wal.streaming import Stream, WalSink
+from backup.wal.streaming import Stream
 from cluster.errors import PodsError, RefusedError
 from cluster.postgres.connection import Access
 from cluster.postgres.failures import ServerError
@@ -41,28 +42,29 @@ class BackfillResult:
     later: tuple[Lsn, ...] = ()
 
 
-def backfill(
-    wanted: MissingWal, nodes: Mapping[str, Access], slot: str, sink: WalSink, shown: Callable[[Stream, str], None]
-) -> BackfillResult:
-    """Receive what is wanted from the first of ``nodes`` that has it, or as much of it as that one has.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillSource:
+    """All nodes but the primary, and the archive's slot, which says from where on a node keeps WAL."""
 
-    Args:
-        wanted: the WAL.
-        nodes: all but the primary.
-        slot: the archive's, which says from where a node has WAL that it will not remove.
-        sink: where WAL goes.
-        shown: takes each stream and the name of its node when it begins.
-    """
+    nodes: Mapping[str, Access]
+    slot: str
+    go_on: Callable[[], bool]
+    """Called about every second: false ends it."""
+    progress: Callable[[str], None]
+
+
+def backfill(wanted: MissingWal, source: BackfillSource, pipeline: Pipeline) -> BackfillResult:
+    """Receive ``wanted`` from the first node that has it, or as much of it as that one has."""
     refusals: list[str] = []
     later: list[Lsn] = []
-    for node, access in nodes.items():
+    for node, access in source.nodes.items():
         try:
             with replicate(access, node=node) as server:
                 try:
-                    return BackfillResult(resume=_receive(server, wanted, sink, shown))
+                    return BackfillResult(resume=_receive(server, wanted, source, pipeline))
                 except ServerError as error:
                     refusals.append(str(error))
-                    later += _later(server, wanted, slot, sink.spool.segment_size)
+                    later += _later(server, wanted, source.slot, pipeline.spool.segment_size)
         except PodsError as error:
             refusals.append(str(error))
     return BackfillResult(refusals=tuple(refusals), later=tuple(later))
@@ -74,33 +76,31 @@ def _later(server: Replication, wanted: MissingWal, slot: str, segment_size: int
     return [start] if wanted.start.lsn < start < wanted.end else []
 
 
-def _receive(
-    server: Replication, wanted: MissingWal, sink: WalSink, shown: Callable[[Stream, str], None]
-) -> WalPosition:
+def _receive(server: Replication, wanted: MissingWal, source: BackfillSource, pipeline: Pipeline) -> WalPosition:
     """Stream from one node. It goes through no slot, whose position is not ours to move.
 
     Raises:
         PodsError: it has nothing of what is wanted, or is not of this lineage.
     """
-    end = min(_end(server, wanted, sink), wanted.end)
-    until = replace(sink, go_on=lambda: sink.go_on() and stream.written < end)
-    stream = Stream(server, until, wanted.start)
-    shown(stream, server.node)
+    size = pipeline.spool.segment_size
+    end = min(_end(server, wanted, pipeline.spool.system), wanted.end)
+    stream = Stream(server, pipeline, wanted.start, lambda: source.go_on() and stream.written < end)
+    source.progress(stream.description)
     try:
         following = stream.run("")
     except PodsError:
         following = None
-        if stream.written < wanted.start.lsn + sink.spool.segment_size:
+        if stream.written < wanted.start.lsn + size:
             raise
     if following is not None:
-        return WalPosition(following.timeline, segment_start(following.lsn, sink.spool.segment_size))
-    reached = next_position(wanted.lineage, {wanted.start.timeline: stream.written}, sink.spool.segment_size)
+        return WalPosition(following.timeline, segment_start(following.lsn, size))
+    reached = next_position(wanted.lineage, {wanted.start.timeline: stream.written}, size)
     if reached is None or reached <= wanted.start:
         raise RefusedError(f"{server.node} has WAL to {stream.written} only")
     return reached
 
 
-def _end(server: Replication, wanted: MissingWal, sink: WalSink) -> Lsn:
+def _end(server: Replication, wanted: MissingWal, system: str) -> Lsn:
     """Up to where the node has WAL of this lineage.
 
     Raises:
@@ -108,7 +108,7 @@ def _end(server: Replication, wanted: MissingWal, sink: WalSink) -> Lsn:
     """
     identity = server.identify()
     stretch = next((each for each in wanted.lineage if each.timeline == identity.timeline), None)
-    foreign = identity.system_identifier != sink.spool.system
+    foreign = identity.system_identifier != system
     if foreign or stretch is None or not _is_ours(server, identity.timeline, wanted.lineage):
         raise RefusedError(f"{server.node} is on timeline {identity.timeline} of another history")
     end = min(identity.flushed, stretch.end or identity.flushed)

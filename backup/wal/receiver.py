@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from backup.layout import segment_start
 from backup.store import Store
 from backup.timelines import Lineage, WalPosition, lineage_of, next_position, timeline_at
-from backup.wal.backfill import REMOVED, MissingWal, backfill
+from backup.wal.backfill import REMOVED, BackfillSource, MissingWal, backfill
 from backup.wal.gaps import Gap, note, want_full
+from backup.wal.pipeline import Pipeline, ReceiverStatus
 from backup.wal.resume import first_missing
 from backup.wal.slots import ensure_slot, is_invalidated, remake_slot
-from backup.wal.spool import PARTIAL, Spool
-from backup.wal.streaming import Stream, WalSink
+from backup.wal.spool import PARTIAL
+from backup.wal.streaming import Stream
 from cluster.errors import PodsError, RefusedError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.connection import Access
 from cluster.postgres.failures import ServerError
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication, replicate
+from cluster.waiting import Backoff
 
-_SLOWEST = 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,65 +35,52 @@ class WalSource:
     slot: str = ARCHIVE_SLOT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """The spool, and what the receiver tells and asks of those who ship from it."""
-
-    spool: Spool
-    whole: Callable[[str], None]
-    """Told the name of each file that is complete."""
-    full: Callable[[], bool]
-    """Whether the spool has no room."""
-    flush_seconds: float = 1.0
-
-
 class Receiver:
-    """Runs in a thread of its own; its attributes may be read from any."""
+    """Runs in a thread of its own; what others may know of it is in the pipeline."""
 
-    def __init__(self, source: WalSource, room: Room, stores: Sequence[Store], progress: Callable[[str], None]) -> None:
-        self._source, self._stores, self._progress = source, stores, progress
-        self._spool = room.spool
-        self._sink = WalSink(
-            spool=room.spool, whole=room.whole, full=room.full, go_on=self._goes_on, flush_seconds=room.flush_seconds
-        )
+    def __init__(
+        self, source: WalSource, pipeline: Pipeline, stores: Sequence[Store], progress: Callable[[str], None]
+    ) -> None:
+        self._source, self._pipeline, self._stores, self._progress = source, pipeline, stores, progress
+        self._spool = pipeline.spool
         self._have: dict[str, dict[int, Lsn]] | None = None
         self._goal = WalPosition(0, Lsn(0))
         self._lineage: Lineage = ()
         self._stop = threading.Event()
-        self.again = threading.Event()
-        """Set to make it look anew for what the archive lacks."""
-        self.stream: Stream | None = None
-        """The present one, or the last."""
-        self.streaming = False
-        self.node = self.error = ""
-        self.unread_stores: set[str] = set()
-        """Stores that did not say what they have."""
+        self._status = ReceiverStatus()
 
     def stop(self) -> None:
         """End `run` soon, with everything received durable."""
         self._stop.set()
 
     def run(self) -> None:
-        """Receive until `stop`; trouble is told once, kept in ``error``, and tried again."""
-        pause = 0.25
+        """Receive until `stop`; an error is reported once, published in the status, and receiving tried again."""
+        retry = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while not self._stop.is_set():
             began = time.monotonic()
             try:
                 self._receive()
-                self.error = ""
+                self._publish(streaming=False, error="")
             except (PodsError, OSError, ValueError) as error:
                 self._report(str(error))
-            self.streaming = False
-            pause = 0.25 if time.monotonic() - began > _SLOWEST else min(_SLOWEST, pause * 2)
-            self._stop.wait(pause if self.error else 0)
+            if time.monotonic() - began > _LONGEST_PAUSE:
+                retry.reset()
+            self._stop.wait(retry.pause() if self._status.error else 0)
+
+    def _publish(self, *, streaming: bool, error: str, node: str | None = None) -> None:
+        self._status = ReceiverStatus(
+            node=self._status.node if node is None else node, streaming=streaming, error=error
+        )
+        self._pipeline.set_status(self._status)
 
     def _goes_on(self) -> bool:
-        return not self._stop.is_set() and not self.again.is_set() and self._source.primary() == self.node
+        requested = self._pipeline.is_requested()
+        return not self._stop.is_set() and not requested and self._source.primary() == self._status.node
 
     def _report(self, error: str) -> None:
-        if error != self.error:
+        if error != self._status.error:
             self._progress(f"WAL is not being received: {error}")
-        self.error = error
+        self._publish(streaming=False, error=error)
 
     def _receive(self) -> None:
         """One connection, over as many timelines as come."""
@@ -99,7 +88,7 @@ class Receiver:
         if node not in self._source.nodes:
             raise RefusedError(f"the primary, {node}, is not among the nodes", "look at the topology")
         with replicate(self._source.nodes[node], node=node) as server:
-            self.node = node
+            self._publish(streaming=False, error=self._status.error, node=node)
             self._lineage = ()
             self._identify(server)
             position: WalPosition | None = self._start_position(ensure_slot(server, self._source.slot))
@@ -139,7 +128,7 @@ class Receiver:
         ((_, text),) = server.command(f"TIMELINE_HISTORY {timeline}")
         assert text is not None
         self._spool.keep_history(timeline, text.encode())
-        self._sink.whole(f"{timeline:08X}.history")
+        self._pipeline.complete(f"{timeline:08X}.history")
         return text
 
     def _start_position(self, held: Lsn) -> WalPosition:
@@ -164,22 +153,23 @@ class Receiver:
     def _positions(self) -> dict[str, dict[int, Lsn]]:
         """For each store what it lacks; "" stands for the spool."""
         current = self._spool.current()
-        if self._have is None or self.again.is_set():
-            self.again.clear()
+        requested = self._pipeline.take_request()
+        if self._have is None or requested:
             self._have = self._read_stores()
             self._forget_older_partials()
         own = {current.timeline: current.start} if current else {}
         return {**self._have, **({"": own} if own else {})}
 
     def _read_stores(self) -> dict[str, dict[int, Lsn]]:
-        """One that cannot be asked is asked when it is back; what it lacks is received again then."""
+        """What each store lacks. One that does not answer is read when it does, and what it lacks received again."""
         found: dict[str, dict[int, Lsn]] = {}
-        self.unread_stores = set()
+        unread: set[str] = set()
         for store in self._stores:
             try:
                 found[store.name] = first_missing(store, self._spool)
-            except PodsError:  # told by its shipper
-                self.unread_stores.add(store.name)
+            except PodsError:  # its shipper reports the error
+                unread.add(store.name)
+        self._pipeline.set_unread(unread)
         return found
 
     def _forget_older_partials(self) -> None:
@@ -189,40 +179,46 @@ class Receiver:
                 self._spool.remove(name)
 
     def _follow(self, server: Replication, position: WalPosition) -> WalPosition | None:
-        """Stream from ``place``; where to go on on this connection, None where a new one is wanted."""
-        self.stream = Stream(server, self._sink, position)
-        self._progress(f"Receiving WAL from {server.node}, timeline {position.timeline}, from {position.lsn}")
-        self.error, self.streaming = "", True
+        """Stream from ``position``; where to resume on this connection, None where a new one is needed."""
+        stream = Stream(server, self._pipeline, position, self._goes_on)
+        self._progress(stream.description)
+        self._publish(streaming=True, error="")
         try:
-            following = self.stream.run(self._source.slot)
+            following = stream.run(self._source.slot)
         except ServerError as error:
-            return self._refused(server, position, error)
+            return self._refused(server, stream, position, error)
         finally:
-            # What the stores lacked at the start has been asked for again once we are past all that there was.
-            if WalPosition(self.stream.timeline, self.stream.written) >= self._goal:
+            # What the stores lacked at the start was received again once we are past all that there was.
+            reached = self._pipeline.position()  # of this stream, or of the backfill after it
+            if reached is not None and WalPosition(reached.timeline, reached.written) >= self._goal:
                 self._have = {}
         if following is None:
             return None
         self._keep_histories(server, following.timeline)
         return WalPosition(following.timeline, segment_start(following.lsn, self._spool.segment_size))
 
-    def _refused(self, server: Replication, position: WalPosition, error: ServerError) -> WalPosition | None:
+    def _refused(
+        self, server: Replication, stream: Stream, position: WalPosition, error: ServerError
+    ) -> WalPosition | None:
         if is_invalidated(error):
             self._progress(f"{error}: slot {self._source.slot} of {server.node} is made anew")
             remake_slot(server, self._source.slot)
             return position
-        if error.sqlstate != REMOVED or self.stream is None:
+        if error.sqlstate != REMOVED:
             raise error
-        return self._seek(server, WalPosition(self.stream.timeline, self.stream.unfinished.segment.start), error)
+        return self._seek(server, WalPosition(stream.timeline, stream.unfinished.segment.start), error)
 
     def _seek(self, server: Replication, missing: WalPosition, error: ServerError) -> WalPosition | None:
-        """The primary has no WAL at ``missing`` any more: ask the other nodes for it, or go on where there is some."""
+        """The primary has no WAL at ``missing`` any more: get it from other nodes, or resume where there is some."""
         resumed = segment_start(ensure_slot(server, self._source.slot), self._spool.segment_size)
         if resumed <= missing.lsn:
             raise error
         self._progress(f"{server.node} has no WAL from {missing.lsn} on any more: the other nodes are asked")
         wanted = MissingWal(lineage=self._lineage, start=missing, end=resumed)
-        found = backfill(wanted, self._others(), self._source.slot, self._sink, self._show)
+        source = BackfillSource(
+            nodes=self._others(), slot=self._source.slot, go_on=self._goes_on, progress=self._progress
+        )
+        found = backfill(wanted, source, self._pipeline)
         if found.resume is not None:
             self._keep_histories(server, found.resume.timeline)
             return found.resume
@@ -231,14 +227,10 @@ class Receiver:
         return self._skip(missing, min([resumed, *found.later]), "; ".join((error.message, *found.refusals)))
 
     def _others(self) -> dict[str, Access]:
-        return {name: access for name, access in self._source.nodes.items() if name != self.node}
-
-    def _show(self, stream: Stream, node: str) -> None:
-        self._progress(f"Receiving WAL from {node}, timeline {stream.timeline}, from {stream.written}")
-        self.stream = stream
+        return {name: access for name, access in self._source.nodes.items() if name != self._status.node}
 
     def _skip(self, missing: WalPosition, resumed: Lsn, why: str) -> WalPosition:
-        """No node has this WAL: record it, ask for a full backup, go on where there is some."""
+        """No node has this WAL: record the gap, request a full backup, resume where there is some."""
         for store in self._stores:
             lacking = (self._have or {}).get(store.name, {}).get(missing.timeline, missing.lsn)
             if (first := max(missing.lsn, lacking)) < resumed:

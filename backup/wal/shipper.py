@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from backup.layout import gaps_prefix, history_key, parse_segment, wal_key
 from backup.store import ConflictError, Store
@@ -13,12 +12,13 @@ from backup.wal.gaps import Gap, note, ship_notes, want_full
 from backup.wal.identity import ArchiveIdentity, claim
 from backup.wal.page_headers import NotWalError, check_pages
 from backup.wal.partial_segments import PartialSegments
-from backup.wal.ship_queue import ShipQueue
-from backup.wal.spool import CLOSED, HISTORY, Buffer, Spool
+from backup.wal.pipeline import Pipeline
+from backup.wal.spool import CLOSED, HISTORY, Buffer
 from cluster.errors import PodsError
 from cluster.postgres.lsn import Lsn
+from cluster.waiting import Backoff
 
-_SLOWEST = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,34 +30,13 @@ class Shipping:
     tail_seconds: float = 10.0
 
 
-class ShipperFront(Protocol):
-    """Where the receiver is."""
-
-    def position(self) -> tuple[str, int] | None:
-        """The unfinished segment and how many bytes of it are durable; None while nothing is received."""
-
-    def lacking(self, segment: str) -> None:
-        """A file of the spool turned out to be damaged: receive that segment again."""
-
-    def answers(self, store: str) -> None:
-        """A store took something."""
-
-
 class Shipper:
     """Runs its threads from `start` to `stop`; its attributes may be read from any thread."""
 
-    def __init__(
-        self,
-        store: Store,
-        spool: Spool,
-        backlog: ShipQueue,
-        front: ShipperFront,
-        how: Shipping,
-        progress: Callable[[str], None],
-    ) -> None:
-        self.store, self._spool, self._backlog, self._front, self._how = store, spool, backlog, front, how
-        self._progress = progress
-        self._tails = PartialSegments(store, spool, how.level)
+    def __init__(self, store: Store, pipeline: Pipeline, how: Shipping, progress: Callable[[str], None]) -> None:
+        self.store, self._pipeline, self._how, self._progress = store, pipeline, how, progress
+        self._spool = spool = pipeline.spool
+        self._partial = PartialSegments(store, spool, how.level)
         self._buffer = Buffer()
         self._stop = threading.Event()
         self._blocked: set[int] = set()
@@ -70,7 +49,7 @@ class Shipper:
     def start(self) -> None:
         """Begin."""
         segment_workers = [self._ship_whole] * self._how.uploads
-        for number, work in enumerate([*segment_workers, self._ship_tails]):
+        for number, work in enumerate([*segment_workers, self._ship_partials]):
             thread = threading.Thread(target=work, name=f"ship-{self.store.name}-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -91,28 +70,27 @@ class Shipper:
 
     def archived(self) -> Lsn | None:
         """The store has the WAL of the current timeline up to here; None while nothing is received."""
-        left = [name for name in self._backlog.left(self.store.name) if not name.endswith(HISTORY)]
+        unfinished = self._pipeline.unfinished()  # first: what is before it is in the queue by now, or shipped
+        left = [name for name in self._pipeline.queue.left(self.store.name) if not name.endswith(HISTORY)]
         if left:
             return self._spool.segment(left[0]).start
-        position = self._front.position()
-        if position is None:
+        if unfinished is None:
             return None
-        segment, _ = position
-        return Lsn(self._spool.segment(segment).start + self._tails.end(segment))
+        segment, _ = unfinished
+        return Lsn(self._spool.segment(segment).start + self._partial.end(segment))
 
     def _ship_whole(self) -> None:
-        pause = 1.0
+        retry = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while not self._stop.is_set():
-            name = self._backlog.take(self.store.name, 0.5)
+            name = self._pipeline.queue.take(self.store.name, 0.5)
             if name is None:
                 self._buffer.free()
                 continue
             if self._try(name):
-                pause = 1.0
+                retry.reset()
             else:
-                self._backlog.failed(self.store.name, name)
-                self._stop.wait(pause)
-                pause = min(_SLOWEST, pause * 2)
+                self._pipeline.queue.failed(self.store.name, name)
+                self._stop.wait(retry.pause())
 
     def _try(self, name: str) -> bool:
         try:
@@ -120,11 +98,11 @@ class Shipper:
         except NotWalError as error:
             self._reject(name, error)
         except FileNotFoundError:
-            self._front.lacking(name)  # shipped in another round, most likely; whoever looks will see
+            self._request_again(name)  # shipped by another thread, most likely; the receiver will find it in the store
         except (PodsError, OSError) as error:
             self._report(f"{name} is not in store {self.store.name}: {error}")
             return False
-        if self._backlog.done(self.store.name, name) and not name.endswith(HISTORY):
+        if self._pipeline.queue.done(self.store.name, name) and not name.endswith(HISTORY):
             self._spool.remove(name)
         return True
 
@@ -146,7 +124,7 @@ class Shipper:
         elif timeline in self._blocked:
             raise ConflictError(f"the store has another history of timeline {timeline}: nothing of it is shipped")
         elif name.endswith(CLOSED):
-            self._tails.ship_closed(name)
+            self._partial.ship_closed(name)
         else:
             self._ship_segment(name)
         self.error = ""
@@ -154,7 +132,7 @@ class Shipper:
 
     def _took(self) -> None:
         self.shipped_at = time.time()
-        self._front.answers(self.store.name)
+        self._pipeline.store_answered(self.store.name)
 
     def _claim(self) -> None:
         """Once in a run: see that the store's archive is this cluster's, and how many gaps it has."""
@@ -183,7 +161,7 @@ class Shipper:
             self.store.create(wal_key(self._spool.system, name), pack(data, self._how.level))
         except ConflictError as error:
             self._settle(name, data, error)
-        self._tails.drop(name)
+        self._partial.drop(name)
         self.segments += 1
 
     def _settle(self, name: str, data: memoryview, error: ConflictError) -> None:
@@ -208,18 +186,22 @@ class Shipper:
     def _reject(self, name: str, error: NotWalError) -> None:
         self._report(f"the spool is damaged: {error}; the segment is received again")
         self._spool.reject(name)
-        self._front.lacking(name)
+        self._request_again(name)
 
-    def _ship_tails(self) -> None:
+    def _request_again(self, name: str) -> None:
+        self._progress(f"{name} is looked for in the stores and received again if it is in none")
+        self._pipeline.request_again()
+
+    def _ship_partials(self) -> None:
         while not self._stop.wait(self._how.tail_seconds):
-            self._ship_rest()
-        self._ship_rest()
+            self._ship_partial()
+        self._ship_partial()
 
-    def _ship_rest(self) -> None:
+    def _ship_partial(self) -> None:
         """The tail of the unfinished segment, and notes of gaps."""
         try:
             self._claim()
-            if self._tails.ship(self._front.position, self._blocked):
+            if self._partial.ship(self._pipeline.unfinished, self._blocked):
                 self._took()
             for gap in ship_notes(self._spool.path, self.store, self._spool.system):
                 self.gaps += 1

@@ -5,14 +5,18 @@ more than the replication connection: `pg_replication_slot_advance` would need a
 """
 
 import struct
+import threading
 import time
+from collections.abc import Callable, Mapping
 
-from cluster.errors import MachineError
+from backup.wal.pipeline import Pipeline
+from cluster.errors import MachineError, PodsError
 from cluster.postgres.connection import Access
 from cluster.postgres.failures import LostError, ServerError
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication, replicate
 
+_SLOTS_SECONDS = 15.0
 _STATUS = struct.Struct("!cQQQqB")
 _EPOCH = 946_684_800
 """Unix seconds of 2000-01-01, from which PostgreSQL counts microseconds."""
@@ -96,3 +100,37 @@ def _report(server: Replication, slot: str, timeline: int, start: Lsn, durable: 
     while (answer := server.answer()) is not None:
         if answer.kind != "rows":
             break
+
+
+class StandbySlots:
+    """Keeps the archive's slot on every standby at what the archive has durably; runs in a thread of its own."""
+
+    def __init__(
+        self, nodes: Mapping[str, Access], slot: str, pipeline: Pipeline, progress: Callable[[str], None]
+    ) -> None:
+        self._nodes, self._slot, self._pipeline, self._progress = nodes, slot, pipeline, progress
+        self._errors: dict[str, str] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Until ``stop`` is set; only while WAL is received."""
+        while not stop.wait(_SLOTS_SECONDS if self._pipeline.status().streaming else 1.0):
+            for node, access in self._nodes.items():
+                if not stop.is_set():
+                    self._hold(node, access)
+
+    def errors(self) -> tuple[tuple[str, str], ...]:
+        """Nodes whose slot is not kept, and why; from any thread."""
+        return tuple(sorted(self._errors.copy().items()))
+
+    def _hold(self, node: str, access: Access) -> None:
+        status, position = self._pipeline.status(), self._pipeline.position()
+        if position is None or not status.streaming or node == status.node:
+            return
+        try:
+            hold_on_standby(access, node, self._slot, position.timeline, position.durable)
+        except (PodsError, OSError) as error:
+            if node not in self._errors:
+                self._progress(f"the archive's slot on {node} is not kept up: {error}")
+            self._errors[node] = str(error)
+        else:
+            self._errors.pop(node, None)

@@ -1,4 +1,4 @@
-"""One stretch of streaming: from a place on a timeline until the timeline ends, the node changes, or we stop.
+"""One stream of WAL: from a position on a timeline until the timeline ends, the node changes, or we stop.
 
 Flush is reported for what is durable in the spool, and that releases WAL on the primary: the spool is as durable as the
 primary's own disk. docs/explanation/wal-archive.md says why the stores are not waited for.
@@ -7,16 +7,17 @@ primary's own disk. docs/explanation/wal-archive.md says why the stores are not 
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from backup.layout import Segment
 from backup.timelines import WalPosition
+from backup.wal.pipeline import Pipeline, StreamPosition
 from backup.wal.segment_sync import SegmentSyncer
 from backup.wal.slots import status
-from backup.wal.spool import Spool, Unfinished
+from backup.wal.spool import Unfinished
 from cluster.postgres.failures import LostError
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication
+from cluster.waiting import Every
 
 _DATA = struct.Struct("!cQQq")
 _KEEPALIVE = struct.Struct("!cQqB")
@@ -26,69 +27,55 @@ _SILENCE_SECONDS = 30.0
 _SYNC_BYTES = 64 << 20
 _PAUSE_SECONDS = 0.05
 _LITTLE_BYTES = 64 << 10
-"""A server sends every commit by itself. To be woken by each costs it transactions, so while little comes we look from
+"""A server sends every commit by itself. To be woken by each costs it transactions, so while little comes we read from
 time to time; sockets hold more than this, so that a server with much to send shows as such after one pause."""
 _CHECK_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalSink:
-    """Where a stream goes, and what it asks on the way."""
-
-    spool: Spool
-    whole: Callable[[str], None]
-    """Told the name of each file that is complete."""
-    full: Callable[[], bool]
-    """Whether the spool has no room: nothing is read then, and the slot holds what is not read."""
-    go_on: Callable[[], bool]
-    """Asked about every second: false ends the stream."""
-    flush_seconds: float = 1.0
-    """What was received is durable, and reported so, at most this later; until then the primary has it.
-
-    More often costs the primary: a sync of a growing file holds up every other sync of the same file system.
-    """
-
-
 class Stream:
-    """Streaming over one connection; `written` and `durable` may be read from any thread."""
+    """Streaming over one connection, in one thread; others read its position from the pipeline."""
 
-    def __init__(self, server: Replication, sink: WalSink, position: WalPosition) -> None:
+    def __init__(
+        self, server: Replication, pipeline: Pipeline, position: WalPosition, go_on: Callable[[], bool]
+    ) -> None:
+        """Begin nothing yet.
+
+        Args:
+            server: an idle connection.
+            pipeline: where WAL goes.
+            position: the first to receive, at the start of a segment.
+            go_on: called about every second; false ends the stream.
+        """
         self.timeline = position.timeline
-        self._server, self._sink = server, sink
-        self._spool = sink.spool
-        segment = Segment(timeline=position.timeline, start=position.lsn, size=sink.spool.segment_size)
-        self.unfinished = Unfinished(sink.spool, segment)
-        self._finishing = SegmentSyncer(sink.whole)
-        now = time.monotonic()
-        self._heard = self._told = self._looked = self._synced = now
+        self._server, self._pipeline, self._go_on = server, pipeline, go_on
+        segment = Segment(timeline=position.timeline, start=position.lsn, size=pipeline.spool.segment_size)
+        self.unfinished = Unfinished(pipeline.spool, segment)
+        self._syncer = SegmentSyncer(pipeline.complete)
+        self._check, self._status = Every(_CHECK_SECONDS, at_once=False), Every(_STATUS_SECONDS, at_once=False)
+        self._flush = Every(pipeline.flush_seconds, at_once=False)
+        self._silence = Every(_SILENCE_SECONDS, at_once=False)
         self._reply_requested = False
         self._paused = self.written
+        self._publish()
+
+    @property
+    def description(self) -> str:
+        """What is received from where, for the log."""
+        return f"Receiving WAL from {self._server.node}, timeline {self.timeline}, from {self.written}"
 
     @property
     def written(self) -> Lsn:
         """Position after the last byte received."""
-        unfinished = self.unfinished
-        return Lsn(unfinished.segment.start + unfinished.written)
+        return Lsn(self.unfinished.segment.start + self.unfinished.written)
 
     @property
     def durable(self) -> Lsn:
         """Position before which everything is durable."""
-        unfinished, first = self.unfinished, self._finishing.first
-        return first[1] if first else Lsn(unfinished.segment.start + unfinished.durable)
-
-    @property
-    def front(self) -> tuple[str, int] | None:
-        """The first segment that is not whole in the spool, and how many bytes of it may be read there.
-
-        None where it will never be whole.
-        """
-        unfinished, first = self.unfinished, self._finishing.first
-        if first:
-            return first[0], 0
-        return None if unfinished.gone else (str(unfinished.segment), unfinished.durable)
+        first = self._syncer.first
+        return first[1] if first else Lsn(self.unfinished.segment.start + self.unfinished.durable)
 
     def run(self, slot: str) -> WalPosition | None:
-        """Stream, through ``slot`` ("": none). The place at which the next timeline begins; None: ``go_on`` ended it.
+        """Stream, through ``slot`` ("": none). Where the next timeline begins; None: ``go_on`` ended it.
 
         Raises:
             ServerError: the server refuses, or has the WAL no more (see `receiver`).
@@ -103,13 +90,29 @@ class Stream:
                 return self._end_of_timeline(answer.rows)
             return self._copy()
         finally:
-            self._finishing.close()
+            self._syncer.close()
             self.unfinished.abandon()
+            self._publish()
+
+    def _publish(self, *, readable: bool = True) -> None:
+        first = self._syncer.first
+        if first:
+            self._advance((first[0], 0))
+        elif self.unfinished.gone:
+            self._advance(None)
+        else:
+            self._advance((str(self.unfinished.segment), self.unfinished.durable if readable else 0))
+
+    def _advance(self, unfinished: tuple[str, int] | None) -> None:
+        position = StreamPosition(
+            timeline=self.timeline, written=self.written, durable=self.durable, unfinished=unfinished
+        )
+        self._pipeline.advance(position)
 
     def _copy(self) -> WalPosition | None:
-        while self._goes_on():
+        while not self._check.due() or self._go_on():
             self._report_in_time()
-            if self._sink.full():
+            if self._pipeline.is_full():
                 self._sync()
                 time.sleep(0.1)
                 continue
@@ -125,9 +128,6 @@ class Stream:
         self._send_status()
         return None
 
-    def _goes_on(self) -> bool:
-        return not self._is_time("_looked", _CHECK_SECONDS) or self._sink.go_on()
-
     def _next(self) -> bytes | memoryview | None:
         """The next message. Once all that came is taken, more of it may come first, unless much comes."""
         message = self._server.receive(0)
@@ -136,13 +136,14 @@ class Stream:
         if self.written - self._paused < _LITTLE_BYTES:
             time.sleep(_PAUSE_SECONDS)
         self._paused = self.written
-        return self._server.receive(self._patience())
+        return self._server.receive(self._timeout())
 
-    def _patience(self) -> float:
-        return self._sink.flush_seconds if self._unsynced() else _STATUS_SECONDS
+    def _timeout(self) -> float:
+        return self._pipeline.flush_seconds if self._unsynced() else _STATUS_SECONDS
 
     def _take(self, message: bytes | memoryview) -> None:
-        self._heard, self._reply_requested = time.monotonic(), False
+        self._silence.restart()
+        self._reply_requested = False
         kind = bytes(message[:1])
         if kind == b"w":
             _, start, _, _ = _DATA.unpack_from(message)
@@ -156,7 +157,7 @@ class Stream:
         if start != self.written:
             raise LostError(f"{self._server.node} sent WAL from {Lsn(start)} where {self.written} was due")
         if not self._unsynced():
-            self._synced = time.monotonic()
+            self._flush.restart()
         while data:
             room = self.unfinished.room
             self.unfinished.write(data[:room])
@@ -165,47 +166,45 @@ class Stream:
                 self._next_segment()
 
     def _next_segment(self) -> None:
+        """Have the whole segment synced. From then on its file may be renamed at any moment, so nobody may read it."""
         done = self.unfinished
-        self.unfinished = Unfinished(self._spool, done.segment.next)
-        self._finishing.add(done)
+        self._publish(readable=False)
+        self.unfinished = Unfinished(self._pipeline.spool, done.segment.next)
+        self._syncer.add(done)
+        self._publish()
 
     def _unsynced(self) -> int:
         return self.unfinished.written - self.unfinished.durable
 
     def _sync_in_time(self) -> None:
-        late = self._unsynced() and time.monotonic() - self._synced >= self._sink.flush_seconds
+        late = self._unsynced() and self._flush.due()
         if late or self._unsynced() >= _SYNC_BYTES:
             self._sync()
             self._send_status()
 
     def _sync(self) -> None:
-        self._finishing.wait()
+        self._syncer.wait()
         self.unfinished.sync()
-        self._synced = time.monotonic()
+        self._flush.restart()
+        self._publish()
 
     def _report_in_time(self) -> None:
-        if self._is_time("_told", _STATUS_SECONDS):
-            self._finishing.collect()
+        if self._status.due():
+            self._syncer.collect()
+            self._publish()
             self._send_status()
 
     def _send_status(self, *, reply_requested: bool = False) -> None:
         self._server.transmit(status(self.written, self.durable, reply_requested=reply_requested))
-        self._told = time.monotonic()
+        self._status.restart()
 
     def _check_silence(self) -> None:
-        silent = time.monotonic() - self._heard
+        silent = self._silence.elapsed
         if silent > 3 * _SILENCE_SECONDS:
             raise LostError(f"{self._server.node} has been silent for {silent:.0f} s")
         if silent > _SILENCE_SECONDS and not self._reply_requested:
             self._reply_requested = True
             self._send_status(reply_requested=True)
-
-    def _is_time(self, what: str, seconds: float) -> bool:
-        now = time.monotonic()
-        if now - getattr(self, what) < seconds:
-            return False
-        setattr(self, what, now)
-        return True
 
     def _end_of_copy(self) -> WalPosition:
         """The server ended: its timeline did, or an error comes with the next answer."""
@@ -224,7 +223,8 @@ class Stream:
         ((timeline, position, *_),) = rows
         assert timeline
         assert position
+        self._advance(None)
         closed = self.unfinished.close_short()
         if closed is not None:
-            self._sink.whole(closed)
+            self._pipeline.complete(closed)
         return WalPosition(int(timeline), Lsn.parse(position))

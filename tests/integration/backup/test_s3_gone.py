@@ -99,7 +99,7 @@ def test_wal_waits_in_the_spool_and_arrives_when_the_server_is_back(
 ) -> None:
     site = Site(tmp_path, servers)
     with site.running(stores=[store]) as archive:
-        eventually(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.pipeline.status().streaming)
         servers.write(A, 1)
         site.wait_archived(archive, A)
         door.shut()
@@ -125,7 +125,7 @@ def test_a_start_without_the_server_receives_at_once_and_ships_later(
     site = Site(tmp_path, servers)
     door.shut()
     with site.running(stores=[store]) as archive:
-        eventually(lambda: archive.receiver.streaming, 60, "a stream")
+        eventually(lambda: archive.pipeline.status().streaming, 60, "a stream")
         servers.write(A, 2)
         eventually(lambda: archive.state().spool_bytes >= 2 * SEGMENT, what="a spool that grows")
         door.open()

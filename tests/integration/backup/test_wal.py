@@ -169,7 +169,7 @@ def _start(node: int, servers: Lab) -> Lsn:
 
 def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> None:
     with site.running() as archive:
-        eventually(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.pipeline.status().streaming)
         site.servers.write(A, 4)
         site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'tail', 'the last commit')")
         reached = site.wait_archived(archive, A)
@@ -189,7 +189,7 @@ def test_segments_and_the_tail_arrive_as_the_server_wrote_them(site: Site) -> No
 def test_a_clean_stop_of_the_primary_leaves_nothing_unsent(site: Site) -> None:
     """The server waits, when it shuts down, until the archiver says that all is durable; so it must say so at once."""
     with site.running() as archive:
-        eventually(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.pipeline.status().streaming)
         site.servers.write(A, 1)
         began = time.monotonic()
         site.servers.stop(A, "fast")
@@ -238,7 +238,7 @@ def test_a_store_that_is_down_fills_the_spool_to_its_limit_and_then_the_slot_hol
     other.root.mkdir()
     moody.down = True
     with site.running(stores=[moody, other], spool_limit=limit) as archive:
-        eventually(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.pipeline.status().streaming)
         site.servers.write(A, 8)
         eventually(lambda: archive.state().spool_bytes >= limit)
         time.sleep(1.5)
@@ -272,10 +272,10 @@ def test_a_store_that_was_down_at_the_start_gets_what_it_lacks_when_it_is_back(s
     site.servers.sql(A, "CHECKPOINT")
     moody.down = True
     with site.running(stores=[moody]) as archive:
-        eventually(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.pipeline.status().streaming)
         site.servers.write(A, 1)
         moody.down = False
-        eventually(lambda: not archive.receiver.unread_stores, what="a second look")
+        eventually(lambda: not archive.pipeline.unread(), what="a second look")
         site.wait_archived(archive, A)
     assert site.missing() == ()
     assert site.compare(A, 1) >= 4
@@ -308,7 +308,7 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
     with site.running() as archive:
         site.wait_archived(archive, A)
         site.lead("b")  # streams from the standby first, which then becomes the primary under its feet
-        eventually(lambda: archive.receiver.streaming and archive.receiver.node == "b")
+        eventually(lambda: archive.pipeline.status().streaming and archive.pipeline.status().node == "b")
         servers.write(A, 1)
         servers.stop(A)
         servers.promote(B)
@@ -322,8 +322,8 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
     site.lead("a")
     servers.start(A)
     with site.running() as archive:
-        eventually(lambda: archive.receiver.error, what="a refusal")
-        assert "on timeline 1, the archive on 2 already" in archive.receiver.error
+        eventually(lambda: archive.pipeline.status().error, what="a refusal")
+        assert "on timeline 1, the archive on 2 already" in archive.pipeline.status().error
 
 
 def test_a_cluster_that_went_back_to_an_older_timeline_is_archived_from_where_it_forked(site: Site) -> None:
@@ -492,7 +492,7 @@ def test_a_lost_slot_is_made_anew_and_what_is_still_there_is_received(site: Site
     assert servers.sql(A, f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{ARCHIVE_SLOT}'") == "lost"
     with site.running() as archive:
         site.wait_archived(archive, A)
-        assert archive.receiver.streaming
+        assert archive.pipeline.status().streaming
     assert len(read_gaps(site.store, site.system)) == 1
     assert all(each.known for each in site.missing())
 
@@ -504,7 +504,7 @@ def test_another_cluster_at_the_primarys_address_is_refused(site: Site) -> None:
         servers.stop(A)
         servers.sh(f"rm -rf /pg/{A}")
         servers.initdb(A)
-        eventually(lambda: "this archive of" in archive.receiver.error, what="a refusal")
+        eventually(lambda: "this archive of" in archive.pipeline.status().error, what="a refusal")
     assert len(list((site.root / "store").glob("[0-9]*"))) == 1
 
 
@@ -526,7 +526,7 @@ def test_a_clock_that_is_set_back_by_an_hour_disturbs_nothing(site: Site, monkey
     """Of the clock of the service; the host's own stays as it is."""
     real = time.time
     with site.running() as archive:
-        eventually(lambda: archive.receiver.streaming)
+        eventually(lambda: archive.pipeline.status().streaming)
         site.servers.write(A, 2)
         site.wait_archived(archive, A)
         monkeypatch.setattr(time, "time", lambda: real() - 3600)
@@ -569,7 +569,7 @@ def _ground(site: Site) -> ServiceContext:
 def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None:
     """A restore to a moment ago need not wait for the next tail."""
     with site.running(tail_seconds=600.0) as archive:
-        eventually(lambda: archive.receiver.streaming and archive.state().stores)
+        eventually(lambda: archive.pipeline.status().streaming and archive.state().stores)
         ground = _ground(site)
         eventually(lambda: (state := read_state(site.root / "state.json")) and state.streaming)
         site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'moment', 'a commit just now')")

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from backup.layout import history_key, tail_key, tail_prefix, wal_key
+from backup.layout import Segment, history_key, tail_key, tail_prefix, wal_key
 from backup.store import ConflictError, Store
 from backup.wal.codec import pack
 from backup.wal.gaps import Gap, full_made, full_wanted, note, read_gaps, ship_notes, want_full
 from backup.wal.identity import ArchiveIdentity, claim
 from backup.wal.partial_segments import PartialSegments, find_pieces, reach
+from backup.wal.pipeline import Pipeline, StreamPosition
 from backup.wal.read import read_segment
 from backup.wal.resume import first_missing, timelines
-from backup.wal.ship_queue import ShipQueue
 from backup.wal.shipper import Shipper, Shipping
 from backup.wal.spool import Spool, Unfinished
 from cluster.errors import RefusedError
+from cluster.postgres.lsn import Lsn
 from tests.unit.backup.wal.wal_made import (
     SIZE,
     SYSTEM,
@@ -33,32 +34,20 @@ from tests.unit.backup.wal.wal_made import (
 )
 
 
-class Front:
-    """A receiver that stands where the test wants it."""
-
-    def __init__(self) -> None:
-        self.at: tuple[str, int] | None = None
-        self.asked: list[str] = []
-
-    def position(self) -> tuple[str, int] | None:
-        return self.at
-
-    def lacking(self, segment: str) -> None:
-        self.asked.append(segment)
-
-    def answers(self, store: str) -> None:
-        """Of no interest here."""
-
-
 class Ship:
     """Shippers of some stores over one spool."""
 
     def __init__(self, where: Spool, *stores: Store) -> None:
-        self.spool, self.front, self.told = where, Front(), list[str]()
-        self.backlog = ShipQueue([store.name for store in stores])
-        self.backlog.add(where.to_ship())
+        self.spool, self.log = where, list[str]()
+        self.pipeline = Pipeline(where, [store.name for store in stores], 1 << 40)
         how = Shipping(uploads=2, tail_seconds=0.05)
-        self.shippers = [Shipper(store, where, self.backlog, self.front, how, self.told.append) for store in stores]
+        self.shippers = [Shipper(store, self.pipeline, how, self.log.append) for store in stores]
+
+    def receive(self, segment: Segment, readable: int) -> None:
+        """The receiver has come so far."""
+        end = Lsn(segment.start + readable)
+        unfinished = (str(segment), readable)
+        self.pipeline.advance(StreamPosition(timeline=1, written=end, durable=end, unfinished=unfinished))
 
     def __enter__(self) -> "Ship":
         for shipper in self.shippers:
@@ -75,7 +64,7 @@ class Ship:
     def until(self, check: Callable[[], object]) -> None:
         deadline = time.monotonic() + 20
         while not check():
-            assert time.monotonic() < deadline, self.told
+            assert time.monotonic() < deadline, self.log
             time.sleep(0.01)
 
 
@@ -126,7 +115,7 @@ def test_a_different_segment_is_never_overwritten_and_never_forgotten(tmp_path: 
     (gap,) = read_gaps(store, SYSTEM)
     assert (gap.from_lsn, gap.to_lsn) == (str(segment(1).start), str(segment(1).end))
     assert "another 000000010000000000000001" in full_wanted(where.path)
-    assert any("do two clusters write there?" in line for line in ship.told)
+    assert any("do two clusters write there?" in line for line in ship.log)
     assert ship.shippers[0].conflicts == 1
 
 
@@ -157,7 +146,7 @@ def test_one_store_being_down_holds_the_other_back_in_nothing(tmp_path: Path) ->
         ship.until(lambda: not where.names())
     assert [read_segment(bad, SYSTEM, each) for each in names] == [wal(segment(number)) for number in range(3)]
     assert ship.shippers[1].error == ""
-    assert len([line for line in ship.told if "503" in line]) <= 4, "the same trouble is not told again and again"
+    assert len([line for line in ship.log if "503" in line]) <= 4, "the same trouble is not told again and again"
 
 
 def test_a_damaged_file_of_the_spool_is_not_shipped_but_received_again(tmp_path: Path) -> None:
@@ -165,7 +154,8 @@ def test_a_damaged_file_of_the_spool_is_not_shipped_but_received_again(tmp_path:
     (where.path / name(1)).write_bytes(wal(segment(2)))
     (where.path / name(3)).write_bytes(wal(segment(3))[:-1])
     with Ship(where, store) as ship:
-        ship.until(lambda: sorted(ship.front.asked) == [name(1), name(3)])
+        ship.until(lambda: len([line for line in ship.log if "received again if it is in none" in line]) == 2)
+        assert ship.pipeline.take_request()
     assert store.head(wal_key(SYSTEM, name(1))) is None
     assert store.head(wal_key(SYSTEM, name(3))) is None
     assert where.names() == [f"{name(1)}.bad", f"{name(3)}.bad"]
@@ -179,17 +169,36 @@ def test_the_tail_is_shipped_in_pieces_of_what_is_new_and_superseded_by_the_whol
         for end in (100, 20_000, 20_100):
             unfinished.write(memoryview(whole)[unfinished.written : end])
             unfinished.sync()
-            ship.front.at = (name(1), end)
+            ship.receive(segment(1), end)
             ship.until(lambda end=end: reach(find_pieces(store, SYSTEM, name(1))) == end)  # type: ignore[misc]
             assert read_segment(store, SYSTEM, name(1)) == whole[:end] + bytes(SIZE - end)
             ship.until(lambda end=end: ship.shippers[0].archived() == segment(1).start + end)  # type: ignore[misc]
         assert find_pieces(store, SYSTEM, name(1)) == [(0, 100), (100, 20_000), (20_000, 20_100)]
         unfinished.write(memoryview(whole)[unfinished.written :])
-        ship.front.at = (name(2), 0)
-        ship.backlog.add([unfinished.finish()])
+        ship.receive(segment(2), 0)
+        ship.pipeline.complete(unfinished.finish())
         ship.until(lambda: not where.names())
     assert find_pieces(store, SYSTEM, name(1)) == []
     assert read_segment(store, SYSTEM, name(1)) == whole
+
+
+def test_what_the_receiver_completes_while_it_is_asked_how_much_is_archived_is_not_taken_for_archived(
+    tmp_path: Path,
+) -> None:
+    class Busy(Pipeline):
+        """A receiver that goes on to the next segment just before somebody reads where it is."""
+
+        def unfinished(self) -> tuple[str, int] | None:
+            self.complete(name(1))
+            self.advance(StreamPosition(timeline=1, written=end, durable=end, unfinished=(name(2), 0)))
+            return super().unfinished()
+
+    where, end = spool(tmp_path / "spool"), segment(2).start
+    store = local(tmp_path / "store")
+    pipeline = Busy(where, [store.name], 1 << 40)
+    pipeline.advance(StreamPosition(timeline=1, written=end, durable=segment(1).start, unfinished=(name(1), 0)))
+    shipper = Shipper(store, pipeline, Shipping(), lambda _: None)
+    assert shipper.archived() == segment(1).start, "it is in the queue, and in no store"
 
 
 def test_a_later_run_goes_on_after_the_pieces_of_an_earlier_one_and_removes_them(tmp_path: Path) -> None:

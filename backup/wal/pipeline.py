@@ -1,0 +1,136 @@
+"""The pipeline from the receiver to the shippers: the spool, the queue of each store, and how far receiving has come.
+
+One thread receives and calls `complete`, `advance` and `set_status`; the shippers and the archiver's report read from
+any thread. Two orders hold: a segment is in the queue before a position behind it is published, and a reader that wants
+both reads the position first. So what is neither queued nor shipped is never taken for archived.
+"""
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from backup.wal.ship_queue import ShipQueue
+from backup.wal.spool import Spool
+from cluster.postgres.lsn import Lsn
+from cluster.waiting import Every
+
+_MEASURE_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverStatus:
+    """The node that WAL is received from, whether it streams now, and the last error ("": none)."""
+
+    node: str = ""
+    streaming: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPosition:
+    """How far one stream has come; of one that ended, how far it came.
+
+    Args:
+        timeline: of the WAL.
+        written: the position after the last byte received.
+        durable: everything before this position is durable in the spool.
+        unfinished: the first segment that is not whole in the spool, and how many bytes of its file may be read; None
+            where it will never be whole.
+    """
+
+    timeline: int
+    written: Lsn
+    durable: Lsn
+    unfinished: tuple[str, int] | None
+
+
+class Pipeline:
+    """Held by the receiver and by the shipper of each store; safe for all threads.
+
+    Args:
+        spool: WAL on its way, on disk.
+        stores: names of the stores that are to get it.
+        spool_limit: bytes in the spool from which on nothing more is received.
+        flush_seconds: what was received is durable, and reported so, at most this later; until then the primary keeps
+            it. More often costs the primary: a sync of a growing file delays every other sync of the file system.
+    """
+
+    def __init__(self, spool: Spool, stores: Sequence[str], spool_limit: int, flush_seconds: float = 1.0) -> None:
+        self.spool, self.flush_seconds = spool, flush_seconds
+        self.queue = ShipQueue(stores)
+        self.queue.add(spool.to_ship())
+        self._limit, self._bytes, self._measure = spool_limit, 0, Every(_MEASURE_SECONDS)
+        self._lock = threading.Lock()
+        self._status = ReceiverStatus()
+        self._position: StreamPosition | None = None
+        self._requested = False
+        self._unread: frozenset[str] = frozenset()
+
+    def complete(self, name: str) -> None:
+        """A file of the spool is complete and durable: every store is to get it."""
+        self.queue.add([name])
+
+    def is_full(self) -> bool:
+        """Whether the spool has reached its limit; called by the receiver alone.
+
+        Measured a few times a second: what comes in between is small beside any limit.
+        """
+        if self._measure.due():
+            self._bytes = self.spool.size()
+        return self._bytes >= self._limit
+
+    def status(self) -> ReceiverStatus:
+        """What the receiver does."""
+        with self._lock:
+            return self._status
+
+    def set_status(self, status: ReceiverStatus) -> None:
+        """Publish what the receiver does."""
+        with self._lock:
+            self._status = status
+
+    def position(self) -> StreamPosition | None:
+        """How far the present stream has come, or the last one; None before the first."""
+        with self._lock:
+            return self._position
+
+    def unfinished(self) -> tuple[str, int] | None:
+        """See `StreamPosition`; None before the first stream as well."""
+        position = self.position()
+        return position.unfinished if position else None
+
+    def advance(self, position: StreamPosition) -> None:
+        """Publish how far the stream has come. What lies before its unfinished segment is complete."""
+        with self._lock:
+            self._position = position
+
+    def request_again(self) -> None:
+        """Have the receiver read anew what the stores lack, and receive that."""
+        with self._lock:
+            self._requested = True
+
+    def is_requested(self) -> bool:
+        """Whether `request_again` was called since the last `take_request`."""
+        with self._lock:
+            return self._requested
+
+    def take_request(self) -> bool:
+        """As `is_requested`; the request is served by the caller."""
+        with self._lock:
+            requested, self._requested = self._requested, False
+            return requested
+
+    def set_unread(self, stores: Collection[str]) -> None:
+        """These stores did not answer when the receiver read what they have."""
+        with self._lock:
+            self._unread = frozenset(stores)
+
+    def unread(self) -> frozenset[str]:
+        """Stores of which the receiver does not know what they have."""
+        with self._lock:
+            return self._unread
+
+    def store_answered(self, store: str) -> None:
+        """``store`` took something; if the receiver could not read it, it is requested to do that now."""
+        if store in self.unread():
+            self.request_again()

@@ -1,0 +1,63 @@
+"""What passes between the receiver and the shippers, and in which order."""
+
+import time
+from pathlib import Path
+
+from backup.wal.pipeline import Pipeline, ReceiverStatus, StreamPosition
+from tests.unit.backup.wal.wal_made import SIZE, name, segment, spool, spooled
+
+
+def made(where: Path, *, limit: int = 1 << 40) -> Pipeline:
+    return Pipeline(spool(where), ["disk", "bucket"], limit)
+
+
+def test_what_is_complete_is_for_every_store_and_so_is_what_an_earlier_run_left(tmp_path: Path) -> None:
+    spooled(spool(tmp_path), 1)
+    pipeline = made(tmp_path)
+    pipeline.complete(name(2))
+    assert pipeline.queue.left("disk") == pipeline.queue.left("bucket") == [name(1), name(2)]
+
+
+def test_the_spool_is_full_at_its_limit_and_no_longer_when_something_was_shipped(tmp_path: Path) -> None:
+    for number in (1, 2):
+        spooled(spool(tmp_path), number)
+    pipeline = made(tmp_path, limit=2 * SIZE)
+    assert pipeline.is_full()
+    pipeline.spool.remove(name(1))
+    time.sleep(0.25)
+    assert not pipeline.is_full()
+
+
+def test_a_request_is_served_once(tmp_path: Path) -> None:
+    pipeline = made(tmp_path)
+    assert not pipeline.is_requested()
+    pipeline.request_again()
+    assert pipeline.is_requested()
+    assert pipeline.take_request()
+    assert not pipeline.is_requested()
+    assert not pipeline.take_request()
+
+
+def test_only_a_store_that_could_not_be_read_asks_for_another_reading_when_it_is_back(tmp_path: Path) -> None:
+    pipeline = made(tmp_path)
+    pipeline.store_answered("disk")
+    assert not pipeline.is_requested()
+    pipeline.set_unread(["bucket"])
+    pipeline.store_answered("disk")
+    assert not pipeline.is_requested()
+    pipeline.store_answered("bucket")
+    assert pipeline.take_request()
+    pipeline.set_unread([])
+    pipeline.store_answered("bucket")
+    assert not pipeline.is_requested()
+
+
+def test_what_the_receiver_published_last_is_what_is_read(tmp_path: Path) -> None:
+    pipeline = made(tmp_path)
+    assert pipeline.position() is None
+    assert pipeline.status() == ReceiverStatus()
+    position = StreamPosition(timeline=1, written=segment(2).end, durable=segment(2).start, unfinished=(name(2), 0))
+    pipeline.advance(position)
+    pipeline.set_status(ReceiverStatus(node="a", streaming=True))
+    assert pipeline.position() == position
+    assert pipeline.status() == ReceiverStatus(node="a", streaming=True)
