@@ -26,7 +26,7 @@ Content = Iterator[memoryview]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an archive of a backup may hold at most, so that a small one cannot become endless."""
+    """The most that an archive of a backup may unpack to, so that a small one cannot become endless."""
 
     bytes: int
     entries: int
@@ -37,13 +37,13 @@ _MORE_BYTES, _MORE_ENTRIES = 64 << 20, 1_000_000
 
 
 def archive_limits(backup: Backup, manifest: Manifest | None) -> Limits:
-    """Those of each archive of a backup."""
+    """The limits of each archive of a backup."""
     entries = len(manifest.files) if manifest else _MORE_ENTRIES
     return Limits(backup.data_bytes + _MORE_BYTES, entries + _MORE_ENTRIES)
 
 
 class HashedPieces:
-    """Pieces of a stored object passing by, counted and hashed."""
+    """Pieces of a stored object, counted and hashed as they are read."""
 
     def __init__(self, pieces: Iterable[bytes], passed: Callable[[int], None] = lambda _: None) -> None:
         self._pieces = iter(pieces)
@@ -59,7 +59,7 @@ class HashedPieces:
             yield piece
 
     def is_like(self, file: File) -> bool:
-        """All that is left is read; whether it is what was stored."""
+        """Read to the end; whether size and SHA-256 are those that were stored."""
         for _ in self:
             pass
         return (self.size, self._hash.hexdigest()) == (file.size, file.sha256)
@@ -121,7 +121,7 @@ def archives(backup: Backup) -> tuple[File, ...]:
 
 
 def data_path(file: File, member: Member) -> str:
-    """Where an entry belongs, relative to the data directory: tablespaces are archives named by their oid."""
+    """The path of an entry in the data directory: tablespaces are archives named by their oid."""
     name = file.name.split(".")[0]
     return member.path if name == "base" else f"pg_tblspc/{name}/{member.path}"
 
@@ -158,7 +158,7 @@ def parse_manifest(backup: Backup, body: bytes) -> Manifest:
 
 
 def mismatch(path: str, size: int, sha256: bytes, expected: "Entry | None") -> str:
-    """What is wrong with a file, in words; "" where it is as the manifest says."""
+    """How a file differs from its manifest entry, in words; "" where it does not."""
     if expected is None:
         return f"{path} is not in the manifest"
     if size != expected.size:

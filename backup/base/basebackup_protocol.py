@@ -21,7 +21,7 @@ _DATA, _ARCHIVE, _MANIFEST, _PROGRESS = b"dnmp"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to ask for; ``level`` and ``workers`` are zstd's, codec "none" sends plain tar; ``rate`` in kB/s, 0: any."""
+    """Options of BASE_BACKUP; ``level`` and ``workers`` are zstd's, codec "none": plain tar; ``rate`` in kB/s or 0."""
 
     label: str
     codec: str = "zstd"
@@ -55,7 +55,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupHeader:
-    """What the server says before the first byte; ``size``: bytes it expects to read."""
+    """The results before the first byte; ``size``: bytes that the server expects to read."""
 
     start: Lsn
     timeline: int
@@ -64,7 +64,7 @@ class BackupHeader:
 
 
 class BackupSink(Protocol):
-    """Where the stream goes."""
+    """What takes the stream."""
 
     def begin(self, archive: str) -> None:
         """An archive of this name begins, and the one before is complete."""
@@ -80,7 +80,7 @@ class BackupSink(Protocol):
 
 
 def upload_manifest(connection: Replication, manifest: bytes) -> None:
-    """Give the server the manifest of the backup that an incremental one builds on."""
+    """Send the manifest of the parent of an incremental backup."""
     connection.send("UPLOAD_MANIFEST")
     connection.answer()
     connection.copy_in(manifest[at : at + _PIECE] for at in range(0, len(manifest), _PIECE))
@@ -89,7 +89,7 @@ def upload_manifest(connection: Replication, manifest: bytes) -> None:
 
 
 def begin(connection: Replication, request: Request) -> BackupHeader:
-    """Ask for a backup.
+    """Start a backup.
 
     Raises:
         ServerError: the server refuses; nothing was sent.

@@ -1,4 +1,4 @@
-"""Full or incremental: what an incremental backup may build on, and why it may not. Pure.
+"""The parent of an incremental backup, or why a full one is needed. Pure.
 
 PostgreSQL's incremental backups have had silent errors around promotions, updates and missing checksums, so a full one
 is taken whenever one of these lies between (research/backup.md, trap 22). Releases whose incremental backups cannot be
@@ -30,10 +30,10 @@ def decide(
     longest: int,
     trusted_since: int = TRUSTED_SINCE,
 ) -> ParentChoice:
-    """What can be taken.
+    """Choose the kind and the parent.
 
     Args:
-        wanted: what was asked for.
+        wanted: the requested kind.
         catalogs: the backups of each store it will go to; a parent must be in all of them.
         node: where it will be taken.
         longest: how many incremental backups may stand on one full one.
@@ -71,7 +71,7 @@ def _whole(catalog: Sequence[Backup], backup: Backup) -> bool:
 
 
 def _changes(parent: Backup, node: SourceNode) -> list[str]:
-    """What differs between the last backup and the node as it is now."""
+    """Differences between the parent and the node as it is now."""
     found = []
     if parent.timeline != node.timeline:
         found.append(f"the timeline changed from {parent.timeline} to {node.timeline}")

@@ -1,4 +1,4 @@
-"""The node a backup is taken from: what matters of each, and which one is best."""
+"""The node that a backup is taken from: facts of each candidate, and the choice."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication, replicate
 
 NEAR = 64 << 20
-"""Bytes: a replica further behind the primary is not asked, since its backup would be as old as it is."""
+"""Bytes: a replica further behind the primary is not used, since its backup would be as old as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class SourceNode:
 
 
 def read_node(name: str, access: Access) -> SourceNode:
-    """Ask one server.
+    """Read the facts of one node.
 
     Raises:
         PodsError: it does not answer.
@@ -63,7 +63,7 @@ def _bytes(shown: str) -> int:
 
 
 def read_nodes(nodes: Mapping[str, Access], progress: Callable[[str], None]) -> tuple[SourceNode, ...]:
-    """Every node that answers; why another does not is told."""
+    """The facts of every node that answers; the error of another goes to ``progress``."""
     found = []
     for name, access in nodes.items():
         try:
@@ -77,7 +77,7 @@ def choose(nodes: Iterable[SourceNode], primary: str) -> tuple[SourceNode, Sourc
     """The node to take a backup from (a replica that keeps up, else the primary itself), and the primary.
 
     Raises:
-        MachineError: the primary does not answer: nothing tells then which replica is right.
+        MachineError: the primary does not answer: a replica's state cannot be judged then.
         RefusedError: what should be the primary is in recovery.
     """
     known = {node.name: node for node in nodes}
@@ -91,7 +91,7 @@ def choose(nodes: Iterable[SourceNode], primary: str) -> tuple[SourceNode, Sourc
 
 
 def _keeps_up(node: SourceNode, primary: SourceNode) -> bool:
-    """While an update goes round, the primary gives its backups itself, as it is the last to be updated.
+    """During a rolling update backups come from the primary, which is updated last.
 
     The next incremental backup may come from another node, whose WAL summaries an older release may have made. A full
     one that says of itself it is of the new release must not be before that.

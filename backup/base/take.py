@@ -122,7 +122,7 @@ def _catalogs(site: BackupSite, system: str) -> tuple[dict[str, tuple[Backup, ..
 
 
 def _clear_leftovers(stores: Sequence[Store], system: str, attempt: str, progress: Callable[[str], None]) -> None:
-    """Remove what ``attempt``, which died here ("": none did), and anybody's attempts of days ago left."""
+    """Remove the files of ``attempt``, whose process was killed here ("": none was), and of any attempt of days ago."""
     for store in stores:
         try:
             if attempt:
@@ -134,7 +134,7 @@ def _clear_leftovers(stores: Sequence[Store], system: str, attempt: str, progres
 
 
 def _remove_attempt(store: Store, system: str, attempt: str) -> None:
-    """Remove an attempt's files, unless it has become a backup after all."""
+    """Remove an attempt's files, unless its `backup.json` was written after all."""
     check_backup_name(attempt)
     if store.head(backup_key(system, attempt)) is None:
         store.delete([stored.key for stored in store.list(backup_prefix(system, attempt))])

@@ -36,7 +36,7 @@ class Member:
 
 
 class Pieces:
-    """Pieces of any size, taken in any other."""
+    """A stream of pieces, read in other sizes."""
 
     def __init__(self, pieces: Iterable[bytes | memoryview]) -> None:
         self._pieces = iter(pieces)

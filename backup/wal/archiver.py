@@ -47,14 +47,14 @@ class ShippingLag:
             self._reached.append((position, self._clock()))
 
     def of(self, archived: int | None) -> float:
-        """Seconds since the oldest WAL was received that is not within ``archived``; 0 when there is none."""
+        """Seconds since the oldest WAL beyond ``archived`` was received; 0 when there is none."""
         if archived is None:
             return 0.0
         since = next((time for position, time in self._reached if position > archived), None)
         return 0.0 if since is None else self._clock() - since
 
     def forget(self, archived: int) -> None:
-        """Nobody lacks anything before this."""
+        """The store has everything before ``archived``: drop what was remembered of it."""
         while self._reached and self._reached[0][0] <= archived:
             self._reached.popleft()
 
@@ -83,7 +83,7 @@ class Archiver:
         self._stopped = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
-        """Archive until ``stop`` is set, then ship what there is and return.
+        """Archive until ``stop`` is set, then ship what is in the spool and return.
 
         Raises:
             RuntimeError: a thread died, which is a bug; the next start repairs whatever it left.
@@ -116,7 +116,7 @@ class Archiver:
         self._report()
 
     def state(self) -> ArchiveState:
-        """What it is doing now."""
+        """The state that is reported now."""
         position, status, spool = self.pipeline.position(), self.pipeline.status(), self._spool
         written = position.written if position else None
         return ArchiveState(

@@ -1,4 +1,4 @@
-"""WAL that the primary has removed: another node may have it still, since the archive's slot is on every node.
+"""Backfill: WAL that the primary has removed is received from another node, which the archive's slot made keep it.
 
 After a failover the new primary may have less WAL than a standby, or than the old primary that has become one.
 """
@@ -18,7 +18,7 @@ from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication, replicate
 
 REMOVED = "58P01"
-"""undefined_file: the WAL asked for is not there any more (PostgreSQL documentation, appendix A)."""
+"""SQLSTATE undefined_file: the requested WAL was removed (PostgreSQL documentation, appendix A)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def _later(server: Replication, wanted: MissingWal, slot: str, segment_size: int
 
 
 def _receive(server: Replication, wanted: MissingWal, source: BackfillSource, pipeline: Pipeline) -> WalPosition:
-    """Stream from one node. It goes through no slot, whose position is not ours to move.
+    """Stream from one node, without a slot: its slot's position is not ours to move.
 
     Raises:
         PodsError: it has nothing of what is wanted, or is not of this lineage.
@@ -101,7 +101,7 @@ def _receive(server: Replication, wanted: MissingWal, source: BackfillSource, pi
 
 
 def _end(server: Replication, wanted: MissingWal, system: str) -> Lsn:
-    """Up to where the node has WAL of this lineage.
+    """The end of the node's WAL on this lineage.
 
     Raises:
         RefusedError: nowhere.
@@ -118,7 +118,7 @@ def _end(server: Replication, wanted: MissingWal, system: str) -> Lsn:
 
 
 def _is_ours(server: Replication, timeline: int, lineage: Lineage) -> bool:
-    """Whether a timeline of that number came about as the one in our lineage did."""
+    """Whether the node's history of that timeline is the one in our lineage."""
     text = server.command(f"TIMELINE_HISTORY {timeline}")[0][1] if timeline > 1 else ""
     theirs = lineage_of(text or "", timeline)
     return [(each.timeline, each.start) for each in theirs] == [

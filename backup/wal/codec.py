@@ -15,7 +15,7 @@ def pack(data: bytes | memoryview, level: int = LEVEL) -> bytes:
 
 
 def unpacked_size(body: bytes) -> int:
-    """Bytes that a frame says it becomes; less than 1 where it does not say.
+    """The content size in a frame's header; less than 1 where it has none.
 
     Raises:
         DamagedError: it is no frame.

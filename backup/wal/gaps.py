@@ -1,4 +1,4 @@
-"""Gaps: WAL that no one has any more. Each is recorded in the store it is missing from, and asks for a full backup."""
+"""Gaps: WAL that no node has any more. Each is recorded in the store that lacks it, and requests a full backup."""
 
 import json
 from collections.abc import Iterator
@@ -51,8 +51,8 @@ def read_gaps(store: Store, system: str) -> tuple[Gap, ...]:
     """Every recorded gap, in the order they were noticed.
 
     Raises:
-        DamagedError: one of them is none.
-        StoreError: the store cannot be asked.
+        DamagedError: one cannot be read.
+        StoreError: the store does not answer.
     """
     return tuple(
         _read(store, stored.key) for stored in list(at_most(store.list(gaps_prefix(system)), MOST_LISTED, "gaps"))
@@ -95,12 +95,12 @@ _WANTED = "full_wanted.json"
 
 
 def want_full(spool: Path, since: str, why: str) -> None:
-    """Ask for a full backup that begins at or after ``since`` (an LSN), and say why."""
+    """Request a full backup that begins at or after ``since`` (an LSN), for the reason ``why``."""
     write_atomically(spool / _WANTED, json.dumps({"since": since, "why": why}) + "\n")
 
 
 def full_wanted(spool: Path) -> str:
-    """Why a full backup is wanted; "" when none is."""
+    """The reason why a full backup is requested; "" when none is."""
     try:
         return str(json.loads((spool / _WANTED).read_text())["why"])
     except FileNotFoundError:
@@ -108,7 +108,7 @@ def full_wanted(spool: Path) -> str:
 
 
 def full_made(spool: Path, start_lsn: str) -> None:
-    """A full backup that began at ``start_lsn`` is complete; if it is new enough, no more is wanted."""
+    """A full backup that began at ``start_lsn`` is complete; if that is late enough, the request is served."""
     path = spool / _WANTED
     if path.exists() and Lsn.parse(json.loads(path.read_text())["since"]) <= Lsn.parse(start_lsn):
         path.unlink()

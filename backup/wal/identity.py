@@ -1,4 +1,4 @@
-"""Whose archive it is: ``archive.json`` of a store, made once, and the same beside the spool."""
+"""The cluster that an archive belongs to: ``archive.json`` of a store, written once, and its copy in the spool."""
 
 import json
 import time
@@ -59,10 +59,10 @@ def parse_identity(text: str) -> ArchiveIdentity:
 
 
 def claim(store: Store, identity: ArchiveIdentity) -> None:
-    """Say in the store whose archive this is, or see that it says so already.
+    """Write the identity into the store, or check the one that is there.
 
     Raises:
-        RefusedError: it says something else.
+        RefusedError: the store's archive is another cluster's.
     """
     key = archive_key(identity.system_identifier)
     try:
@@ -74,11 +74,11 @@ def claim(store: Store, identity: ArchiveIdentity) -> None:
 
 
 def read_identity(store: Store, system: str) -> ArchiveIdentity | None:
-    """Whose archive it is; None where there is none.
+    """The identity in a store; None where there is none.
 
     Raises:
-        DamagedError: it says so in no words of ours.
-        StoreError: the store cannot be asked.
+        DamagedError: it cannot be read.
+        StoreError: the store does not answer.
     """
     key = archive_key(system)
     try:
@@ -90,7 +90,7 @@ def read_identity(store: Store, system: str) -> ArchiveIdentity | None:
 
 
 def segment_size(store: Store, system: str) -> int:
-    """Bytes of a WAL segment of the cluster; of one that the store knows nothing of, PostgreSQL's default."""
+    """Bytes of a WAL segment of the cluster; PostgreSQL's default where the store has no identity of it."""
     identity = read_identity(store, system)
     return identity.wal_segment_size if identity else DEFAULT_SEGMENT
 

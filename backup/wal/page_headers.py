@@ -1,4 +1,4 @@
-"""Whether bytes are the WAL they are said to be: the headers of WAL pages.
+"""Checks of WAL page headers: whether bytes are the WAL of a segment and cluster.
 
 Source of the layout: PostgreSQL 18, src/include/access/xlog_internal.h: every page of 8 kB begins with magic (uint16),
 flags (uint16), timeline (uint32), its own position (uint64) and a length; the first of a segment goes on with the

@@ -1,7 +1,7 @@
-"""Tails: what is durable of the unfinished segment goes to the store every few seconds, each time only what is new.
+"""The unfinished segment in a store, as pieces: every few seconds the durable bytes that are new are one more piece.
 
 A piece is never changed. When the segment is whole in the store, its pieces are deleted; those of a segment that will
-never be whole stay, and are all there is of it.
+never be whole stay, and are all that the store has of it.
 """
 
 import threading
@@ -32,13 +32,13 @@ class PartialSegments:
         self._lock = threading.Lock()
 
     def end(self, segment: str) -> int:
-        """Bytes of ``segment`` that the store has in pieces, as far as we know without asking."""
+        """Bytes of ``segment`` that the store has in pieces, as far as is known without a request."""
         return reach(self._known.get(segment, []))
 
     def ship(self, position: Callable[[], tuple[str, int] | None], blocked: Collection[int]) -> bool:
-        """Ship what is new of the unfinished segment; whether there was anything.
+        """Ship the new bytes of the unfinished segment; whether there were any.
 
-        ``position`` is asked while no segment is being made whole in the store, so that no piece is left behind it.
+        ``position`` is called while no segment is being made whole in the store, so that no piece is left behind it.
         """
         with self._lock:
             now = position()

@@ -1,4 +1,4 @@
-"""The pipeline from the receiver to the shippers: the spool, the queue of each store, and how far receiving has come.
+"""The pipeline from the receiver to the shippers: the spool, each store's queue, and the position of the stream.
 
 One thread receives and calls `complete`, `advance` and `set_status`; the shippers and the archiver's report read from
 any thread. Two orders hold: a segment is in the queue before a position behind it is published, and a reader that wants
@@ -28,7 +28,7 @@ class ReceiverStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPosition:
-    """How far one stream has come; of one that ended, how far it came.
+    """The position of a stream; of one that ended, the last.
 
     Args:
         timeline: of the WAL.
@@ -80,17 +80,17 @@ class Pipeline:
         return self._bytes >= self._limit
 
     def status(self) -> ReceiverStatus:
-        """What the receiver does."""
+        """The receiver's status."""
         with self._lock:
             return self._status
 
     def set_status(self, status: ReceiverStatus) -> None:
-        """Publish what the receiver does."""
+        """Publish the receiver's status."""
         with self._lock:
             self._status = status
 
     def position(self) -> StreamPosition | None:
-        """How far the present stream has come, or the last one; None before the first."""
+        """The position of the present stream, or of the last one; None before the first."""
         with self._lock:
             return self._position
 
@@ -100,7 +100,7 @@ class Pipeline:
         return position.unfinished if position else None
 
     def advance(self, position: StreamPosition) -> None:
-        """Publish how far the stream has come. What lies before its unfinished segment is complete."""
+        """Publish the stream's position. What lies before its unfinished segment is complete."""
         with self._lock:
             self._position = position
 

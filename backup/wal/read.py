@@ -12,7 +12,7 @@ def read_segment(store: Store, system: str, segment: str) -> bytes | None:
     """A segment, its headers checked; where only pieces of its beginning are stored, with zeros after them.
 
     Args:
-        store: where to look.
+        store: the store to read.
         system: system identifier of the cluster.
         segment: 24 hex digits.
 
@@ -21,7 +21,7 @@ def read_segment(store: Store, system: str, segment: str) -> bytes | None:
 
     Raises:
         DamagedError: what is stored is not that segment.
-        StoreError: the store could not be asked.
+        StoreError: the store does not answer.
     """
     for _ in range(3):  # pieces go when the segment is whole: then it is there
         try:
@@ -61,7 +61,7 @@ def read_history(store: Store, system: str, timeline: int) -> bytes | None:
     """The history file of a timeline, or None where the store has none.
 
     Raises:
-        StoreError: the store could not be asked.
+        StoreError: the store does not answer.
     """
     try:
         return store.get(history_key(system, timeline), MOST_DOCUMENT)

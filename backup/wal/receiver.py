@@ -1,4 +1,4 @@
-"""The receiver: follows the primary, whichever node that is, from where the archive ends, and never gives up."""
+"""The receiver: streams WAL from the primary, whichever node that is, from where the archive ends, and retries."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalSource:
-    """Where WAL comes from: the nodes by name, who leads them now, and the slot."""
+    """Where WAL comes from: the nodes by name, the name of the primary now, and the slot."""
 
     nodes: Mapping[str, Access]
     primary: Callable[[], str]
@@ -36,7 +36,7 @@ class WalSource:
 
 
 class Receiver:
-    """Runs in a thread of its own; what others may know of it is in the pipeline."""
+    """Runs in a thread of its own; its status and position are published in the pipeline."""
 
     def __init__(
         self, source: WalSource, pipeline: Pipeline, stores: Sequence[Store], progress: Callable[[str], None]
@@ -83,7 +83,7 @@ class Receiver:
         self._publish(streaming=False, error=error)
 
     def _receive(self) -> None:
-        """One connection, over as many timelines as come."""
+        """Stream over one connection, through every timeline that follows."""
         node = self._source.primary()
         if node not in self._source.nodes:
             raise RefusedError(f"the primary, {node}, is not among the nodes", "look at the topology")
@@ -96,10 +96,10 @@ class Receiver:
                 position = self._follow(server, position)
 
     def _identify(self, server: Replication) -> None:
-        """Learn the lineage of the server's timeline.
+        """Read the lineage of the server's timeline.
 
         Raises:
-            RefusedError: it is another cluster's, or has been left behind.
+            RefusedError: it is another cluster's, or on an older timeline than the archive.
         """
         identity = server.identify()
         if identity.system_identifier != self._spool.system:

@@ -1,4 +1,4 @@
-"""What PostgreSQL's ``restore_command`` is answered: a segment or a history, and never "there is none" by mistake.
+"""PostgreSQL's ``restore_command``: gives a segment or a history file, and never reports a missing one by mistake.
 
 PostgreSQL ends recovery when it is told that a segment is not there (exit 1 to 125), and aborts on more than 125
 (PostgreSQL 18, src/backend/access/transam/xlogarchive.c). So an outage must not look like an end.
@@ -23,7 +23,7 @@ from cluster.errors import PodsError
 
 FOUND, NOT_FOUND, UNAVAILABLE = 0, 1, 126
 AHEAD = 8
-"""Segments fetched before they are asked for, at once."""
+"""Segments that are prefetched at once."""
 _SEGMENT = re.compile(r"[0-9A-F]{24}\Z")
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
 
@@ -32,7 +32,7 @@ _HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
 class RestoreSource:
     """Where WAL is fetched from: stores in order of preference, and the cluster's system identifier.
 
-    ``ahead`` is a folder outside of any data directory, for what is fetched before it is asked for.
+    ``ahead`` is a folder outside of any data directory, for prefetched segments.
     """
 
     stores: Sequence[Store]
@@ -40,14 +40,14 @@ class RestoreSource:
     ahead: Path
 
 
-def restore_command(ahead: Path, asking: str) -> str:
-    """What PostgreSQL is given: takes what was fetched (and checked) ahead, and starts a program only for what was not.
+def restore_command(ahead: Path, program: str) -> str:
+    """The setting's value: it takes a prefetched (and checked) segment, and starts a program for any other.
 
     Args:
         ahead: as of ``RestoreSource``; empty at the beginning.
-        asking: the program that calls `fetch` with the two names that follow.
+        program: the program that calls `fetch` with the two names that follow.
     """
-    return f"mv -T {shlex.quote(str(ahead))}/%f %p 2>/dev/null || exec {asking} %f %p"
+    return f"mv -T {shlex.quote(str(ahead))}/%f %p 2>/dev/null || exec {program} %f %p"
 
 
 def fetch(archive: RestoreSource, name: str, target: Path, report: Callable[[str], None], *, ahead: int = AHEAD) -> int:
@@ -61,7 +61,7 @@ def fetch(archive: RestoreSource, name: str, target: Path, report: Callable[[str
         ahead: how many segments after this one to fetch along with it.
 
     Returns:
-        0: it is there; 1: no store has it, and all were asked; 126: it cannot be known.
+        0: it is there; 1: no store has it, and all answered; 126: a store does not answer.
     """
     try:
         if _HISTORY.match(name):
@@ -97,10 +97,10 @@ def _read(archive: RestoreSource, name: str) -> bytes | None:
 
 
 def _first(archive: RestoreSource, read: Callable[[Store], bytes | None]) -> bytes | None:
-    """What the first store that has it gives; None only when every store was asked and has nothing.
+    """Read from the first store that has it; None only when every store answered and none has it.
 
     Raises:
-        PodsError: none gave it, and one could not be asked.
+        PodsError: none gave it, and one did not answer.
     """
     trouble: PodsError | None = None
     for store in archive.stores:
@@ -117,7 +117,7 @@ def _first(archive: RestoreSource, read: Callable[[Store], bytes | None]) -> byt
 
 
 def _following(archive: RestoreSource, name: str, count: int) -> Iterator[str]:
-    """The next names; none where no store says how large segments are."""
+    """The next names; none where no store has an identity with the segment size."""
     for store in archive.stores if count else ():
         with suppress(PodsError, ValueError):
             if identity := read_identity(store, archive.system):
@@ -128,7 +128,7 @@ def _following(archive: RestoreSource, name: str, count: int) -> Iterator[str]:
 
 
 def _keep_ahead(archive: RestoreSource, name: str) -> None:
-    """Fetch a segment that is not asked for yet; only a whole one, since an unfinished one may still grow."""
+    """Prefetch a segment; only a whole one, since an unfinished one may still grow."""
     kept = archive.ahead / name
     if kept.exists():
         return
@@ -153,7 +153,7 @@ def _is_good(path: Path, name: str, system: str) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    """By a rename where that goes: two mounts of one disk have one device number and still let nothing pass."""
+    """Rename, or copy where that fails: between two mounts it does, though of one disk with one device number."""
     try:
         source.replace(target)
     except OSError as error:

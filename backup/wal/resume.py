@@ -12,7 +12,7 @@ from backup.wal.spool import Spool
 from cluster.postgres.lsn import Lsn
 
 _RECENT = 256
-"""So many of the newest segments of a timeline are searched for holes: more than are ever uploaded at once."""
+"""So many of the newest segments of a timeline are searched for missing ones: more than are ever uploaded at once."""
 
 
 def first_missing(store: Store, spool: Spool) -> dict[int, Lsn]:

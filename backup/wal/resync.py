@@ -1,6 +1,6 @@
-"""WAL that one store lacks and another has: it is brought over, a segment at a time.
+"""Copying WAL that one store lacks from a store that has it, a segment at a time.
 
-What is copied is the content: sealed stores have keys of their own. What is there already is never replaced.
+The content is copied: encrypted stores have keys of their own. What is there already is never replaced.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ _LARGEST = 1 << 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncResult:
-    """Names of segments: what the store has got, and of what nobody could give it, why not, in a line each."""
+    """Names of the segments that were copied, and a line for each that could not be: why."""
 
     copied: tuple[str, ...] = ()
     troubles: tuple[str, ...] = ()
@@ -25,17 +25,17 @@ class ResyncResult:
 def resync(
     store: Store, others: Sequence[Store], system: str, missing: Iterable[str], go_on: Callable[[], bool]
 ) -> ResyncResult:
-    """Copy whole segments into ``store``, oldest first; interrupted, it goes on where it was when it is called again.
+    """Copy whole segments into ``store``, oldest first; interrupted, the next call continues.
 
     Args:
         store: lacks them.
         others: may have them.
         system: system identifier of the cluster.
         missing: names of segments.
-        go_on: asked before each.
+        go_on: called before each segment; false ends it.
 
     Raises:
-        StoreError: ``store`` does not take them.
+        StoreError: ``store`` cannot be written to.
     """
     copied, troubles = list[str](), list[str]()
     for segment in sorted(missing):
@@ -55,7 +55,7 @@ def resync(
 
 
 def _find(stores: Sequence[Store], system: str, segment: str) -> tuple[bytes | None, list[str]]:
-    """A segment as the first store that has a good one keeps it; else what is wrong with the others."""
+    """The stored object of a segment from the first store that has a good one; else what is wrong with each."""
     refusals = []
     for store in stores:
         try:

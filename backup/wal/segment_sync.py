@@ -1,4 +1,4 @@
-"""Segments that are whole, on their way to the disk while the next ones are received.
+"""Syncing whole segments to disk while the next ones are received.
 
 A sync takes as long as receiving a segment does: one after the other would halve the rate of catching up.
 """
@@ -15,7 +15,10 @@ _MOST = 2
 
 
 class SegmentSyncer:
-    """Finishes in order, in a thread of its own; used by one thread, but for `first`."""
+    """Syncs and renames segments in order, in a thread of its own; used by one thread.
+
+    ``whole`` is called with the name of each segment once it is durable under that name.
+    """
 
     def __init__(self, whole: Callable[[str], None]) -> None:
         self._whole = whole
@@ -25,17 +28,14 @@ class SegmentSyncer:
 
     @property
     def first(self) -> tuple[str, Lsn] | None:
-        """Of those that are whole, the first that may not be durable: its name, and up to where it was before.
+        """The first segment that may not be durable yet: its name, and the position up to which it was when added.
 
-        Durable it is with its name only: else it might be received again after a crash, and be gone on the server.
+        It counts as durable only with its name: else a crash could lose it here after the server removed it.
         """
-        try:
-            return self._waiting[0][:2]
-        except IndexError:
-            return None
+        return self._waiting[0][:2] if self._waiting else None
 
     def add(self, segment: Unfinished) -> None:
-        """Finish one; waits where too many do already. Raises OSError: one before it could not be."""
+        """Add a whole segment; waits while too many wait. Raises OSError: an earlier one could not be synced."""
         self.collect()
         while len(self._waiting) >= _MOST:
             self._settle()
@@ -43,17 +43,17 @@ class SegmentSyncer:
         self._waiting.append((str(segment.segment), durable, self._pool.submit(self._finish, segment)))
 
     def collect(self) -> None:
-        """Let go of those that are done. Raises as `add`."""
+        """Forget those that are durable. Raises as `add`."""
         while self._waiting and self._waiting[0][2].done():
             self._settle()
 
     def wait(self) -> None:
-        """All are durable, and named so. Raises as `add`."""
+        """Wait until all are durable under their names. Raises as `add`."""
         while self._waiting:
             self._settle()
 
     def close(self) -> None:
-        """End, with what there is finished or, after a failure, left as it is."""
+        """End the thread, with every segment synced or, after a failure, left as it is."""
         self._pool.shutdown()
         if not self._failed:
             self.wait()

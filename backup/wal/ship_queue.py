@@ -1,4 +1,4 @@
-"""What each store has still to get. One store's trouble holds no other back."""
+"""The queue of each store: files of the spool that it has still to get. One store's errors hold no other back."""
 
 import threading
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ class ShipQueue:
             self._changed.notify_all()
 
     def take(self, store: str, timeout: float) -> str | None:
-        """The lowest name that nobody is shipping to ``store`` yet; None where there is none within ``timeout`` s."""
+        """The lowest name that no thread is shipping to ``store``; None where there is none within ``timeout`` s."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._waiting[store], timeout):
                 return None
@@ -36,7 +36,7 @@ class ShipQueue:
             return not any(name in names for part in (self._waiting, self._busy) for names in part.values())
 
     def failed(self, store: str, name: str) -> None:
-        """``store`` does not have it; it is to be shipped again."""
+        """Shipping failed; it is queued again."""
         with self._changed:
             self._busy[store].discard(name)
             self._waiting[store].add(name)

@@ -1,7 +1,7 @@
-"""The archive's replication slot: on the primary it holds WAL for the receiver, on standbys for the day they lead.
+"""The archive's replication slot: on the primary it keeps WAL for the receiver, on standbys for after their promotion.
 
-On a standby nobody streams through it, so it is moved on by reporting as durable what the archive has. That takes no
-more than the replication connection: `pg_replication_slot_advance` would need a way into a database as well.
+On a standby nothing streams through it, so it is advanced by reporting as durable what the archive has. That needs only
+the replication connection: `pg_replication_slot_advance` would need a connection to a database as well.
 """
 
 import struct
@@ -25,7 +25,7 @@ _INVALIDATED = "55000"
 
 
 def status(written: int, durable: int, *, reply_requested: bool = False) -> bytes:
-    """A standby's status message; ``ask`` wants an answer at once."""
+    """A standby's status update; ``reply_requested``: the server is to answer at once."""
     now = int((time.time() - _EPOCH) * 1_000_000)
     return _STATUS.pack(b"r", written, durable, 0, now, reply_requested)
 
@@ -56,7 +56,7 @@ def remake_slot(server: Replication, slot: str) -> Lsn:
 
 
 def is_invalidated(error: ServerError) -> bool:
-    """Whether the slot was given up by the server."""
+    """Whether the server invalidated the slot."""
     return error.sqlstate == _INVALIDATED
 
 
@@ -71,7 +71,7 @@ def hold_on_standby(access: Access, node: str, slot: str, timeline: int, durable
         durable: the archive lacks nothing before this position.
 
     Raises:
-        ServerError, LostError: it cannot be asked, or refuses.
+        ServerError, LostError: it does not answer, or refuses.
     """
     with replicate(access, node=node) as server:
         identity = server.identify()
@@ -88,7 +88,7 @@ def hold_on_standby(access: Access, node: str, slot: str, timeline: int, durable
 
 
 def _report(server: Replication, slot: str, timeline: int, start: Lsn, durable: int) -> None:
-    """Begin to stream where there is nothing to send, say what is durable, end."""
+    """Start to stream at the end of the WAL, where nothing is sent, report what is durable, end."""
     server.send(f"START_REPLICATION SLOT {slot} PHYSICAL {start} TIMELINE {timeline}")
     answer = server.answer()
     if answer is None or answer.kind != "copy both":

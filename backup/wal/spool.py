@@ -50,11 +50,11 @@ class Spool:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def names(self) -> list[str]:
-        """Everything that is ours, sorted: the history of a timeline comes before its segments."""
+        """Every file of the archive, sorted: the history of a timeline comes before its segments."""
         return sorted(path.name for path in self.path.iterdir() if _NAME.match(path.name))
 
     def to_ship(self) -> list[str]:
-        """What is complete."""
+        """Complete files."""
         return [name for name in self.names() if not name.endswith((PARTIAL, BAD))]
 
     def size(self) -> int:
@@ -117,11 +117,11 @@ class Spool:
             )
 
     def remove(self, name: str) -> None:
-        """Every store has it."""
+        """Remove a file that every store has."""
         (self.path / name).unlink(missing_ok=True)
 
     def keep_aside(self, name: str) -> Path:
-        """The store has a different one: a link to ours stays, in a folder that nothing empties."""
+        """Keep a hard link to a file of which a store has another version, in a folder that nothing empties."""
         folder = self.path / "conflicts"
         folder.mkdir(exist_ok=True)
         kept = folder / name
@@ -130,7 +130,7 @@ class Spool:
         return kept
 
     def reject(self, name: str) -> None:
-        """It is not what its name says: put it aside."""
+        """Rename a file that is not the WAL of its name to ``.bad``."""
         (self.path / name).replace(self.path / f"{name[:24]}{BAD}")
 
 
@@ -148,7 +148,7 @@ class Unfinished:
         self.spool, self.segment = spool, segment
         self.written = self.durable = 0
         self.gone = False
-        """It has another name by now, or none."""
+        """The ``.partial`` file was renamed or removed."""
         self._path = spool.path / f"{segment}{PARTIAL}"
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
 
@@ -172,12 +172,12 @@ class Unfinished:
             self.durable = reached
 
     def finish(self) -> str:
-        """It is whole: durable and named so. Its name."""
+        """Make a whole segment durable under its own name; returns that."""
         self.sync()
         return self._rename(str(self.segment))
 
     def close_short(self) -> str | None:
-        """Its timeline goes no further: keep what is durable. Its name, or None where that is nothing."""
+        """Its timeline ended: keep the durable bytes as ``.closed``; returns that name, None where there are none."""
         self.sync()
         os.ftruncate(self._fd, self.durable)
         os.fsync(self._fd)
@@ -189,7 +189,7 @@ class Unfinished:
         return None
 
     def abandon(self) -> None:
-        """Leave it as it is, to be received anew."""
+        """Close the file, to be received anew."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1

@@ -23,7 +23,7 @@ _DATA = struct.Struct("!cQQq")
 _KEEPALIVE = struct.Struct("!cQqB")
 _STATUS_SECONDS = 1.0
 _SILENCE_SECONDS = 30.0
-"""After so long without a message the server is asked for one; after three times that the connection counts as lost."""
+"""After so long without a message a reply is requested; after three times that the connection counts as lost."""
 _SYNC_BYTES = 64 << 20
 _PAUSE_SECONDS = 0.05
 _LITTLE_BYTES = 64 << 10
@@ -129,7 +129,7 @@ class Stream:
         return None
 
     def _next(self) -> bytes | memoryview | None:
-        """The next message. Once all that came is taken, more of it may come first, unless much comes."""
+        """The next message. When all are read, pause for more of them, unless much WAL comes."""
         message = self._server.receive(0)
         if message is not None:
             return message
@@ -207,7 +207,7 @@ class Stream:
             self._send_status(reply_requested=True)
 
     def _end_of_copy(self) -> WalPosition:
-        """The server ended: its timeline did, or an error comes with the next answer."""
+        """The server ended the COPY: its timeline ended, or an error follows with the next result."""
         self._sync()
         answer = self._server.answer()
         if answer is not None and answer.kind in ("copy in", "copy both"):
