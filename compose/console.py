@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from cluster.errors import UsageError
@@ -64,16 +64,17 @@ class Console:
             self._status.update(text)
 
     @contextmanager
-    def step(self, title: str) -> Iterator[Progress]:
-        """Show ``title`` while the body runs, and how long it took."""
+    def step(self, title: str, *, quiet: bool = False) -> Iterator[Progress]:
+        """Show ``title`` while the body runs, and how long it took; a ``quiet`` step only if it fails."""
         step = Progress(self, title)
-        with self._showing(title):
+        with nullcontext() if quiet else self._showing(title):
             try:
                 yield step
             except BaseException:
                 self._done("✗", step)
                 raise
-        self._done("✓", step)
+        if not quiet:
+            self._done("✓", step)
 
     @contextmanager
     def _showing(self, title: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from cluster.errors import MachineError
 from compose.console import Progress
 from compose.engine import containers
 from compose.engine.containers import Container
@@ -42,6 +43,11 @@ def start_and_wait(
 
 def _hopeless(container: Container, restarts_before: int) -> bool:
     return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTART_LIMIT
+
+
+def not_running(stack: Stack, service: str) -> MachineError:
+    """The error of a service that could not be started; its message says why."""
+    return MachineError(f"{service} does not run: {why_not(stack, service)}", f"see inv logs --service {service}")
 
 
 def why_not(stack: Stack, service: str) -> str:

@@ -3,7 +3,7 @@
 The titles are the progress shown; a failure or Ctrl-C walks back; what a crash leaves, the next `up` finishes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from compose.console import Console, Progress
@@ -15,20 +15,24 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: a title for people, what it does, and what takes it back."""
+    """One step: a title for people, what it does, and what takes it back. A ``quiet`` one is shown only if it fails."""
 
     title: str
     do: Callable[[Progress], None]
     undo: Callable[[], None] = nothing
+    quiet: bool = False
 
 
-def perform(tasks: Sequence[Step], console: Console) -> None:
-    """Do the steps in order; on failure or Ctrl-C undo those begun, last first, and raise what stopped them."""
+def perform(tasks: Iterable[Step], console: Console) -> None:
+    """Do the steps in order; on failure or Ctrl-C undo those begun, last first, and raise what stopped them.
+
+    ``tasks`` may be a generator that decides on the next step when the one before is done.
+    """
     begun: list[Step] = []
     try:
         for task in tasks:
             begun.append(task)
-            with console.step(task.title) as step:
+            with console.step(task.title, quiet=task.quiet) as step:
                 task.do(step)
     except BaseException:
         for task in reversed(begun):

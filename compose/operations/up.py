@@ -21,7 +21,7 @@ from compose.home import certificates, passwords, pgpass, rendered_files
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home
 from compose.operations import preflight
-from compose.operations.converge import Convergence
+from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.image_states import note_images
 from compose.operations.preflight import DataState
@@ -52,7 +52,7 @@ def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster)
         settings = _with_replicas(settings, wanted.replicas)
     with exclusive(home.lock, "up"):
         stack, data = _inspect_and_prepare(home, settings, console, wanted)
-        stack = Convergence(stack, console, data).run()
+        stack = converge(stack, console, data)
         lifecycle.keep(stack, console)
         note_images(stack)
         return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)

@@ -19,7 +19,7 @@ from compose.engine.host import host_facts_of
 from compose.engine.package_changes import Change, waiting
 from compose.home.operation_lock import exclusive
 from compose.operations import preflight
-from compose.operations.converge import Convergence
+from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.image_states import note_images, running_images
 from compose.operations.try_images import refuse_older, try_images, version_text
@@ -180,7 +180,7 @@ def _id(client: "DockerClient", reference: str) -> str:
 def _roll_out(stack: Stack, console: Console) -> None:
     """Replicas one by one, each streaming again before the next; the primary while its clients wait; the rest."""
     data = preflight.check_data(stack.home, stack.topology)
-    done = Convergence(stack, console, data, careful=True).run()
+    done = converge(stack, console, data, careful=True)
     lifecycle.keep(done, console)
     note_images(done)
     for name in _clean(done):

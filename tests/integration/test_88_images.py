@@ -17,7 +17,6 @@ from compose.engine import image_build, package_changes
 from compose.engine.daemon import connect as connect_engine
 from compose.home import passwords
 from compose.operations import update_images
-from compose.operations.converge import Convergence
 from compose.operations.image_states import report_of, running_images
 from compose.operations.pooler_pause import console_access
 from tests.fix_images import images
@@ -110,12 +109,12 @@ def test_an_update_is_tried_rolled_out_while_clients_work_finished_after_an_inte
     before = running_images(cluster.stack)
 
     with _unchanged(cluster), monkeypatch.context() as broken:
-        broken.setattr("compose.operations.try_images._ASKED", {"postgres": ("postgres", "--no-such-thing")})
+        broken.setattr("compose.operations.try_images._VERSION_COMMANDS", {"postgres": ("postgres", "--no-such-thing")})
         with pytest.raises(MachineError, match="the image of postgres does not work"):
             update_images.update(cluster.stack, console, force=False)
 
     with _unchanged_containers(cluster), monkeypatch.context() as killed:
-        killed.setattr(Convergence, "run", _interrupted)
+        killed.setattr(update_images, "converge", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             update_images.update(cluster.stack, console, force=False)
     wanted = cluster.stack.topology.build
@@ -147,7 +146,7 @@ def test_an_update_is_tried_rolled_out_while_clients_work_finished_after_an_inte
     assert cluster.query("SELECT 1 AS one", "pgbouncer", passwords.APP, "appdb_write") == [{"one": 1}]
 
 
-def _interrupted(_: Convergence) -> Any:
+def _interrupted(*_: Any, **__: Any) -> Any:
     raise KeyboardInterrupt
 
 

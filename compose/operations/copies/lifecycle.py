@@ -81,7 +81,7 @@ def _discard_steps(stack: Stack, name: str) -> list[Step]:
 
     remaining = stack.topology.without_copy(name)
     return [
-        Step(f"Stopping {name}", lambda step: remove_container(stack, step, name), start_again),
+        Step(f"Stopping {name}", lambda step: remove_container(stack, name, step), start_again),
         Step(f"Removing {name} from the topology", lambda _: leave(stack, remaining, name), enter_again),
     ]
 

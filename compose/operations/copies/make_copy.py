@@ -99,4 +99,4 @@ class MakeCopy:
             )
 
     def _stop(self) -> None:
-        remove_container(self.stack, Progress(Console(), ""), self.copy.name)
+        remove_container(self.stack, self.copy.name)

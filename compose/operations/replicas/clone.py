@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from cluster.errors import PodsError, RefusedError
@@ -12,10 +14,12 @@ from cluster.observed.snapshot import Snapshot
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
 from cluster.progress import transfer_text
+from cluster.slots import create_slot
 from cluster.units import human_size
 from compose.console import Console, Progress
 from compose.home import node_data
 from compose.operations import preflight
+from compose.operations.steps import Step
 from compose.stack import Stack
 
 _POLL_SECONDS = 0.5
@@ -48,17 +52,26 @@ def _streams(snapshot: Snapshot, name: str) -> bool:
     return facts is not None and facts.receiver_status == "streaming"
 
 
-def clone(stack: Stack, console: Console, node: str, reason: str = "") -> None:
+def clone_steps(stack: Stack, console: Console, node: str, reason: str = "") -> Iterator[Step]:
     """Clone ``node`` from the primary, within a convergence; ``reason`` says why data that is there is replaced."""
     check_room(stack, node)
+    source = CloneSource(stack.topology.primary)
     if reason:
         kept = aside_path(stack, node)
         console.warn(f"{node} is cloned anew, because {reason}; its old data is kept in {kept}")
-        with console.step(f"Stopping {node}") as step:
-            remove_container(stack, step, node)
-        move_data(stack, node, kept)
-    with console.step(f"Cloning {node} from {stack.topology.primary}") as step:
-        run_clone(stack, step, node, CloneSource(stack.topology.primary))
+        yield Step(f"Stopping {node}", partial(_stop_and_set_aside, stack, node, kept))
+    yield Step(f"Reserving WAL in slot {slot_of(node)}", lambda _: _reserve(stack, node), quiet=True)
+    yield Step(f"Cloning {node} from {source.node}", lambda step: run_clone(stack, step, node, source))
+
+
+def _stop_and_set_aside(stack: Stack, node: str, kept: Path, step: Progress) -> None:
+    remove_container(stack, node, step)
+    move_data(stack, node, kept)
+
+
+def _reserve(stack: Stack, node: str) -> None:
+    """A slot that is there and holds its WAL stays as it is."""
+    create_slot(stack.superuser(stack.topology.primary), slot_of(node))
 
 
 def run_clone(stack: Stack, step: Progress, node: str, source: CloneSource) -> None:
@@ -87,10 +100,11 @@ def _wait_for_source(stack: Stack, step: Progress, node: str, source: str) -> No
             time.sleep(_POLL_SECONDS)
 
 
-def remove_container(stack: Stack, step: Progress, service: str) -> None:
+def remove_container(stack: Stack, service: str, step: Progress | None = None) -> None:
     """Stop and remove a service's container, if there is one."""
+    arguments = ("rm", "--stop", "--force", service)
     if service in stack.containers():
-        stack.compose.follow(step, "rm", "--stop", "--force", service)
+        stack.compose.follow(step, *arguments) if step else stack.compose.run(*arguments)
 
 
 def aside_path(stack: Stack, node: str) -> Path:

@@ -13,7 +13,7 @@ from cluster.slots import create_slot, drop_slot
 from cluster.topology import Topology
 from cluster.units import human_size
 from cluster.waiting import wait_until
-from compose.console import Console, Progress
+from compose.console import Progress
 from compose.home import node_data, passwords
 from compose.home.paths import make_private_directory
 from compose.operations.apply_topology import publish
@@ -95,7 +95,7 @@ class AddReplica:
             )
 
     def _stop(self) -> None:
-        remove_container(self.stack, Progress(Console(), ""), self.node)
+        remove_container(self.stack, self.node)
 
     def _open(self, _: Progress) -> None:
         self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "catching_up"))
@@ -172,7 +172,7 @@ class RemoveReplica:
             return sum(p.clients_active + p.clients_waiting for p in read_pools(console) if p.name == pool)
 
     def _stop(self, step: Progress) -> None:
-        remove_container(self.stack, step, self.node)
+        remove_container(self.stack, self.node, step)
 
     def _start_again(self) -> None:
         self.stack.compose.run("up", "--detach", "--no-deps", self.node)

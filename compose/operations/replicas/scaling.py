@@ -113,7 +113,7 @@ def _set_aside(stack: Stack, name: str) -> Step:
     kept, directory = aside_path(stack, name), stack.home.node(name)
 
     def do(step: Progress) -> None:
-        remove_container(stack, step, name)
+        remove_container(stack, name, step)
         if node_data.present(directory):
             move_data(stack, name, kept)
             step.result = f"kept in {kept}"

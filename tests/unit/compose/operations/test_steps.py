@@ -1,4 +1,5 @@
 import io
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -69,3 +70,26 @@ def test_an_undo_that_fails_keeps_no_other_from_being_done_and_hides_no_reason(d
         )
     assert diary.lines[-3:] == ["undo three", "undo two", "undo one"]
     assert "stuck" in diary.stream.getvalue()
+
+
+def test_a_generator_decides_on_the_next_step_when_the_one_before_is_done(diary: _Diary) -> None:
+    def steps() -> Iterator[Step]:
+        yield diary.task("one")
+        if diary.lines == ["do one"]:
+            yield diary.task("two")
+        raise RefusedError("no")
+
+    with pytest.raises(RefusedError):
+        perform(steps(), Console(diary.stream))
+    assert diary.lines == ["do one", "do two", "undo two", "undo one"]
+
+
+def test_a_quiet_step_is_shown_only_if_it_fails(diary: _Diary) -> None:
+    def fail(_: Progress) -> None:
+        raise RefusedError("no")
+
+    diary.perform(Step("in passing", lambda _: None, quiet=True))
+    assert diary.stream.getvalue() == ""
+    with pytest.raises(RefusedError):
+        diary.perform(Step("in passing", fail, quiet=True))
+    assert diary.stream.getvalue().startswith("✗ in passing")

@@ -1,0 +1,86 @@
+"""The primary: started before replicas are cloned from it, provisioned with roles, database and slots."""
+
+from collections.abc import Iterator
+
+from cluster.errors import RefusedError
+from cluster.postgres.connection import connect
+from cluster.postgres.failures import ConnectError, Failure
+from cluster.waiting import wait_until
+from compose.console import Progress
+from compose.operations import database_owner, provision
+from compose.operations.convergence.state import Convergence
+from compose.operations.start import RESTART_LIMIT, not_running
+from compose.operations.steps import Step
+
+
+def start_primary(run: Convergence) -> Step:
+    """Alone, and until its superuser gets in: health checks need a role that may still be missing."""
+
+    def start(step: Progress) -> None:
+        run.stack.compose.follow(step, "up", "--detach", "--no-deps", run.primary)
+        wait_until(
+            lambda: _missing(run, step),
+            timeout=run.stack.settings.start_timeout,
+            what=f"{run.primary} did not accept connections",
+            hint=f"see inv logs --service {run.primary}; a long recovery wants a larger PODS_START_TIMEOUT",
+        )
+
+    return Step(f"Starting {run.primary}", start)
+
+
+def _missing(run: Convergence, step: Progress) -> str:
+    try:
+        with connect(run.stack.superuser(run.primary)):
+            return ""
+    except ConnectError as fault:
+        refuse_wrong_password(run, fault)
+        container = run.stack.containers().get(run.primary)
+        if container is None or container.status in ("exited", "dead") or container.restarts > RESTART_LIMIT:
+            raise not_running(run.stack, run.primary) from None
+        step.update(fault.message)
+        return fault.message
+
+
+def refuse_wrong_password(run: Convergence, fault: ConnectError) -> None:
+    """Waiting does not help where the password is wrong."""
+    if fault.kind is Failure.AUTH:
+        raise RefusedError(
+            f"{run.primary} refuses the superuser's password",
+            "put secrets/superuser_password back as it was when the data was made",
+        ) from None
+
+
+def provision_primary(run: Convergence) -> Step:
+    """Roles, database, look-up function and slots, made where missing."""
+    return Step(f"Provisioning {run.primary}", lambda _: provision_now(run), quiet=True)
+
+
+def provision_now(run: Convergence) -> None:
+    """Make what is missing inside the primary, and remember what was found."""
+    stack = run.stack
+    run.provisioned = provision.converge(stack.superuser(run.primary), stack.settings, stack.passwords, run.staying)
+    if run.provisioned.made:
+        run.console.note("made in the primary: " + ", ".join(run.provisioned.made))
+    database_owner.report_excess(run.console, run.provisioned.excess)
+
+
+def provision_if_reachable(run: Convergence) -> None:
+    """As soon as the superuser gets in, while containers start: their health checks may need what is made."""
+    if run.provisioned is None:
+        try:
+            provision_now(run)
+        except ConnectError as fault:
+            refuse_wrong_password(run, fault)
+
+
+def provision_missing(run: Convergence) -> Iterator[Step]:
+    """Where no earlier step did it."""
+    if run.provisioned is None:
+        yield provision_primary(run)
+
+
+def settle_owner(run: Convergence) -> Iterator[Step]:
+    """Only after PgBouncer was reloaded, which looks its users up elsewhere now."""
+    if run.provisioned is not None and (database := run.provisioned.unsettled) is not None:
+        title = f"Making postgres the owner of the database {database.name}"
+        yield Step(title, lambda _: database_owner.settle(run.stack, run.console, database), quiet=True)

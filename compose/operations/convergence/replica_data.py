@@ -1,0 +1,78 @@
+"""Replicas: cloned where data is missing or unusable, cloned anew where it is damaged, half-done ones finished."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from cluster.postgres.data_directory import DataDirectory
+from compose.console import Progress
+from compose.operations.convergence.primary import provision_primary, start_primary
+from compose.operations.convergence.state import Convergence
+from compose.operations.preflight import DataState
+from compose.operations.replicas.clone import clone_steps
+from compose.operations.replicas.damage import damage
+from compose.operations.replicas.membership import unfinished
+from compose.operations.start import not_running, start_and_wait
+from compose.operations.steps import Step, perform
+from compose.stack import reopened
+
+_LOST = "it lost its place in the WAL"
+
+
+def clone_missing(run: Convergence) -> Iterator[Step]:
+    """Clone replicas without data, with data that must not be started, or whose slot has lost its WAL."""
+    unfit = {name: reason for name in run.staying if (reason := unfit_reason(run.data[name])) is not None}
+    if unfit:
+        yield start_primary(run)
+    if unfit or run.was_well(run.primary):
+        yield provision_primary(run)
+    for name, reason in unfit.items():
+        yield from clone_steps(run.stack, run.console, name, reason)
+    for name in (name for name in run.lost if name not in unfit):
+        yield from clone_steps(run.stack, run.console, name, _LOST)
+
+
+def unfit_reason(state: DataState) -> str | None:
+    """Why a replica with this data is cloned before it starts: "" where it has none, None where its data will do."""
+    if isinstance(state, ValueError):
+        return f"its data is not whole: {state}"
+    if isinstance(state, DataDirectory):
+        return None if state.standby else "its data would start as a second primary"
+    return ""
+
+
+def repair_failed(run: Convergence) -> Iterator[Step]:
+    """A replica that could not be started is cloned anew, if the primary is well and its data is the reason."""
+    for name in run.failed_replicas:
+        if name in run.lost:
+            yield from clone_steps(run.stack, run.console, name, _LOST)
+        else:
+            yield from _reclone_damaged(run, name)
+        yield Step(f"Starting {name}", partial(_start, run, name))
+
+
+def _start(run: Convergence, name: str, step: Progress) -> None:
+    if start_and_wait(run.stack, step, [name]):
+        raise not_running(run.stack, name)
+
+
+def _reclone_damaged(run: Convergence, name: str) -> Iterator[Step]:
+    failure = not_running(run.stack, name)  # in the words of the container as it is now
+    reason = ""
+
+    def examine(step: Progress) -> None:
+        nonlocal reason
+        reason = damage(run.stack, step, name)
+        step.result = reason or "it is not"
+
+    yield Step(f"Looking whether the data of {name} is the reason", examine)
+    if not reason:
+        raise failure
+    yield from clone_steps(run.stack, run.console, name, reason)
+
+
+def finish_interrupted(run: Convergence) -> Iterator[Step]:
+    """Replicas that were coming or going when an operation was interrupted. Each is an operation with its own undo."""
+    while steps := unfinished(run.stack):
+        perform(steps, run.console)
+        run.stack = reopened(run.stack)
+    yield from ()

@@ -1,0 +1,109 @@
+"""Containers: joined to their networks, replaced where their definition changed, started, reloaded."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+
+from cluster.endpoints import POOLER
+from cluster.naming import ARCHIVE_SLOT
+from cluster.slots import drop_slot
+from compose.console import Progress
+from compose.engine.networks import join_nodes
+from compose.home import passwords
+from compose.operations.convergence.primary import provision_if_reachable
+from compose.operations.convergence.state import Convergence
+from compose.operations.pooler_pause import console_access, paused, release
+from compose.operations.reload import reload_node, reload_optional, reload_pooler
+from compose.operations.start import not_running, start_and_wait
+from compose.operations.steps import Step
+
+
+def join_networks(run: Convergence) -> Iterator[Step]:
+    """A cluster of an earlier version, all in one network, is moved over container by container."""
+
+    def join(_: Progress) -> None:
+        moving = [*run.staying, run.primary, POOLER, "exporter", "health", "backup"]
+        running = {name: run.before[name] for name in moving if name in run.before and run.before[name].started}
+        if join_nodes(run.stack.client, run.stack.compose, running):
+            run.console.note("the cluster moves to networks by need; docs/explanation/safety.md says which")
+
+    yield Step("Joining the networks of the nodes", join, quiet=True)
+
+
+def replace_changed(run: Convergence) -> Iterator[Step]:
+    """Running services whose definition changed are replaced one after the other, what others need last."""
+    for service in run.services:
+        running = run.before.get(service)
+        if running is None or running.status != "running" or running.definition == run.definitions[service]:
+            continue
+        yield Step(f"Replacing {service}, whose definition changed", _replacement(run, service))
+
+
+def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
+    """Clients of the primary wait at PgBouncer meanwhile (PAUSE), where it runs."""
+
+    def replace(step: Progress) -> None:
+        holds = service == run.primary and run.was_well(POOLER)
+        with paused(run.stack, run.console) if holds else nullcontext():
+            failed = start_and_wait(run.stack, step, [service])
+        if failed and run.careful:
+            raise not_running(run.stack, service)
+        run.record_failures(failed)
+
+    return replace
+
+
+def start_missing(run: Convergence) -> Iterator[Step]:
+    """Start every service that does not run as it shall."""
+    now = run.stack.containers()
+    missing = [service for service in run.services if not run.as_wanted(service, now)]
+    frozen = [service for service in missing if service in now and now[service].status == "paused"]
+
+    def start(step: Progress) -> None:
+        for service in frozen:
+            run.stack.compose.run("unpause", service)
+        run.record_failures(start_and_wait(run.stack, step, missing, lambda: _waits_in_vain(run, missing)))
+
+    if missing:
+        yield Step("Starting " + ", ".join(missing), start)
+
+
+def _waits_in_vain(run: Convergence, services: list[str]) -> bool:
+    """Whether one of ``services`` needs WAL that the primary no longer has."""
+    provision_if_reachable(run)
+    return bool(set(run.lost) & set(services))
+
+
+def reload_changed(run: Convergence) -> Iterator[Step]:
+    """Servers that were running take changed files and certificates up without a restart."""
+    yield Step("Reloading changed nodes", lambda _: _reload_nodes(run), quiet=True)
+    if "backup" not in run.stack.optional_services:
+        yield Step(f"Dropping {ARCHIVE_SLOT}", lambda _: _drop_archive_slots(run), quiet=True)
+    yield Step("Reloading changed services", lambda _: _reload_optional(run), quiet=True)
+    if run.was_well(POOLER):
+        yield Step("Reloading PgBouncer", lambda _: _reload_pooler(run), quiet=True)
+
+
+def _reload_nodes(run: Convergence) -> None:
+    for node in run.stack.topology.names:
+        if run.was_well(node):
+            reload_node(run.stack, node)
+
+
+def _drop_archive_slots(run: Convergence) -> None:
+    """Nobody streams an archive any more: its slots would hold WAL back until they break."""
+    for node in run.stack.topology.names:
+        if run.was_well(node) and drop_slot(run.stack.access(node, passwords.ARCHIVE), ARCHIVE_SLOT):
+            run.console.note(f"{ARCHIVE_SLOT} on {node} is gone, since PODS_BACKUP is off")
+
+
+def _reload_optional(run: Convergence) -> None:
+    """Those that were not replaced by new containers, which have everything new."""
+    now = run.stack.containers()
+    for service in run.stack.optional_services:
+        if run.was_well(service) and service in now and now[service].id == run.before[service].id:
+            reload_optional(run.stack, service, run.before[service])
+
+
+def _reload_pooler(run: Convergence) -> None:
+    reload_pooler(run.stack)
+    release(console_access(run.stack))  # clients that an update which was killed left waiting

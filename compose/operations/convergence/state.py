@@ -1,0 +1,89 @@
+"""What one run of `up` knows of the cluster: its containers as they were, their wanted definitions, what went wrong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cluster.endpoints import POOLER
+from cluster.naming import slot_of
+from cluster.sizing import derive
+from compose.console import Console
+from compose.engine.containers import Container
+from compose.engine.host import host_facts_of
+from compose.operations.preflight import DataState
+from compose.operations.provision import Provisioned
+from compose.operations.start import not_running
+from compose.render.compose_file import definitions
+from compose.stack import Stack
+
+
+@dataclass
+class Convergence:
+    """One run of `up` after its preparations.
+
+    Args:
+        stack: the cluster; replaced as its topology changes on the way.
+        data: what each node's directory held before.
+        careful: the first node that does not come back ends the run, before the next is touched.
+    """
+
+    stack: Stack
+    console: Console
+    data: Mapping[str, DataState]
+    careful: bool = False
+    before: Mapping[str, Container] = field(init=False)
+    """Containers by service, as they were at the beginning."""
+    definitions: Mapping[str, str] = field(init=False)
+    """Hash of each service's wanted definition."""
+    provisioned: Provisioned | None = None
+    """Result of the last look inside the primary; None before the first."""
+    failed_replicas: list[str] = field(default_factory=list)
+    failed_services: list[str] = field(default_factory=list)
+    """Optional services that did not start: the cluster serves without them."""
+
+    def __post_init__(self) -> None:
+        settings, topology = self.stack.settings, self.stack.topology
+        self.before = self.stack.containers()
+        facts = host_facts_of(self.stack.home, settings, topology)
+        self.definitions = definitions(settings, topology, derive(settings, topology.sizing), facts)
+
+    @property
+    def primary(self) -> str:
+        """Name of the node that shall be the primary."""
+        return self.stack.topology.primary
+
+    @property
+    def staying(self) -> list[str]:
+        """Replicas that are not leaving."""
+        return [node.name for node in self.stack.topology.replicas if node.state != "leaving"]
+
+    @property
+    def services(self) -> list[str]:
+        """Every service that shall run, what others need last."""
+        return [*self.staying, self.primary, POOLER, *self.stack.optional_services]
+
+    @property
+    def lost(self) -> list[str]:
+        """Replicas whose slot outgrew the WAL budget; what they need next is gone."""
+        lost = self.provisioned.lost_slots if self.provisioned else frozenset()
+        return [name for name in self.staying if slot_of(name) in lost]
+
+    def was_well(self, service: str) -> bool:
+        """Whether the service ran, and was healthy, at the beginning."""
+        return service in self.before and self.before[service].well
+
+    def as_wanted(self, service: str, now: Mapping[str, Container]) -> bool:
+        """Whether the service is well in ``now``, and its container of the wanted definition."""
+        return service in now and now[service].well and now[service].definition == self.definitions[service]
+
+    def record_failures(self, services: list[str]) -> None:
+        """Without primary or PgBouncer there is nothing to go on with; a replica may need a new clone, later.
+
+        Raises:
+            MachineError: the primary or PgBouncer is among ``services``.
+        """
+        for service in services:
+            failure = not_running(self.stack, service)
+            if service in (self.primary, POOLER):
+                raise failure
+            (self.failed_services if service in self.stack.optional_services else self.failed_replicas).append(service)
+            self.console.warn(failure.message)
