@@ -1,12 +1,12 @@
 """What Docker says of a cluster's containers, by Compose's labels. Reads, and removal of what an interruption left."""
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import MachineError
+from cluster.waiting import attempts
 from compose.render.compose_file import DEFINITION_LABEL
 
 if TYPE_CHECKING:
@@ -114,20 +114,19 @@ def _remove(client: "DockerClient", container_id: str) -> bool:
     """Remove a container and wait until it is gone; False if somebody else did. Its own --rm may be at it already."""
     from docker.errors import APIError, NotFound
 
-    deadline = time.monotonic() + _GONE_SECONDS
-    while True:
+    for left in attempts(_GONE_SECONDS, pause=0.1):
         try:
             client.api.remove_container(container_id, force=True)
         except NotFound:
             return False
         except APIError as error:
-            if error.status_code != 409 or time.monotonic() > deadline:
+            if error.status_code != 409 or not left:
                 raise MachineError(
                     f"the container {container_id[:12]} cannot be removed: {error.explanation}"
                 ) from None
-            time.sleep(0.1)
         else:
             return True
+    return False
 
 
 def last_log_line(client: "DockerClient", container: Container) -> str:

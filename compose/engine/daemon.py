@@ -8,13 +8,13 @@ import json
 import os
 import re
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.config.env_file import Settings
 from cluster.errors import MachineError
+from cluster.waiting import attempts
 from compose.console import Console
 from compose.engine import apt
 from compose.process import run
@@ -187,15 +187,13 @@ def start(console: Console) -> "DockerClient":
     """Start the daemon, with systemd or without, and wait until it answers."""
     with console.step("Starting the Docker engine") as step:
         daemon = _start_daemon()
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
+        for _ in attempts(_START_SECONDS):
             try:
                 return connect()
             except MachineError:
                 if daemon is not None and daemon.poll() is not None:
                     break
                 step.update("waiting for it to answer")
-                time.sleep(0.2)
     reason = f"see {_LOG}: {_last_line(_LOG)}" if daemon is not None else "see journalctl -u docker"
     raise MachineError("the Docker engine does not start", reason)
 

@@ -4,11 +4,11 @@ Each phase looks at the cluster when the one before is done, and yields the step
 run that failed is repaired by the next.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from cluster.errors import TimedOutError
+from cluster.waiting import attempts
 from compose.console import Console, Progress
 from compose.operations.convergence.data_directories import initialise, make_directories
 from compose.operations.convergence.primary import provision_missing, settle_owner
@@ -58,16 +58,16 @@ def _verify(run: Convergence) -> Iterator[Step]:
 
 
 def _await_health(run: Convergence, step: Progress) -> None:
-    deadline = time.monotonic() + run.stack.settings.start_timeout
-    while not (verdict := run.stack.judge(run.stack.snapshot())).healthy:
-        reasons = "; ".join(verdict.reasons)
-        step.update(reasons)
-        if time.monotonic() > deadline:
-            raise TimedOutError(
-                f"the cluster runs, but is not healthy: {reasons}",
-                "see inv status and inv logs, then run inv up again",
-            )
-        time.sleep(_VERIFY_SECONDS)
+    for _ in attempts(run.stack.settings.start_timeout, _VERIFY_SECONDS):
+        verdict = run.stack.judge(run.stack.snapshot())
+        if verdict.healthy:
+            break
+        step.update("; ".join(verdict.reasons))
+    else:
+        raise TimedOutError(
+            f"the cluster runs, but is not healthy: {'; '.join(verdict.reasons)}",
+            "see inv status and inv logs, then run inv up again",
+        )
     for note in verdict.notes:
         run.console.note(note)
 

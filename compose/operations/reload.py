@@ -1,6 +1,5 @@
 """Letting running servers take up changed files and certificates, without a restart and without a client noticing."""
 
-import time
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.postgres.connection import connect, fetch_one
 from cluster.topology import Topology
+from cluster.waiting import comes_true
 from compose.engine import containers
 from compose.engine.containers import Container
 from compose.home import passwords
@@ -41,9 +41,7 @@ def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
     stale = force or loaded < newest
     if stale:
         stack.client.api.kill(stack.containers()[node].id, "HUP")
-        deadline = time.monotonic() + _RELOAD_SECONDS
-        while _load_time(stack, node) == loaded and time.monotonic() < deadline:
-            time.sleep(0.05)
+        comes_true(lambda: _load_time(stack, node) != loaded, timeout=_RELOAD_SECONDS, pause=0.05)
     return stale
 
 

@@ -1,9 +1,9 @@
 """Waiting for containers, more patiently than Compose: one that is unhealthy now may be well in a second."""
 
-import time
 from collections.abc import Callable, Sequence
 
 from cluster.errors import MachineError
+from cluster.waiting import attempts
 from compose.console import Progress
 from compose.engine import containers
 from compose.engine.containers import Container
@@ -11,7 +11,6 @@ from compose.stack import Stack
 
 RESTART_LIMIT = 2
 """A container restarted more often than this does not start at all."""
-_POLL_SECONDS = 0.2
 
 
 def start_and_wait(
@@ -30,15 +29,15 @@ def start_and_wait(
     """
     before = {name: container.restarts for name, container in stack.containers().items()}
     stack.compose.follow(step, "up", "--detach", "--no-deps", *services)
-    deadline = time.monotonic() + stack.settings.start_timeout
-    while True:
+    waiting = list(services)
+    for _ in attempts(stack.settings.start_timeout):
         now = stack.containers()
         waiting = [name for name in services if name not in now or not now[name].well]
         hopeful = [name for name in waiting if name in now and not _hopeless(now[name], before.get(name, 0))]
-        if not hopeful or time.monotonic() > deadline or (enough is not None and enough()):
-            return waiting
+        if not hopeful or (enough is not None and enough()):
+            break
         step.update("waiting for " + ", ".join(hopeful))
-        time.sleep(_POLL_SECONDS)
+    return waiting
 
 
 def _hopeless(container: Container, restarts_before: int) -> bool:

@@ -16,6 +16,7 @@ from cluster.postgres.lsn import Lsn
 from cluster.progress import transfer_text
 from cluster.slots import create_slot
 from cluster.units import human_size
+from cluster.waiting import attempts
 from compose.console import Console, Progress
 from compose.home import node_data
 from compose.operations import preflight
@@ -88,16 +89,18 @@ def _wait_for_source(stack: Stack, step: Progress, node: str, source: str) -> No
     """A copy must not begin before the WAL that the slot holds, or the new replica could not go on from it."""
     with connect(stack.superuser(stack.topology.primary)) as connection:
         held = fetch_one(connection, "slot_start", lambda held_from: Lsn.parse(held_from), [slot_of(node)])
-    deadline = time.monotonic() + _SOURCE_SECONDS
     with connect(stack.monitor(source)) as connection:
-        while (at := fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn))) is not None and held and at < held:
-            if time.monotonic() > deadline:
+        for left in attempts(_SOURCE_SECONDS, _POLL_SECONDS):
+            at = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn))
+            if at is None or not held or at >= held:
+                return
+            behind = human_size(held - at)
+            if not left:
                 raise RefusedError(
-                    f"{source} is too far behind to be cloned from ({human_size(held - at)} to replay)",
+                    f"{source} is too far behind to be cloned from ({behind} to replay)",
                     "give --source primary, or wait",
                 )
-            step.update(f"{source} has {human_size(held - at)} to replay first")
-            time.sleep(_POLL_SECONDS)
+            step.update(f"{source} has {behind} to replay first")
 
 
 def remove_container(stack: Stack, service: str, step: Progress | None = None) -> None:

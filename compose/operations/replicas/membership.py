@@ -1,6 +1,5 @@
 """How a replica comes in and goes out, as steps with undo; `up` finishes what was interrupted."""
 
-import time
 from pathlib import Path
 
 from cluster.endpoints import POOLER
@@ -12,7 +11,7 @@ from cluster.postgres.data_directory import read_data_directory
 from cluster.slots import create_slot, drop_slot
 from cluster.topology import Topology
 from cluster.units import human_size
-from cluster.waiting import wait_until
+from cluster.waiting import attempts, wait_until
 from compose.console import Progress
 from compose.home import node_data, passwords
 from compose.home.paths import make_private_directory
@@ -90,9 +89,8 @@ class AddReplica:
 
     def _start(self, step: Progress) -> None:
         if start_and_wait(self.stack, step, [self.node]):
-            raise TimedOutError(
-                f"{self.node} does not stream: {why_not(self.stack, self.node)}", f"see inv logs --service {self.node}"
-            )
+            reason = why_not(self.stack, self.node)
+            raise TimedOutError(f"{self.node} does not stream: {reason}", f"see inv logs --service {self.node}")
 
     def _stop(self) -> None:
         remove_container(self.stack, self.node)
@@ -160,11 +158,13 @@ class RemoveReplica:
                 console.execute(f"{verb} {pool}".encode())
 
     def _wait_for_clients(self, step: Progress) -> None:
-        deadline = time.monotonic() + self.patience
-        while (left := self._clients()) and time.monotonic() < deadline:
+        for _ in attempts(self.patience):
+            left = self._clients()
+            if not left:
+                step.result = "none left"
+                return
             step.update(f"{left} clients")
-            time.sleep(0.2)
-        step.result = f"{left} clients are cut off" if left else "none left"
+        step.result = f"{left} clients are cut off"
 
     def _clients(self) -> int:
         pool = read_pool_of(self.node, self.stack.settings.database)
