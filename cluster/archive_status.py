@@ -1,10 +1,9 @@
 """The archive's state, for whoever shows it: written whole to a JSON file about every second."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.documents import FORMAT, read_as, read_format
+from cluster.documents import dump, load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,7 @@ class ArchiveState:
 
 def dump_state(state: ArchiveState) -> str:
     """The text of the file."""
-    return json.dumps({"format": FORMAT, **asdict(state)}, indent=2) + "\n"
+    return dump(state)
 
 
 def parse_state(text: str) -> ArchiveState:
@@ -60,7 +59,7 @@ def parse_state(text: str) -> ArchiveState:
     Raises:
         ValueError: it is not that.
     """
-    return read_as(ArchiveState, read_format(text, "a state of the archive"))
+    return load(ArchiveState, text, "a state of the archive")
 
 
 def write_state(path: Path, state: ArchiveState) -> None:

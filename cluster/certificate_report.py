@@ -1,14 +1,13 @@
-"""The report on certificates: when each ends, written by the host for services that may not read the keys."""
+"""When each certificate ends, as the host wrote it when it made them; services read it, whom no key is shown."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.documents import parse_json
+from cluster.documents import dump, load
 from cluster.files import write_atomically
 
 NAME = "certificates.json"
-FORMAT = 1
 CA = "ca"
 """The authority itself, among the services."""
 RENEW_DAYS, WARN_DAYS = 30, 21
@@ -16,20 +15,25 @@ RENEW_DAYS, WARN_DAYS = 30, 21
 _DAY = 86_400.0
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateReport:
+    """End (Unix seconds) by service."""
+
+    ends: Mapping[str, float]
+
+
 def read_ends(path: Path) -> Mapping[str, float]:
     """End (Unix seconds) by service; nothing where there is no report, or none that can be read."""
     try:
-        raw = parse_json(path.read_text(encoding="utf-8"))
-        ends = {str(name): float(end) for name, end in raw["ends"].items()} if raw["format"] == FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return load(CertificateReport, path.read_bytes(), "a report of certificates").ends
+    except (OSError, ValueError):
         return {}
-    return ends
 
 
 def write_ends(path: Path, ends: Mapping[str, float]) -> None:
     """Replace the report where it says something else."""
     if read_ends(path) != ends:
-        write_atomically(path, json.dumps({"format": FORMAT, "ends": dict(ends)}, indent=2) + "\n")
+        write_atomically(path, dump(CertificateReport(ends)))
 
 
 def ending(ends: Mapping[str, float], now: float) -> str:

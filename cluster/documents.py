@@ -1,15 +1,15 @@
-"""JSON that we wrote and that others may have changed: read into declared types, or refused with a ValueError.
+"""JSON documents as dataclasses: ``dump`` writes one, ``load`` reads it back or refuses it with a ValueError.
 
-What was stored by somebody else may nest without end, name numbers that no float holds, or bring characters that
-command a terminal. None of it gets further than here.
+A stored document may have been changed by anybody: it may nest without end, hold numbers that no float holds, or
+characters that control a terminal. None of it gets further than here. Why no library does it: docs/decisions/0033.
 """
 
 import json
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from math import isfinite
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 FORMAT = 1
@@ -18,9 +18,41 @@ LARGEST = 1 << 63
 """No size, position or number of ours reaches it."""
 LAST_MOMENT = 253_402_300_799.0
 """Unix seconds; what comes later has no date."""
+OMIT_NONE: Mapping[str, bool] = MappingProxyType({"omit_none": True})
+"""Metadata of a field that is left out of the JSON object while it is None."""
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
 T = TypeVar("T")
+
+
+def dump(value: object, *, indent: int | None = 2) -> str:
+    """The text of a document: the format number, and the fields of the dataclass ``value``."""
+    return json.dumps({"format": FORMAT, **to_json(value)}, indent=indent) + "\n"
+
+
+def load(kind: type[T], text: str | bytes, what: str) -> T:
+    """The dataclass ``kind`` from the text that ``dump`` made; ``what`` names the document in a refusal.
+
+    Raises:
+        ValueError: it is not that; says which field.
+    """
+    return read_as(kind, read_format(text, what))
+
+
+def to_json(value: Any) -> Any:
+    """A dataclass, also of dataclasses, as JSON has it: objects in the order of the fields."""
+    if is_dataclass(value):
+        return {each.name: to_json(found) for each, found in _shown(value)}
+    if isinstance(value, Mapping):
+        return {name: to_json(each) for name, each in value.items()}
+    return [to_json(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+def _shown(value: Any) -> Iterator[tuple[Field[Any], Any]]:
+    for each in fields(value):
+        found = getattr(value, each.name)
+        if found is not None or not each.metadata.get("omit_none"):
+            yield each, found
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -44,7 +76,7 @@ def _finite(text: str) -> float:
     return found if isfinite(found) else _refuse(text)
 
 
-def read_format(text: str, what: str) -> dict[str, Any]:
+def read_format(text: str | bytes, what: str) -> dict[str, Any]:
     """The JSON object of ``text`` without its format number, which must be ours.
 
     Raises:
@@ -106,7 +138,7 @@ def _compound(kind: Any, value: Any, name: str) -> Any:
         kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
         if len(kinds) == len(value):
             return tuple(_value(each, item, name) for each, item in zip(kinds, value, strict=True))
-    if origin is dict and isinstance(value, dict):
+    if origin in (dict, Mapping) and isinstance(value, dict):
         return {printable(key): _value(inner[1], item, f"{name}.{printable(key)}") for key, item in value.items()}
     raise _wrong(value, name)
 

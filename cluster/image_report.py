@@ -4,17 +4,15 @@
 service looks for itself: none has a way out to an archive.
 """
 
-import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from cluster.documents import parse_json
+from cluster.documents import dump, load
 from cluster.files import write_atomically
 
 NAME = "images.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +24,10 @@ class ImageState:
     built: float
     waiting: int = 0
     security: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.waiting, self.security) < 0:
+            raise ValueError("a count is negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,28 +46,11 @@ class ImageReport:
 def read_report(path: Path) -> ImageReport:
     """An empty one where there is none, or none that can be read: the next check writes it anew."""
     try:
-        raw = parse_json(path.read_text(encoding="utf-8"))
-        images = tuple(ImageState(**image) for image in raw["images"])
-        checked = raw["checked"]
-        sound = raw["format"] == FORMAT and all(_sound(image) for image in images)
-    except (OSError, ValueError, KeyError, TypeError):
+        return load(ImageReport, path.read_bytes(), "a report of images")
+    except (OSError, ValueError):
         return ImageReport()
-    return ImageReport(images=images, checked=checked) if sound and _is_time(checked or 0) else ImageReport()
-
-
-def _sound(image: ImageState) -> bool:
-    texts, counts = (image.role, image.reference), (image.waiting, image.security)
-    return (
-        all(isinstance(text, str) for text in texts)
-        and all(type(count) is int and count >= 0 for count in counts)
-        and _is_time(image.built)
-    )
-
-
-def _is_time(value: object) -> bool:
-    return type(value) in (int, float)
 
 
 def write_report(path: Path, report: ImageReport) -> None:
     """Replace the file."""
-    write_atomically(path, json.dumps({"format": FORMAT, **asdict(report)}, indent=2) + "\n")
+    write_atomically(path, dump(report))

@@ -1,10 +1,8 @@
 """One making of the images, as the topology keeps it: what they stand on, when, and what came out."""
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 
@@ -30,22 +28,3 @@ class Build:
 def stamp_of(moment: datetime) -> str:
     """``20261127T031500Z``."""
     return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def read_build(raw: Mapping[str, Any]) -> Build:
-    """Of what ``asdict`` made and JSON keeps.
-
-    Raises:
-        KeyError, TypeError: it is not that.
-    """
-    made = tuple((reference, found) for reference, found in raw["made"])
-    return Build(base=raw["base"], stamp=raw["stamp"], made=made)
-
-
-def wrong_build(build: Build) -> Iterator[str]:
-    """What JSON could hold and a build cannot."""
-    texts = (build.base, build.stamp, *(text for pair in build.made for text in pair))
-    if not all(isinstance(text, str) for text in texts):
-        yield "an image's name is not a text"
-    elif build.stamp and not STAMP.match(build.stamp):
-        yield "the images' stamp is not a time"

@@ -1,193 +1,280 @@
-"""The cluster as data: what every answer, the page and its stream of events are cut from. Pure.
+"""The status of the cluster, typed: what `inv status`, the API, the page and its event stream are made from. Pure.
 
-Names and units are those of `inv status --json`: sizes in bytes, durations and ages in seconds, None where unknown.
+Field names are the JSON keys, in their order; `health/openapi.py` makes JSON Schema from these types. Sizes are bytes,
+durations and ages seconds, None is unknown.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from cluster.config.env_file import Settings
+from cluster.backup_summary import BackupSummary
+from cluster.documents import OMIT_NONE
 from cluster.endpoints import host_endpoint
 from cluster.naming import node_of_slot, slot_of
-from cluster.observed.nodes import Slot
-from cluster.observed.snapshot import Snapshot
+from cluster.observed.nodes import NodeFacts, NodeReading, Slot, Standby
 from cluster.pgbouncer import Pool
-from cluster.pools import pools, synchronous_count
-from cluster.postgres.lsn import Lsn, bytes_behind
-from cluster.topology import Topology
-from cluster.verdict import Thresholds, Verdict, judge
+from cluster.view import View
+
+Bytes = Annotated[int, "bytes"]
+Seconds = Annotated[float, "seconds"]
+Moment = Annotated[float, "Unix time of the look"]
+Role = Literal["primary", "replica"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """Everything known at one moment.
+class NodeStatus:
+    """One node. ``role`` is what it is, or should be where it does not answer; ``wanted_role`` what it should be."""
 
-    ``written`` is how far the primary was known to have written, also when it is away now: replicas keep their lag.
-    ``backup`` is the backup service's status, None where there is none.
-    """
+    name: str
+    role: Role
+    wanted_role: Role
+    member: bool
+    state: str
+    healthy: bool
+    reasons: tuple[str, ...]
+    port: int
+    timeline: int | None
+    lsn: str | None
+    received_lsn: str | None
+    lag_bytes: Bytes | None
+    lag_seconds: Seconds | None
+    sync: str | None
+    slot: str | None
+    wal_status: str | None
+    retained_bytes: Bytes | None
+    io_method: str | None
+    uptime: Seconds | None
+    connections: int | None
+    pending_restart: tuple[str, ...]
+    error: str
 
-    settings: Settings
-    topology: Topology
-    snapshot: Snapshot
-    verdict: Verdict
-    pools: Mapping[str, tuple[str, ...]]
-    written: Lsn | None = None
-    backup: Mapping[str, Any] | None = None
 
-    def lag(self, name: str) -> int | None:
-        """WAL bytes that a replica has yet to replay."""
-        facts = self.snapshot.nodes[name].facts
-        return bytes_behind(self.written, facts.lsn) if facts else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolStatus:
+    """One pool of PgBouncer; its counts are None while PgBouncer does not answer."""
 
-    def write_lag(self, name: str) -> int | None:
-        """WAL bytes that a replica has yet to receive."""
-        facts = self.snapshot.nodes[name].facts
-        return bytes_behind(self.written, facts.received_lsn or facts.lsn) if facts else None
+    name: str
+    target: tuple[str, ...]
+    clients: int | None = None
+    waiting: int | None = None
+    max_wait: Seconds | None = None
+    servers_active: int | None = None
+    servers_idle: int | None = None
+    size: int | None = None
+    paused: bool | None = None
+
+    @property
+    def servers(self) -> int | None:
+        """Server connections, in use or idle."""
+        return (
+            None
+            if self.servers_active is None or self.servers_idle is None
+            else self.servers_active + self.servers_idle
+        )
 
 
-def make_view(
-    settings: Settings,
-    topology: Topology,
-    snapshot: Snapshot,
-    *,
-    written: Lsn | None = None,
-    backup: Mapping[str, Any] | None = None,
-) -> View:
-    """Judge a snapshot by the thresholds of the settings; ``written`` where more is known than it says."""
-    primary = snapshot.primary
-    wanted = pools(settings, topology)
-    limits, needed = Thresholds.of(settings), synchronous_count(settings)
-    return View(
-        settings=settings,
-        topology=topology,
-        snapshot=snapshot,
-        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits),
-        pools=wanted,
-        written=written if written is not None or primary is None or primary.facts is None else primary.facts.lsn,
-        backup=backup,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotStatus:
+    """A replication slot on the primary, and the node it belongs to."""
+
+    name: str
+    active: bool
+    wal_status: str | None
+    safe_wal_size: Bytes | None
+    invalidation_reason: str | None
+    inactive_seconds: Seconds | None
+    retained_bytes: Bytes | None
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatus:
+    """The whole cluster."""
+
+    project: str
+    status: Literal["healthy", "degraded"]
+    healthy: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    primary: str | None
+    nodes: tuple[NodeStatus, ...]
+    pools: tuple[PoolStatus, ...]
+    slots: tuple[SlotStatus, ...]
+    backup: BackupSummary | None
+    taken: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicationStatus:
+    """Lags and slots. ``written``: how far the primary is known to have written."""
+
+    healthy: bool
+    primary: str | None
+    written: str | None
+    replicas: tuple[NodeStatus, ...]
+    slots: tuple[SlotStatus, ...]
+    taken: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberStatus:
+    """A node in the words of Patroni's `/cluster`; a leader has no lag."""
+
+    name: str
+    role: Literal["leader", "replica", "sync_standby", "quorum_standby"]
+    state: str
+    host: str
+    port: int
+    timeline: int | None
+    lag: int | Literal["unknown"] | None = field(default=None, metadata=OMIT_NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberList:
+    """Patroni's `/cluster`: the same names and words, for tools that read it."""
+
+    scope: str
+    members: tuple[MemberStatus, ...]
+    taken: Moment
+
+
+def cluster_status(view: View) -> ClusterStatus:
+    """The whole cluster."""
+    primary = view.snapshot.primary
+    return ClusterStatus(
+        project=view.topology.project,
+        status="healthy" if view.verdict.healthy else "degraded",
+        healthy=view.verdict.healthy,
+        reasons=view.verdict.reasons,
+        notes=view.verdict.notes,
+        primary=primary.name if primary else None,
+        nodes=tuple(node_status(view, name) for name in view.topology.names),
+        pools=tuple(pool_status(view, name) for name in view.pools),
+        slots=_slots(primary),
+        backup=view.backup,
+        taken=round(view.snapshot.taken, 3),
     )
 
 
-def overview(view: View) -> dict[str, Any]:
-    """The whole cluster; the age is added when it is sent."""
-    primary = view.snapshot.primary
-    return {
-        "project": view.topology.project,
-        "status": "healthy" if view.verdict.healthy else "degraded",
-        "healthy": view.verdict.healthy,
-        "reasons": list(view.verdict.reasons),
-        "notes": list(view.verdict.notes),
-        "primary": primary.name if primary else None,
-        "nodes": [node(view, name) for name in view.topology.names],
-        "pools": [pool(view, name) for name in view.pools],
-        "slots": slots(primary.slots if primary else ()),
-        "backup": dict(view.backup) if view.backup is not None else None,
-        "taken": round(view.snapshot.taken, 3),
-    }
-
-
-def node(view: View, name: str) -> dict[str, Any]:
+def node_status(view: View, name: str) -> NodeStatus:
     """One node."""
     snapshot, wanted = view.snapshot, view.topology.role(name)
-    reading, held = snapshot.nodes[name], snapshot.slot(slot_of(name))
-    facts, standby = reading.facts, snapshot.standby(name)
-    own = view.verdict.about.get(name, ())
-    return {
-        "name": name,
-        "role": _role(facts.in_recovery) if facts else wanted,
-        "wanted_role": wanted,
-        "member": view.topology.node(name).state == "member",
-        "state": state(view, name),
-        "healthy": not own,
-        "reasons": list(own),
-        "port": host_endpoint(view.settings, view.topology, name)[1],
-        "timeline": facts.timeline if facts else None,
-        "lsn": str(facts.lsn) if facts else None,
-        "received_lsn": str(facts.received_lsn) if facts and facts.received_lsn else None,
-        "lag_bytes": view.lag(name) if wanted == "replica" else None,
-        "lag_seconds": snapshot.lag_seconds(name) if wanted == "replica" else None,
-        "sync": standby.sync_state if standby else None,
-        "slot": held.name if held else None,
-        "wal_status": held.wal_status if held else None,
-        "retained_bytes": held.retained_bytes if held else None,
-        "io_method": facts.io_method if facts else None,
-        "uptime": facts.uptime if facts else None,
-        "connections": facts.connections if facts else None,
-        "pending_restart": list(facts.pending_restart) if facts else [],
-        "error": reading.error,
-    }
+    reading, slot, standby = snapshot.nodes[name], snapshot.slot(slot_of(name)), snapshot.standby(name)
+    facts, reasons = reading.facts, view.verdict.about.get(name, ())
+    return NodeStatus(
+        name=name,
+        role=_role(facts, wanted),
+        wanted_role=wanted,
+        member=view.topology.node(name).state == "member",
+        state=node_state(facts),
+        healthy=not reasons,
+        reasons=reasons,
+        port=host_endpoint(view.settings, view.topology, name)[1],
+        timeline=facts.timeline if facts else None,
+        lsn=str(facts.lsn) if facts else None,
+        received_lsn=str(facts.received_lsn) if facts and facts.received_lsn else None,
+        lag_bytes=view.lag(name) if wanted == "replica" else None,
+        lag_seconds=snapshot.lag_seconds(name) if wanted == "replica" else None,
+        sync=standby.sync_state if standby else None,
+        slot=slot.name if slot else None,
+        wal_status=slot.wal_status if slot else None,
+        retained_bytes=slot.retained_bytes if slot else None,
+        io_method=facts.io_method if facts else None,
+        uptime=facts.uptime if facts else None,
+        connections=facts.connections if facts else None,
+        pending_restart=facts.pending_restart if facts else (),
+        error=reading.error,
+    )
 
 
-def state(view: View, name: str) -> str:
+def node_state(facts: NodeFacts | None) -> str:
     """A primary runs; a replica's state is its WAL receiver's."""
-    facts = view.snapshot.nodes[name].facts
     if facts is None:
         return "not answering"
     return (facts.receiver_status or "not streaming") if facts.in_recovery else "running"
 
 
-def replication(view: View) -> dict[str, Any]:
+def _role(facts: NodeFacts | None, wanted: Role) -> Role:
+    if facts is None:
+        return wanted
+    return "replica" if facts.in_recovery else "primary"
+
+
+def replication_status(view: View) -> ReplicationStatus:
     """Lags and slots."""
-    replicas = [node(view, replica.name) for replica in view.topology.replicas]
+    replicas = tuple(node_status(view, replica.name) for replica in view.topology.replicas)
     primary = view.snapshot.primary
-    return {
-        "healthy": primary is not None and all(replica["healthy"] for replica in replicas),
-        "primary": primary.name if primary else None,
-        "written": str(view.written) if view.written is not None else None,
-        "replicas": replicas,
-        "slots": slots(primary.slots if primary else ()),
-        "taken": round(view.snapshot.taken, 3),
-    }
+    return ReplicationStatus(
+        healthy=primary is not None and all(replica.healthy for replica in replicas),
+        primary=primary.name if primary else None,
+        written=str(view.written) if view.written is not None else None,
+        replicas=replicas,
+        slots=_slots(primary),
+        taken=round(view.snapshot.taken, 3),
+    )
 
 
-def slots(held: Iterable[Slot]) -> list[dict[str, Any]]:
-    """The primary's slots, each with the node it belongs to."""
-    return [{**asdict(slot), "node": node_of_slot(slot.name)} for slot in held]
+def _slots(primary: NodeReading | None) -> tuple[SlotStatus, ...]:
+    return tuple(_slot(slot) for slot in (primary.slots if primary else ()))
 
 
-def members(view: View) -> dict[str, Any]:
-    """Patroni's `/cluster`: the same names and words, for tools that read it."""
-    return {
-        "scope": view.topology.project,
-        "members": [_member(view, name) for name in view.topology.names],
-        "taken": round(view.snapshot.taken, 3),
-    }
+def _slot(slot: Slot) -> SlotStatus:
+    return SlotStatus(
+        name=slot.name,
+        active=slot.active,
+        wal_status=slot.wal_status,
+        safe_wal_size=slot.safe_wal_size,
+        invalidation_reason=slot.invalidation_reason,
+        inactive_seconds=slot.inactive_seconds,
+        retained_bytes=slot.retained_bytes,
+        node=node_of_slot(slot.name),
+    )
 
 
-def _member(view: View, name: str) -> dict[str, Any]:
-    facts, standby = view.snapshot.nodes[name].facts, view.snapshot.standby(name)
-    sync = {"sync": "sync_standby", "quorum": "quorum_standby"}.get(standby.sync_state if standby else "", "replica")
+def member_list(view: View) -> MemberList:
+    """Every node as Patroni would list it."""
+    members = tuple(_member(view, name) for name in view.topology.names)
+    return MemberList(scope=view.topology.project, members=members, taken=round(view.snapshot.taken, 3))
+
+
+def _member(view: View, name: str) -> MemberStatus:
+    facts, lag = view.snapshot.nodes[name].facts, view.lag(name)
     leads = facts is not None and not facts.in_recovery
-    lag = {} if leads else {"lag": "unknown" if (bytes_ := view.lag(name)) is None else bytes_}
-    return {
-        "name": name,
-        "role": "leader" if leads else sync,
-        "state": state(view, name) if facts else "stopped",
-        "host": name,
-        "port": 5432,
-        "timeline": facts.timeline if facts else None,
-        **lag,
-    }
+    return MemberStatus(
+        name=name,
+        role="leader" if leads else _standby_role(view.snapshot.standby(name)),
+        state=node_state(facts) if facts else "stopped",
+        host=name,
+        port=5432,
+        timeline=facts.timeline if facts else None,
+        lag=None if leads else "unknown" if lag is None else lag,
+    )
 
 
-def _role(in_recovery: bool) -> str:
-    return "replica" if in_recovery else "primary"
+def _standby_role(standby: Standby | None) -> Literal["replica", "sync_standby", "quorum_standby"]:
+    match standby.sync_state if standby else "":
+        case "sync":
+            return "sync_standby"
+        case "quorum":
+            return "quorum_standby"
+    return "replica"
 
 
-def pool(view: View, name: str) -> dict[str, Any]:
+def pool_status(view: View, name: str) -> PoolStatus:
     """One pool."""
     found = next((p for p in view.snapshot.pooler.pools if p.name == name), None)
-    return {"name": name, "target": list(found.hosts if found else view.pools[name]), **_counts(found)}
+    return _pool(found) if found else PoolStatus(name=name, target=view.pools[name])
 
 
-def _counts(pool: Pool | None) -> dict[str, Any]:
-    return {
-        "clients": pool.clients_active if pool else None,
-        "waiting": pool.clients_waiting if pool else None,
-        "max_wait": pool.max_wait if pool else None,
-        "servers_active": pool.servers_active if pool else None,
-        "servers_idle": pool.servers_idle if pool else None,
-        "size": pool.size if pool else None,
-        "paused": (pool.paused or pool.disabled) if pool else None,
-    }
+def _pool(pool: Pool) -> PoolStatus:
+    return PoolStatus(
+        name=pool.name,
+        target=pool.hosts,
+        clients=pool.clients_active,
+        waiting=pool.clients_waiting,
+        max_wait=pool.max_wait,
+        servers_active=pool.servers_active,
+        servers_idle=pool.servers_idle,
+        size=pool.size,
+        paused=pool.paused or pool.disabled,
+    )

@@ -1,26 +1,21 @@
 """``data/topology.json``: the topology as a file; small, whole, replaced atomically, with a copy beside."""
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
+from cluster import documents
 from cluster.config.env_file import PROJECT_NAME
 from cluster.errors import MachineError, RefusedError
 from cluster.files import write_atomically
-from cluster.images import read_build, wrong_build
+from cluster.images import STAMP
 from cluster.naming import FIRST_PRIMARY, NODE_NAME, RESERVED
-from cluster.sizing import Sizing
-from cluster.topology import STATES, Copy, Node, Topology
-
-FORMAT = 1
+from cluster.topology import Copy, Node, Topology
 
 
 def dump(topology: Topology) -> str:
     """The text of ``topology.json``."""
-    return json.dumps({"format": FORMAT, **asdict(topology)}, indent=2) + "\n"
+    return documents.dump(topology)
 
 
 def parse(text: str) -> Topology:
@@ -29,74 +24,44 @@ def parse(text: str) -> Topology:
     Raises:
         ValueError: it is not that; says what is wrong.
     """
-    raw = json.loads(text)
-    format_ = raw.pop("format", None) if isinstance(raw, dict) else None
-    if format_ != FORMAT:
-        newer = isinstance(format_, int) and format_ > FORMAT
-        raise ValueError(f"made by a newer PODS (format {format_})" if newer else f"not a topology of format {FORMAT}")
-    try:
-        nodes = tuple(Node(**node) for node in raw.pop("nodes"))
-        copies = tuple(Copy(**copy) for copy in raw.pop("copies", ()))
-        builds = {name: read_build(raw.pop(name)) for name in ("images", "images_before") if raw.get(name) is not None}
-        topology = Topology(nodes=nodes, sizing=Sizing(**raw.pop("sizing")), copies=copies, **(raw | builds))
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"a field is missing or unknown: {error}") from None
-    found = asdict(topology)
-    checks = (_wrong_fields(found), _wrong_nodes(found), _wrong_copies(found["copies"]), _wrong_builds(topology))
-    for problem in chain.from_iterable(checks):
+    topology = documents.load(Topology, text, "a topology")
+    for problem in chain(_wrong_fields(topology), _wrong_servers(topology), _wrong_builds(topology)):
         raise ValueError(problem)
     return topology
 
 
-def _wrong_fields(raw: dict[str, Any]) -> Iterator[str]:
-    """What JSON could hold and a topology cannot, beside its nodes."""
-    texts = [raw[name] for name in ("project", "system_identifier", "image_source", "image_base")]
-    if not all(isinstance(text, str) for text in texts):
-        yield "a name is not a text"
-    elif not PROJECT_NAME.match(raw["project"]):
+def _wrong_fields(topology: Topology) -> Iterator[str]:
+    sizing = topology.sizing
+    if not PROJECT_NAME.match(topology.project):
         yield "the project has a bad name"
-    elif not all(type(size) is int and size >= 0 for size in raw["sizing"].values()):
-        yield "a size is not a number"
-    elif type(raw["lift_memlock"]) is not bool:
-        yield "lift_memlock is neither true nor false"
+    if min(sizing.memory, sizing.disk, sizing.nodes) < 0:
+        yield "a size is negative"
 
 
 def _wrong_builds(topology: Topology) -> Iterator[str]:
     for build in (topology.images, topology.images_before):
-        if build is not None:
-            yield from wrong_build(build)
+        if build is not None and build.stamp and not STAMP.match(build.stamp):
+            yield "the images' stamp is not a time"
     if topology.images is not None and topology.images.base != topology.image_base:
         yield "the images do not stand on the base they should"
 
 
-def _wrong_nodes(raw: dict[str, Any]) -> Iterator[str]:
-    servers = (*raw["nodes"], *raw["copies"])
-    names, ordinals = ([server[field] for server in servers] for field in ("name", "ordinal"))
-    if not all(isinstance(name, str) and NODE_NAME.match(name) for name in names):
+def _wrong_servers(topology: Topology) -> Iterator[str]:
+    servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.copies)
+    names, ordinals = [server.name for server in servers], [server.ordinal for server in servers]
+    if not all(NODE_NAME.match(name) for name in names):
         yield "a node has a bad name"
-    elif set(names) & (RESERVED - {FIRST_PRIMARY}):
+    if set(names) & (RESERVED - {FIRST_PRIMARY}):
         yield "a node has a reserved name"
-    elif len(set(names)) != len(names):
+    if len(set(names)) != len(names):
         yield "two nodes have one name"
-    elif not all(type(ordinal) is int and 0 <= ordinal < 10_000 for ordinal in ordinals):
-        yield "a node's ordinal is not a number"
-    elif len(set(ordinals)) != len(ordinals):
+    if not all(0 <= ordinal < 10_000 for ordinal in ordinals):
+        yield "a node's ordinal is out of range"
+    if len(set(ordinals)) != len(ordinals):
         yield "two nodes have one ordinal"
-    elif any(node["state"] not in STATES for node in raw["nodes"]):
-        yield "a node is in no known state"
-    elif raw["primary"] not in [node["name"] for node in raw["nodes"]]:
+    if topology.primary not in topology.names:
         yield "the primary is not among the nodes"
-
-
-def _wrong_copies(raw: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """What JSON could hold and a copy cannot, beside what is true of every server."""
-    if not all(type(copy["writable"]) is bool for copy in raw):
-        yield "a copy is neither writable nor not"
-    elif not all(isinstance(copy[field], str) for copy in raw for field in ("backup", "lsn")):
-        yield "a copy's origin is not a text"
-    elif not all(copy["newest"] is None or type(copy["newest"]) in (int, float) for copy in raw):
-        yield "a copy's newest commit is not a time"
-    elif any(copy["ordinal"] == 0 for copy in raw):
+    if any(copy.ordinal == 0 for copy in topology.copies):
         yield "a copy has the first primary's ordinal"
 
 

@@ -13,10 +13,10 @@ from cluster.pgbouncer import CONSOLE
 from cluster.pools import pools
 from cluster.postgres.connection import Access
 from cluster.services import optional_services
-from cluster.status import View, make_view
 from cluster.topology import Topology
 from cluster.topology_file import load
 from cluster.verdict import Verdict
+from cluster.view import View, make_view
 from compose.engine import containers, daemon
 from compose.engine.compose_cli import Compose
 from compose.engine.containers import Container

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from cluster.status import View
 from cluster.units import parse_size
+from cluster.view import View
 
 Mode = Literal["apply", "write"]
 _LAG = re.compile(r"[0-9]{1,15}(B|kB|MB|GB|TB)?\Z")
@@ -35,6 +35,13 @@ class CheckState:
     sync: str | None
     lag: int | None
     write_lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassingNodes:
+    """The nodes that pass a check."""
+
+    nodes: tuple[str, ...]
 
 
 def check_state(view: View, name: str) -> CheckState:

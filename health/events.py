@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from cluster.documents import to_json
+from health.history import Points
 from health.watcher import ClusterWatcher
 
 MOST_LISTENERS = 200
@@ -61,7 +63,7 @@ class Events:
         """The events of one listener, until it leaves or is dropped."""
         try:
             listener.given = time.monotonic()
-            yield _event("history", json.dumps(self._watcher.history.as_data()).encode())
+            yield _event("history", _history(self._watcher.history.points))
             while listener in self.listeners:
                 listener.given = time.monotonic()
                 yield self._latest()
@@ -74,7 +76,12 @@ class Events:
         table = self._watcher.latest
         if table is None or self._watcher.error:
             return _event("trouble", json.dumps({"detail": self._watcher.error}).encode())
-        return _event("overview", table.answers["/health"].body(self._watcher.age))
+        return _event("overview", table.event.body(self._watcher.age))
+
+
+def _history(points: Points) -> bytes:
+    """The points, and beside each the rate of WAL that its curve shows."""
+    return json.dumps({**to_json(points), "rates": points.rates()}).encode()
 
 
 def _event(name: str, data: bytes) -> bytes:

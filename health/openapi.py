@@ -1,10 +1,47 @@
-"""The OpenAPI document: every route and every answer of the service, as data."""
+"""The OpenAPI document: every route, and every answer as its type says."""
 
-from typing import Any
+from collections.abc import Sequence
+from functools import cache
 
+from cluster.backup_summary import BackupSummary
+from cluster.http.hosts import Problem
 from cluster.naming import FIRST_PRIMARY
-from health.checks import CHECKS
-from health.schemas import SCHEMAS, TEXT, ref
+from cluster.status import (
+    ClusterStatus,
+    MemberList,
+    MemberStatus,
+    NodeStatus,
+    PoolStatus,
+    ReplicationStatus,
+    SlotStatus,
+)
+from health.checks import CHECKS, PassingNodes
+from health.history import Point, Points
+from health.json_schema import Components, Schema, ref
+from health.responses import Alive
+
+COMPONENTS = Components(
+    types={
+        "Node": NodeStatus,
+        "Pool": PoolStatus,
+        "Slot": SlotStatus,
+        "Backup": BackupSummary,
+        "Member": MemberStatus,
+        "Point": Point,
+        "History": Points,
+        "Problem": Problem,
+    },
+    aged={
+        "NodeAnswer": NodeStatus,
+        "Overview": ClusterStatus,
+        "Replication": ReplicationStatus,
+        "Cluster": MemberList,
+        "Passing": PassingNodes,
+        "Alive": Alive,
+    },
+)
+TEXT: Schema = {"type": "string"}
+Responses = dict[str, Schema]
 
 _NODE_NAME = {
     "name": "name",
@@ -37,28 +74,28 @@ _FILTERS = [
 ]
 
 
-def _media(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _media(kind: str, schema: Schema) -> Schema:
     return {kind: {"schema": schema}}
 
 
 _PROBLEM = _media("application/problem+json", ref("Problem"))
 
 
-def _refusal(text: str) -> dict[str, Any]:
+def _refusal(text: str) -> Schema:
     return {"description": text, "content": _PROBLEM}
 
 
-def _response(text: str, schema: str, *, also_problem: bool = False) -> dict[str, Any]:
+def _response(text: str, schema: str, *, also_problem: bool = False) -> Schema:
     content = _media("application/json", ref(schema))
     return {"description": text, "content": content | (_PROBLEM if also_problem else {})}
 
 
-def _operation(name: str, text: str, responses: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:
+def _operation(name: str, text: str, responses: Responses, parameters: Sequence[Schema]) -> Schema:
     described = {"operationId": name, "summary": text, "responses": responses}
     return {**described, "parameters": parameters} if parameters else described
 
 
-def _path(name: str, text: str, responses: dict[str, Any], *parameters: Any, check: bool = False) -> dict[str, Any]:
+def _path(name: str, text: str, responses: Responses, *parameters: Schema, check: bool = False) -> Schema:
     """GET, and HEAD and OPTIONS with the same code and no body."""
     given = [*parameters, *(_FILTERS if check else [])]
     responses = {**responses, **({"400": _refusal("the query is malformed")} if check else {})}
@@ -72,15 +109,15 @@ def _path(name: str, text: str, responses: dict[str, Any], *parameters: Any, che
     }
 
 
-def _yes_or_no(schema: str, yes: str = "yes", no: str = "no; or nothing is known") -> dict[str, Any]:
+def _yes_or_no(schema: str, yes: str = "yes", no: str = "no; or nothing is known") -> Responses:
     return {"200": _response(yes, schema), "503": _response(no, schema, also_problem=True)}
 
 
-def _known(schema: str) -> dict[str, Any]:
+def _known(schema: str) -> Responses:
     return {"200": _response("what is known", schema), "503": _refusal("nothing is known")}
 
 
-def _paths() -> dict[str, Any]:
+def _paths() -> Schema:
     stream = {"200": {"description": "events", "content": _media("text/event-stream", TEXT)}}
     page = {"200": {"description": "the page", "content": _media("text/html", TEXT)}}
     paths = {
@@ -110,7 +147,8 @@ def _paths() -> dict[str, Any]:
     return paths
 
 
-def document() -> dict[str, Any]:
+@cache
+def document() -> Schema:
     """The document."""
     schemes = {"bearer": {"type": "http", "scheme": "bearer"}, "basic": {"type": "http", "scheme": "basic"}}
     return {
@@ -121,6 +159,6 @@ def document() -> dict[str, Any]:
             "description": "Sizes are bytes, durations seconds. Nothing here changes anything.",
         },
         "paths": _paths(),
-        "components": {"schemas": SCHEMAS, "securitySchemes": schemes},
+        "components": {"schemas": COMPONENTS.schemas(), "securitySchemes": schemes},
         "security": [{}, {"bearer": []}, {"basic": []}],
     }

@@ -1,15 +1,14 @@
 """The page: a table that is there without JavaScript, and what brings it to life. Nothing is loaded from elsewhere."""
 
+from collections.abc import Iterable
 from functools import cache
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from starlette.responses import Response
 
-from cluster.status import overview
-from cluster.units import human_seconds, human_size
+from health.page_text import Row, headline
 from health.problem_details import ProblemDetails
 from health.responses import ResponseTable
 
@@ -19,7 +18,7 @@ ASSETS = {
     "page.js": "text/javascript",
     "picture.js": "text/javascript",
     "spark.js": "text/javascript",
-    "words.js": "text/javascript",
+    "elements.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 HEADERS = {
@@ -35,8 +34,7 @@ HEADERS = {
 
 def response(table: ResponseTable | None, error: str) -> Response:
     """The page as it is now; without a poll, with the reason for that."""
-    document = overview(table.view) if table else {"project": "PODS", "nodes": [], "pools": [], "reasons": [error]}
-    return Response(render(document), 200, HEADERS, "text/html")
+    return Response(render(table) if table else _render_error(error), 200, HEADERS, "text/html")
 
 
 def asset(name: str) -> Response:
@@ -50,56 +48,42 @@ def asset(name: str) -> Response:
     return Response(_text(name), 200, {**HEADERS, "Cache-Control": "no-cache"}, ASSETS[name])
 
 
-def render(document: dict[str, Any]) -> str:
-    """The HTML of an overview."""
-    healthy = document.get("healthy", False)
-    return Template(_text("index.html")).substitute(
-        project=escape(document["project"]),
-        status="healthy" if healthy else "degraded",
-        headline=escape(_headline(document)),
-        reasons="".join(f"<li>{escape(reason)}</li>" for reason in document["reasons"]),
-        notes="".join(f"<li>{escape(note)}</li>" for note in document.get("notes", ())),
-        nodes="".join(_row(_node_cells(node)) for node in document["nodes"]),
-        pools="".join(_row(_pool_cells(pool)) for pool in document["pools"]),
-        slots="".join(_row(_slot_cells(slot)) for slot in document.get("slots", ())),
+def render(table: ResponseTable) -> str:
+    """The HTML of what is known."""
+    status, text = table.status, table.text
+    return _fill(
+        project=escape(status.project),
+        status=status.status,
+        headline=escape(text.headline),
+        reasons=_items(status.reasons),
+        notes=_items(status.notes),
+        nodes=_rows(text.nodes),
+        pools=_rows(text.pools),
+        slots=_rows(text.slots),
     )
 
 
-def _headline(document: dict[str, Any]) -> str:
-    count = len(document["reasons"])
-    if not count:
-        return "All is well"
-    return f"{count} thing{'s' if count > 1 else ''} to look at"
+def _render_error(error: str) -> str:
+    return _fill(project="PODS", status="degraded", headline=headline([error]), reasons=_items([error]))
 
 
-def _node_cells(node: dict[str, Any]) -> list[Any]:
-    return [
-        node["name"],
-        node["role"],
-        node["state"],
-        human_size(node["lag_bytes"]),
-        human_seconds(node["lag_seconds"]),
-        node["sync"],
-        node["timeline"],
-        node["lsn"],
-        node["connections"],
-        human_seconds(node["uptime"]),
-    ]
+def _fill(**texts: str) -> str:
+    empty = dict.fromkeys(("reasons", "notes", "nodes", "pools", "slots"), "")
+    return Template(_text("index.html")).substitute(empty | texts)
 
 
-def _pool_cells(pool: dict[str, Any]) -> list[Any]:
-    servers = None if pool["servers_active"] is None else pool["servers_active"] + pool["servers_idle"]
-    return [pool["name"], ", ".join(pool["target"]), pool["clients"], pool["waiting"], servers, pool["size"]]
+def _items(lines: Iterable[str]) -> str:
+    return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
-def _slot_cells(slot: dict[str, Any]) -> list[Any]:
-    state = "in use" if slot["active"] else "idle"
-    return [slot["name"], state, slot["wal_status"], human_size(slot["retained_bytes"])]
+def _rows(rows: Iterable[Row]) -> str:
+    return "".join(_row(row) for row in rows)
 
 
-def _row(cells: list[Any]) -> str:
-    head, *rest = ("–" if cell is None else escape(str(cell)) for cell in cells)
-    return f'<tr><th scope="row">{head}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>'
+def _row(row: Row) -> str:
+    head, *rest = (escape(cell) for cell in row.cells)
+    cells = "".join(f"<td>{cell}</td>" for cell in rest)
+    return f'<tr data-mood="{row.mood}"><th scope="row">{head}</th>{cells}</tr>'
 
 
 @cache

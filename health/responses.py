@@ -2,11 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from cluster.status import View, members, node, overview, replication
-from health.checks import CHECKS, CheckState, Filters, check_state
+from cluster.documents import to_json
+from cluster.status import ClusterStatus, cluster_status, member_list, replication_status
+from cluster.view import View
+from health.checks import CHECKS, CheckState, Filters, PassingNodes, check_state
+from health.history import Points
+from health.page_text import PageText, page_text
 
 NO_FILTERS = Filters()
 ROLES = ("primary", "master")
@@ -26,15 +30,29 @@ class CachedResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class Alive:
+    """The answer of a service that polls."""
+
+    alive: Literal[True] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseTable:
     """What was known at ``polled`` (monotonic clock), and the response of every path that needs no parsing."""
 
     view: View
+    status: ClusterStatus
+    text: PageText
     polled: float
     states: Mapping[str, CheckState]
-    answers: Mapping[str, CachedResponse]
-    overview: bytes
     nodes: Mapping[str, bytes] = field(repr=False)
+    answers: Mapping[str, CachedResponse] = field(default_factory=dict, repr=False)
+
+    @property
+    def event(self) -> CachedResponse:
+        """The overview, and the texts of the page as ``page``."""
+        overview = self.answers["/health"]
+        return CachedResponse(overview.status, overview.head + b', "page": ' + json.dumps(to_json(self.text)).encode())
 
     def check(self, check: str, filters: Filters, name: str | None = None) -> CachedResponse:
         """The response to a check with a query: of one node, or of the cluster."""
@@ -42,29 +60,34 @@ class ResponseTable:
         if name is not None:
             passes = CHECKS[check].passes(self.states[name], filters, limit)
             return CachedResponse(_code(passes), self.nodes[name])
-        passing = [n for n, node in self.states.items() if CHECKS[check].passes(node, filters, limit)]
-        return CachedResponse(_code(bool(passing)), _head({"nodes": passing}))
+        passing = tuple(n for n, node in self.states.items() if CHECKS[check].passes(node, filters, limit))
+        return CachedResponse(_code(bool(passing)), head(PassingNodes(passing)))
 
 
-def make_response_table(view: View, polled: float) -> ResponseTable:
+def make_response_table(view: View, polled: float, points: Points) -> ResponseTable:
     """Serialise every response."""
-    states = {name: check_state(view, name) for name in view.topology.names}
-    nodes = {name: _head(node(view, name)) for name in view.topology.names}
-    whole = _head(overview(view))
-    bare = ResponseTable(view, polled, states, {}, whole, nodes)
-    return ResponseTable(view, polled, states, dict(_answers(bare)), whole, nodes)
+    status = cluster_status(view)
+    table = ResponseTable(
+        view=view,
+        status=status,
+        text=page_text(status, points, view.snapshot.taken),
+        polled=polled,
+        states={name: check_state(view, name) for name in view.topology.names},
+        nodes={node.name: head(node) for node in status.nodes},
+    )
+    return replace(table, answers=dict(_answers(table)))
 
 
 def _answers(table: ResponseTable) -> Iterator[tuple[str, CachedResponse]]:
     view = table.view
-    yield "/health", CachedResponse(_code(view.verdict.healthy), table.overview)
-    yield "/cluster", CachedResponse(200, _head(members(view)))
-    streams = replication(view)
+    yield "/health", CachedResponse(_code(view.verdict.healthy), head(table.status))
+    yield "/cluster", CachedResponse(200, head(member_list(view)))
+    streams = replication_status(view)
     for check in CHECKS:
         yield f"/{check}", table.check(check, NO_FILTERS)
     for name, known in table.states.items():
         yield from _node_answers(table, name, known)
-    yield "/health/replication", CachedResponse(_code(streams["healthy"]), _head(streams))
+    yield "/health/replication", CachedResponse(_code(streams.healthy), head(streams))
     for role in ROLES:
         yield f"/health/{role}", _role_answer(table)
 
@@ -89,6 +112,6 @@ def _code(passes: bool) -> int:
     return 200 if passes else 503
 
 
-def _head(document: Mapping[str, Any]) -> bytes:
+def head(answer: object) -> bytes:
     """A JSON object without its closing brace."""
-    return json.dumps(document).encode()[:-1]
+    return json.dumps(to_json(answer)).encode()[:-1]

@@ -3,11 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from cluster.documents import to_json
 from health import openapi, page
 from health.checks import CHECKS, Filters, parse_filters
 from health.events import Events
 from health.problem_details import ProblemDetails
-from health.responses import CachedResponse, ResponseTable
+from health.responses import Alive, CachedResponse, ResponseTable, head
 from health.watcher import TOO_OLD, ClusterWatcher
 
 METHODS = ("GET", "HEAD", "OPTIONS")
@@ -53,11 +54,11 @@ class Routes:
     async def alive(self, request: Request) -> Response:
         """`/livez`, `/liveness`: whether this service polls."""
         self.fresh()
-        return _response(request, CachedResponse(200, b'{"alive": true'), self.watcher.age)
+        return _response(request, CachedResponse(200, head(Alive())), self.watcher.age)
 
     async def history(self, _: Request) -> Response:
         """The last minutes."""
-        return JSONResponse(self.watcher.history.as_data(), headers={"Cache-Control": "no-store"})
+        return JSONResponse(to_json(self.watcher.history.points), headers={"Cache-Control": "no-store"})
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events."""

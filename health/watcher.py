@@ -3,18 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from cluster.backup_summary import BackupSummary
 from cluster.config.mounted import ClusterConfig, MountedConfig
-from cluster.documents import parse_json
 from cluster.errors import PodsError
 from cluster.observed.poller import Poller
 from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.postgres.lsn import Lsn
-from cluster.status import make_view
+from cluster.view import make_view
 from health.broadcast import Broadcast
 from health.history import History
 from health.responses import ResponseTable, make_response_table
@@ -92,8 +90,7 @@ class ClusterWatcher:
             self._written = snapshot.primary.facts.lsn
         backup = read_backup_state(self._backup_state)
         view = make_view(config.settings, config.topology, snapshot, written=self._written, backup=backup)
-        self.history.add(view)
-        self.latest = make_response_table(view, began)
+        self.latest = make_response_table(view, began, self.history.add(view))
 
     def _read(self, config: ClusterConfig) -> Snapshot:
         nodes = {name: replace(config.node(name), connect_timeout=CONNECT_TIMEOUT) for name in config.topology.names}
@@ -101,17 +98,9 @@ class ClusterWatcher:
         return read_snapshot(nodes, pooler, deadline=DEADLINE, poller=self._poller)
 
 
-def read_backup_state(path: Path) -> Mapping[str, Any] | None:
-    """last_success (Unix time), last_backup, archive_lag_seconds of the backup service; None where it wrote none."""
+def read_backup_state(path: Path) -> BackupSummary | None:
+    """The backup service's summary; None where it wrote none."""
     try:
-        raw = parse_json(path.read_text(encoding="utf-8"))
+        return BackupSummary.parse(path.read_bytes())
     except (OSError, ValueError):
         return None
-    if not isinstance(raw, dict):
-        return None
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "last_success": (int, float),
-        "last_backup": str,
-        "archive_lag_seconds": (int, float),
-    }
-    return {name: raw[name] if isinstance(raw.get(name), kind) else None for name, kind in kinds.items()}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cluster.config.env_file import load_settings
+from cluster.documents import to_json
 from cluster.http.pages import USER
 from cluster.postgres.connection import Access, connect
 from cluster.topology_file import load
@@ -100,7 +101,7 @@ class Cluster:
 
     def status(self) -> dict[str, Any]:
         """What `inv status --json` prints, made in this process: a command for each look would cost minutes in all."""
-        report: dict[str, Any] = json.loads(json.dumps(status_report(self.stack)))
+        report: dict[str, Any] = json.loads(json.dumps(to_json(status_report(self.stack))))
         return report
 
     def check_healthy(self) -> None:

@@ -6,7 +6,7 @@ our pages: it may read them. The browser cannot lie about one thing, the Host he
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -98,10 +98,19 @@ async def _misdirected(scope: Scope, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-def problem_body(status: int, detail: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Problem:
     """A refusal as RFC 9457 words it."""
-    title = HTTPStatus(status).phrase
-    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail}).encode()
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def problem_body(status: int, detail: str) -> bytes:
+    """The JSON of a refusal."""
+    return json.dumps(asdict(Problem("about:blank", HTTPStatus(status).phrase, status, detail))).encode()
 
 
 def _without_port(host: str) -> str | None:

@@ -16,7 +16,7 @@ def status(c: Context, json: bool = False) -> None:
 
     report = status_report(open_stack())
     print_json(report) if json else print_status(report)
-    if not report["healthy"]:
+    if not report.healthy:
         raise Exit(code=EXIT_DEGRADED)
 
 

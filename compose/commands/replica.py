@@ -12,7 +12,7 @@ def list_(c: Context, json: bool = False) -> None:
     from compose.report.status import print_json, print_nodes, status_report
     from compose.stack import open_stack
 
-    replicas = [node for node in status_report(open_stack())["nodes"] if node["role"] == "replica"]
+    replicas = [node for node in status_report(open_stack()).nodes if node.role == "replica"]
     print_json(replicas) if json else print_nodes(replicas)
 
 

@@ -113,7 +113,9 @@ def print_restored(done: dict[str, Any]) -> None:
     if "directory" in done:
         print(f"data directory: {done['directory']} (PostgreSQL 18, shut down cleanly)")
     if "copy" in done:
-        print(f"{done['copy']} listens on {done['address']}, {access(done)}; inv psql --node {done['copy']}")
+        print(
+            f"{done['copy']} listens on {done['address']}, {access(done['writable'])}; inv psql --node {done['copy']}"
+        )
         print(f"to take it away: inv backup.discard {done['copy']}")
     for name, path in done.get("aside", {}).items():
         print(f"what {name} held is kept in {path}; delete it when you are sure")

@@ -1,29 +1,42 @@
 """What `inv status` says of copies beside the cluster, which have no part in its verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from cluster.topology import host_ports
 from compose.engine.containers import Container
 from compose.stack import Stack
 
 
-def report(stack: Stack, running: Mapping[str, Container]) -> list[dict[str, Any]]:
-    """What `inv status` says of copies. ``newest`` is Unix time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStatus:
+    """One copy. ``newest`` is Unix time."""
+
+    name: str
+    writable: bool
+    state: str
+    port: int
+    backup: str
+    lsn: str
+    newest: float | None
+
+
+def copy_statuses(stack: Stack, running: Mapping[str, Container]) -> tuple[CopyStatus, ...]:
+    """Every copy, and the state of its container."""
     ports = host_ports(stack.settings, stack.topology)
-    return [
-        {
-            "name": copy.name,
-            "writable": copy.writable,
-            "state": _state(running.get(copy.name)),
-            "port": ports[copy.name],
-            "backup": copy.backup,
-            "lsn": copy.lsn,
-            "newest": copy.newest,
-        }
+    return tuple(
+        CopyStatus(
+            name=copy.name,
+            writable=copy.writable,
+            state=_state(running.get(copy.name)),
+            port=ports[copy.name],
+            backup=copy.backup,
+            lsn=copy.lsn,
+            newest=copy.newest,
+        )
         for copy in stack.topology.copies
-    ]
+    )
 
 
 def _state(container: Container | None) -> str:
@@ -32,18 +45,18 @@ def _state(container: Container | None) -> str:
     return container.status if container.well or container.status != "running" else container.health
 
 
-def copy_lines(copies: list[dict[str, Any]]) -> list[str]:
+def copy_lines(copies: Sequence[CopyStatus]) -> list[str]:
     """One line per copy, for people."""
     return [
-        f"copy {copy['name']}: {copy['state']}, as of {_moment(copy)}, {access(copy)}, port {copy['port']}"
+        f"copy {copy.name}: {copy.state}, as of {_moment(copy)}, {access(copy.writable)}, port {copy.port}"
         for copy in copies
     ]
 
 
-def _moment(copy: dict[str, Any]) -> str:
-    return copy["lsn"] if copy["newest"] is None else f"{datetime.fromtimestamp(copy['newest'], UTC):%Y-%m-%d %H:%M:%S}"
+def _moment(copy: CopyStatus) -> str:
+    return copy.lsn if copy.newest is None else f"{datetime.fromtimestamp(copy.newest, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def access(copy: Mapping[str, Any]) -> str:
+def access(writable: bool) -> str:
     """Whether one may write."""
-    return "writable" if copy["writable"] else "read-only"
+    return "writable" if writable else "read-only"

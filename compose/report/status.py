@@ -3,46 +3,67 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from cluster.backup_summary import BackupSummary
 from cluster.certificate_report import NAME, ending, read_ends
-from cluster.documents import parse_json
+from cluster.documents import to_json
 from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError
 from cluster.http.pages import USER, pages
-from cluster.status import View, node, pool
+from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
 from cluster.units import human_seconds, human_size
+from cluster.view import View
 from compose.engine.containers import Container
 from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
 from compose.home.paths import read_backup_state
-from compose.report.copies import copy_lines
-from compose.report.copies import report as copies_report
+from compose.report.copies import CopyStatus, copy_lines, copy_statuses
 from compose.stack import Stack
 
 if TYPE_CHECKING:
     from compose.console import Console
     from compose.operations.doctor import Finding
 
+Cell = str | int | float | None
+"""Of a table; None is shown as a dash."""
 
-def status_report(stack: Stack) -> dict[str, Any]:
-    """Everything `inv status` says, as data. Sizes in bytes, durations in seconds."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Everything `inv status` says: the fields are the keys of its JSON. Sizes in bytes, durations in seconds."""
+
+    project: str
+    home: str
+    healthy: bool
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    primary: str
+    nodes: tuple[NodeStatus, ...]
+    pools: tuple[PoolStatus, ...]
+    backup: BackupSummary | None
+    copies: tuple[CopyStatus, ...]
+
+
+def status_report(stack: Stack) -> StatusReport:
+    """Observe and judge the cluster."""
     view = stack.view(stack.snapshot())
     running = _containers(stack, view)
     verdict = view.verdict
-    return {
-        "project": stack.topology.project,
-        "home": str(stack.home.path),
-        "healthy": verdict.healthy,
-        "reasons": list(verdict.reasons),
-        "notes": [*verdict.notes, *certificate_notes(stack)],
-        "primary": stack.topology.primary,
-        "nodes": [_node(view, running.get(name), name) for name in stack.topology.names],
-        "pools": [pool(view, name) for name in view.pools],
-        "backup": backup_report(stack),
-        "copies": copies_report(stack, running),
-    }
+    return StatusReport(
+        project=stack.topology.project,
+        home=str(stack.home.path),
+        healthy=verdict.healthy,
+        reasons=verdict.reasons,
+        notes=(*verdict.notes, *certificate_notes(stack)),
+        primary=stack.topology.primary,
+        nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
+        pools=tuple(pool_status(view, name) for name in view.pools),
+        backup=backup_report(stack),
+        copies=copy_statuses(stack, running),
+    )
 
 
 def _containers(stack: Stack, view: View) -> Mapping[str, Container]:
@@ -57,95 +78,85 @@ def certificate_notes(stack: Stack) -> list[str]:
     return [line] if line else []
 
 
-def backup_report(stack: Stack) -> dict[str, Any] | None:
-    """The backup service's status: last_success (Unix seconds), last_backup, archive_lag_seconds; or None."""
+def backup_report(stack: Stack) -> BackupSummary | None:
+    """The backup service's summary, or None."""
+    if "backup" not in stack.optional_services:
+        return None
     try:
-        state = parse_json(read_backup_state(stack.home, "state.json"))
+        return BackupSummary.parse(read_backup_state(stack.home, "state.json"))
     except (OSError, ValueError, RefusedError):
         return None
-    return state if isinstance(state, dict) and "backup" in stack.optional_services else None
 
 
-def _node(view: View, container: Container | None, name: str) -> dict[str, Any]:
-    """The health service's words; of a node that gives no answer, what Docker says of its container."""
-    state = node(view, name)
+def _node(view: View, container: Container | None, name: str) -> NodeStatus:
+    """As the health service has it; of a node that does not answer, the state of its container."""
+    status = node_status(view, name)
     if view.snapshot.nodes[name].facts is None and (container is None or container.status != "running"):
-        state["state"] = container.status if container else "no container"
-    return state
+        return replace(status, state=container.status if container else "no container")
+    return status
 
 
-def print_json(data: Any) -> None:
-    """Data for programs."""
-    print(json.dumps(data, indent=2))
+def print_json(data: object) -> None:
+    """Data for programs; dataclasses too."""
+    print(json.dumps(to_json(data), indent=2))
 
 
-def print_status(report: dict[str, Any]) -> None:
+def print_status(report: StatusReport) -> None:
     """Data for people."""
-    print_nodes(report["nodes"])
-    table(
-        ["pool", "leads to", "clients", "waiting", "servers", "of"],
-        [
-            [
-                p["name"],
-                ", ".join(p["target"]),
-                p["clients"],
-                p["waiting"],
-                _sum(p["servers_active"], p["servers_idle"]),
-                p["size"],
-            ]
-            for p in report["pools"]
-        ],
-    )
-    _print_backup(report["backup"])
-    for line in copy_lines(report["copies"]):
+    print_nodes(report.nodes)
+    table(["pool", "leads to", "clients", "waiting", "servers", "of"], [_pool_cells(pool) for pool in report.pools])
+    if report.backup is not None:
+        print(_backup_line(report.backup))
+    for line in copy_lines(report.copies):
         print(line)
-    print(f"✓ {report['project']} is healthy" if report["healthy"] else f"✗ {report['project']} is degraded")
-    for reason in report["reasons"]:
+    print(f"✓ {report.project} is healthy" if report.healthy else f"✗ {report.project} is degraded")
+    for reason in report.reasons:
         print(f"  - {reason}")
-    for note in report["notes"]:
+    for note in report.notes:
         print(f"  note: {note}")
 
 
-def _print_backup(state: dict[str, Any] | None) -> None:
-    if state is None:
-        return
-    age = human_seconds(time.time() - state["last_success"]) if state["last_success"] else None
-    last = f"last backup {state['last_backup']}, {age} ago" if age else "no backup yet"
-    lag = state["archive_lag_seconds"]
-    print(f"{last}; archive " + ("not begun" if lag is None else f"{lag} s behind"))
+def _pool_cells(pool: PoolStatus) -> list[Cell]:
+    return [pool.name, ", ".join(pool.target), pool.clients, pool.waiting, pool.servers, pool.size]
 
 
-def print_nodes(nodes: list[dict[str, Any]]) -> None:
+def _backup_line(backup: BackupSummary) -> str:
+    age = human_seconds(time.time() - backup.last_success) if backup.last_success else None
+    last = f"last backup {backup.last_backup}, {age} ago" if age else "no backup yet"
+    lag = backup.archive_lag_seconds
+    return f"{last}; archive " + ("not begun" if lag is None else f"{lag} s behind")
+
+
+def print_nodes(nodes: Sequence[NodeStatus]) -> None:
     """One line per node."""
-    table(
-        ["node", "role", "state", "sync", "port", "TL", "LSN", "lag", "behind", "slot", "WAL kept", "io", "up"],
-        [
-            [
-                n["name"],
-                n["role"] + ("" if n["role"] == n["wanted_role"] else " (!)"),
-                n["state"],
-                n["sync"],
-                n["port"],
-                n["timeline"],
-                n["lsn"],
-                human_size(n["lag_bytes"]),
-                human_seconds(n["lag_seconds"]),
-                n["slot"]
-                and n["slot"] + ("" if n["wal_status"] in ("reserved", "extended", None) else f" ({n['wal_status']})"),
-                human_size(n["retained_bytes"]),
-                n["io_method"],
-                human_seconds(n["uptime"]),
-            ]
-            for n in nodes
-        ],
-    )
+    head = ["node", "role", "state", "sync", "port", "TL", "LSN", "lag", "behind", "slot", "WAL kept", "io", "up"]
+    table(head, [_node_cells(node) for node in nodes])
 
 
-def _sum(*parts: int | None) -> int | None:
-    return None if None in parts else sum(part or 0 for part in parts)
+def _node_cells(node: NodeStatus) -> list[Cell]:
+    return [
+        node.name,
+        node.role + ("" if node.role == node.wanted_role else " (!)"),
+        node.state,
+        node.sync,
+        node.port,
+        node.timeline,
+        node.lsn,
+        human_size(node.lag_bytes),
+        human_seconds(node.lag_seconds),
+        _slot_cell(node),
+        human_size(node.retained_bytes),
+        node.io_method,
+        human_seconds(node.uptime),
+    ]
 
 
-def table(head: list[str], rows: list[list[Any]]) -> None:
+def _slot_cell(node: NodeStatus) -> str | None:
+    lasting = node.wal_status in ("reserved", "extended", None)
+    return node.slot if node.slot is None or lasting else f"{node.slot} ({node.wal_status})"
+
+
+def table(head: list[str], rows: Sequence[Sequence[Cell]]) -> None:
     """Columns as wide as their widest cell; plain text, so that it can be copied and searched."""
     cells = [[("–" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]

@@ -1,19 +1,16 @@
 // The last minutes of one figure as a small curve. Where nothing was known there is a mark, not a line.
-import { shape, span } from "./words.js";
+import { shape, span } from "./elements.js";
 
 const WIDTH = 300;
 const HEIGHT = 46;
 const MINUTES = 300;
 
-export function spark(values, floor, label, tell) {
+export function spark(values, floor, { label, most, description }) {
   const known = values.filter((value) => value !== null);
   const top = Math.max(floor, ...known) * 1.08;
-  const now = known.length ? tell(known[known.length - 1]) : "–";
-  const most = known.length ? tell(Math.max(...known)) : "–";
-  const minutes = Math.max(1, Math.round(values.length / 60));
   const figure = span("figure", { class: "spark" });
   const picture = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
-  picture.setAttribute("aria-label", `${label}, ${minutes} min of it known: now ${now}, at most ${most}`);
+  picture.setAttribute("aria-label", description);
   const x = (index) => WIDTH - ((values.length - 1 - index) / (MINUTES - 1)) * WIDTH;
   const y = (value) => HEIGHT - 2 - (value / top) * (HEIGHT - 4);
   picture.append(shape("path", { class: "base", d: `M0 ${HEIGHT - 1}H${WIDTH}` }));
@@ -21,7 +18,7 @@ export function spark(values, floor, label, tell) {
   values.forEach((value, index) => {
     if (value === null) picture.append(shape("rect", { class: "gap", x: x(index) - 0.5, y: 0, width: 1.5, height: HEIGHT }));
   });
-  figure.append(picture, span("figcaption", {}, span("span", {}, label), span("span", {}, `at most ${most}`)));
+  figure.append(picture, span("figcaption", {}, span("span", {}, label), span("span", {}, most)));
   return figure;
 }
 

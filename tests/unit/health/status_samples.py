@@ -12,8 +12,8 @@ from cluster.config.env_file import Settings
 from cluster.config.mounted import MountedConfig
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
-from cluster.status import View, make_view
 from cluster.topology import Topology
+from cluster.view import View, make_view
 from health.app import HealthService
 from health.auth import Authentication
 from health.responses import make_response_table
@@ -45,8 +45,7 @@ def polled(view: View | None = None, *, age: float = 0.0) -> ClusterWatcher:
     watcher = Still(MountedConfig())
     watcher.error = ""
     chosen = view or view_of()
-    watcher.history.add(chosen)
-    watcher.latest = make_response_table(chosen, time.monotonic() - age)
+    watcher.latest = make_response_table(chosen, time.monotonic() - age, watcher.history.add(chosen))
     return watcher
 
 

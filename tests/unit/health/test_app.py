@@ -1,12 +1,14 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
+from cluster.backup_summary import BackupSummary
 from cluster.config.mounted import MountedConfig
 from cluster.observed.pools import PoolsReading
 from health.auth import Authentication
@@ -19,7 +21,7 @@ from tests.unit.snapshot_samples import silent, with_facts, with_node
 DOCUMENT = document()
 LOST = view_of(silent(silent(silent(WELL, "primary"), "replica1"), "replica2"))
 VIEWS = {
-    "well": view_of(backup={"last_success": 1.0, "last_backup": "b", "archive_lag_seconds": None}),
+    "well": view_of(backup=BackupSummary(last_success=1.0, last_backup="b")),
     "no primary": view_of(silent(WELL, "primary")),
     "replica cut": view_of(with_node(with_facts(WELL, "replica1", receiver_status=None), "primary", standbys=())),
     "two primaries": view_of(with_facts(WELL, "replica1", in_recovery=False)),
@@ -51,6 +53,15 @@ def test_every_answer_is_as_the_document_says(name: str) -> None:
         kind = answer.headers["content-type"].split(";")[0]
         if path not in ("/", "/openapi.json"):
             jsonschema.validate(answer.json(), _schema(path, answer.status_code, kind))
+
+
+@pytest.mark.parametrize("name", ["well", "no primary"])
+def test_what_programs_read_stays_as_it_is(name: str, golden: Callable[[str, str], None]) -> None:
+    table = polled(VIEWS[name]).latest
+    assert table is not None
+    paths = ("/health", "/health/replication", "/cluster", "/replica", "/nodes/replica1")
+    lines = [f"{path} {table.answers[path].status} {table.answers[path].body(0).decode()}\n" for path in paths]
+    golden(f"health-{name.replace(' ', '-')}.txt", "".join(lines))
 
 
 def test_every_route_is_in_the_document() -> None:

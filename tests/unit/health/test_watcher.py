@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.backup_summary import BackupSummary
 from cluster.config.env_file import services_env
 from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.documents import to_json
 from cluster.postgres.lsn import Lsn
 from cluster.topology_file import dump
 from health.broadcast import Broadcast
@@ -124,22 +126,22 @@ def test_what_the_backup_service_says(tmp_path: Path, text: str | None, expected
         path.write_text(text)
     state = read_backup_state(path)
     names = ("last_success", "last_backup", "archive_lag_seconds")
-    assert (state and tuple(state[name] for name in names)) == expected
+    assert (state and tuple(getattr(state, name) for name in names)) == expected
 
 
 def test_the_history_holds_the_last_minutes_and_no_more() -> None:
     history = History()
     for second in range(POINTS + 50):
         history.add(view_of(replace(WELL, taken=float(second))))
-    points = history.as_data()["points"]
+    points = history.points.points
     assert len(points) == POINTS
-    assert points[-1]["taken"] == POINTS + 49
+    assert points[-1].taken == POINTS + 49
 
 
 def test_the_history_knows_what_was_not_known() -> None:
     history = History()
     history.add(view_of(silent(silent(WELL, "primary"), "replica1")))
-    (point,) = json.loads(json.dumps(history.as_data()))["points"]
+    (point,) = json.loads(json.dumps(to_json(history.points)))["points"]
     assert point["written"] is None
     assert point["lag"] == {"replica1": None, "replica2": 0}
     assert not point["healthy"]
@@ -171,4 +173,4 @@ def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
 def test_a_backup_service_that_lies_stops_no_look(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
     state = read_backup_state(tmp_path / "state.json")
-    assert state is None or set(state.values()) == {None}
+    assert state is None or state == BackupSummary()

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cluster.topology import Copy, Topology
 from compose.console import Console
 from compose.home.paths import Home
 from compose.operations.copies.lifecycle import tidy
-from compose.report.copies import copy_lines, report
+from compose.report.copies import CopyStatus, copy_lines, copy_statuses
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import node_names, topologies
@@ -116,13 +117,13 @@ def test_where_there_was_never_a_copy_nothing_is_made(bare_home: Home) -> None:
     assert list(bare_home.path.iterdir()) == []
 
 
-def _report(home: Home, running: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return report(Stack(home, SETTINGS, TOPOLOGY), running)
+def _report(home: Home, running: Mapping[str, Any]) -> tuple[CopyStatus, ...]:
+    return copy_statuses(Stack(home, SETTINGS, TOPOLOGY), running)
 
 
 def test_a_copy_is_shown_with_its_moment_and_its_port(bare_home: Home) -> None:
     (row,) = _report(bare_home, {})
-    assert (row["name"], row["state"], row["port"], row["writable"]) == ("before", "no container", 5435, False)
+    assert (row.name, row.state, row.port, row.writable) == ("before", "no container", 5435, False)
     assert copy_lines([row]) == ["copy before: no container, as of 2026-11-23 09:40:58, read-only, port 5435"]
-    writable = row | {"newest": None, "writable": True, "state": "running"}
+    writable = replace(row, newest=None, writable=True, state="running")
     assert copy_lines([writable]) == ["copy before: running, as of 0/5000028, writable, port 5435"]

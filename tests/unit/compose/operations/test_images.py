@@ -81,11 +81,11 @@ def test_an_update_and_the_way_back_are_kept_and_going_back_twice_is_where_one_w
     [
         ({"images": {"base": "x", "stamp": "", "made": []}}, "do not stand on the base"),
         ({"images_before": {"base": "x", "stamp": "yesterday", "made": []}}, "stamp is not a time"),
-        ({"images_before": {"base": 1, "stamp": "", "made": []}}, "not a text"),
-        ({"images_before": {"base": "x", "stamp": "", "made": [["a", 1]]}}, "not a text"),
-        ({"images_before": {"base": "x", "stamp": "", "made": [["a"]]}}, "not enough values"),
-        ({"images_before": False}, "missing or unknown"),
-        ({"images_before": []}, "missing or unknown"),
+        ({"images_before": {"base": 1, "stamp": "", "made": []}}, "base is 1"),
+        ({"images_before": {"base": "x", "stamp": "", "made": [["a", 1]]}}, "made is 1"),
+        ({"images_before": {"base": "x", "stamp": "", "made": [["a"]]}}, r"made is \['a'\]"),
+        ({"images_before": False}, "a Build is False"),
+        ({"images_before": []}, r"a Build is \[\]"),
     ],
 )
 def test_what_is_no_build_is_refused(change: dict[str, object], complaint: str) -> None:

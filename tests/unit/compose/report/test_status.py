@@ -1,22 +1,25 @@
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from cluster.backup_summary import BackupSummary
 from cluster.config.env_file import PROJECT_ROOT
+from cluster.documents import to_json
 from cluster.errors import MachineError
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
+from cluster.status import NodeStatus, PoolStatus
 from cluster.topology import Copy, Topology
 from compose.home.paths import Home
 from compose.report import status
-from compose.report.copies import report as copies_report
+from compose.report.copies import CopyStatus
+from compose.report.status import StatusReport
 from compose.stack import Stack
-from health.schemas import SCHEMAS
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.snapshot_samples import NOW, as_wanted, silent, with_facts
 
@@ -44,30 +47,30 @@ class _WithoutEngine(_Observed):
 
 def _report(
     home: Home, snapshot: Snapshot = WELL, kind: type[_Observed] = _Observed, topology: Topology = TOPOLOGY
-) -> dict[str, Any]:
+) -> StatusReport:
     stack = kind(home, SETTINGS, topology)
     object.__setattr__(stack, "seen", snapshot)
     return status.status_report(stack)
 
 
-def _node(report: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = [node for node in report["nodes"] if node["name"] == name]
-    return dict(found)
+def _node(report: StatusReport, name: str) -> NodeStatus:
+    (found,) = [node for node in report.nodes if node.name == name]
+    return found
 
 
 def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
     report = _report(bare_home)
-    assert report["healthy"]
-    assert report["reasons"] == []
-    assert [node["name"] for node in report["nodes"]] == ["primary", "replica1", "replica2"]
-    assert [pool["name"] for pool in report["pools"]] == list(pools(SETTINGS, TOPOLOGY))
-    assert _node(report, "primary")["lag_bytes"] is None
-    assert _node(report, "replica1")["lag_bytes"] == 0
+    assert report.healthy
+    assert report.reasons == ()
+    assert [node.name for node in report.nodes] == ["primary", "replica1", "replica2"]
+    assert [pool.name for pool in report.pools] == list(pools(SETTINGS, TOPOLOGY))
+    assert _node(report, "primary").lag_bytes is None
+    assert _node(report, "replica1").lag_bytes == 0
 
 
 def test_the_engine_is_needed_where_postgresql_does_not_answer_for_itself(bare_home: Home) -> None:
     """Its SDK takes long to load."""
-    assert _report(bare_home, kind=_WithoutEngine)["healthy"]
+    assert _report(bare_home, kind=_WithoutEngine).healthy
     with pytest.raises(MachineError):
         _report(bare_home, silent(WELL, "replica1"), _WithoutEngine)
     beside = TOPOLOGY.with_copy(Copy(name="before", ordinal=3))
@@ -75,30 +78,28 @@ def test_the_engine_is_needed_where_postgresql_does_not_answer_for_itself(bare_h
         _report(bare_home, kind=_WithoutEngine, topology=beside)
 
 
-def test_the_reference_names_every_field_and_no_other(bare_home: Home) -> None:
+def test_the_reference_names_every_field_and_no_other() -> None:
     text = (PROJECT_ROOT / "docs" / "reference" / "status-json.md").read_text(encoding="utf-8")
-    report = _report(bare_home)
-    (copy,) = copies_report(Stack(bare_home, SETTINGS, TOPOLOGY.with_copy(Copy(name="before", ordinal=3))), {})
-    emitted = [report, report["nodes"][0], SCHEMAS["Backup"]["properties"], report["pools"][0], copy]
+    emitted = [StatusReport, NodeStatus, PoolStatus, BackupSummary, CopyStatus]
     chapters = re.split(r"^## ", text, flags=re.M)[:5]
-    for chapter, fields in zip(chapters, emitted, strict=True):
-        assert set(re.findall(r"^\| `(\w+)` \|", chapter, flags=re.M)) == set(fields), chapter[:20]
+    for chapter, kind in zip(chapters, emitted, strict=True):
+        assert re.findall(r"^\| `(\w+)` \|", chapter, flags=re.M) == [each.name for each in fields(kind)], chapter[:20]
 
 
 def test_a_report_is_json(bare_home: Home) -> None:
     for snapshot in (WELL, silent(WELL, "primary"), silent(WELL, "replica1")):
-        report = _report(bare_home, snapshot)
+        report = to_json(_report(bare_home, snapshot))
         assert json.loads(json.dumps(report)) == report
 
 
 def test_a_role_is_what_a_node_is_now_and_what_it_should_be_beside_it(bare_home: Home) -> None:
     node = _node(_report(bare_home, with_facts(WELL, "replica1", in_recovery=False)), "replica1")
-    assert (node["role"], node["wanted_role"]) == ("primary", "replica")
+    assert (node.role, node.wanted_role) == ("primary", "replica")
 
 
 def test_a_node_that_does_not_answer_is_told_with_why(bare_home: Home) -> None:
     node = _node(_report(bare_home, silent(WELL, "replica1", "connection refused")), "replica1")
-    assert (node["state"], node["error"], node["lsn"]) == ("no container", "connection refused", None)
+    assert (node.state, node.error, node.lsn) == ("no container", "connection refused", None)
 
 
 def test_people_see_the_same_as_programs(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +120,7 @@ def test_what_is_unknown_is_a_dash_and_not_none(bare_home: Home, capsys: pytest.
 
 
 def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    status.print_nodes(_report(bare_home)["nodes"])
+    status.print_nodes(_report(bare_home).nodes)
     head, *rows = capsys.readouterr().out.splitlines()[:4]
     column = head.index("port")
     assert [row[column : column + 4] for row in rows] == ["5440", "5433", "5434"]
@@ -153,7 +154,7 @@ def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home
 def test_the_last_backup_is_reported_where_backups_are_taken(
     bare_home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _report(bare_home)["backup"] is None
+    assert _report(bare_home).backup is None
     state = bare_home.data / ".state" / "state.json"
     state.parent.mkdir(parents=True)
     state.write_text(json.dumps({"last_success": NOW, "last_backup": "b1", "archive_lag_seconds": 4}))

@@ -1,0 +1,62 @@
+"""A view: the settings, the topology, a snapshot and the verdict on it, at one moment. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cluster.backup_summary import BackupSummary
+from cluster.config.env_file import Settings
+from cluster.observed.snapshot import Snapshot
+from cluster.pools import pools, synchronous_count
+from cluster.postgres.lsn import Lsn, bytes_behind
+from cluster.topology import Topology
+from cluster.verdict import Thresholds, Verdict, judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything known at one moment.
+
+    ``written`` is how far the primary was known to have written, also when it is away now: replicas keep their lag.
+    ``backup`` is the backup service's summary, None where there is none.
+    """
+
+    settings: Settings
+    topology: Topology
+    snapshot: Snapshot
+    verdict: Verdict
+    pools: Mapping[str, tuple[str, ...]]
+    written: Lsn | None = None
+    backup: BackupSummary | None = None
+
+    def lag(self, name: str) -> int | None:
+        """WAL bytes that a replica has yet to replay."""
+        facts = self.snapshot.nodes[name].facts
+        return bytes_behind(self.written, facts.lsn) if facts else None
+
+    def write_lag(self, name: str) -> int | None:
+        """WAL bytes that a replica has yet to receive."""
+        facts = self.snapshot.nodes[name].facts
+        return bytes_behind(self.written, facts.received_lsn or facts.lsn) if facts else None
+
+
+def make_view(
+    settings: Settings,
+    topology: Topology,
+    snapshot: Snapshot,
+    *,
+    written: Lsn | None = None,
+    backup: BackupSummary | None = None,
+) -> View:
+    """Judge a snapshot by the thresholds of the settings; ``written`` where more is known than it says."""
+    primary = snapshot.primary
+    wanted = pools(settings, topology)
+    limits, needed = Thresholds.of(settings), synchronous_count(settings)
+    return View(
+        settings=settings,
+        topology=topology,
+        snapshot=snapshot,
+        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits),
+        pools=wanted,
+        written=written if written is not None or primary is None or primary.facts is None else primary.facts.lsn,
+        backup=backup,
+    )

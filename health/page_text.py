@@ -1,0 +1,193 @@
+"""The texts of the page, made once a poll: the page without JavaScript shows them, and its script sets them. Pure.
+
+Numbers become text here and nowhere else, in the units of `inv status`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cluster.backup_summary import BackupSummary
+from cluster.status import ClusterStatus, NodeStatus, PoolStatus, SlotStatus
+from cluster.units import human_seconds, human_size
+from health.history import Point, Points, last_known, most
+
+UNKNOWN = "–"
+Mood = Literal["well", "warn", "bad"]
+"""bad: something is wrong with the node itself; warn: it is on its way in or out."""
+Cell = str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table."""
+
+    cells: tuple[str, ...]
+    mood: Mood = "well"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What is written beside a curve, and what it is called for those who do not see it."""
+
+    label: str
+    most: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One node of the picture."""
+
+    name: str
+    mood: Mood
+    state: str
+    tags: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    curve: Curve
+    lag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLine:
+    """One pool of the picture: its name and target, its clients, and how much of it is in use (0 to 1)."""
+
+    title: str
+    clients: str
+    used: float
+    mood: Mood
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageText:
+    """All texts of the page, and the latest point of its curves with the rate of WAL (bytes a second)."""
+
+    headline: str
+    nodes: tuple[Row, ...] = ()
+    pools: tuple[Row, ...] = ()
+    slots: tuple[Row, ...] = ()
+    backup: str = ""
+    cards: tuple[Card, ...] = ()
+    pooler: str = "not answering"
+    pool_lines: tuple[PoolLine, ...] = ()
+    point: Point | None = None
+    rate: float | None = None
+
+
+def page_text(status: ClusterStatus, points: Points, now: float) -> PageText:
+    """The texts of one poll; ``now`` is Unix time."""
+    answers = any(pool.clients is not None for pool in status.pools)
+    return PageText(
+        headline=headline(status.reasons),
+        nodes=tuple(Row(_node_cells(node), _mood(node)) for node in status.nodes),
+        pools=tuple(Row(_pool_cells(pool)) for pool in status.pools),
+        slots=tuple(Row(_slot_cells(slot)) for slot in status.slots),
+        backup=_backup_line(status.backup, now) if status.backup else "",
+        cards=tuple(_card(node, points) for node in status.nodes),
+        pooler="running" if answers else "not answering",
+        pool_lines=tuple(_pool_line(pool) for pool in status.pools),
+        point=points.points[-1] if points.points else None,
+        rate=points.rates()[-1] if points.points else None,
+    )
+
+
+def headline(reasons: Sequence[str]) -> str:
+    """The verdict in a few words."""
+    count = len(reasons)
+    return f"{count} thing{'s' if count > 1 else ''} to look at" if count else "All is well"
+
+
+def _mood(node: NodeStatus) -> Mood:
+    if not node.healthy:
+        return "bad"
+    return "well" if node.member else "warn"
+
+
+def _cells(*cells: Cell) -> tuple[str, ...]:
+    return tuple(UNKNOWN if cell is None else str(cell) for cell in cells)
+
+
+def _node_cells(node: NodeStatus) -> tuple[str, ...]:
+    lag, behind, uptime = human_size(node.lag_bytes), human_seconds(node.lag_seconds), human_seconds(node.uptime)
+    first = (node.name, node.role, node.state, lag, behind)
+    return _cells(*first, node.sync, node.timeline, node.lsn, node.connections, uptime)
+
+
+def _pool_cells(pool: PoolStatus) -> tuple[str, ...]:
+    return _cells(pool.name, ", ".join(pool.target), pool.clients, pool.waiting, pool.servers, pool.size)
+
+
+def _slot_cells(slot: SlotStatus) -> tuple[str, ...]:
+    return _cells(slot.name, "in use" if slot.active else "idle", slot.wal_status, human_size(slot.retained_bytes))
+
+
+def _backup_line(backup: BackupSummary, now: float) -> str:
+    ago = "never" if backup.last_success is None else f"{human_seconds(now - backup.last_success)} ago"
+    name = f" ({backup.last_backup})" if backup.last_backup else ""
+    lag = backup.archive_lag_seconds
+    return f"{ago}{name}" + ("" if lag is None else f" · WAL archive {human_seconds(lag)} behind")
+
+
+def _card(node: NodeStatus, points: Points) -> Card:
+    primary = node.role == "primary"
+    return Card(
+        name=node.name,
+        mood=_mood(node),
+        state=node.state,
+        tags=tuple(_tags(node)),
+        facts=tuple((name, text) for name, text in _facts(node, primary=primary) if text != UNKNOWN),
+        curve=_written_curve(points.rates()[1:]) if primary else _lag_curve(points.lags(node.name)),
+        lag=human_size(node.lag_bytes) if node.state == "streaming" else "no stream",
+    )
+
+
+def _tags(node: NodeStatus) -> list[str]:
+    found = [] if node.role == node.wanted_role else [f"should be {node.wanted_role}"]
+    found += [node.sync] if node.sync not in (None, "", "async") else []
+    return found + ([] if node.member else ["not a member"])
+
+
+def _facts(node: NodeStatus, *, primary: bool) -> list[tuple[str, str]]:
+    connections, uptime = _cells(node.connections)[0], human_seconds(node.uptime)
+    if primary:
+        timeline, method = _cells(node.timeline, node.io_method)
+        own = [("timeline", timeline), ("I/O", method), ("port", str(node.port))]
+        return [("connections", connections), ("up", uptime), *own]
+    lags = [("lag", human_size(node.lag_bytes)), ("behind", human_seconds(node.lag_seconds))]
+    kept = human_size(node.retained_bytes)
+    return [*lags, ("connections", connections), ("WAL kept", kept), ("up", uptime), ("port", str(node.port))]
+
+
+def _written_curve(rates: Sequence[float | None]) -> Curve:
+    return _curve("WAL written, 5 min", rates, "/s")
+
+
+def _lag_curve(lags: Sequence[int | None]) -> Curve:
+    return _curve("lag, 5 min", lags, "")
+
+
+def _curve(label: str, values: Sequence[float | None], unit: str) -> Curve:
+    now, greatest = (
+        UNKNOWN if value is None else human_size(value) + unit for value in (last_known(values), most(values))
+    )
+    minutes = max(1, round(len(values) / 60))
+    described = f"{label}, {minutes} min of it known: now {now}, at most {greatest}"
+    return Curve(label, f"at most {greatest}", described)
+
+
+def _pool_line(pool: PoolStatus) -> PoolLine:
+    target = f"{len(pool.target)} replicas" if len(pool.target) > 1 else ", ".join(pool.target)
+    return PoolLine(
+        title=f"{pool.name} → {target}",
+        clients=_clients(pool),
+        used=min(1.0, (pool.servers or 0) / (pool.size or 1)),
+        mood="bad" if pool.waiting or pool.paused else "well",
+    )
+
+
+def _clients(pool: PoolStatus) -> str:
+    if pool.clients is None:
+        return UNKNOWN
+    waiting = f" · {pool.waiting} wait" if pool.waiting else ""
+    paused = " · paused" if pool.paused else ""
+    return f"{pool.clients} client{'' if pool.clients == 1 else 's'}{waiting}{paused}"
