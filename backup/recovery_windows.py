@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from backup.catalog import Backup
 from backup.layout import parse_segment, segment_name, segment_start
 from backup.restore.wal_coverage import Reach, WalCoverage, reach
-from backup.timelines import Histories, Stretch, path_to
+from backup.timelines import Histories, TimelineSpan, path_to
 from cluster.postgres.lsn import Lsn
 
 
@@ -63,17 +63,17 @@ def _on_way(backups: Sequence[Backup], archive: WalCoverage, goal: int) -> Itera
         yield _window(goal, run)
 
 
-def _way(goal: int, histories: Histories) -> tuple[Stretch, ...]:
-    return path_to(goal, histories) or (Stretch(goal, Lsn(0), None),)
+def _way(goal: int, histories: Histories) -> tuple[TimelineSpan, ...]:
+    return path_to(goal, histories) or (TimelineSpan(goal, Lsn(0), None),)
 
 
-def _rest(way: Sequence[Stretch], backup: Backup) -> tuple[Stretch, ...]:
+def _rest(way: Sequence[TimelineSpan], backup: Backup) -> tuple[TimelineSpan, ...]:
     """The way from where a backup begins."""
     rest = [part for part in way if part.timeline >= backup.timeline]
     return (replace(rest[0], start=Lsn.parse(backup.start_lsn)), *rest[1:])
 
 
-def _is_on(way: Sequence[Stretch], backup: Backup) -> bool:
+def _is_on(way: Sequence[TimelineSpan], backup: Backup) -> bool:
     stop = Lsn.parse(backup.stop_lsn)
     return any(part.timeline == backup.timeline and part.holds(stop) for part in way)
 
@@ -132,7 +132,7 @@ def _holes(goal: int, oldest: Mapping[int, int], archive: WalCoverage) -> Iterat
             yield name
 
 
-def _best(way: Sequence[Stretch], archive: WalCoverage, start: int) -> str:
+def _best(way: Sequence[TimelineSpan], archive: WalCoverage, start: int) -> str:
     """The segment at ``start``, of the latest timeline that has begun by its end and has it; whole ones first.
 
     As PostgreSQL does: where two timelines of the way share a segment, that of the later one holds both and is asked

@@ -13,21 +13,21 @@ from cluster.postgres.lsn import Lsn
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """``timeline`` was left at ``at`` for the next one of a history."""
+class Switchpoint:
+    """The end of ``timeline``, at ``at``, where the next one of a history branches off."""
 
     timeline: int
     at: Lsn
 
 
-History = Sequence[Left]
+History = Sequence[Switchpoint]
 """The timelines before one, oldest first."""
 Histories = Mapping[int, History]
 """By the timeline that each belongs to; timeline 1 needs none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimelineSpan:
     """The part of a history on one timeline, from ``start`` to before ``end``, which is open for the last one."""
 
     timeline: int
@@ -39,7 +39,7 @@ class Stretch:
         return self.start <= lsn and (self.end is None or lsn <= self.end)
 
 
-Lineage = tuple[Stretch, ...]
+Lineage = tuple[TimelineSpan, ...]
 """A timeline with all its ancestors, oldest first."""
 
 
@@ -51,42 +51,42 @@ class WalPosition:
     lsn: Lsn
 
 
-def parse_history(text: str) -> tuple[Left, ...]:
+def parse_history(text: str) -> tuple[Switchpoint, ...]:
     """Read a history file.
 
     Raises:
         ValueError: it is none.
     """
     lines = [line.split(None, 2) for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
-    found = tuple(_left(words) for words in lines)
+    found = tuple(_switchpoint(words) for words in lines)
     for before, after in pairwise(found):
         if not (before.timeline < after.timeline and before.at <= after.at):
             raise ValueError(f"timeline {after.timeline} cannot follow {before.timeline} in a history")
     return found
 
 
-def _left(words: Sequence[str]) -> Left:
+def _switchpoint(words: Sequence[str]) -> Switchpoint:
     if len(words) < 2 or not (words[0].isascii() and words[0].isdigit()):
         raise ValueError(f"not a line of a timeline history: {' '.join(words)!r}")
     if not 0 < (timeline := int(words[0])) <= MOST_TIMELINES:
         raise ValueError(f"there is no timeline {words[0][:20]}")
-    return Left(timeline, Lsn.parse(words[1]))
+    return Switchpoint(timeline, Lsn.parse(words[1]))
 
 
 def path_to(timeline: int, histories: Histories) -> Lineage | None:
-    """The stretches that lead to ``timeline``, oldest first; None where its history is not known."""
+    """The spans that lead to ``timeline``, oldest first; None where its history is not known."""
     if timeline not in histories and timeline != 1:
         return None
-    return tuple(stretches(timeline, histories.get(timeline, ())))
+    return tuple(spans(timeline, histories.get(timeline, ())))
 
 
-def stretches(timeline: int, history: History) -> Iterator[Stretch]:
-    """The parts of the path to ``timeline`` along its history, oldest first."""
+def spans(timeline: int, history: History) -> Iterator[TimelineSpan]:
+    """The spans of ``timeline`` and of its history, oldest first."""
     start = Lsn(0)
-    for left in history:
-        yield Stretch(left.timeline, start, left.at)
-        start = left.at
-    yield Stretch(timeline, start, None)
+    for switchpoint in history:
+        yield TimelineSpan(switchpoint.timeline, start, switchpoint.at)
+        start = switchpoint.at
+    yield TimelineSpan(timeline, start, None)
 
 
 def reaches(timeline: int, lsn: int, goal: int, histories: Histories) -> bool | None:
@@ -106,7 +106,7 @@ def lineage_of(text: str, timeline: int) -> Lineage:
     history = parse_history(text)
     if bool(history) != (timeline > 1) or (history and history[-1].timeline >= timeline):
         raise ValueError(f"not the history of timeline {timeline}")
-    return tuple(stretches(timeline, history))
+    return tuple(spans(timeline, history))
 
 
 def next_position(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) -> WalPosition | None:
@@ -121,18 +121,18 @@ def next_position(lineage: Lineage, have: Mapping[int, Lsn], segment_size: int) 
         The first position of the lineage that the archive lacks, at the start of a segment; None where the archive
         has nothing of this lineage yet.
     """
-    known = [number for number, stretch in enumerate(lineage) if stretch.timeline in have]
+    known = [number for number, span in enumerate(lineage) if span.timeline in have]
     if not known:
         return None
-    stretch = lineage[known[-1]]
-    first_missing = have[stretch.timeline]
-    if stretch.end is None or first_missing < stretch.end:
-        return WalPosition(stretch.timeline, segment_start(first_missing, segment_size))
+    span = lineage[known[-1]]
+    first_missing = have[span.timeline]
+    if span.end is None or first_missing < span.end:
+        return WalPosition(span.timeline, segment_start(first_missing, segment_size))
     # A segment in which a timeline begins is whole only on that timeline.
     after = lineage[known[-1] + 1]
     return WalPosition(after.timeline, segment_start(after.start, segment_size))
 
 
-def timeline_at(lineage: Sequence[Stretch], lsn: int) -> int:
+def timeline_at(lineage: Sequence[TimelineSpan], lsn: int) -> int:
     """The timeline that the segment beginning at ``lsn`` has to be taken from."""
-    return next(stretch.timeline for stretch in lineage if stretch.end is None or lsn < stretch.end)
+    return next(span.timeline for span in lineage if span.end is None or lsn < span.end)

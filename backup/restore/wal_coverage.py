@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from backup.layout import WalObject, history_key, is_segment, parse_segment, parse_wal_key, segment_start, wal_prefix
 from backup.store import MOST_WAL_LISTED, Store, at_most, read_text
-from backup.timelines import Histories, History, Stretch, parse_history, path_to
+from backup.timelines import Histories, History, TimelineSpan, parse_history, path_to
 from cluster.errors import RefusedError
 from cluster.postgres.lsn import Lsn
 
@@ -119,14 +119,14 @@ def _read_history(store: Store, system: str, timeline: int) -> History:
         raise RefusedError(f"the history of timeline {timeline} in the archive is damaged: {error}") from None
 
 
-def way(archive: WalCoverage, timeline: int, start: Lsn, goal: int) -> tuple[Stretch, ...] | None:
+def way(archive: WalCoverage, timeline: int, start: Lsn, goal: int) -> tuple[TimelineSpan, ...] | None:
     """The stretches from ``start`` on ``timeline`` to the timeline ``goal``; None where none leads there.
 
     Raises:
         RefusedError: the history of ``goal`` is not in the archive.
     """
     if timeline == goal:
-        return (Stretch(timeline, start, None),)
+        return (TimelineSpan(timeline, start, None),)
     known = path_to(goal, archive.histories)
     if known is None:
         raise RefusedError(
@@ -139,7 +139,7 @@ def way(archive: WalCoverage, timeline: int, start: Lsn, goal: int) -> tuple[Str
     return (replace(rest[0], start=start), *rest[1:])
 
 
-def reach(archive: WalCoverage, parts: Sequence[Stretch]) -> Reach:
+def reach(archive: WalCoverage, parts: Sequence[TimelineSpan]) -> Reach:
     """How far the archive leads along the way without a hole."""
     made = 0.0
     for part, following in zip(parts, (*parts[1:], None), strict=True):

@@ -107,11 +107,11 @@ def _end(server: Replication, wanted: MissingWal, system: str) -> Lsn:
         RefusedError: nowhere.
     """
     identity = server.identify()
-    stretch = next((each for each in wanted.lineage if each.timeline == identity.timeline), None)
+    span = next((each for each in wanted.lineage if each.timeline == identity.timeline), None)
     foreign = identity.system_identifier != system
-    if foreign or stretch is None or not _is_ours(server, identity.timeline, wanted.lineage):
+    if foreign or span is None or not _is_ours(server, identity.timeline, wanted.lineage):
         raise RefusedError(f"{server.node} is on timeline {identity.timeline} of another history")
-    end = min(identity.flushed, stretch.end or identity.flushed)
+    end = min(identity.flushed, span.end or identity.flushed)
     if end <= wanted.start.lsn:
         raise RefusedError(f"{server.node} has WAL to {end} only")
     return end

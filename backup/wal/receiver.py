@@ -116,9 +116,9 @@ class Receiver:
         """Keep the history of a timeline and of its ancestors, and the lineage if it is the newest."""
         text = self._history(server, timeline) if timeline > 1 else ""
         lineage = lineage_of(text, timeline)
-        for stretch in lineage[1:-1]:
+        for span in lineage[1:-1]:
             try:
-                self._history(server, stretch.timeline)
+                self._history(server, span.timeline)
             except ServerError:  # a clone has only the history of its own timeline
                 continue
         if not self._lineage or timeline > self._lineage[-1].timeline:

@@ -317,8 +317,8 @@ def test_a_promotion_while_it_streams_is_followed(site: Site) -> None:
         state = archive.state()
         assert (state.timeline, state.node, state.error) == (2, "b", "")
     assert site.missing() == ()
-    (left,) = [each for each in site.store.list(wal_prefix(site.system, 1)) if ".tail/" in each.key][-1:]
-    assert left.size, "what the old timeline had of its last segment stays"
+    (switchpoint,) = [each for each in site.store.list(wal_prefix(site.system, 1)) if ".tail/" in each.key][-1:]
+    assert switchpoint.size, "what the old timeline had of its last segment stays"
     site.lead("a")
     servers.start(A)
     with site.running() as archive:
@@ -348,7 +348,7 @@ def test_a_cluster_that_went_back_to_an_older_timeline_is_archived_from_where_it
     site.catch_up(A)
     history = read_history(site.store, site.system, 3)
     assert history is not None
-    assert [stretch.timeline for stretch in lineage_of(history.decode(), 3)] == [1, 3]
+    assert [span.timeline for span in lineage_of(history.decode(), 3)] == [1, 3]
     assert site.missing() == ()
     assert read_gaps(site.store, site.system) == ()
 

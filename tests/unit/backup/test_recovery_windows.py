@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backup.layout import WalObject, parse_segment
 from backup.recovery_windows import Missing, audit, find_windows
 from backup.restore.wal_coverage import WalCoverage, find_runs
-from backup.timelines import Histories, Left, parse_history, path_to, reaches
+from backup.timelines import Histories, Switchpoint, parse_history, path_to, reaches
 from cluster.postgres.lsn import Lsn
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
@@ -85,19 +85,19 @@ def test_backups_whose_wal_meets_share_a_window() -> None:
 
 def test_a_window_goes_on_across_a_switch_of_timelines() -> None:
     """Timeline 1 was left in the middle of segment 15, of which only timeline 2 has the whole."""
-    wal = archive(*segments(1, 10, 14), *segments(2, 15, 20), left={2: (Left(1, Lsn(15 * SEGMENT + 500)),)})
+    wal = archive(*segments(1, 10, 14), *segments(2, 15, 20), left={2: (Switchpoint(1, Lsn(15 * SEGMENT + 500)),)})
     assert [(tl, start, end) for tl, start, end, _ in shown([a_backup(1)], wal)] == [(2, 12, 21)]
 
 
 def test_a_branch_that_was_left_keeps_its_own_window() -> None:
     """After a restore to segment 15, what came later on timeline 1 can still be restored to, on timeline 1."""
-    wal = archive(*segments(1, 10, 25), *segments(2, 15, 20), left={2: (Left(1, Lsn(15 * SEGMENT + 500)),)})
+    wal = archive(*segments(1, 10, 25), *segments(2, 15, 20), left={2: (Switchpoint(1, Lsn(15 * SEGMENT + 500)),)})
     found = [(tl, start, end) for tl, start, end, _ in shown([a_backup(1)], wal)]
     assert found == [(1, 12, 26), (2, 12, 21)]
 
 
 def test_a_backup_after_the_switch_does_not_lead_to_the_new_timeline() -> None:
-    wal = archive(*segments(1, 10, 25), *segments(2, 15, 20), left={2: (Left(1, Lsn(15 * SEGMENT + 500)),)})
+    wal = archive(*segments(1, 10, 25), *segments(2, 15, 20), left={2: (Switchpoint(1, Lsn(15 * SEGMENT + 500)),)})
     assert [tl for tl, *_ in shown([a_backup(2)], wal)] == [1]
 
 
@@ -117,7 +117,7 @@ def test_the_audit_names_what_a_backup_itself_lacks() -> None:
 
 
 def test_the_audit_follows_switches() -> None:
-    left = {2: (Left(1, Lsn(15 * SEGMENT + 500)),)}
+    left = {2: (Switchpoint(1, Lsn(15 * SEGMENT + 500)),)}
     wal = archive(*segments(1, 10, 14), *segments(2, 15, 17), *segments(2, 19, 20), left=left)
     assert [each.segment for each in audit([a_backup(1)], wal, {})] == segments(2, 18, 18)
     wal = archive(*segments(1, 10, 14), *segments(2, 16, 20), left=left)
@@ -127,7 +127,7 @@ def test_the_audit_follows_switches() -> None:
 def test_a_history_file_is_read() -> None:
     text = "1\t0/5000000\tno recovery target specified\n\n# comment\n2 \t 1/A0 \t before 2026\n"
     history = parse_history(text)
-    assert history == (Left(1, Lsn(0x5000000)), Left(2, Lsn.parse("1/A0")))
+    assert history == (Switchpoint(1, Lsn(0x5000000)), Switchpoint(2, Lsn.parse("1/A0")))
     way = path_to(3, {3: history})
     assert way is not None
     assert [(part.timeline, str(part.start), part.end) for part in way] == [

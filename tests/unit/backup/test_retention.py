@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backup.catalog import Backup
 from backup.retention import Decision, Policy, decide, wal_needs
-from backup.timelines import Left
+from backup.timelines import Switchpoint
 from cluster.postgres.lsn import Lsn
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
@@ -32,10 +32,13 @@ def test_a_window_keeps_one_backup_from_before_it() -> None:
 
 def test_an_anchor_on_a_left_branch_does_not_serve() -> None:
     """Timeline 2 left 1 before day 3's backup, so the window's beginning on 2 needs day 1's."""
-    left = {2: (Left(1, Lsn(20 * SEGMENT)),)}
+    left = {2: (Switchpoint(1, Lsn(20 * SEGMENT)),)}
     backups = [a_backup(1), a_backup(3), a_backup(10, timeline=2)]
     assert kept(decide(backups, policy(days=2), 10.5 * DAY, histories=left)) == [1, 3, 10]
-    assert kept(decide(backups, policy(days=2), 10.5 * DAY, histories={2: (Left(1, Lsn(40 * SEGMENT)),)})) == [3, 10]
+    assert kept(decide(backups, policy(days=2), 10.5 * DAY, histories={2: (Switchpoint(1, Lsn(40 * SEGMENT)),)})) == [
+        3,
+        10,
+    ]
 
 
 def test_a_count_keeps_the_newest_with_their_chains() -> None:
@@ -112,7 +115,7 @@ def test_without_backups_all_wal_stays() -> None:
 
 
 def test_wal_of_other_timelines_stays_where_it_can_be_reached_or_nobody_knows() -> None:
-    histories = {2: (Left(1, Lsn(25 * SEGMENT)),), 3: (Left(1, Lsn(5 * SEGMENT)),)}
+    histories = {2: (Switchpoint(1, Lsn(25 * SEGMENT)),), 3: (Switchpoint(1, Lsn(5 * SEGMENT)),)}
     needs = wal_needs(decide([a_backup(2)], policy(count=1), 9 * DAY), histories, SEGMENT)
     kept_of = {timeline: needs.may_go(segments(timeline, 30, 30)[0]) for timeline in (1, 2, 3, 4)}
     assert kept_of == {1: False, 2: False, 3: True, 4: False}
@@ -132,7 +135,9 @@ def catalogues(draw: st.DrawFn) -> tuple[Backup, ...]:
     return tuple(made)
 
 
-HISTORIES = st.sampled_from([{}, {2: (Left(1, Lsn(1900 * SEGMENT)),)}, {2: (Left(1, Lsn(500 * SEGMENT)),)}])
+HISTORIES = st.sampled_from(
+    [{}, {2: (Switchpoint(1, Lsn(1900 * SEGMENT)),)}, {2: (Switchpoint(1, Lsn(500 * SEGMENT)),)}]
+)
 COUNTS = st.integers(0, 4)
 POLICIES = st.builds(
     Policy,

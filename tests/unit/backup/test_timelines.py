@@ -70,7 +70,7 @@ def test_nothing_between_what_there_is_and_where_it_goes_on_is_left_out(
     # Either it goes on where it ended, or its timeline was left before that, and the next begins within that segment.
     assert place.lsn <= first_missing
     if place.timeline != timeline:
-        fork = next(stretch.end for stretch in lineage if stretch.timeline == timeline)
+        fork = next(span.end for span in lineage if span.timeline == timeline)
         assert fork is not None
         assert place.lsn <= fork <= first_missing
 

@@ -15,7 +15,7 @@ from backup.restore.target import RecoveryTarget, check_target
 from backup.restore.target_directory import MARKER, claim
 from backup.restore.wal_coverage import Run, WalCoverage, reach, read_archive, way
 from backup.store.local import LocalStore
-from backup.timelines import Left, Stretch
+from backup.timelines import Switchpoint, TimelineSpan
 from cluster.errors import MachineError, RefusedError, UsageError
 from cluster.postgres.data_directory import standby_minimums
 from cluster.postgres.lsn import Lsn
@@ -83,7 +83,9 @@ def run(start: str, end: str, made: float = 5000.0) -> Run:
 
 
 def archive(runs: dict[int, list[Run]], histories: dict[int, list[tuple[int, str]]] | None = None) -> WalCoverage:
-    parsed = {line: tuple(Left(tli, Lsn.parse(lsn)) for tli, lsn in steps) for line, steps in (histories or {}).items()}
+    parsed = {
+        line: tuple(Switchpoint(tli, Lsn.parse(lsn)) for tli, lsn in steps) for line, steps in (histories or {}).items()
+    }
     return WalCoverage(wal_segment_size=SIZE, runs=runs, histories=parsed)
 
 
@@ -124,8 +126,8 @@ class TestArchive:
         store.create(history_key(SYSTEM, 3), text.encode())
 
         assert read_archive(store, SYSTEM, SIZE).histories[3] == (
-            Left(1, Lsn.parse("0/5000000")),
-            Left(2, Lsn.parse("0/6000000")),
+            Switchpoint(1, Lsn.parse("0/5000000")),
+            Switchpoint(2, Lsn.parse("0/6000000")),
         )
 
     def test_a_damaged_history_is_refused_by_its_timeline(self, tmp_path: Path) -> None:
@@ -156,9 +158,9 @@ class TestWay:
         start, first, second = (Lsn.parse(lsn) for lsn in ("0/3000028", "0/5000400", "0/7000000"))
 
         assert way(known, 1, start, 3) == (
-            Stretch(1, start, first),
-            Stretch(2, first, second),
-            Stretch(3, second, None),
+            TimelineSpan(1, start, first),
+            TimelineSpan(2, first, second),
+            TimelineSpan(3, second, None),
         )
 
     def test_a_timeline_that_branched_off_before_does_not_lead_there(self) -> None:
