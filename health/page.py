@@ -8,7 +8,7 @@ from string import Template
 
 from starlette.responses import Response
 
-from health.page_text import Row, headline
+from health.page_text import TableRow, headline
 from health.problem_details import ProblemDetails
 from health.responses import ResponseTable
 
@@ -76,11 +76,11 @@ def _items(lines: Iterable[str]) -> str:
     return "".join(f"<li>{escape(line)}</li>" for line in lines)
 
 
-def _rows(rows: Iterable[Row]) -> str:
+def _rows(rows: Iterable[TableRow]) -> str:
     return "".join(_row(row) for row in rows)
 
 
-def _row(row: Row) -> str:
+def _row(row: TableRow) -> str:
     head, *rest = (escape(cell) for cell in row.cells)
     cells = "".join(f"<td>{cell}</td>" for cell in rest)
     return f'<tr data-mood="{row.mood}"><th scope="row">{head}</th>{cells}</tr>'

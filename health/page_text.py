@@ -19,7 +19,7 @@ Cell = str | int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a table."""
 
     cells: tuple[str, ...]
@@ -63,9 +63,9 @@ class PageText:
     """All texts of the page, and the latest point of its curves with the rate of WAL (bytes a second)."""
 
     headline: str
-    nodes: tuple[Row, ...] = ()
-    pools: tuple[Row, ...] = ()
-    slots: tuple[Row, ...] = ()
+    nodes: tuple[TableRow, ...] = ()
+    pools: tuple[TableRow, ...] = ()
+    slots: tuple[TableRow, ...] = ()
     backup: str = ""
     cards: tuple[Card, ...] = ()
     pooler: str = "not answering"
@@ -79,9 +79,9 @@ def page_text(status: ClusterStatus, points: Points, now: float) -> PageText:
     answers = any(pool.clients is not None for pool in status.pools)
     return PageText(
         headline=headline(status.reasons),
-        nodes=tuple(Row(_node_cells(node), _mood(node)) for node in status.nodes),
-        pools=tuple(Row(_pool_cells(pool)) for pool in status.pools),
-        slots=tuple(Row(_slot_cells(slot)) for slot in status.slots),
+        nodes=tuple(TableRow(_node_cells(node), _mood(node)) for node in status.nodes),
+        pools=tuple(TableRow(_pool_cells(pool)) for pool in status.pools),
+        slots=tuple(TableRow(_slot_cells(slot)) for slot in status.slots),
         backup=_backup_line(status.backup, now) if status.backup else "",
         cards=tuple(_card(node, points) for node in status.nodes),
         pooler="running" if answers else "not answering",

@@ -7,7 +7,7 @@ from functools import partial
 
 from cluster.observed.nodes import NodeReading, Slot, Standby, read_node
 from cluster.observed.poller import Poller
-from cluster.observed.pools import PoolsReading, read_pooler
+from cluster.observed.pooler import PoolsReading, read_pooler
 from cluster.postgres.connection import Access
 from cluster.postgres.failures import Failure
 from cluster.postgres.lsn import bytes_behind

@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.naming import slot_of
 from cluster.observed.nodes import NodeFacts, NodeReading, Slot, Standby
-from cluster.observed.pools import PoolsReading
+from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
 from cluster.pgbouncer import Pool
 from cluster.postgres.lsn import Lsn

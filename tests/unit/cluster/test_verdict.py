@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.observed.pools import PoolsReading
+from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.backup_summary import BackupSummary
 from cluster.config.mounted import MountedConfig
-from cluster.observed.pools import PoolsReading
+from cluster.observed.pooler import PoolsReading
 from health.auth import Authentication
 from health.checks import CHECKS
 from health.openapi import document

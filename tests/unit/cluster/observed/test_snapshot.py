@@ -8,7 +8,7 @@ import pytest
 
 import cluster.observed.snapshot
 from cluster.observed.nodes import NodeReading
-from cluster.observed.pools import PoolsReading
+from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import read_snapshot
 from cluster.pools import pools
 from cluster.postgres.connection import Access
