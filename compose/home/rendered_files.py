@@ -1,31 +1,15 @@
-"""Every generated file of a cluster, as text, and writing those that differ."""
+"""Generated files and the user's own on disk: reading them, comparing, and writing those that differ."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.config.env_file import Settings, services_env
 from cluster.errors import UsageError
 from cluster.files import write_atomically
-from cluster.sizing import derive
-from cluster.topology import Topology
 from compose.home.paths import Home, service_user
-from compose.render.compose_file import compose_stack, compose_text, passwd_text
-from compose.render.copy_services import copy_files
-from compose.render.host_facts import HostFacts
-from compose.render.monitoring import RECEIVERS, watching
-from compose.render.pgbouncer_ini import pgbouncer_ini
-from compose.render.postgresql_conf import NO_MAPS, USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
-
-
-@dataclass(frozen=True, slots=True)
-class UserFiles:
-    """What the user wrote into ``config/``: PostgreSQL parameters, pg_hba lines, whom alerts go to; or nothing."""
-
-    parameters: str = ""
-    hba: str = ""
-    receivers: str = ""
+from compose.render.config_files import UserFiles
+from compose.render.monitoring import RECEIVERS
+from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
 
 
 def read_user_files(home: Home) -> UserFiles:
@@ -45,31 +29,6 @@ def accepted_user_files(home: Home, node: str) -> UserFiles:
     directory = home.rendered / "nodes" / node
     receivers = _text(home.rendered / "alertmanager" / RECEIVERS)
     return UserFiles(_text(directory / USER_PARAMETERS), _text(directory / USER_HBA), receivers)
-
-
-def render(settings: Settings, topology: Topology, facts: HostFacts, user: UserFiles) -> dict[str, str]:
-    """All generated files, by path below the cluster's home. Pure."""
-    derived = derive(settings, topology.sizing)
-    files = {
-        "compose.yaml": compose_text(compose_stack(settings, topology, derived, facts)),
-        "rendered/passwd": passwd_text(facts.user),
-        "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
-        "rendered/services/.env": services_env(settings),
-        **watching(settings, topology, user.receivers),
-    }
-    for node in topology.names:
-        directory = f"rendered/nodes/{node}"
-        files |= {
-            f"{directory}/postgresql.conf": postgresql_conf(settings, topology, derived, node),
-            f"{directory}/pg_hba.conf": pg_hba_conf(settings),
-            f"{directory}/pg_ident.conf": NO_MAPS,
-            f"{directory}/{USER_PARAMETERS}": user.parameters,
-            f"{directory}/{USER_HBA}": user.hba,
-            f"{directory}/role": topology.role(node) + "\n",
-        }
-    for copy in topology.copies:
-        files |= copy_files(settings, derived, copy, user.hba)
-    return files
 
 
 def changes(home: Home, files: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -8,6 +8,7 @@ from compose.engine.host import host_facts_of
 from compose.home import certificates, pgpass, rendered_files
 from compose.home.certificate_names import faces_of
 from compose.operations.reload import reload_node, reload_pooler
+from compose.render.config_files import render_files
 from compose.stack import Stack
 
 
@@ -20,16 +21,20 @@ def publish(stack: Stack, topology: Topology) -> Stack:
     save(home.topology, home.topology_copy, topology)
     pgpass.ensure(home, stack.settings, topology)
     certificates.ensure_all(home, stack.settings, topology)
-    facts = host_facts_of(home, stack.settings, topology)
-    accepted = rendered_files.accepted_user_files(home, topology.primary)
-    rendered_files.write(
-        home, rendered_files.changes(home, rendered_files.render(stack.settings, topology, facts, accepted))
-    )
+    write_files(stack, topology)
     _forget_strangers(stack, topology)
     published = stack.with_topology(topology)
     reload_node(published, topology.primary)
     reload_pooler(published)
     return published
+
+
+def write_files(stack: Stack, topology: Topology) -> None:
+    """Write the generated files of ``topology`` that differ, with the user's own as the last `up` accepted them."""
+    home = stack.home
+    accepted = rendered_files.accepted_user_files(home, topology.primary)
+    rendered = render_files(stack.settings, topology, host_facts_of(home, stack.settings, topology), accepted)
+    rendered_files.write(home, rendered_files.changes(home, rendered))
 
 
 def _forget_strangers(stack: Stack, topology: Topology) -> None:

@@ -9,6 +9,7 @@ from compose.engine.host import host_facts_of
 from compose.home import passwords, rendered_files
 from compose.home.paths import Home
 from compose.operations import preflight
+from compose.render.config_files import render_files
 from compose.render.postgresql_conf import fixed_parameters
 from compose.stack import open_home
 
@@ -67,9 +68,8 @@ def _diff(name: str, old: str, new: str) -> str:
 
 
 def _rendered(home: Home, settings: Settings, topology: Topology) -> dict[str, str]:
-    return rendered_files.render(
-        settings, topology, host_facts_of(home, settings, topology), rendered_files.read_user_files(home)
-    )
+    facts = host_facts_of(home, settings, topology)
+    return render_files(settings, topology, facts, rendered_files.read_user_files(home))
 
 
 def _overridden(home: Home, settings: Settings, topology: Topology) -> list[str]:

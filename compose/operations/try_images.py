@@ -9,9 +9,9 @@ from cluster.topology import Topology
 from compose.engine.containers import one_off_labels
 from compose.engine.daemon import docker_host
 from compose.home import rendered_files
-from compose.home.paths import Home
 from compose.operations.try_config import try_configuration
 from compose.process import last_words
+from compose.render.config_files import render_files
 from compose.render.host_facts import HostFacts
 from compose.stack import Stack
 
@@ -69,10 +69,8 @@ def version_text(stack: Stack, image: str, role: str) -> str:
 
 
 def _configuration(stack: Stack, topology: Topology, facts: HostFacts) -> dict[str, str]:
-    home: Home = stack.home
-    rendered = rendered_files.render(
-        stack.settings, topology, facts, rendered_files.accepted_user_files(home, topology.primary)
-    )
+    accepted = rendered_files.accepted_user_files(stack.home, topology.primary)
+    rendered = render_files(stack.settings, topology, facts, accepted)
     directory = f"rendered/nodes/{topology.primary}"
     return {name: text for name, text in rendered.items() if name.startswith(directory)}
 

@@ -28,6 +28,7 @@ from compose.operations.preflight import DataState
 from compose.operations.reload import show_new
 from compose.operations.replicas.scaling import scale_to
 from compose.operations.try_config import try_configuration, try_receivers
+from compose.render.config_files import render_files
 from compose.render.host_facts import HostFacts
 from compose.render.monitoring import RECEIVERS_PATH
 from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
@@ -161,7 +162,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
 def _write_files(home: Home, settings: Settings, topology: Topology, facts: HostFacts, console: Console) -> None:
     """Write what differs; the user's own files only after a server started with them."""
     user = rendered_files.read_user_files(home)
-    rendered = rendered_files.render(settings, topology, facts, user)
+    rendered = render_files(settings, topology, facts, user)
     changed = rendered_files.changes(home, rendered)
     directory = f"rendered/nodes/{topology.primary}"
     if any(changed.get(f"{directory}/{name}", ("", ""))[1] for name in (USER_PARAMETERS, USER_HBA)):

@@ -14,7 +14,7 @@ CLIENT = "client.yml"
 RULES = ("alerts.yml", "backup_alerts.yml", "compat.yml")
 
 
-def watching(settings: Settings, topology: Topology, receivers: str) -> dict[str, str]:
+def monitoring_files(settings: Settings, topology: Topology, receivers: str) -> dict[str, str]:
     """What Prometheus, Alertmanager and Grafana read, where they run; ``receivers``: the user's alertmanager.yml."""
     if settings.monitoring == "off":
         return {}

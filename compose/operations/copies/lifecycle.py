@@ -18,8 +18,9 @@ from cluster.topology_file import save
 from compose.console import Console, ask
 from compose.engine.containers import Container
 from compose.engine.host import host_facts_of
-from compose.home import certificates, node_data, rendered_files
+from compose.home import certificates, node_data
 from compose.home.operation_lock import exclusive
+from compose.operations.apply_topology import write_files
 from compose.operations.replicas.clone import aside_path, remove_container
 from compose.operations.start import start_and_wait, why_not
 from compose.operations.steps import Step, perform
@@ -33,13 +34,7 @@ def enter(stack: Stack, topology: Topology) -> Stack:
     home = stack.home
     save(home.topology, home.topology_copy, topology)
     certificates.ensure_all(home, stack.settings, topology)
-    rendered = rendered_files.render(
-        stack.settings,
-        topology,
-        host_facts_of(home, stack.settings, topology),
-        rendered_files.accepted_user_files(home, topology.primary),
-    )
-    rendered_files.write(home, rendered_files.changes(home, rendered))
+    write_files(stack, topology)
     return stack.with_topology(topology)
 
 

@@ -13,8 +13,9 @@ from cluster.config.mounted import MountedConfig
 from cluster.errors import EXIT_CODES
 from cluster.services import optional_services
 from cluster.topology import Copy
-from compose.home import passwords, rendered_files
+from compose.home import passwords
 from compose.home.paths import Home, make_service_directories
+from compose.render.config_files import UserFiles, render_files
 from exporters.metrics.probe import STATES
 from exporters.server import app
 from tests.fix_settings import CONCRETE, settings_of, topology_of
@@ -142,7 +143,7 @@ def told_files() -> list[str]:
 def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -> None:
     settings = settings_of()
     topology = topology_of(settings).with_copy(Copy(name="before", ordinal=3))
-    rendered = rendered_files.render(settings, topology, CONCRETE, rendered_files.UserFiles())
+    rendered = render_files(settings, topology, CONCRETE, UserFiles())
     names = {re.sub(rf"nodes/({'|'.join(topology.names)})/", "nodes/<node>/", name) for name in rendered}
     names = {name.replace("copies/before/", "copies/<copy>/") for name in names}
     assert {name for name in names if not any(fnmatch(name, pattern) for pattern in told_files)} == set()

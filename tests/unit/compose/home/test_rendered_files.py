@@ -8,7 +8,8 @@ from cluster.errors import UsageError
 from cluster.topology import Topology
 from cluster.topology_file import save
 from compose.home.paths import Home, service_user
-from compose.home.rendered_files import UserFiles, accepted_user_files, changes, read_user_files, render, write
+from compose.home.rendered_files import accepted_user_files, changes, read_user_files, write
+from compose.render.config_files import UserFiles, render_files
 from compose.render.monitoring import GRAFANA, PROMETHEUS, RECEIVERS, RECEIVERS_PATH
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
@@ -18,7 +19,7 @@ WATCHING = ("rendered/prometheus/", "rendered/alertmanager/", "rendered/grafana/
 
 
 def _render(topology: Topology = TOPOLOGY, user: UserFiles | None = None) -> dict[str, str]:
-    return render(SETTINGS, topology, CONCRETE, user or UserFiles())
+    return render_files(SETTINGS, topology, CONCRETE, user or UserFiles())
 
 
 def test_every_node_has_its_files() -> None:
@@ -38,7 +39,7 @@ def test_what_watches_the_cluster_has_its_files_and_only_where_it_runs() -> None
         "rendered/prometheus/rules/compat.yml",
         "rendered/alertmanager/alertmanager.yml",
     } <= set(_render())
-    unwatched = render(settings_of(monitoring="off"), TOPOLOGY, CONCRETE, UserFiles())
+    unwatched = render_files(settings_of(monitoring="off"), TOPOLOGY, CONCRETE, UserFiles())
     assert [name for name in unwatched if name.startswith(WATCHING)] == []
 
 

@@ -1,0 +1,51 @@
+"""Every generated file of a cluster, as text. Pure: home/rendered_files.py reads and writes."""
+
+from dataclasses import dataclass
+
+from cluster.config.env_file import Settings, services_env
+from cluster.sizing import Derived, derive
+from cluster.topology import Topology
+from compose.render.compose_file import compose_stack, compose_text, passwd_text
+from compose.render.copy_services import copy_files
+from compose.render.host_facts import HostFacts
+from compose.render.monitoring import monitoring_files
+from compose.render.pgbouncer_ini import pgbouncer_ini
+from compose.render.postgresql_conf import NO_MAPS, USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
+
+
+@dataclass(frozen=True, slots=True)
+class UserFiles:
+    """What the user wrote into ``config/``: PostgreSQL parameters, pg_hba lines, whom alerts go to; or nothing."""
+
+    parameters: str = ""
+    hba: str = ""
+    receivers: str = ""
+
+
+def render_files(settings: Settings, topology: Topology, facts: HostFacts, user: UserFiles) -> dict[str, str]:
+    """The text of every generated file, by path below the cluster's home."""
+    derived = derive(settings, topology.sizing)
+    files = {
+        "compose.yaml": compose_text(compose_stack(settings, topology, derived, facts)),
+        "rendered/passwd": passwd_text(facts.user),
+        "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
+        "rendered/services/.env": services_env(settings),
+        **monitoring_files(settings, topology, user.receivers),
+    }
+    for node in topology.names:
+        files |= _node_files(settings, topology, derived, node, user)
+    for copy in topology.copies:
+        files |= copy_files(settings, derived, copy, user.hba)
+    return files
+
+
+def _node_files(settings: Settings, topology: Topology, derived: Derived, node: str, user: UserFiles) -> dict[str, str]:
+    directory = f"rendered/nodes/{node}"
+    return {
+        f"{directory}/postgresql.conf": postgresql_conf(settings, topology, derived, node),
+        f"{directory}/pg_hba.conf": pg_hba_conf(settings),
+        f"{directory}/pg_ident.conf": NO_MAPS,
+        f"{directory}/{USER_PARAMETERS}": user.parameters,
+        f"{directory}/{USER_HBA}": user.hba,
+        f"{directory}/role": topology.role(node) + "\n",
+    }
