@@ -46,11 +46,11 @@ class StartedBackup:
         return "full" if self.parent is None else "incremental"
 
 
-def plan_attempts(basis: ParentChoice, source: SourceNode, primary: SourceNode) -> tuple[Attempt, ...]:
+def plan_attempts(choice: ParentChoice, source: SourceNode, primary: SourceNode) -> tuple[Attempt, ...]:
     """The replica first, then the primary; full when neither gives an incremental one."""
     nodes = dict.fromkeys((source, primary))
-    attempts = [Attempt(node=node, parent=basis.parent, why=basis.why) for node in nodes]
-    if basis.parent is not None:
+    attempts = [Attempt(node=node, parent=choice.parent, why=choice.why) for node in nodes]
+    if choice.parent is not None:
         attempts += [Attempt(node=node, parent=None, why="") for node in nodes]
     return tuple(attempts)
 

@@ -92,8 +92,8 @@ def take(site: BackupSite, options: BackupOptions) -> BackupResult:
         stores = tuple(store for store in site.stores if store.name in catalogs)
         _clear_leftovers(stores, first.system_identifier, lock.abandoned, site.progress)
         held = [catalogs[store.name] for store in stores]
-        basis = decide(options.kind, held, source, options.longest, options.trusted_since)
-        plan = plan_attempts(basis, source, first)
+        choice = decide(options.kind, held, source, options.longest, options.trusted_since)
+        plan = plan_attempts(choice, source, first)
         with begin_one(plan, site.nodes, stores, _request(options), site.progress) as started:
             backup, fan_out = _stream(site, options, lock, stores, started)
         lock.note("")

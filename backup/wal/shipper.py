@@ -1,4 +1,4 @@
-"""The shipper of one store: some threads that upload what is whole, and one for the tail of what is not."""
+"""The shipper of one store: threads that upload whole segments, and one for pieces of the unfinished segment."""
 
 import threading
 import time
@@ -47,7 +47,7 @@ class Shipper:
         self.error = self.tail_error = ""
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         segment_workers = [self._ship_whole] * self._how.uploads
         for number, work in enumerate([*segment_workers, self._ship_partials]):
             thread = threading.Thread(target=work, name=f"ship-{self.store.name}-{number}", daemon=True)
@@ -115,7 +115,7 @@ class Shipper:
         """Put one file into the store.
 
         Raises:
-            PodsError: it is not there, or cannot be known to be.
+            PodsError: the store does not have it, or does not answer.
         """
         self._claim()
         timeline = int(name[:8], 16)

@@ -112,7 +112,7 @@ class StandbySlots:
         self._errors: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
-        """Until ``stop`` is set; only while WAL is received."""
+        """Advance the slots until ``stop`` is set, while WAL is received."""
         while not stop.wait(_SLOTS_SECONDS if self._pipeline.status().streaming else 1.0):
             for node, access in self._nodes.items():
                 if not stop.is_set():
@@ -123,8 +123,8 @@ class StandbySlots:
         return tuple(sorted(self._errors.copy().items()))
 
     def _hold(self, node: str, access: Access) -> None:
-        status, position = self._pipeline.status(), self._pipeline.position()
-        if position is None or not status.streaming or node == status.node:
+        receiver, position = self._pipeline.status(), self._pipeline.position()
+        if position is None or not receiver.streaming or node == receiver.node:
             return
         try:
             hold_on_standby(access, node, self._slot, position.timeline, position.durable)
