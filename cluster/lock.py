@@ -54,6 +54,10 @@ class FileLock:
             return False
         return True
 
+    def wait(self) -> None:
+        """Take the lock as soon as nobody else holds it."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
     def read(self) -> str:
         """The text in the lock file: its holder's, or its last holder's."""
         return os.pread(self._fd, _MOST, 0).decode(errors="replace")

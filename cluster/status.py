@@ -7,7 +7,7 @@ durations and ages seconds, None is unknown.
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary
 from cluster.documents import OMIT_NONE
 from cluster.endpoints import host_endpoint
 from cluster.naming import node_of_slot, slot_of

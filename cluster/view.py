@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary
 from cluster.config.env_file import Settings
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools, synchronous_count

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary
 from cluster.http.hosts import Problem
 from cluster.naming import FIRST_PRIMARY
 from cluster.status import (

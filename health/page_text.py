@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary
 from cluster.status import ClusterStatus, NodeStatus, PoolStatus, SlotStatus
 from cluster.units import human_seconds, human_size
 from health.history import Point, Points, last_known, most

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary, parse_status
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
 from cluster.observed.poller import Poller
@@ -25,7 +25,7 @@ CONNECT_TIMEOUT = 6
 """Seconds after which a connection attempt to a server that hangs is given up."""
 TOO_OLD = 10.0
 """Seconds after which the result of a poll no longer counts as knowledge."""
-BACKUP_STATE = Path("/run/backup/state.json")
+BACKUP_STATE = Path("/run/backup/status.json")
 """The backup service's status file, where there is one."""
 
 log = logging.getLogger("health")
@@ -101,6 +101,6 @@ class ClusterWatcher:
 def read_backup_state(path: Path) -> BackupSummary | None:
     """The backup service's summary; None where it wrote none."""
     try:
-        return BackupSummary.parse(path.read_bytes())
+        return parse_status(path.read_bytes()).summary
     except (OSError, ValueError):
         return None

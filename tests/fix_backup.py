@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cluster.archive_status import ArchiveState, read_state
+from cluster.backup_status import ArchiveStatus, read_status
 from cluster.postgres.connection import connect
 from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
@@ -49,9 +49,9 @@ class Kept(Cluster):
         """Segments that `inv backup.windows` says are missing."""
         return [lost["segment"] for place in self.ask("backup.windows") for lost in place["missing"]]
 
-    def archive(self) -> ArchiveState:
+    def archive(self) -> ArchiveStatus:
         """What the archiver says of itself."""
-        state = read_state(self.home.data / BACKUP_STATE / "archive.json")
+        state = read_status(self.home.data / BACKUP_STATE).archive
         assert state is not None
         return state
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backup.service.status_file import StatusFile
 from backup.store import ProbedStore
 from backup.store.encrypted import SealedStore
 from backup.store.encryption import load_keys
@@ -16,9 +17,9 @@ from cluster.postgres.connection import Access
 from cluster.services import store_names
 
 HOME = Path("/var/lib/pods")
-"""The service's own directory: spool, a workshop for drills."""
+"""The service's own directory: spool, memory, a workshop for drills."""
 STATES = Path("/run/backup")
-"""What others may read: small JSON files. Not in HOME, which is mounted into nobody else."""
+"""What others may read: the status. Not in HOME, which is mounted into nobody else."""
 LOCAL = Path("/backups")
 """Where `up` mounts the local store's directory."""
 ROLE, SECRET = "archiver", "archive"
@@ -47,6 +48,11 @@ class ServiceContext:
     def workshop(self) -> Path:
         """Where drills happen."""
         return self.home / "work"
+
+    @property
+    def status_file(self) -> StatusFile:
+        """The service's status."""
+        return StatusFile(memory=self.home, shared=self.state)
 
     @property
     def nodes(self) -> Mapping[str, Access]:

@@ -8,18 +8,19 @@ import traceback
 from collections.abc import Callable
 
 from backup.schedule import Schedule, due, due_kind, parse_schedule
-from backup.service.context import STATES, ServiceContext, open_ground
+from backup.service.context import HOME, STATES, ServiceContext, open_ground
 from backup.service.inventory import survey
 from backup.service.prune import prune
 from backup.service.resync_worker import ResyncWorker
 from backup.service.run_backup import take_backup
-from backup.service.status_file import forget_running, read_record, tell
+from backup.service.status_file import StatusFile
 from backup.service.verification import drill
 from backup.wal.archiver import Archiver, ArchiverOptions
 from backup.wal.gaps import full_wanted
 from backup.wal.identity import ArchiveIdentity, claim, fetch_identity, remembered
 from backup.wal.receiver import WalSource
 from backup.wal.shipper import Shipping
+from cluster.backup_status import StoreStatus
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError, RefusedError
 
@@ -28,7 +29,6 @@ _RETRY_SECONDS = 300.0
 """After a backup that failed, so long until the next try."""
 _SURVEY_SECONDS = 600.0
 _PATIENCE = 5.0
-STATE = "archive.json"
 
 
 def say(line: str) -> None:
@@ -43,7 +43,7 @@ class BackupDaemon:
         self._window = window
         self._stop = threading.Event()
         self._tried = 0.0
-        self._home = STATES
+        self._status = StatusFile(memory=HOME, shared=STATES)
         self._mender = ResyncWorker(self._stop, say)
         self._drilling: threading.Thread | None = None
 
@@ -51,7 +51,7 @@ class BackupDaemon:
         """Serve until told to stop; settings or topology that changed begin anew within seconds."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        forget_running(self._home)
+        self._status.begin()
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeper.start()
         while not self._stop.is_set():
@@ -70,7 +70,7 @@ class BackupDaemon:
         settings = ground.inside.settings
         options = ArchiverOptions(
             spool=ground.spool,
-            state=ground.state / STATE,
+            report=self._status.report,
             spool_limit=settings.backup_spool,
             shipping=Shipping(tail_seconds=settings.backup_tail_seconds),
         )
@@ -101,7 +101,6 @@ class BackupDaemon:
         while not changed.is_set():
             if self._stop.wait(1.0) or _differs(self._window, known):
                 changed.set()
-            tell(self._home)
 
     def _keep(self) -> None:
         """Backups, drills and retention, when they are due."""
@@ -115,10 +114,10 @@ class BackupDaemon:
 
     def _look(self, ground: ServiceContext) -> None:
         settings, now = ground.inside.settings, time.time()
-        if abs(now - read_record(ground.state).updated) > _SURVEY_SECONDS:  # a clock may be set back
+        if abs(now - ground.status_file.read().updated) > _SURVEY_SECONDS:  # a clock may be set back
             survey(ground)
         wanted = bool(full_wanted(ground.spool / ground.system))
-        last = _oldest(ground, "last_started")
+        last = _oldest(ground, lambda store: store.last_started)
         if self._may_try() and (wanted or due(_schedule(settings.backup_schedule, ground), last, now)):
             self._take(ground, now)
         if settings.backup_drill_schedule != "off" and last is not None:
@@ -131,7 +130,7 @@ class BackupDaemon:
     def _take(self, ground: ServiceContext, now: float) -> None:
         self._tried = time.monotonic()
         full = _schedule(ground.inside.settings.backup_full_schedule, ground)
-        kind = due_kind(full, _oldest(ground, "last_full"), now)
+        kind = due_kind(full, _oldest(ground, lambda store: store.last_full), now)
         say(f"taking {'a full' if kind == 'full' else 'an incremental'} backup")
         taken = take_backup(ground, kind, say)
         self._tried = 0.0
@@ -146,7 +145,8 @@ class BackupDaemon:
         """
         if self._drilling is not None and self._drilling.is_alive():
             return
-        since = read_record(ground.state).drill.get("when") or first
+        last = ground.status_file.read().drill
+        since = last.when if last else first
         if _schedule(ground.inside.settings.backup_drill_schedule, ground).missed(min(since, now), now) is None:
             return
         self._drilling = threading.Thread(target=_hold_drill, args=(ground,), name="drill", daemon=True)
@@ -163,10 +163,10 @@ def _hold_drill(ground: ServiceContext) -> None:
         traceback.print_exc()
 
 
-def _oldest(ground: ServiceContext, what: str) -> float | None:
+def _oldest(ground: ServiceContext, what: Callable[[StoreStatus], float | None]) -> float | None:
     """The earliest of what each store says of ``what``; None where one has nothing."""
-    stores = read_record(ground.state).stores
-    times = [stores.get(store.name, {}).get(what) for store in ground.stores]
+    stores = ground.status_file.read().stores
+    times = [what(stores[store.name]) if store.name in stores else None for store in ground.stores]
     known = [when for when in times if when is not None]
     return min(known) if len(known) == len(times) else None
 

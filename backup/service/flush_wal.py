@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backup.service.context import ServiceContext
-from cluster.archive_status import read_state
+from cluster.backup_status import read_status
 from cluster.errors import PodsError
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
@@ -13,7 +13,6 @@ from cluster.postgres.lsn import Lsn
 _FRESH = 10.0
 """Seconds after which a state that nobody renews means that no archiver runs."""
 _PATIENCE = 20.0
-STATE = "archive.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ def archive_now(ground: ServiceContext, store: str, patience: float = _PATIENCE)
 
     None where no archiver runs, the primary does not answer or the store does not get it in time.
     """
-    state = read_state(ground.state / STATE)
+    state = read_status(ground.state).archive
     if state is None or not state.streaming or time.time() - state.updated > _FRESH:
         return None
     try:
@@ -60,6 +59,6 @@ def _switch(ground: ServiceContext) -> tuple[float, Lsn]:
 
 
 def _has(ground: ServiceContext, store: str, timeline: int, lsn: Lsn) -> bool:
-    state = read_state(ground.state / STATE)
+    state = read_status(ground.state).archive
     archived = next((each.archived for each in state.stores if each.name == store), "") if state else ""
     return bool(archived) and state is not None and state.timeline == timeline and Lsn.parse(archived) >= lsn

@@ -2,8 +2,8 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from backup.annotations import Hold, Verified, read_holds, read_verified
 from backup.catalog import Backup, read_catalog
@@ -15,12 +15,13 @@ from backup.retention import Policy, decide, wal_needs
 from backup.schedule import parse_schedule
 from backup.service.context import ServiceContext
 from backup.service.retention_policy import policy_of
-from backup.service.status_file import read_record, write_record
+from backup.service.status_file import with_store
 from backup.store import MOST_WAL_LISTED, Store, at_most
 from backup.timelines import Histories
 from backup.trust import untrusted_ones
 from backup.wal.gaps import read_gaps
 from backup.wal.identity import segment_size
+from cluster.backup_status import BackupStatus, DrillStatus, StoreStatus
 from cluster.errors import PodsError
 from cluster.postgres.lsn import Lsn
 
@@ -77,39 +78,46 @@ def missing_wal(store: Store, system: str, holdings: StoreInventory, policy: Pol
 
 
 def survey(ground: ServiceContext) -> None:
-    """Write what metrics tell of the stores into the record; a store that does not answer keeps what it had."""
-    record = read_record(ground.state)
+    """Write what metrics tell of the stores into the status; a store that does not answer keeps what it had."""
     settings = ground.inside.settings
-    record.interval = parse_schedule(settings.backup_schedule, settings.backup_time_zone).longest_gap(time.time())
-    for store in ground.stores:
-        try:
-            holdings = read_holdings(store, ground.system)
-            missing = missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings))
-            mended = record.stores.get(store.name, {}).get("mended", 0)
-            record.stores[store.name] = {**_summary(holdings, missing), "mended": mended}
-            drill = read_last(store, ground.system)
-        except PodsError as error:
-            record.stores[store.name] = {**record.stores.get(store.name, {}), "error": error.message}
-            continue
-        if drill is not None:
-            record.drill = {"when": drill.when, "ok": drill.ok, "rto": drill.rto, "backup": drill.backup}
-    write_record(ground.state, replace(record))
+    interval = parse_schedule(settings.backup_schedule, settings.backup_time_zone).longest_gap(time.time())
+    found = {store.name: _inspect(ground, store) for store in ground.stores}
+    drills = [drill for _, drill in found.values() if drill]
+
+    def change(status: BackupStatus) -> BackupStatus:
+        for name, (store, _) in found.items():
+            status = with_store(status, name, store)
+        return replace(status, interval=interval, drill=drills[-1] if drills else status.drill)
+
+    ground.status_file.change(change)
 
 
-def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> dict[str, Any]:
+def _inspect(ground: ServiceContext, store: Store) -> tuple[Callable[[StoreStatus], StoreStatus], DrillStatus | None]:
+    """What a store's part of the status becomes, and the last drill."""
+    try:
+        holdings = read_holdings(store, ground.system)
+        found = _summary(holdings, missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings)))
+        last = read_last(store, ground.system)
+    except PodsError as error:
+        message = error.message
+        return lambda before: replace(before, error=message), None
+    drill = DrillStatus(when=last.when, ok=last.ok, rto=last.rto, backup=last.backup) if last else None
+    return lambda before: replace(found, mended=before.mended or 0), drill
+
+
+def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreStatus:
     windows, verified = holdings.windows, holdings.verified.values()
-    return {
-        "counts": dict(Counter(backup.kind for backup in holdings.backups)),
-        "bytes": sum(backup.size for backup in holdings.backups),
-        "wal_bytes": holdings.wal_bytes,
-        "oldest": min((window.since for window in windows), default=None),
-        "newest": max((window.until for window in windows), default=None),
-        "missing": sum(not lost.known for lost in missing),
-        "lost": len(missing),
-        "verified": max((mark.when for mark in verified if mark.ok), default=None),
-        "broken": sum(not mark.ok for mark in verified),
-        "untrusted": len(untrusted_ones(holdings.backups)),
-        "last_full": max((b.started for b in holdings.backups if b.kind == "full"), default=None),
-        "last_started": max((b.started for b in holdings.backups), default=None),
-        "error": "",
-    }
+    return StoreStatus(
+        counts=dict(Counter(backup.kind for backup in holdings.backups)),
+        bytes=sum(backup.size for backup in holdings.backups),
+        wal_bytes=holdings.wal_bytes,
+        oldest=min((window.since for window in windows), default=None),
+        newest=max((window.until for window in windows), default=None),
+        missing=sum(not lost.known for lost in missing),
+        lost=len(missing),
+        verified=max((mark.when for mark in verified if mark.ok), default=None),
+        broken=sum(not mark.ok for mark in verified),
+        untrusted=len(untrusted_ones(holdings.backups)),
+        last_full=max((b.started for b in holdings.backups if b.kind == "full"), default=None),
+        last_started=max((b.started for b in holdings.backups), default=None),
+    )

@@ -7,11 +7,12 @@ that lacks them gets the next one.
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from backup.service.context import ServiceContext
 from backup.service.inventory import missing_wal, read_holdings, survey
 from backup.service.retention_policy import policy_of
-from backup.service.status_file import read_record, write_record
+from backup.service.status_file import with_store
 from backup.store import Store
 from backup.wal.resync import ResyncResult, resync
 from cluster.errors import PodsError
@@ -31,8 +32,8 @@ class ResyncWorker:
 
     def look(self, ground: ServiceContext) -> None:
         """Bring some of what the stores lack."""
-        found = read_record(ground.state).stores
-        lacking = [store for store in ground.stores if found.get(store.name, {}).get("lost")]
+        found = ground.status_file.read().stores
+        lacking = [store for store in ground.stores if store.name in found and found[store.name].lost]
         for store in lacking if len(ground.stores) > 1 else ():
             if time.monotonic() >= self._waits.get(store.name, 0.0):
                 self._mend(ground, store)
@@ -59,7 +60,8 @@ class ResyncWorker:
             self._waits[store] = time.monotonic() + _IN_VAIN
             return
         self._say(f"{store} got {len(done.copied)} segments of WAL that it lacked, up to {done.copied[-1]}")
-        record = read_record(ground.state)
-        record.mended(store, len(done.copied))
-        write_record(ground.state, record)
+        copied = len(done.copied)
+        ground.status_file.change(
+            lambda status: with_store(status, store, lambda found: replace(found, mended=(found.mended or 0) + copied))
+        )
         survey(ground)

@@ -9,11 +9,12 @@ from backup.catalog import read_catalog
 from backup.layout import Kind, segments_between, wal_key
 from backup.service.context import ServiceContext
 from backup.service.inventory import survey
-from backup.service.status_file import read_record, write_record
+from backup.service.status_file import failed, succeeded
 from backup.store import Store, StoreError
 from backup.trust import TRUSTED_SINCE
 from backup.wal.gaps import full_made, full_wanted
 from backup.wal.identity import remembered
+from cluster.backup_status import BackupStatus
 from cluster.errors import MachineError, PodsError
 from cluster.postgres.connection import Access, connect, execute
 from cluster.postgres.lsn import Lsn
@@ -41,31 +42,36 @@ def take_backup(ground: ServiceContext, kind: Kind, progress: Progress) -> Backu
 
 @contextmanager
 def _recorded(ground: ServiceContext, kind: Kind) -> Iterator[None]:
-    record = read_record(ground.state)
-    write_record(ground.state, replace(record, running=kind))
+    ground.status_file.change(lambda status: replace(status, running=kind))
     try:
         yield
     except PodsError as error:
-        record = read_record(ground.state)
-        for store in ground.stores:
-            record.failed(kind, store.name)
-        write_record(ground.state, replace(record, running="", last_error=error.message))
+        message = error.message
+        ground.status_file.change(lambda status: _with_failure(status, kind, ground, message))
         raise
     finally:
-        record = read_record(ground.state)
-        if record.running:
-            write_record(ground.state, replace(record, running=""))
+        if ground.status_file.read().running:
+            ground.status_file.change(lambda status: replace(status, running=""))
+
+
+def _with_failure(status: BackupStatus, kind: Kind, ground: ServiceContext, error: str) -> BackupStatus:
+    for store in ground.stores:
+        status = failed(status, kind, store.name)
+    return replace(status, running="", last_error=error)
 
 
 def _note_success(ground: ServiceContext, taken: BackupResult) -> None:
-    record, backup = read_record(ground.state), taken.backup
+    ground.status_file.change(lambda status: _with_success(status, taken))
+
+
+def _with_success(status: BackupStatus, taken: BackupResult) -> BackupStatus:
+    backup = taken.backup
     for store in taken.stores:
-        record.succeeded(backup.kind, store, size=backup.size, seconds=taken.seconds)
+        status = succeeded(status, backup.kind, store, size=backup.size, seconds=taken.seconds)
     for store in taken.failures:
-        record.failed(backup.kind, store)
+        status = failed(status, backup.kind, store)
     error = "; ".join(f"{store}: {why}" for store, why in taken.failures.items())
-    changed = replace(record, last_backup=backup.name, last_success=backup.stopped, last_error=error)
-    write_record(ground.state, changed)
+    return replace(status, last_backup=backup.name, last_success=backup.stopped, last_error=error)
 
 
 def _options(ground: ServiceContext, kind: Kind) -> BackupOptions:

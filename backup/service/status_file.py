@@ -1,86 +1,108 @@
-"""What the service remembers for those who look at it: last successes and failures, in a small file beside the state.
+"""The service's status: what it remembers, durable in its own directory, and the file that others read.
 
-Not the truth, which is in the stores: only what cannot be read there, and what would take long to ask for each time.
+Not the truth about backups, which is in the stores: only what cannot be read there, and what would take long to list
+each time. The archiver's part is new every second and is only published.
 """
 
-import json
 import time
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from cluster.archive_status import read_state
-from cluster.documents import parse_json, read_as
+from cluster.backup_status import (
+    ArchiveStatus,
+    BackupAttempts,
+    BackupStatus,
+    StoreStatus,
+    parse_status,
+    read_status,
+    write_status,
+)
+from cluster.documents import dump, parse_json, read_as
 from cluster.files import write_atomically
+from cluster.lock import FileLock
 
-FILE = "record.json"
-
-
-@dataclass(slots=True, kw_only=True)
-class Record:
-    """Times are Unix seconds; ``interval`` is seconds, the longest between two scheduled backups.
-
-    ``backups``: by ``kind/store``, the last success and failure and what they were. ``stores``: by store, how many
-    backups of each kind, the moments that can be restored to, the last verification, and how many segments of WAL it
-    lacked and got from another store.
-    """
-
-    updated: float = 0.0
-    running: str = ""
-    last_backup: str = ""
-    last_success: float | None = None
-    last_error: str = ""
-    interval: float | None = None
-    backups: dict[str, dict[str, float]] = field(default_factory=dict)
-    stores: dict[str, dict[str, Any]] = field(default_factory=dict)
-    drill: dict[str, Any] = field(default_factory=dict)
-
-    def succeeded(self, kind: str, store: str, *, size: int, seconds: float) -> None:
-        """A backup is in a store."""
-        entry = self.backups.setdefault(f"{kind}/{store}", {})
-        entry |= {"last_success": time.time(), "last_size": float(size), "last_duration": seconds}
-
-    def failed(self, kind: str, store: str) -> None:
-        """A backup did not get into a store."""
-        self.backups.setdefault(f"{kind}/{store}", {})["last_failure"] = time.time()
-
-    def mended(self, store: str, segments: int) -> None:
-        """A store got so many segments from another one."""
-        entry = self.stores.setdefault(store, {})
-        entry["mended"] = entry.get("mended", 0) + segments
+MEMORY = "memory.json"
+_BEFORE = "record.json"
+_SUPERSEDED = (_BEFORE, "archive.json", "state.json")
+"""Files of earlier versions beside the status: a memory, the archiver's state, a summary."""
 
 
-def read_record(directory: Path) -> Record:
-    """What was written last; an empty one where there is none or it cannot be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusFile:
+    """``memory`` is the service's own directory, ``shared`` the one that others read."""
+
+    memory: Path
+    shared: Path
+
+    def read(self) -> BackupStatus:
+        """What is remembered, without the archiver's part; an empty status where that is nothing or cannot be read."""
+        try:
+            return parse_status((self.memory / MEMORY).read_text())
+        except FileNotFoundError:
+            return _adopted(self.shared / _BEFORE)
+        except (OSError, ValueError):
+            return BackupStatus()
+
+    def change(self, change: Callable[[BackupStatus], BackupStatus]) -> None:
+        """Remember a change, durably, and publish it."""
+        with self._locked():
+            status = replace(change(self.read()), updated=time.time())
+            write_atomically(self.memory / MEMORY, dump(status), mode=0o600)
+            write_status(self.shared, replace(status, archive=read_status(self.shared).archive))
+
+    def report(self, archive: ArchiveStatus) -> None:
+        """Publish the archiver's part beside what is remembered."""
+        with self._locked():
+            write_status(self.shared, replace(self.read(), archive=archive))
+
+    def begin(self) -> None:
+        """At the start of the service: a backup that was being taken is no more, and files of before go."""
+        self.change(lambda status: replace(status, running=""))
+        for name in _SUPERSEDED:
+            with suppress(OSError):
+                (self.shared / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time: threads of the service, and processes that `inv backup.*` starts beside it."""
+        with FileLock.of_file(self.memory / "memory.lock") as lock:
+            lock.wait()
+            yield
+
+
+def _adopted(path: Path) -> BackupStatus:
+    """The memory of an earlier version, which had no drill as ``{}`` and no backup as ``""``."""
     try:
-        return read_as(Record, parse_json((directory / FILE).read_text()))
-    except (OSError, ValueError):
-        return Record()
+        raw = parse_json(path.read_text())
+        return read_as(BackupStatus, raw | {name: raw.get(name) or None for name in ("drill", "last_backup")})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return BackupStatus()
 
 
-def write_record(directory: Path, record: Record) -> None:
-    """Write it whole."""
-    record.updated = time.time()
-    write_atomically(directory / FILE, json.dumps(asdict(record), indent=2) + "\n")
+def succeeded(status: BackupStatus, kind: str, store: str, *, size: int, seconds: float) -> BackupStatus:
+    """A backup is in a store."""
+
+    def change(attempts: BackupAttempts) -> BackupAttempts:
+        return replace(attempts, last_success=time.time(), last_size=float(size), last_duration=seconds)
+
+    return _with_attempts(status, kind, store, change)
 
 
-def forget_running(directory: Path) -> None:
-    """A backup that was under way when the service was killed is no more: it was a process of the same container."""
-    record = read_record(directory)
-    if record.running:
-        write_record(directory, replace(record, running=""))
+def failed(status: BackupStatus, kind: str, store: str) -> BackupStatus:
+    """A backup did not get into a store."""
+    return _with_attempts(status, kind, store, lambda attempts: replace(attempts, last_failure=time.time()))
 
 
-def tell(directory: Path) -> None:
-    """What the health page shows, where it changed: the last backup, and how far behind the archive is."""
-    record, archive = read_record(directory), read_state(directory / "archive.json")
-    lags = [store.lag for store in archive.stores] if archive else []
-    said = {
-        "last_success": record.last_success,
-        "last_backup": record.last_backup or None,
-        "archive_lag_seconds": round(max(lags)) if lags else None,
-    }
-    text = json.dumps(said) + "\n"
-    path = directory / "state.json"
-    if not path.exists() or path.read_text() != text:
-        write_atomically(path, text)
+def _with_attempts(
+    status: BackupStatus, kind: str, store: str, change: Callable[[BackupAttempts], BackupAttempts]
+) -> BackupStatus:
+    name = f"{kind}/{store}"
+    attempts = change(status.backups.get(name, BackupAttempts()))
+    return replace(status, backups={**status.backups, name: attempts})
+
+
+def with_store(status: BackupStatus, name: str, change: Callable[[StoreStatus], StoreStatus]) -> BackupStatus:
+    """With a store's part changed."""
+    return replace(status, stores={**status.stores, name: change(status.stores.get(name, StoreStatus()))})

@@ -15,7 +15,7 @@ from backup.wal.receiver import Receiver, WalSource
 from backup.wal.shipper import Shipper, Shipping
 from backup.wal.slots import StandbySlots
 from backup.wal.spool import Spool
-from cluster.archive_status import ArchiveState, StoreState, write_state
+from cluster.backup_status import ArchivedStore, ArchiveStatus
 from cluster.postgres.lsn import Lsn, bytes_behind
 from cluster.units import human_size
 
@@ -25,10 +25,10 @@ _STOP_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiverOptions:
-    """Where the spool and the state file are, and how much may be in the spool (bytes) before nothing more is read."""
+    """Where the spool is, how much may be in it (bytes) before nothing more is read, and who gets the status."""
 
     spool: Path
-    state: Path
+    report: Callable[[ArchiveStatus], None]
     spool_limit: int = 10 << 30
     flush_seconds: float = 1.0
     shipping: Shipping = field(default_factory=Shipping)
@@ -115,11 +115,11 @@ class Archiver:
             shipper.join(_STOP_SECONDS)
         self._report()
 
-    def state(self) -> ArchiveState:
+    def state(self) -> ArchiveStatus:
         """The state that is reported now."""
         position, status, spool = self.pipeline.position(), self.pipeline.status(), self._spool
         written = position.written if position else None
-        return ArchiveState(
+        return ArchiveStatus(
             updated=time.time(),
             system_identifier=spool.system,
             segment_size=spool.segment_size,
@@ -137,13 +137,13 @@ class Archiver:
             stores=tuple(self._store_state(shipper, written) for shipper in self.shippers),
         )
 
-    def _store_state(self, shipper: Shipper, written: Lsn | None) -> StoreState:
+    def _store_state(self, shipper: Shipper, written: Lsn | None) -> ArchivedStore:
         name, archived, lag = shipper.store.name, shipper.archived(), self._lags[shipper.store.name]
         if written is not None:
             lag.reach(written)
         if archived is not None:
             lag.forget(archived)
-        return StoreState(
+        return ArchivedStore(
             name=name,
             archived=str(archived or ""),
             shipped_at=shipper.shipped_at,
@@ -159,9 +159,9 @@ class Archiver:
         state = self.state()
         self._warn(state.spool_bytes)
         try:
-            write_state(self._options.state, state)
+            self._options.report(state)
         except OSError as error:
-            self._progress(f"{self._options.state} cannot be written: {error}")
+            self._progress(f"the status cannot be written: {error}")
 
     def _warn(self, size: int) -> None:
         """Report once when the spool is half full, and once when it no longer is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import STATUS_FILE, BackupSummary, parse_status
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import to_json
 from cluster.endpoints import host_endpoint
@@ -83,7 +83,7 @@ def backup_report(stack: Stack) -> BackupSummary | None:
     if "backup" not in stack.optional_services:
         return None
     try:
-        return BackupSummary.parse(read_backup_state(stack.home, "state.json"))
+        return parse_status(read_backup_state(stack.home, STATUS_FILE)).summary
     except (OSError, ValueError, RefusedError):
         return None
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cluster.archive_status import ArchiveState, parse_state
+from cluster.backup_status import STATUS_FILE, ArchiveStatus, parse_status
 from cluster.endpoints import POOLER
 from cluster.errors import RefusedError, TimedOutError
 from cluster.postgres.data_directory import DataDirectory, read_data_directory
@@ -143,7 +143,7 @@ def install(stack: Stack) -> None:
     node_data.remove(staging_of(stack))
 
 
-def unarchived(state: ArchiveState | None, store: str, data: DataDirectory) -> str:
+def unarchived(state: ArchiveStatus | None, store: str, data: DataDirectory) -> str:
     """What a store lacks of the WAL of a primary that was shut down, in words; "" when it has all.
 
     The last record is the checkpoint of the shutdown; ``data`` says where it begins.
@@ -156,7 +156,7 @@ def unarchived(state: ArchiveState | None, store: str, data: DataDirectory) -> s
     return ""
 
 
-def _not_following(state: ArchiveState | None) -> str:
+def _not_following(state: ArchiveStatus | None) -> str:
     if state is None or time.time() - state.updated > _FRESH_SECONDS:
         return "the backup service says nothing"
     return "" if state.streaming else state.error or "it does not stream"
@@ -184,14 +184,14 @@ def await_archive(stack: Stack, console: Console) -> None:
             step.result = "not yet; see inv logs --service backup"
 
 
-def _not_going_on(state: ArchiveState | None, timeline: int) -> str:
+def _not_going_on(state: ArchiveStatus | None, timeline: int) -> str:
     if state is None or not state.streaming or state.timeline < timeline:
         return (state and state.error) or "no WAL of it was received"
     return next((f"{one.name} has nothing of it" for one in state.stores if not one.archived or one.waiting), "")
 
 
-def _archive(stack: Stack) -> ArchiveState | None:
+def _archive(stack: Stack) -> ArchiveStatus | None:
     try:
-        return parse_state(read_backup_state(stack.home, "archive.json"))
+        return parse_status(read_backup_state(stack.home, STATUS_FILE)).archive
     except (OSError, ValueError, RefusedError):
         return None

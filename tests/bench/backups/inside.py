@@ -97,12 +97,15 @@ def archive(asked: Asked) -> Asked:
     from backup.wal.identity import fetch_identity
     from backup.wal.receiver import WalSource
     from backup.wal.shipper import Shipping
+    from cluster.backup_status import BackupStatus, write_status
     from cluster.postgres.lsn import Lsn
 
     home = Path(asked["home"])
     home.mkdir(exist_ok=True)
     how = Shipping(uploads=asked["workers"], level=asked["level"], tail_seconds=asked["tail"])
-    options = ArchiverOptions(spool=home / "spool", state=home / "state.json", shipping=how)
+    options = ArchiverOptions(
+        spool=home / "spool", report=lambda status: write_status(home, BackupStatus(archive=status)), shipping=how
+    )
     source = WalSource(nodes={"primary": access()}, primary=lambda: "primary")
     archiver = Archiver(fetch_identity(access(), "primary"), source, [open_store(asked)], options, _tell)
     ended = threading.Event()

@@ -74,7 +74,7 @@ def _destroy(box: Box) -> float:
     """Everything dies at once; the moment, after which nothing can have been acknowledged."""
     box.sh("kill -9 $(pgrep -f '[i]nside archive') $(pgrep -x postgres)")
     moment = time.time()
-    box.sh(f"rm -rf {DATA} {BENCH}/ours/spool {BENCH}/ours/state.json")
+    box.sh(f"rm -rf {DATA} {BENCH}/ours/spool {BENCH}/ours/status.json")
     return moment
 
 

@@ -80,7 +80,7 @@ def archiver(made: World, home: str, tail: float = 10.0) -> Iterator[None]:
 def caught_up(made: World, home: str) -> None:
     """Wait until ours has in the store what was written so far, but for an unfinished segment."""
     goal = int(made.sql("SELECT pg_current_wal_flush_lsn() - '0/0'::pg_lsn")) // _SEGMENT * _SEGMENT
-    state = made.box.path / Path(home).name / "state.json"
+    state = made.box.path / Path(home).name / "status.json"
     deadline = time.monotonic() + 600
     while not state.exists() or _archived(json.loads(state.read_text())) < goal:
         assert time.monotonic() < deadline, state.read_text() if state.exists() else "the archiver did not start"
@@ -88,7 +88,7 @@ def caught_up(made: World, home: str) -> None:
 
 
 def _archived(state: dict[str, Any]) -> int:
-    told = state["stores"][0]["archived"]
+    told = state["archive"]["stores"][0]["archived"]
     return int(Lsn.parse(told)) if told else -1
 
 

@@ -28,7 +28,7 @@ from backup.wal.gaps import full_wanted, read_gaps
 from backup.wal.partial_segments import find_pieces
 from backup.wal.read import read_history, read_segment
 from backup.wal.slots import hold_on_standby, read_slot
-from cluster.archive_status import read_state
+from cluster.backup_status import read_status
 from cluster.config.mounted import ClusterConfig
 from cluster.errors import RefusedError
 from cluster.naming import ARCHIVE_SLOT
@@ -559,11 +559,9 @@ class _Ground(ServiceContext):
 
 
 def _ground(site: Site) -> ServiceContext:
-    (site.root / "state").mkdir()
-    (site.root / "state" / "archive.json").symlink_to(site.root / "state.json")
     topology = replace(Topology.first(settings_of(), SIZING), system_identifier=site.system)
     inside = ClusterConfig(settings=settings_of(), topology=topology)
-    return _Ground(inside=inside, stores=(site.store,), home=site.root, state=site.root / "state", site=site)
+    return _Ground(inside=inside, stores=(site.store,), home=site.root, state=site.root, site=site)
 
 
 def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None:
@@ -571,7 +569,7 @@ def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None
     with site.running(tail_seconds=600.0) as archive:
         eventually(lambda: archive.pipeline.status().streaming and archive.state().stores)
         ground = _ground(site)
-        eventually(lambda: (state := read_state(site.root / "state.json")) and state.streaming)
+        eventually(lambda: (state := read_status(site.root).archive) and state.streaming)
         site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'moment', 'a commit just now')")
         asked = time.time()
         present = archive_now(ground, "local")
@@ -581,5 +579,5 @@ def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None
         stored = b"".join(read_segment(site.store, site.system, name) or b"" for name in site.segments(1))
         assert b"a commit just now" in stored
         assert archive_now(ground, "elsewhere", patience=0.5) is None, "a store that is not there has nothing"
-    eventually(lambda: time.time() - (site.root / "state.json").stat().st_mtime > 10, what="a state that is old")
+    eventually(lambda: time.time() - (site.root / "status.json").stat().st_mtime > 10, what="a state that is old")
     assert archive_now(ground, "local") is None, "no archiver runs: nothing to wait for"

@@ -17,6 +17,7 @@ from backup.wal.archiver import Archiver, ArchiverOptions
 from backup.wal.identity import ArchiveIdentity, fetch_identity, remembered
 from backup.wal.receiver import WalSource
 from backup.wal.shipper import Shipping
+from cluster.backup_status import BackupStatus, write_status
 from cluster.errors import PodsError
 from cluster.postgres.connection import Access
 
@@ -32,7 +33,7 @@ def archiver(
     source = WalSource(nodes=nodes, primary=lambda: (root / "primary").read_text())
     options = ArchiverOptions(
         spool=root / "spool",
-        state=root / "state.json",
+        report=lambda status: write_status(root, BackupStatus(archive=status)),
         spool_limit=spool_limit,
         shipping=Shipping(uploads=3, tail_seconds=tail_seconds),
     )

@@ -29,7 +29,6 @@ from backup.restore.backup_label import parent_fault
 from backup.restore.incremental_file import blocks, patched
 from backup.restore.unpack import unpack
 from backup.restore.wal_coverage import find_runs
-from backup.service.status_file import read_record
 from backup.store import MOST_DOCUMENT, DamagedError, Stored, StoreError, read_text
 from backup.store.attributes import get_metadata
 from backup.store.encrypted import SealedStore
@@ -44,7 +43,8 @@ from backup.wal.gaps import Gap, parse_gap, read_gaps
 from backup.wal.identity import ArchiveIdentity, parse_identity, read_identity
 from backup.wal.page_headers import NotWalError, check_pages
 from backup.wal.partial_segments import find_pieces
-from cluster.archive_status import ArchiveState, StoreState, dump_state, parse_state
+from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, parse_status
+from cluster.documents import dump
 from cluster.errors import RefusedError
 from cluster.postgres.data_directory import read_data_directory
 from tests.unit.backup.base.test_base import packed
@@ -93,7 +93,8 @@ HELD = annotations._dump(Hold(name=BACKUP.name, made=1.0, why="audit")).decode()
 CHECKED = annotations._dump(Verified(name=BACKUP.name, when=1.0, ok=True)).decode()
 GAP = gaps.dump_gap(Gap(timeline=1, from_lsn="0/1000000", to_lsn="0/2000000", noticed=1.0, why="gone"))
 OWNER = identity.dump_identity(ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=16 << 20), 1.0)
-STATE = dump_state(ArchiveState(updated=1.0, stores=(StoreState(name="s3"),), slot_errors=(("replica1", "away"),)))
+ARCHIVE = ArchiveStatus(updated=1.0, stores=(ArchivedStore(name="s3"),), slot_errors=(("replica1", "away"),))
+STATUS = dump(BackupStatus(archive=ARCHIVE))
 DRILLED = json.dumps(
     {
         "format": 1,
@@ -111,7 +112,7 @@ PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "gap": (GAP, parse_gap),
     "identity": (OWNER, parse_identity),
     "drill": (DRILLED, drill.parse),
-    "state": (STATE, parse_state),
+    "status": (STATUS, parse_status),
 }
 
 
@@ -328,12 +329,6 @@ def test_metadata_that_is_none_is_none(tmp_path: Path, body: bytes) -> None:
     except OSError:
         pytest.skip("no extended attributes here")
     assert get_metadata(path) == {}
-
-
-@pytest.mark.parametrize("text", [DEEP, "[]", '{"updated": "x"}', '{"backups": [1]}', '{"nonsense": 1}', "\ud800"])
-def test_a_record_that_is_none_is_an_empty_one(tmp_path: Path, text: str) -> None:
-    (tmp_path / "record.json").write_text(text, errors="replace")
-    assert read_record(tmp_path).last_backup == ""
 
 
 @pytest.fixture

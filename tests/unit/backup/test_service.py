@@ -1,47 +1,113 @@
 """The service's memory, its stores, and what a restore is asked for."""
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from backup.service.status_file import FILE, Record, read_record, tell, write_record
-from cluster.archive_status import ArchiveState, StoreState, dump_state
+from backup.service.status_file import MEMORY, StatusFile, failed, succeeded
+from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, BackupSummary, DrillStatus, read_status
 from cluster.errors import UsageError
 from cluster.services import store_names
 from compose.operations.backups.request import parse_request
 from tests.fix_settings import settings_of
 
-
-def test_what_is_remembered_is_read_back(tmp_path: Path) -> None:
-    record = Record()
-    record.succeeded("full", "local", size=5, seconds=2.0)
-    record.failed("incremental", "s3")
-    write_record(tmp_path, record)
-    found = read_record(tmp_path)
-    assert found == record
-    assert found.backups["full/local"]["last_size"] == 5
-    assert "last_success" not in found.backups["incremental/s3"]
+ARCHIVE = ArchiveStatus(updated=5.0, stores=(ArchivedStore(name="local", lag=1.2), ArchivedStore(name="s3", lag=40.4)))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"unknown": 1}'])
-def test_a_record_that_cannot_be_read_is_forgotten(tmp_path: Path, text: str) -> None:
-    (tmp_path / FILE).write_text(text)
-    assert read_record(tmp_path) == Record()
+@pytest.fixture
+def file(tmp_path: Path) -> StatusFile:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "shared").mkdir()
+    return StatusFile(memory=tmp_path / "own", shared=tmp_path / "shared")
 
 
-def test_the_page_is_told_of_the_slowest_store(tmp_path: Path) -> None:
-    stores = (StoreState(name="local", lag=1.2), StoreState(name="s3", lag=40.4))
-    (tmp_path / "archive.json").write_text(dump_state(ArchiveState(updated=1.0, stores=stores)))
-    write_record(tmp_path, Record(last_backup="b", last_success=3.0))
-    tell(tmp_path)
-    assert (tmp_path / "state.json").read_text() == (
-        '{"last_success": 3.0, "last_backup": "b", "archive_lag_seconds": 40}\n'
-    )
+def test_what_is_remembered_is_read_back(file: StatusFile) -> None:
+    file.change(lambda status: succeeded(status, "full", "local", size=5, seconds=2.0))
+    file.change(lambda status: failed(status, "incremental", "s3"))
+    found = file.read()
+    assert found.backups["full/local"].last_size == 5
+    assert found.backups["incremental/s3"].last_success is None
+    assert found.updated
+    assert read_status(file.shared) == found
 
 
-def test_without_anything_to_tell_it_says_so(tmp_path: Path) -> None:
-    tell(tmp_path)
-    assert (tmp_path / "state.json").read_text().count("null") == 3
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "unknown": 1}', "[" * 100_000])
+def test_a_memory_that_cannot_be_read_is_forgotten(file: StatusFile, text: str) -> None:
+    (file.memory / MEMORY).write_text(text)
+    assert file.read() == BackupStatus()
+
+
+def test_others_read_one_file_with_both_parts(file: StatusFile) -> None:
+    file.change(lambda status: replace(status, last_backup="b", last_success=3.0))
+    file.report(ARCHIVE)
+    found = read_status(file.shared)
+    assert found.summary == BackupSummary(last_backup="b", last_success=3.0, archive_lag_seconds=40)
+    assert found.archive == ARCHIVE
+    assert [path.name for path in file.shared.iterdir()] == ["status.json"]
+
+
+def test_what_is_remembered_does_not_make_an_archiver_that_is_silent_look_alive(file: StatusFile) -> None:
+    """The container's health check goes by the file's time."""
+    file.change(lambda status: replace(status, running="full"))
+    assert (file.shared / "status.json").stat().st_mtime == 0
+    file.report(ARCHIVE)
+    file.change(lambda status: replace(status, running=""))
+    assert (file.shared / "status.json").stat().st_mtime == ARCHIVE.updated
+    assert read_status(file.shared).archive == ARCHIVE
+
+
+def test_threads_and_processes_that_write_at_once_lose_nothing(file: StatusFile) -> None:
+    def work(number: int) -> None:
+        for each in range(10):
+            file.change(partial(failed, kind="full", store=f"{number}-{each}"))
+            file.report(ARCHIVE)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert len(file.read().backups) == 40
+    assert read_status(file.shared) == replace(file.read(), archive=ARCHIVE)
+
+
+def test_without_anything_it_says_so(file: StatusFile) -> None:
+    assert read_status(file.shared) == BackupStatus()
+    file.begin()
+    assert (file.shared / "status.json").read_text().count("null") == 5
+
+
+BEFORE = {
+    "updated": 7.0,
+    "running": "full",
+    "last_backup": "",
+    "last_success": None,
+    "last_error": "",
+    "interval": 3600.0,
+    "backups": {"full/local": {"last_success": 1.0, "last_size": 5.0, "last_duration": 2.0}},
+    "stores": {"local": {"counts": {"full": 1}, "bytes": 5, "mended": 3, "error": ""}, "s3": {"error": "away"}},
+    "drill": {},
+}
+
+
+def test_what_an_earlier_version_remembered_is_kept_and_its_files_go(file: StatusFile) -> None:
+    (file.shared / "record.json").write_text(json.dumps(BEFORE))
+    for name in ("archive.json", "state.json"):
+        (file.shared / name).write_text("{}")
+    assert file.read().interval == 3600.0
+    file.begin()
+    found = file.read()
+    assert (found.running, found.last_backup, found.drill) == ("", None, None)
+    assert found.backups["full/local"].last_success == 1.0
+    assert found.stores["local"].mended == 3
+    assert [path.name for path in file.shared.iterdir()] == ["status.json"]
+
+
+def test_a_drill_of_an_earlier_version_is_kept(file: StatusFile) -> None:
+    drill = {"when": 1.0, "ok": True, "rto": 2.0, "backup": "b"}
+    (file.shared / "record.json").write_text(json.dumps({**BEFORE, "drill": drill, "last_backup": "b"}))
+    assert file.read().drill == DrillStatus(when=1.0, ok=True, rto=2.0, backup="b")
 
 
 @pytest.mark.parametrize(

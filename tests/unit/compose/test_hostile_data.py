@@ -103,19 +103,19 @@ def test_up_gives_no_directory_away_through_a_link(home: Home, victim: Path, lin
 def test_the_state_of_the_backup_service_moves_out_of_its_own_directory_and_is_kept(home: Home) -> None:
     before = home.data / "backup" / "state"
     before.mkdir(parents=True)
-    (before / "state.json").write_text('{"last_backup": "b1"}')
+    (before / "status.json").write_text('{"last_backup": "b1"}')
     make_service_directories(home, SETTINGS, ("backup",))
-    assert read_backup_state(home, "state.json") == '{"last_backup": "b1"}'
+    assert read_backup_state(home, "status.json") == '{"last_backup": "b1"}'
     assert not before.exists()
     before.mkdir()  # the service of before, until it is replaced
-    (before / "state.json").write_text("{}")
+    (before / "status.json").write_text("{}")
     make_service_directories(home, SETTINGS, ("backup",))
-    assert read_backup_state(home, "state.json") == '{"last_backup": "b1"}'
+    assert read_backup_state(home, "status.json") == '{"last_backup": "b1"}'
     assert not before.exists()
     assert home.data / ".state" in service_directories(home)
 
 
-@pytest.mark.parametrize("name", ["state.json", "archive.json"])
+@pytest.mark.parametrize("name", ["status.json"])
 @pytest.mark.parametrize("planted", ["link", "pipe", "directory"])
 def test_status_reads_nothing_but_the_service_s_own_words(home: Home, victim: Path, name: str, planted: str) -> None:
     make_service_directories(home, SETTINGS, ("backup",))

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary
 from cluster.config.mounted import MountedConfig
 from cluster.observed.pooler import PoolsReading
 from health.auth import Authentication

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import BackupSummary
 from cluster.postgres.lsn import Lsn
 from cluster.status import cluster_status
 from cluster.view import View

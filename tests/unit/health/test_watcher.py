@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.backup_summary import BackupSummary
+from cluster import documents
+from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus
 from cluster.config.env_file import services_env
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.documents import to_json
@@ -110,18 +111,22 @@ def test_how_many_replicas_commits_wait_for_is_a_setting() -> None:
     assert view.verdict.reasons == ("commits wait: 1 synchronous replicas are asked for and 0 stream",)
 
 
+ARCHIVE = ArchiveStatus(updated=1.0, stores=(ArchivedStore(name="local", lag=4.4),))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         (None, None),
         ("", None),
         ("[]", None),
-        ('{"last_success": 5, "last_backup": "x", "archive_lag_seconds": 0.5}', (5, "x", 0.5)),
-        ('{"last_success": "yesterday", "last_backup": 7, "more": 1}', (None, None, None)),
+        (documents.dump(BackupStatus(last_success=5.0, last_backup="x", archive=ARCHIVE)), (5, "x", 4)),
+        (documents.dump(BackupStatus()), (None, None, None)),
+        ('{"format": 1, "last_success": "yesterday", "last_backup": 7}', None),
     ],
 )
 def test_what_the_backup_service_says(tmp_path: Path, text: str | None, expected: tuple[object, ...] | None) -> None:
-    path = tmp_path / "state.json"
+    path = tmp_path / "status.json"
     if text is not None:
         path.write_text(text)
     state = read_backup_state(path)
@@ -171,6 +176,6 @@ def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", '{"last_success": 1e999}', '{"last_success": [1]}', "x"])
 def test_a_backup_service_that_lies_stops_no_look(tmp_path: Path, text: str) -> None:
-    (tmp_path / "state.json").write_text(text)
-    state = read_backup_state(tmp_path / "state.json")
-    assert state is None or state == BackupSummary()
+    (tmp_path / "status.json").write_text(text)
+    state = read_backup_state(tmp_path / "status.json")
+    assert state is None

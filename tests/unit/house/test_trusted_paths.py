@@ -21,7 +21,7 @@ CODE = "PODS' own files"
 USERS = "a path that the user gave"
 
 ALLOWED = {
-    "cluster/archive_status.py": "in the backup service's container, its own folder",
+    "cluster/backup_status.py": "in the backup service's container, its own folder",
     "cluster/files.py:write_atomically": "for such paths only",
     "cluster/files.py:open": "for such paths only",
     "cluster/files.py:replace_file": "in a service's container, its own folder",

@@ -15,7 +15,6 @@ from backup.layout import wal_key
 from backup.service.context import ServiceContext
 from backup.service.inventory import survey
 from backup.service.resync_worker import ResyncWorker
-from backup.service.status_file import read_record
 from backup.store import StoreError
 from backup.store.encrypted import SealedStore
 from backup.store.encryption import EncryptionKey
@@ -120,11 +119,11 @@ def test_the_service_mends_what_its_survey_found_missing_and_says_so(tmp_path: P
     mender.look(ground)
     assert told == [], "before any survey nobody knows"
     survey(ground)
-    assert read_record(ground.state).stores["second"]["missing"] == 4
+    assert ground.status_file.read().stores["second"].missing == 4
     mender.look(ground)
     assert told == [f"second got 4 segments of WAL that it lacked, up to {name(6)}"]
-    entry = read_record(ground.state).stores["second"]
-    assert (entry["lost"], entry["mended"]) == (0, 4)
+    entry = ground.status_file.read().stores["second"]
+    assert (entry.lost, entry.mended) == (0, 4)
     assert read_segment(second, SYSTEM, name(5)) == wal(segment(5))
     mender.look(ground)
     assert len(told) == 1
@@ -143,7 +142,7 @@ def test_what_no_store_has_is_not_looked_for_again_and_again(tmp_path: Path) -> 
     assert len(told) == 2, told
     assert "first does not get the WAL that it lacks: first answers 503" in told[0]
     assert "second lacks WAL" in told[1]
-    assert [entry["mended"] for entry in read_record(ground.state).stores.values()] == [0, 0]
+    assert [entry.mended for entry in ground.status_file.read().stores.values()] == [0, 0]
 
 
 def test_wal_that_retention_removed_is_neither_missing_nor_brought_back(tmp_path: Path) -> None:
@@ -161,5 +160,5 @@ def test_wal_that_retention_removed_is_neither_missing_nor_brought_back(tmp_path
             if number == 1:
                 hold(store, made, Hold(name=made.name, made=0.0, why="for ever"))
     survey(ground)
-    stores = read_record(ground.state).stores
-    assert [stores[each]["lost"] for each in ("first", "second")] == [0, 0]
+    stores = ground.status_file.read().stores
+    assert [stores[each].lost for each in ("first", "second")] == [0, 0]

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from backup.wal.archiver import ShippingLag
 from backup.wal.ship_queue import ShipQueue
 from backup.wal.spool import Unfinished
-from cluster.archive_status import ArchiveState, StoreState, dump_state, parse_state, read_state, write_state
+from cluster.backup_status import (
+    ArchivedStore,
+    ArchiveStatus,
+    BackupStatus,
+    parse_status,
+    read_status,
+    write_status,
+)
+from cluster.documents import dump
 from cluster.errors import RefusedError
 from tests.unit.backup.wal.wal_made import SIZE, name, segment, spool, spooled, wal
 
@@ -130,20 +138,21 @@ def test_lag_is_the_age_of_what_is_lacking() -> None:
     assert lag.of(None) == 0.0
 
 
-def test_the_state_can_be_read_back(tmp_path: Path) -> None:
-    state = ArchiveState(
+def test_the_status_can_be_read_back(tmp_path: Path) -> None:
+    archive = ArchiveStatus(
         updated=1.5,
         timeline=2,
         received="0/5000",
         slot_errors=(("replica1", "down"),),
-        stores=(StoreState(name="s3", archived="0/4000", behind=4096, lag=3.0),),
+        stores=(ArchivedStore(name="s3", archived="0/4000", behind=4096, lag=3.0),),
     )
-    assert parse_state(dump_state(state)) == state
-    write_state(tmp_path / "state" / "archive.json", state)
-    assert read_state(tmp_path / "state" / "archive.json") == state
-    assert len(list((tmp_path / "state").iterdir())) == 1
-    assert read_state(tmp_path / "none") is None
+    status = BackupStatus(archive=archive)
+    assert parse_status(dump(status)) == status
+    write_status(tmp_path, status)
+    assert read_status(tmp_path) == status
+    assert len(list(tmp_path.iterdir())) == 1
+    assert read_status(tmp_path / "none") == BackupStatus()
     with pytest.raises(ValueError, match="newer PODS"):
-        parse_state('{"format": 99}')
+        parse_status('{"format": 99}')
     with pytest.raises(ValueError, match="missing or unknown"):
-        parse_state('{"format": 1, "stores": [], "slot_errors": [], "what": 1}')
+        parse_status('{"format": 1, "what": 1}')

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from cluster.backup_summary import BackupSummary
+from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, BackupSummary, write_status
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.documents import to_json
 from cluster.errors import MachineError
@@ -155,9 +155,10 @@ def test_the_last_backup_is_reported_where_backups_are_taken(
     bare_home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _report(bare_home).backup is None
-    state = bare_home.data / ".state" / "state.json"
+    state = bare_home.data / ".state" / "status.json"
     state.parent.mkdir(parents=True)
-    state.write_text(json.dumps({"last_success": NOW, "last_backup": "b1", "archive_lag_seconds": 4}))
+    archive = ArchiveStatus(updated=NOW, stores=(ArchivedStore(name="local", lag=4.0),))
+    write_status(state.parent, BackupStatus(last_success=NOW, last_backup="b1", archive=archive))
     status.print_status(_report(bare_home))
     told = capsys.readouterr().out
     assert "last backup b1, " in told
