@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cluster.errors import MachineError
 from compose.console import Progress
-from compose.process import follow, run
+from compose.process import follow, last_words, run
 
 _VALID_UNTIL = "Acquire::Check-Valid-Until"
 STALE = f"{_VALID_UNTIL}=false"
@@ -114,6 +114,12 @@ def apt_get(arguments: list[str], step: Progress, *, stale: bool) -> None:
     except MachineError as fault:
         hint = "set PODS_STALE_MIRROR=true if its index is only out of date" if "not valid" in fault.message else ""
         raise MachineError(fault.message, hint or "look at /etc/apt and try apt-get update by hand") from None
+
+
+def first_error(output: str) -> str:
+    """The first error that apt, or a program built on it, printed; its last words where it printed none."""
+    errors = [line[3:].strip() for line in output.splitlines() if line.startswith(("E: ", "W: Failed"))]
+    return errors[0] if errors else last_words(output)
 
 
 def require_root(why: str) -> None:

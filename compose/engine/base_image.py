@@ -77,14 +77,14 @@ def _import(bootstrap: list[str], environment: dict[str, str], arguments: list[s
             stderr=subprocess.PIPE,
         )
         maker.stdout.close()
-        output = []
+        output = ""
         for line in maker.stderr:
-            output.append(line.decode(errors="replace"))
-            step.update(output[-1].strip()[:100])
+            output += line.decode(errors="replace")
+            step.update(line.decode(errors="replace").strip()[:100])
         _, complaint = taker.communicate()
     if maker.returncode != 0:
         _drop_unfinished(arguments[-1])
-        raise MachineError(f"the base image cannot be made: {_first_error(output)}", _mirror_hint("".join(output)))
+        raise MachineError(f"the base image cannot be made: {apt.first_error(output)}", _mirror_hint(output))
     if taker.returncode != 0:
         raise MachineError(
             f"the engine does not take the base image: {last_words(complaint.decode(errors='replace'))}",
@@ -94,11 +94,6 @@ def _import(bootstrap: list[str], environment: dict[str, str], arguments: list[s
 
 def _drop_unfinished(name: str) -> None:
     subprocess.run(["docker", "--host", docker_host(), "rmi", name], capture_output=True, check=False)
-
-
-def _first_error(lines: list[str]) -> str:
-    errors = [line.strip() for line in lines if line.startswith("E: ")]
-    return errors[0] if errors else last_words("".join(lines))
 
 
 def _mirror_hint(text: str) -> str:

@@ -12,15 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError
 from compose.console import Progress
-from compose.process import follow
-
-if TYPE_CHECKING:
-    from docker import DockerClient
+from compose.engine.throwaway_container import ThrowawayContainer
+from compose.process import follow, last_words
 
 REQUIREMENTS = PROJECT_ROOT / "requirements" / "services.txt"
 ROOMS = ("cluster", "exporters", "health", "backup")
@@ -37,27 +34,25 @@ def code_files() -> tuple[Path, ...]:
 
 
 @contextmanager
-def staged(client: "DockerClient", python: str, step: Progress) -> Iterator[tuple[Path, Path]]:
+def staged(python: str, step: Progress) -> Iterator[tuple[Path, Path]]:
     """Two directories to build from: site-packages for the Python in image ``python``, and the code."""
     with tempfile.TemporaryDirectory(prefix="pods-build-") as name:
         site, code = Path(name) / "site", Path(name) / "code"
         step.update("fetching the services' packages")
-        follow(_pip_argv(site, *_python_of(client, python)), step)
+        follow(_pip_argv(site, *_python_of(python)), step)
         for room in ROOMS:
             shutil.copytree(PROJECT_ROOT / room, code / room, ignore=_UNWANTED)
         yield site, code
 
 
-def _python_of(client: "DockerClient", image: str) -> tuple[str, str]:
+def _python_of(image: str) -> tuple[str, str]:
     """Version (``3.14``) and machine (``x86_64``) of the Python in ``image``."""
-    from docker.errors import APIError, ContainerError
-
     script = "import platform, sys; print('%d.%d' % sys.version_info[:2], platform.machine())"
-    try:
-        output = client.containers.run(image, ["-c", script], entrypoint="python3", remove=True, network_mode="none")
-    except (APIError, ContainerError) as error:
-        raise MachineError(f"the image of the services has no working Python: {error}") from None
-    version, machine = output.decode().split()
+    done = ThrowawayContainer(image=image, entrypoint="python3", command=("-c", script)).run()
+    if done.returncode:
+        reason = last_words(done.stderr or done.stdout, 1)
+        raise MachineError(f"the image of the services has no working Python: {reason}")
+    version, machine = done.stdout.split()
     return version, machine
 
 

@@ -17,7 +17,7 @@ from cluster.errors import MachineError
 from cluster.waiting import attempts
 from compose.console import Console
 from compose.engine import apt
-from compose.process import run
+from compose.process import last_words, run
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -194,7 +194,8 @@ def start(console: Console) -> "DockerClient":
                 if daemon is not None and daemon.poll() is not None:
                     break
                 step.update("waiting for it to answer")
-    reason = f"see {_LOG}: {_last_line(_LOG)}" if daemon is not None else "see journalctl -u docker"
+    log = last_words(_LOG.read_text(errors="replace"), 1) if daemon is not None else ""
+    reason = f"see {_LOG}: {log}" if log else "see journalctl -u docker"
     raise MachineError("the Docker engine does not start", reason)
 
 
@@ -216,11 +217,6 @@ def forget_stale_pid(path: Path, program: str) -> None:
             path.unlink()
     except FileNotFoundError:
         return
-
-
-def _last_line(path: Path) -> str:
-    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-    return lines[-1] if lines else "it printed nothing"
 
 
 def check_versions(client: "DockerClient") -> None:

@@ -261,7 +261,7 @@ def _build(client: "DockerClient", settings: Settings, recipe: ImageSpec, consol
             return
         python = f"pods/python:{recipe.reference.rsplit(':', 1)[1]}"
         follow(_build_argv(settings, recipe, python, target="python"), step, env=environment)
-        with staged(client, python, step) as (site, code):
+        with staged(python, step) as (site, code):
             contexts = [f"--build-context=site={site}", f"--build-context=code={code}"]
             follow([*_build_argv(settings, recipe, recipe.reference), *contexts], step, env=environment)
         with contextlib.suppress(NotFound):  # another `up` may have built, and removed, the same

@@ -5,7 +5,6 @@ What apt itself would upgrade is the answer, from the sources that the images we
 """
 
 import io
-import os
 import re
 import subprocess
 import tarfile
@@ -19,8 +18,7 @@ from cluster.config.env_file import Settings
 from cluster.errors import MachineError
 from compose.engine import apt, containers
 from compose.engine.base_image import proxied
-from compose.engine.daemon import docker_host
-from compose.process import last_words
+from compose.engine.throwaway_container import Mount, ThrowawayContainer
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -97,7 +95,7 @@ def waiting(
         for role, image in images.items():
             (Path(name) / role).write_bytes(_packages(client, image, labels))
         first = next(iter(images.values()))
-        return read_changes(_simulate_upgrades(settings, labels, first, Path(name)))
+        return read_changes(_simulate_upgrades(settings, project, first, Path(name)))
 
 
 def _packages(client: "DockerClient", image: str, labels: Mapping[str, str]) -> bytes:
@@ -112,35 +110,29 @@ def _packages(client: "DockerClient", image: str, labels: Mapping[str, str]) -> 
         client.api.remove_container(made["Id"], force=True)
 
 
-def _simulate_upgrades(settings: Settings, labels: Mapping[str, str], image: str, folder: Path) -> str:
-    argv = ["docker", "--host", docker_host(), "run", "--rm", *(f"--label={k}={v}" for k, v in labels.items())]
-    argv += ["--user=0:0", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=64"]
-    argv += [f"--tmpfs={path}:size=512m" for path in ("/tmp", "/var/lib/apt/lists", "/var/cache/apt")]
-    argv += [f"--volume={folder}:/statuses:ro", *(["--env=http_proxy", "--env=https_proxy"] if settings.proxy else [])]
-    argv += [f"--volume={settings.build_ca}:/run/secrets/ca:ro"] if settings.build_ca else []
-    argv += (
-        [f"--env=APT_OPTIONS=-o {apt.STALE}"] if apt.accepts_stale(settings.stale_mirror) else ["--env=APT_OPTIONS="]
+def _simulate_upgrades(settings: Settings, project: str, image: str, folder: Path) -> str:
+    stale = f"-o {apt.STALE}" if apt.accepts_stale(settings.stale_mirror) else ""
+    mounts = [Mount(source=folder, target="/statuses")]
+    mounts += [Mount(source=Path(settings.build_ca), target="/run/secrets/ca")] if settings.build_ca else []
+    container = ThrowawayContainer(
+        image=image,
+        project=project,
+        entrypoint="sh",
+        command=("-c", _SCRIPT),
+        user=(0, 0),
+        mounts=tuple(mounts),
+        tmpfs=tuple(f"{path}:size=512m" for path in ("/tmp", "/var/lib/apt/lists", "/var/cache/apt")),
+        environment={**dict.fromkeys(proxied(settings)), "APT_OPTIONS": stale},
+        network=True,
+        pids=64,
     )
     try:
-        done = subprocess.run(
-            [*argv, "--entrypoint=sh", image, "-c", _SCRIPT],
-            env=os.environ | proxied(settings),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_SECONDS,
-            check=False,
-        )
+        done = container.run(timeout=_TIMEOUT_SECONDS, environment=proxied(settings))
     except subprocess.TimeoutExpired:
         raise MachineError(f"the package archive gave no answer within {_TIMEOUT_SECONDS:.0f} s", _HINT) from None
     if done.returncode or "\nE: " in f"\n{done.stderr}" or "\nW: Failed to fetch" in f"\n{done.stderr}":
-        raise MachineError(f"the package archive cannot be read: {_first_error(done.stderr)}", _HINT)
+        raise MachineError(f"the package archive cannot be read: {apt.first_error(done.stderr)}", _HINT)
     return done.stdout
 
 
 _HINT = "see PODS_PROXY, PODS_BUILD_CA and PODS_STALE_MIRROR in .env; nothing was changed"
-
-
-def _first_error(text: str) -> str:
-    errors = [line[3:] for line in text.splitlines() if line.startswith(("E: ", "W: Failed"))]
-    return errors[0] if errors else last_words(text, 1)

@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cluster.errors import UsageError
-from compose.engine import daemon
+from compose.engine.throwaway_container import Mount, ThrowawayContainer
 from compose.home import rendered_files
 from compose.home.paths import Home
 from compose.process import last_words
@@ -23,28 +23,30 @@ _LEVELS = ("LOG: ", "CONTEXT: ", "FATAL: ")
 _GREETINGS = ("starting PostgreSQL", "listening on", "redirecting log", "could not load /trial")
 
 
-def try_configuration(home: Home, rendered: Mapping[str, str], facts: HostFacts) -> None:
+def try_configuration(home: Home, project: str, rendered: Mapping[str, str], facts: HostFacts) -> None:
     """Start a throw-away server with one node's rendered files (path → text).
 
     Raises:
         UsageError: PostgreSQL does not start with them; carries what it says.
     """
     texts = {Path(name).name: text for name, text in rendered.items()}
-    output = _tried(home, texts, facts, [facts.images.postgres, "try-config", "/trial"])
+    server = ThrowawayContainer(image=facts.images.postgres, project=project, command=("try-config", "/trial"))
+    output = _run(home, texts, facts, server)
     if output is not None:
         raise UsageError(
             f"PostgreSQL does not start with config/: {_complaint(output)}", "mend that line; nothing was changed"
         )
 
 
-def try_receivers(home: Home, text: str, facts: HostFacts) -> None:
+def try_receivers(home: Home, project: str, text: str, facts: HostFacts) -> None:
     """Let Alertmanager's own tool check the user's alertmanager.yml.
 
     Raises:
         UsageError: it refuses; carries what it says.
     """
-    command = ["--entrypoint=amtool", facts.images.alertmanager, "check-config", f"/trial/{RECEIVERS}"]
-    output = _tried(home, {RECEIVERS: text}, facts, command)
+    command = ("check-config", f"/trial/{RECEIVERS}")
+    tool = ThrowawayContainer(image=facts.images.alertmanager, project=project, entrypoint="amtool", command=command)
+    output = _run(home, {RECEIVERS: text}, facts, tool)
     if output is not None:
         errors = [line.strip() for line in output.splitlines() if "error" in line.lower() or "line" in line]
         raise UsageError(
@@ -53,33 +55,23 @@ def try_receivers(home: Home, text: str, facts: HostFacts) -> None:
         )
 
 
-def _tried(home: Home, texts: Mapping[str, str], facts: HostFacts, command: list[str]) -> str | None:
-    """Run ``command`` (options, image, arguments) with ``texts`` in /trial; its output if it fails, else None."""
+def _run(home: Home, texts: Mapping[str, str], facts: HostFacts, container: ThrowawayContainer) -> str | None:
+    """Run ``container`` with ``texts`` in /trial; its output if it fails, else None."""
     trial = home.rendered / ".trial"
     shutil.rmtree(trial, ignore_errors=True)
     texts = {**texts, "passwd": passwd_text(facts.user)}
     rendered_files.write(home, {f"rendered/.trial/{name}": ("", text) for name, text in texts.items()})
+    uid, gid = facts.user
     try:
-        argv = [*_docker_run(home, facts), *command]
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+        done = replace(
+            container,
+            user=facts.user,
+            mounts=(Mount(source=trial, target="/trial"), Mount(source=trial / "passwd", target="/etc/passwd")),
+            tmpfs=tuple(f"{path}:uid={uid},gid={gid}" for path in ("/tmp", "/run/pods")),
+        ).run()
     finally:
         shutil.rmtree(trial, ignore_errors=True)
     return done.stdout + done.stderr if done.returncode else None
-
-
-def _docker_run(home: Home, facts: HostFacts) -> list[str]:
-    uid, gid = facts.user
-    trial = home.rendered / ".trial"
-    mounts = [f"--volume={trial}:/trial:ro", f"--volume={trial}/passwd:/etc/passwd:ro"]
-    memory = [f"--tmpfs={path}:uid={uid},gid={gid}" for path in ("/tmp", "/run/pods")]
-    walls = [
-        "--network=none",
-        "--read-only",
-        "--cap-drop=ALL",
-        "--security-opt=no-new-privileges",
-        f"--user={uid}:{gid}",
-    ]
-    return ["docker", "--host", daemon.docker_host(), "run", "--rm", *walls, *mounts, *memory]
 
 
 def _complaint(output: str) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from cluster.errors import MachineError, RefusedError, UsageError
 from cluster.topology import Topology
-from compose.engine.containers import one_off_labels
-from compose.engine.daemon import docker_host
+from compose.engine.throwaway_container import ThrowawayContainer
 from compose.home import rendered_files
 from compose.operations.try_config import try_configuration
 from compose.process import last_words
@@ -40,7 +39,7 @@ def try_images(stack: Stack, topology: Topology, facts: HostFacts, roles: list[s
         role: version_text(stack, getattr(facts.images, role), role) for role in roles if role in _VERSION_COMMANDS
     }
     try:
-        try_configuration(stack.home, _configuration(stack, topology, facts), facts)
+        try_configuration(stack.home, topology.project, _configuration(stack, topology, facts), facts)
     except UsageError as error:
         raise MachineError(f"the new PostgreSQL does not start: {error.message}", "nothing was changed") from None
     return versions
@@ -53,12 +52,10 @@ def version_text(stack: Stack, image: str, role: str) -> str:
         MachineError: it does not start.
     """
     program, *arguments = _VERSION_COMMANDS[role]
-    walls = ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--tmpfs=/tmp"]
-    labels = [f"--label={name}={value}" for name, value in one_off_labels(stack.topology.project).items()]
-    argv = ["docker", "--host", docker_host(), "run", "--rm", *walls, *labels, f"--entrypoint={program}", image]
+    project = stack.topology.project
     try:
-        done = subprocess.run(
-            [*argv, *arguments], capture_output=True, text=True, errors="replace", timeout=_LONGEST, check=False
+        done = ThrowawayContainer(image=image, project=project, entrypoint=program, command=tuple(arguments)).run(
+            timeout=_LONGEST
         )
     except subprocess.TimeoutExpired:
         raise MachineError(f"the image of {role} does nothing", "nothing was changed") from None

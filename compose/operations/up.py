@@ -166,9 +166,10 @@ def _write_files(home: Home, settings: Settings, topology: Topology, facts: Host
     changed = rendered_files.changes(home, rendered)
     directory = f"rendered/nodes/{topology.primary}"
     if any(changed.get(f"{directory}/{name}", ("", ""))[1] for name in (USER_PARAMETERS, USER_HBA)):
+        files = {name: text for name, text in rendered.items() if name.startswith(directory)}
         with console.step("Trying your own configuration in a throw-away server"):
-            try_configuration(home, {k: v for k, v in rendered.items() if k.startswith(directory)}, facts)
+            try_configuration(home, topology.project, files, facts)
     if RECEIVERS_PATH in changed and user.receivers:
         with console.step("Checking your own config/alertmanager.yml"):
-            try_receivers(home, user.receivers, facts)
+            try_receivers(home, topology.project, user.receivers, facts)
     rendered_files.write(home, changed)

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError, UsageError
 from compose.console import Console, Progress
+from compose.process import last_words
 from compose.stack import Stack
 
 SERVICE = "backup"
@@ -59,7 +60,7 @@ def _run(stack: Stack, console: Console, title: str, arguments: list[str], stdin
     try:
         result = json.loads(printed)
     except ValueError:
-        last = messages[-1] if messages else "it said nothing"
+        last = last_words("\n".join(messages), 1)
         raise MachineError(f"the backup service gave no answer: {last}", "see inv logs --service backup") from None
     if code and isinstance(result, dict) and "error" in result:
         raise _KINDS.get(code, MachineError)(result["error"], result.get("hint", ""))

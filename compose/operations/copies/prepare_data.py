@@ -7,15 +7,16 @@ no server listens anywhere.
 from pathlib import Path
 
 from cluster import queries
+from cluster.errors import MachineError
 from cluster.files import Directory
 from cluster.postgres.connection import literal
 from cluster.postgres.data_directory import PGDATA, standby_minimums
 from cluster.postgres.scram import make_verifier
-from compose.engine import containers, daemon
 from compose.engine.host import host_facts_of
+from compose.engine.throwaway_container import Mount, ThrowawayContainer
 from compose.home.passwords import APP, SUPERUSER
 from compose.home.paths import containers_owner
-from compose.process import run
+from compose.process import last_words
 from compose.stack import Stack
 
 _DATA = f"/copy/{PGDATA}"
@@ -75,11 +76,17 @@ def _login(role: str, password: str) -> str:
 def _run(stack: Stack, directory: Path, *command: str, stdin: str = "") -> str:
     """Run one of PostgreSQL's programs on the data, in a container that can reach nothing else; its stdout."""
     facts = host_facts_of(stack.home, stack.settings, stack.topology)
-    uid, gid = facts.user
-    labels = containers.one_off_labels(stack.topology.project)
-    argv = ["docker", "--host", daemon.docker_host(), "run", "--rm", "--interactive", "--pull=never"]
-    argv += [f"--label={name}={value}" for name, value in labels.items()]
-    argv += ["--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"]
-    argv += [f"--user={uid}:{gid}", "--env=LC_ALL=C.UTF-8", "--tmpfs=/tmp", f"--volume={directory}:/copy"]
-    argv += [f"--volume={stack.home.rendered / 'passwd'}:/etc/passwd:ro", facts.images.postgres]
-    return run([*argv, *command], stdin=stdin)
+    done = ThrowawayContainer(
+        image=facts.images.postgres,
+        project=stack.topology.project,
+        command=command,
+        user=facts.user,
+        mounts=(
+            Mount(source=directory, target="/copy", writable=True),
+            Mount(source=stack.home.rendered / "passwd", target="/etc/passwd"),
+        ),
+        environment={"LC_ALL": "C.UTF-8"},
+    ).run(stdin=stdin)
+    if done.returncode:
+        raise MachineError(f"{command[0]} failed ({done.returncode}): {last_words(done.stderr or done.stdout)}")
+    return done.stdout

@@ -79,7 +79,7 @@ ALLOWED = {
     "compose/stack.py:open_home": HOME,
     "compose/stack.py:open_stack": HOME,
     "compose/operations/sync_replication.py": HOME,
-    "compose/operations/try_config.py:_tried": RENDERED,
+    "compose/operations/try_config.py:_run": RENDERED,
     "compose/operations/up.py:_inspect_and_prepare": HOME,
 }
 

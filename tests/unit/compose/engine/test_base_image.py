@@ -1,6 +1,6 @@
 import pytest
 
-from compose.engine import base_image
+from compose.engine import apt, base_image
 from tests.fix_settings import settings_of
 
 
@@ -32,5 +32,5 @@ def test_a_bootstrap_that_failed_hints_at_what_would_help(told: str, hint: str) 
 
 
 def test_a_bootstrap_that_failed_is_told_by_its_first_error_else_its_last_words() -> None:
-    assert base_image._first_error(["I: a\n", "E: first\n", "E: second\n"]) == "E: first"
-    assert base_image._first_error(["a\n", "b\n"]) == "a / b"
+    assert apt.first_error("I: a\nE: first\nE: second\n") == "first"
+    assert apt.first_error("a\nb\n") == "a / b"
