@@ -3,7 +3,10 @@
 import time
 from pathlib import Path
 
-from backup.wal.pipeline import Pipeline, ReceiverStatus, StreamPosition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backup.wal.pipeline import Pipeline, ReceiverStatus, ShipQueue, StreamPosition
 from tests.unit.backup.wal.wal_made import SIZE, name, segment, spool, spooled
 
 
@@ -61,3 +64,34 @@ def test_what_the_receiver_published_last_is_what_is_read(tmp_path: Path) -> Non
     pipeline.set_status(ReceiverStatus(node="a", streaming=True))
     assert pipeline.position() == position
     assert pipeline.status() == ReceiverStatus(node="a", streaming=True)
+
+
+def test_a_file_leaves_only_when_every_store_has_it() -> None:
+    backlog = ShipQueue(["disk", "bucket"])
+    backlog.add(["b", "a"])
+    assert [backlog.take("disk", 0), backlog.take("disk", 0), backlog.take("disk", 0)] == ["a", "b", None]
+    assert not backlog.done("disk", "a")
+    assert backlog.left("disk") == ["b"]
+    assert backlog.left("bucket") == ["a", "b"]
+    assert backlog.take("bucket", 0) == "a"
+    backlog.failed("bucket", "a")
+    assert backlog.take("bucket", 0) == "a"
+    assert backlog.done("bucket", "a")
+
+
+@given(st.lists(st.tuples(st.sampled_from("xy"), st.booleans()), max_size=40))
+def test_no_file_is_given_up_before_all_have_it(steps: list[tuple[str, bool]]) -> None:
+    backlog = ShipQueue(["x", "y"])
+    files = {"1", "2", "3"}
+    backlog.add(files)
+    had: dict[str, set[str]] = {"x": set(), "y": set()}
+    for store, works in steps:
+        taken = backlog.take(store, 0)
+        if taken is None:
+            assert had[store] == files
+        elif works:
+            had[store].add(taken)
+            assert backlog.done(store, taken) == (taken in had["x"] & had["y"])
+        else:
+            backlog.failed(store, taken)
+        assert set(backlog.left(store)) == files - had[store]

@@ -1,11 +1,8 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from backup.wal.archiver import ShippingLag
-from backup.wal.ship_queue import ShipQueue
 from backup.wal.spool import Unfinished
 from cluster.backup_status import (
     ArchivedStore,
@@ -90,37 +87,6 @@ def test_foreign_files_in_the_spool_are_left_alone(tmp_path: Path) -> None:
     spooled(where, 1)
     assert where.names() == [name(1)]
     assert where.size() == SIZE
-
-
-def test_a_file_leaves_only_when_every_store_has_it() -> None:
-    backlog = ShipQueue(["disk", "bucket"])
-    backlog.add(["b", "a"])
-    assert [backlog.take("disk", 0), backlog.take("disk", 0), backlog.take("disk", 0)] == ["a", "b", None]
-    assert not backlog.done("disk", "a")
-    assert backlog.left("disk") == ["b"]
-    assert backlog.left("bucket") == ["a", "b"]
-    assert backlog.take("bucket", 0) == "a"
-    backlog.failed("bucket", "a")
-    assert backlog.take("bucket", 0) == "a"
-    assert backlog.done("bucket", "a")
-
-
-@given(st.lists(st.tuples(st.sampled_from("xy"), st.booleans()), max_size=40))
-def test_no_file_is_given_up_before_all_have_it(steps: list[tuple[str, bool]]) -> None:
-    backlog = ShipQueue(["x", "y"])
-    files = {"1", "2", "3"}
-    backlog.add(files)
-    had: dict[str, set[str]] = {"x": set(), "y": set()}
-    for store, works in steps:
-        taken = backlog.take(store, 0)
-        if taken is None:
-            assert had[store] == files
-        elif works:
-            had[store].add(taken)
-            assert backlog.done(store, taken) == (taken in had["x"] & had["y"])
-        else:
-            backlog.failed(store, taken)
-        assert set(backlog.left(store)) == files - had[store]
 
 
 def test_lag_is_the_age_of_what_is_lacking() -> None:
