@@ -1,11 +1,9 @@
 """Authentication of the exporter: its password, for user `pods` of basic auth or as a bearer token."""
 
-import base64
-import binascii
-import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from cluster.http.credentials import Credentials
 from cluster.http.pages import USER
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
@@ -28,27 +26,11 @@ class PasswordGate:
     """An application that answers only who knows ``secret``; anybody else gets 401."""
 
     def __init__(self, application: Application, secret: bytes) -> None:
-        self._application, self._secret = application, secret
+        self._application, self._credentials = application, Credentials(USER, secret)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._knows(scope):
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._credentials.match(scope["headers"]):
             return await self._application(scope, receive, send)
         await send({"type": "http.response.start", "status": 401, "headers": _HEADERS})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else _TEXT})
-
-    def _knows(self, scope: Scope) -> bool:
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        scheme, _, credentials = (given[0] if len(given) == 1 else b"").partition(b" ")
-        if scheme.lower() == b"bearer":
-            return hmac.compare_digest(credentials.strip(), self._secret)
-        if scheme.lower() == b"basic":
-            return hmac.compare_digest(_decoded(credentials.strip()), USER.encode() + b":" + self._secret)
-        return False
-
-
-def _decoded(given: bytes) -> bytes:
-    try:
-        return base64.b64decode(given, validate=True)
-    except binascii.Error:
-        return b""
