@@ -1,7 +1,5 @@
 """Tasks about backups."""
 
-from pathlib import Path
-
 from invoke.context import Context
 from invoke.tasks import task
 
@@ -108,24 +106,31 @@ def prune(c: Context, dry_run: bool = False) -> None:
 @task(help={"name": "the backup; latest, or all"}, auto_shortflags=False)
 def verify(c: Context, name: str = "latest") -> None:
     """Check every byte of a backup against its manifest."""
+    from cluster.errors import RefusedError
     from compose.operations.backups.client import call
     from compose.report.backups import print_verified
     from compose.stack import open_stack
 
-    print_verified(call(open_stack(), Console(), "Verifying", "verify", f"--name={name}"))
+    found = call(open_stack(), Console(), "Verifying", "verify", f"--name={name}")
+    print_verified(found)
+    broken = [each["name"] for each in found if not each["ok"]]
+    if broken:
+        raise RefusedError(f"damaged: {', '.join(broken)}", "take a new one: inv backup.now --type full")
 
 
 @task(help={"store": "restore from this store", "json": "print data"}, auto_shortflags=False)
 def drill(c: Context, store: str = "", json: bool = False) -> None:
     """Restore the newest backup on trial, and look at it."""
+    from cluster.errors import RefusedError
     from compose.operations.backups.client import call
-    from compose.report.backups import check_drill, print_drill
+    from compose.report.backups import print_drill
     from compose.report.status import print_json
     from compose.stack import open_stack
 
     found = call(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
     print_json(found) if json else print_drill(found)
-    check_drill(found)
+    if not found["ok"]:
+        raise RefusedError("the drill failed", "see above; inv backup.verify --name all looks for damaged backups")
 
 
 @task(
@@ -167,37 +172,16 @@ def restore(
     yes: bool = False,
 ) -> None:
     """Restore to any moment: in place, or beside the cluster."""
-    from compose.operations.backups.new_cluster import open_or_prepare, rebuild
-    from compose.operations.backups.request import parse_request
-    from compose.operations.backups.restore import restore_in_place, restore_into, show_plan
-    from compose.operations.copies.make_copy import restore_as_node
+    from compose.operations.backups.request import RestoreTarget, parse_request
+    from compose.operations.backups.restore_to import restore_to
     from compose.report.backups import print_restored
 
-    targets = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
-    wanted = parse_request(name, targets, to_immediate, timeline=timeline, store=store, system=system)
-    _check_target(into, as_node, in_place=in_place, plan=plan, writable=writable)
-    console = Console()
-    stack, exists = open_or_prepare(console, may_prepare=in_place or plan)
-    if plan:
-        show_plan(stack, console, wanted)
-    elif into:
-        print_restored(restore_into(stack, console, wanted, Path(into)))
-    elif as_node:
-        print_restored(restore_as_node(stack, console, wanted, as_node, writable=writable))
-    elif exists:
-        print_restored(restore_in_place(stack, console, wanted, yes=yes))
-    else:
-        print_restored(rebuild(stack, console, wanted))
-
-
-def _check_target(into: str | None, as_node: str | None, *, in_place: bool, plan: bool, writable: bool) -> None:
-    from cluster.errors import UsageError
-
-    if sum((bool(into), bool(as_node), in_place, plan)) != 1:
-        hint = "give --as-node NAME, --into DIRECTORY, --in-place, or --plan to look first"
-        raise UsageError("where to is not said", hint)
-    if writable and not as_node:
-        raise UsageError("--writable is for a copy", "give it with --as-node")
+    recovery = {"time": to_time, "lsn": to_lsn, "xid": to_xid, "name": to_name}
+    wanted = parse_request(name, recovery, to_immediate, timeline=timeline, store=store, system=system)
+    target = RestoreTarget(directory=into or "", copy=as_node or "", in_place=in_place, plan=plan, writable=writable)
+    done = restore_to(Console(), wanted, target, yes=yes)
+    if done is not None:
+        print_restored(done)
 
 
 @task(help={"name": "the copy", "yes": "do not ask"}, auto_shortflags=False)

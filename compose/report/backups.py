@@ -5,6 +5,7 @@ from typing import Any
 
 from cluster.units import human_seconds, human_size
 from compose.console import Console
+from compose.operations.backups.request import RestoreResult
 from compose.report.copies import access
 from compose.report.status import table
 
@@ -66,19 +67,10 @@ def print_taken(taken: dict[str, Any], console: Console) -> None:
 
 
 def print_verified(found: list[dict[str, Any]]) -> None:
-    """Each result; the first damage decides the exit code.
-
-    Raises:
-        RefusedError: a backup is damaged.
-    """
-    from cluster.errors import RefusedError
-
+    """One line per backup and store."""
     for each in found:
         detail = f": {each['detail']}" if each["detail"] else ""
         print(f"{'✓' if each['ok'] else '✗'} {each['name']} in {each['store']}{detail}")
-    broken = [each["name"] for each in found if not each["ok"]]
-    if broken:
-        raise RefusedError(f"damaged: {', '.join(broken)}", "take a new one: inv backup.now --type full")
 
 
 def print_drill(found: dict[str, Any]) -> None:
@@ -94,30 +86,16 @@ def print_drill(found: dict[str, Any]) -> None:
             print(f"✗ {each['name']}: {each['detail']}")
 
 
-def check_drill(found: dict[str, Any]) -> None:
-    """Turn a failed drill into an exit code.
-
-    Raises:
-        RefusedError: it failed.
-    """
-    from cluster.errors import RefusedError
-
-    if not found["ok"]:
-        raise RefusedError("the drill failed", "see above; inv backup.verify --name all looks for damaged backups")
-
-
-def print_restored(done: dict[str, Any]) -> None:
+def print_restored(done: RestoreResult) -> None:
     """Where a restore came to."""
-    newest = f", newest commit {utc(done['newest'])}" if done.get("newest") else ""
-    print(f"restored from {done['backup']} up to {done['lsn']}{newest}")
-    if "directory" in done:
-        print(f"data directory: {done['directory']} (PostgreSQL 18, shut down cleanly)")
-    if "copy" in done:
-        print(
-            f"{done['copy']} listens on {done['address']}, {access(done['writable'])}; inv psql --node {done['copy']}"
-        )
-        print(f"to take it away: inv backup.discard {done['copy']}")
-    for name, path in done.get("aside", {}).items():
+    newest = f", newest commit {utc(done.newest)}" if done.newest else ""
+    print(f"restored from {done.backup} up to {done.lsn}{newest}")
+    if done.directory:
+        print(f"data directory: {done.directory} (PostgreSQL 18, shut down cleanly)")
+    if done.copy:
+        print(f"{done.copy} listens on {done.address}, {access(done.writable)}; inv psql --node {done.copy}")
+        print(f"to take it away: inv backup.discard {done.copy}")
+    for name, path in done.aside.items():
         print(f"what {name} held is kept in {path}; delete it when you are sure")
 
 

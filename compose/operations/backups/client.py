@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -29,9 +30,10 @@ def call(stack: Stack, console: Console, title: str, *arguments: str) -> Any:
     if SERVICE not in stack.optional_services:
         raise RefusedError("this cluster has no backups: PODS_BACKUP is off", "set PODS_BACKUP=on in .env, then inv up")
     container = stack.containers().get(SERVICE)
-    if container is None or container.status != "running":
-        return run_one_off(stack, console, title, OneOffContainer(), *arguments)
-    return _run(stack, console, title, ["exec", "-T", SERVICE, "python3", "-m", SERVICE, *arguments])
+    with console.step(title) as step:
+        if container is None or container.status != "running":
+            return run_one_off(stack, step, OneOffContainer(), *arguments)
+        return _run(stack, step, ["exec", "-T", SERVICE, "python3", "-m", SERVICE, *arguments])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +51,13 @@ class OneOffContainer:
         return ["run", "--rm", "--no-deps", "-T", *(("--name", self.name) if self.name else ()), *volumes, SERVICE]
 
 
-def run_one_off(stack: Stack, console: Console, title: str, container: OneOffContainer, *arguments: str) -> Any:
-    """Run a command of the backup service in a one-off container; its JSON result."""
-    return _run(stack, console, title, [*container.arguments, SERVICE, *arguments], container.stdin)
+def run_one_off(stack: Stack, step: Progress, container: OneOffContainer, *arguments: str) -> Any:
+    """Run a command of the backup service in a one-off container, showing its progress in ``step``; its JSON result."""
+    return _run(stack, step, [*container.arguments, SERVICE, *arguments], container.stdin)
 
 
-def _run(stack: Stack, console: Console, title: str, arguments: list[str], stdin: str = "") -> Any:
-    with console.step(title) as step:
-        code, printed, messages = _follow(stack, arguments, step, stdin)
+def _run(stack: Stack, step: Progress, arguments: list[str], stdin: str = "") -> Any:
+    code, printed, messages = _follow(stack, arguments, step, stdin)
     try:
         result = json.loads(printed)
     except ValueError:
@@ -69,8 +70,6 @@ def _run(stack: Stack, console: Console, title: str, arguments: list[str], stdin
 
 def _follow(stack: Stack, arguments: list[str], step: Progress, stdin: str) -> tuple[int, str, list[str]]:
     """Exit code, stdout, lines of stderr; the last of which is what the step shows."""
-    import os
-
     argv = stack.compose.argv(*arguments)
     environment = {**os.environ, **stack.compose.environment}
     with subprocess.Popen(

@@ -1,7 +1,6 @@
 """A cluster made from a store alone, on a host that has none."""
 
 from dataclasses import replace
-from typing import Any
 
 from cluster.errors import RefusedError
 from cluster.postgres.data_directory import holds_data
@@ -10,7 +9,7 @@ from compose.console import Console
 from compose.home.operation_lock import exclusive
 from compose.home.paths import make_service_directories
 from compose.operations.backups.replace_data import await_archive, install, restore_into_staging, staging_of
-from compose.operations.backups.request import RestoreRequest
+from compose.operations.backups.request import RestoreRequest, RestoreResult
 from compose.operations.backups.restore import show_plan
 from compose.operations.up import DesiredCluster, prepare, up
 from compose.stack import Stack, open_home, open_stack
@@ -34,7 +33,7 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
     return stack, False
 
 
-def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> dict[str, Any]:
+def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> RestoreResult:
     """Make a cluster from a store; ``stack`` is prepared and has no data.
 
     The system identifier goes into the topology before any data is there: should this be interrupted, `up` will make no
@@ -42,7 +41,7 @@ def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> dict[str,
     """
     with exclusive(stack.home.lock, "backup.restore"):
         plan = show_plan(stack, console, wanted, stack.home.data)
-        topology = replace(stack.topology, system_identifier=plan["system"])
+        topology = replace(stack.topology, system_identifier=plan.system)
         save(stack.home.topology, stack.home.topology_copy, topology)
         stack = stack.with_topology(topology)
         with console.step(f"Restoring into {staging_of(stack)}") as step:

@@ -7,7 +7,6 @@ change places. What was there stays in data/.aside. Killed at any moment, this l
 
 import time
 from pathlib import Path
-from typing import Any
 
 from cluster.backup_status import STATUS_FILE, ArchiveStatus, parse_status
 from cluster.endpoints import POOLER
@@ -21,7 +20,7 @@ from compose.console import Console, Progress
 from compose.engine import containers
 from compose.home import node_data
 from compose.home.paths import make_private_directory, read_backup_state
-from compose.operations.backups.request import RestoreRequest
+from compose.operations.backups.request import RestoreRequest, RestoreResult
 from compose.operations.backups.staging import StagingDirectory
 from compose.operations.replicas.clone import aside_path, move_data
 from compose.operations.steps import Step
@@ -49,7 +48,7 @@ class ReplaceData:
         self.staging = staging_of(stack)
         self.running: list[str] = []
         self.moved: dict[str, Path] = {}
-        self.done: dict[str, Any] = {}
+        self.done = RestoreResult(backup="", lsn="")
 
     def tasks(self) -> list[Step]:
         """All of them."""
@@ -126,7 +125,7 @@ class ReplaceData:
         node_data.put_out(self.stack.home.node(self.stack.topology.primary), self.staging, "displaced")
 
 
-def restore_into_staging(stack: Stack, step: Progress, wanted: RestoreRequest) -> dict[str, Any]:
+def restore_into_staging(stack: Stack, step: Progress, wanted: RestoreRequest) -> RestoreResult:
     """Restore beside the data, with the superuser's password as it is in this cluster's secrets.
 
     Only what stands for it in the server is told: restored data is not to be trusted with more.

@@ -1,7 +1,8 @@
-"""A restore request: which backup, and the recovery target."""
+"""A restore as data: which backup and recovery target, the plan, the result."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from cluster.errors import UsageError
 
@@ -23,6 +24,62 @@ class RestoreRequest:
         given = {"--name": self.name, "--to": self.to, "--kind": self.kind, "--timeline": self.timeline}
         given |= {"--store": self.store, "--system": self.system}
         return [f"{option}={text}" for option, text in given.items() if text]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreResult:
+    """What was restored, and where it is.
+
+    Args:
+        backup: the backup's name.
+        lsn: where recovery ended.
+        newest: when the newest commit in it was made (Unix seconds), if there is one.
+        directory: the data directory, of a restore into one.
+        copy: name of the copy, of a restore beside the cluster; it listens on ``address``.
+        address: host and port.
+        writable: whether the copy takes writes.
+        aside: where each node's former data is kept, of a restore in place.
+    """
+
+    backup: str
+    lsn: str
+    newest: float | None = None
+    directory: Path | None = None
+    copy: str = ""
+    address: str = ""
+    writable: bool = False
+    aside: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreTarget:
+    """Where to restore: into a directory, into a copy beside the cluster, in place; or a plan alone.
+
+    Raises:
+        UsageError: it is not exactly one of these.
+    """
+
+    directory: str = ""
+    copy: str = ""
+    in_place: bool = False
+    plan: bool = False
+    writable: bool = False
+
+    def __post_init__(self) -> None:
+        if sum((bool(self.directory), bool(self.copy), self.in_place, self.plan)) != 1:
+            hint = "give --as-node NAME, --into DIRECTORY, --in-place, or --plan to look first"
+            raise UsageError("where to is not said", hint)
+        if self.writable and not self.copy:
+            raise UsageError("--writable is for a copy", "give it with --as-node")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestorePlan:
+    """What a restore would do, in lines; the bytes it needs; the cluster whose backup it is (system identifier)."""
+
+    lines: tuple[str, ...]
+    space: int
+    system: str
 
 
 def parse_request(name: str, targets: Mapping[str, str | None], immediate: bool, **rest: str | None) -> RestoreRequest:

@@ -1,8 +1,8 @@
 """`inv backup.restore`: into a directory, or in place of this cluster's data."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from cluster.errors import MachineError, RefusedError
 from cluster.files import Directory
@@ -14,31 +14,32 @@ from compose.home.paths import make_private_directory
 from compose.operations.backups import sandbox
 from compose.operations.backups.client import call
 from compose.operations.backups.replace_data import ReplaceData, await_archive
-from compose.operations.backups.request import RestoreRequest
+from compose.operations.backups.request import RestorePlan, RestoreRequest, RestoreResult
 from compose.operations.preflight import free_disk
 from compose.operations.steps import perform
 from compose.operations.up import DesiredCluster, up
 from compose.stack import Stack, reopened
 
 
-def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Path | None = None) -> dict[str, Any]:
+def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Path | None = None) -> RestorePlan:
     """Ask whether it can be done, and say what it will do.
 
     Raises:
         PodsError: it cannot; nothing was touched.
     """
-    plan: dict[str, Any] = call(stack, console, "Looking for a way there", "plan", *wanted.arguments)
-    for line in plan["lines"]:
+    found = call(stack, console, "Looking for a way there", "plan", *wanted.arguments)
+    plan = RestorePlan(lines=tuple(found["lines"]), space=found["space"], system=found["system"])
+    for line in plan.lines:
         console.note(line)
-    if target is not None and (free := free_disk(target)) < plan["space"]:
+    if target is not None and (free := free_disk(target)) < plan.space:
         raise MachineError(
-            f"the restore may need {human_size(plan['space'])}, and {human_size(free)} are free below {target}",
+            f"the restore may need {human_size(plan.space)}, and {human_size(free)} are free below {target}",
             "free some space (data/.aside holds replaced data), or choose a directory on another disk",
         )
     return plan
 
 
-def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directory: Path) -> dict[str, Any]:
+def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directory: Path) -> RestoreResult:
     """Restore into a new or empty directory of this host; PostgreSQL's data directory is 18/docker below it.
 
     Raises:
@@ -55,17 +56,18 @@ def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directo
     try:
         name = f"{stack.topology.project}-into-{secrets.token_hex(4)}"
         task = sandbox.Restore(directory, name, tuple(wanted.arguments))
-        done = sandbox.restore(stack, console, f"Restoring into {directory}", task)
+        with console.step(f"Restoring into {directory}") as step:
+            done = sandbox.restore(stack, step, task)
     except BaseException:
         with Directory.open(directory) as failed:
             failed.clear()
         if not existed:
             directory.rmdir()
         raise
-    return done | {"directory": str(directory / PGDATA)}
+    return replace(done, directory=directory / PGDATA)
 
 
-def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, yes: bool) -> dict[str, Any]:
+def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, yes: bool) -> RestoreResult:
     """Replace the cluster's data by a backup's, after asking for the cluster's name.
 
     Raises:
@@ -82,4 +84,4 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
         perform(operation.tasks(), console)
     stack = up(stack.home, stack.settings, console, DesiredCluster())
     await_archive(stack, console)
-    return operation.done | {"aside": {name: str(path) for name, path in operation.moved.items()}}
+    return replace(operation.done, aside=operation.moved)

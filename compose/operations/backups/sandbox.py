@@ -11,15 +11,15 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cluster.errors import MachineError
 from cluster.lock import FileLock
-from compose.console import Console
+from compose.console import Progress
 from compose.engine import containers
 from compose.home.node_data import remove
 from compose.home.paths import make_private_directory
 from compose.operations.backups.client import OneOffContainer, run_one_off
+from compose.operations.backups.request import RestoreResult
 from compose.stack import Stack
 
 SERVICE = "sandbox"
@@ -48,8 +48,8 @@ def both(name: str) -> tuple[str, str]:
     return name, f"{stem}.store{dash}{ending}"
 
 
-def restore(stack: Stack, console: Console, title: str, task: Restore) -> dict[str, Any]:
-    """Restore; what the backup service says of it.
+def restore(stack: Stack, step: Progress, task: Restore) -> RestoreResult:
+    """Restore, recover and shut down; where that came to.
 
     Raises:
         PodsError: it cannot be done.
@@ -58,10 +58,10 @@ def restore(stack: Stack, console: Console, title: str, task: Restore) -> dict[s
     with _socket_directory(stack, sandbox) as folder, _Sandbox(stack, folder, task.directory, sandbox) as running:
         container = OneOffContainer(mounts=((folder, SOCKET_DIRECTORY),), name=store, stdin=task.stdin)
         try:
-            done: dict[str, Any] = run_one_off(stack, console, title, container, "restore", *task.arguments)
+            done = run_one_off(stack, step, container, "restore", *task.arguments)
         except MachineError as error:
             raise MachineError(f"{error.message}{running.last_words}", error.hint) from None
-        return done
+        return RestoreResult(backup=done["backup"], lsn=done["lsn"], newest=done.get("newest"))
 
 
 @contextlib.contextmanager

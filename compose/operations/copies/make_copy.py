@@ -1,7 +1,6 @@
 """`inv backup.restore --as-node`: yesterday's data in a server beside the cluster, as steps with undo."""
 
 from dataclasses import replace
-from typing import Any
 
 from cluster.endpoints import host_endpoint
 from cluster.errors import TimedOutError
@@ -12,7 +11,7 @@ from compose.home import node_data
 from compose.home.operation_lock import exclusive
 from compose.home.paths import make_copies_directory
 from compose.operations import preflight
-from compose.operations.backups.request import RestoreRequest
+from compose.operations.backups.request import RestoreRequest, RestoreResult
 from compose.operations.backups.restore import show_plan
 from compose.operations.backups.staging import StagingDirectory
 from compose.operations.copies import lifecycle
@@ -25,7 +24,7 @@ from compose.stack import Stack, reopened
 
 def restore_as_node(
     stack: Stack, console: Console, wanted: RestoreRequest, name: str, *, writable: bool
-) -> dict[str, Any]:
+) -> RestoreResult:
     """Restore into a copy called ``name`` and start it; where it came to and where it listens.
 
     Raises:
@@ -39,7 +38,7 @@ def restore_as_node(
         making = MakeCopy(stack, wanted, copy)
         perform(making.tasks(), console)
         host, port = host_endpoint(making.stack.settings, making.stack.topology, name)
-        return making.done | {"copy": name, "address": f"{host}:{port}", "writable": writable}
+        return replace(making.done, copy=name, address=f"{host}:{port}", writable=writable)
 
 
 def _check_port(stack: Stack, copy: Copy) -> None:
@@ -59,7 +58,7 @@ class MakeCopy:
         # no project's name has a dot in it, so that no other cluster's container is called this
         container = f"{stack.topology.project}.{copy.name}{containers.RESTORE}"
         self.staging = StagingDirectory(stack.home.unfinished_copy(copy.name), container)
-        self.done: dict[str, Any] = {}
+        self.done = RestoreResult(backup="", lsn="")
 
     def tasks(self) -> list[Step]:
         """The topology knows the copy only when it is whole."""
@@ -82,8 +81,8 @@ class MakeCopy:
         prepare(self.stack, self.staging.path, writable=self.copy.writable)
 
     def _enter(self, _: Progress) -> None:
-        origin = {field: self.done[field] for field in ("backup", "lsn", "newest")}
-        self.stack = lifecycle.enter(self.stack, self.stack.topology.with_copy(replace(self.copy, **origin)))
+        made = replace(self.copy, backup=self.done.backup, lsn=self.done.lsn, newest=self.done.newest)
+        self.stack = lifecycle.enter(self.stack, self.stack.topology.with_copy(made))
         lifecycle.install(self.stack, self.copy.name)
 
     def _leave(self) -> None:
