@@ -5,7 +5,6 @@ read the file at every request; in a container it is a secret.
 """
 
 from pathlib import Path
-from typing import Any
 
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
@@ -29,9 +28,9 @@ def ensure(path: Path, password: str, *, secure: bool, owner: tuple[int, int] | 
     return True
 
 
-def web_config(hashed: str, *, secure: bool) -> dict[str, Any]:
+def web_config(hashed: str, *, secure: bool) -> dict[str, object]:
     """What exporter-toolkit reads; ``hashed`` as bcrypt has it."""
-    config: dict[str, Any] = {"basic_auth_users": {USER: hashed}, "http_server_config": {"headers": _HEADERS}}
+    config: dict[str, object] = {"basic_auth_users": {USER: hashed}, "http_server_config": {"headers": _HEADERS}}
     return {"tls_server_config": TLS, **config} if secure else config
 
 
@@ -56,7 +55,7 @@ def _opens(hashed: str, password: str) -> bool:
         return False
 
 
-def _held(path: Path) -> dict[str, Any] | None:
+def _held(path: Path) -> dict[str, object] | None:
     import yaml
 
     if not path.exists() or path.stat().st_mode & 0o077:
@@ -68,12 +67,12 @@ def _held(path: Path) -> dict[str, Any] | None:
     return held if isinstance(held, dict) else None
 
 
-def _hash_in(held: dict[str, Any]) -> str:
+def _hash_in(held: dict[str, object]) -> str:
     users = held.get("basic_auth_users")
     return str(users.get(USER, "")) if isinstance(users, dict) else ""
 
 
-def _text(config: dict[str, Any]) -> str:
+def _text(config: dict[str, object]) -> str:
     import yaml
 
     return "# Made by PODS from the password beside it; changes here are lost.\n" + yaml.safe_dump(

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from functools import cache
-from typing import Any
 
 from cluster.config.env_file import PROJECT_ROOT, Settings
 from cluster.services import optional_services
 from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports
+from compose.render.compose_types import Project, Service
 from compose.render.copy_services import copy_service
 from compose.render.host_facts import HostFacts
 from compose.render.limits import bounded, bounded_node
@@ -26,7 +26,7 @@ _NO_DNS = ["127.0.0.1"]
 """Nobody listens there: Docker's resolver still knows the services, and DNS is no tunnel out."""
 
 
-def compose_stack(settings: Settings, topology: Topology, derived: Derived, facts: HostFacts) -> dict[str, Any]:
+def compose_stack(settings: Settings, topology: Topology, derived: Derived, facts: HostFacts) -> Project:
     """The Compose project as data."""
     base = _base()
     ports = host_ports(settings, topology)
@@ -66,7 +66,7 @@ def definitions(settings: Settings, topology: Topology, derived: Derived, facts:
     return {name: service["labels"][DEFINITION_LABEL] for name, service in services.items()}
 
 
-def compose_text(stack: dict[str, Any]) -> str:
+def compose_text(stack: Project) -> str:
     """The stack as YAML, every `$` kept from Compose's interpolation."""
     import yaml
 
@@ -77,7 +77,7 @@ def compose_text(stack: dict[str, Any]) -> str:
     )
 
 
-def definition_hash(service: dict[str, Any]) -> str:
+def definition_hash(service: Service) -> str:
     """Identity of a service's definition, and of the seccomp profiles it may name."""
     text = json.dumps(service, sort_keys=True) + _seccomp_text()
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -88,19 +88,17 @@ def _seccomp_text() -> str:
     return WITH_IO_URING.read_text() + WITHOUT_IO_URING.read_text()
 
 
-def _base() -> dict[str, Any]:
+def _base() -> Project:
     import yaml
 
-    loaded: dict[str, Any] = yaml.safe_load(BASE.read_text())
+    loaded: Project = yaml.safe_load(BASE.read_text())
     return loaded
 
 
-def _node(
-    template: dict[str, Any], node: Node, port: int, settings: Settings, derived: Derived, facts: HostFacts
-) -> dict[str, Any]:
+def _node(template: Service, node: Node, port: int, settings: Settings, derived: Derived, facts: HostFacts) -> Service:
     egress = ["egress"] if settings.node_egress == "on" else []
-    template = {**template, "networks": [*egress, *template["networks"]]}
-    service = hardened(template, facts.images.postgres, facts.user)
+    joined: Service = {**template, "networks": [*egress, *template["networks"]]}
+    service = hardened(joined, facts.images.postgres, facts.user)
     service["security_opt"].append(security_option(node_profile(settings, facts)))
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
@@ -113,14 +111,14 @@ def _node(
     return bounded_node(service)
 
 
-def _pgbouncer(template: dict[str, Any], port: int, settings: Settings, facts: HostFacts) -> dict[str, Any]:
+def _pgbouncer(template: Service, port: int, settings: Settings, facts: HostFacts) -> Service:
     service = hardened(template, facts.images.pgbouncer, facts.user)
     service["ports"] = [published(settings.bind, port, 6432)]
     service["volumes"] += [mount("./rendered/pgbouncer", "/etc/pods"), mount("./secrets/tls/pgbouncer", "/run/tls")]
     return service
 
 
-def _psql(template: dict[str, Any], topology: Topology, facts: HostFacts) -> dict[str, Any]:
+def _psql(template: Service, topology: Topology, facts: HostFacts) -> Service:
     service = hardened(template, facts.images.postgres, facts.user)
     if topology.copies:
         service["networks"] = ["copies", *service["networks"]]

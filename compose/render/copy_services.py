@@ -1,10 +1,9 @@
 """Copies beside the cluster as services: their containers, and the files these read. Pure."""
 
-from typing import Any
-
 from cluster.config.env_file import Settings
 from cluster.sizing import MB, Derived, Sizing
 from cluster.topology import Copy
+from compose.render.compose_types import Service
 from compose.render.host_facts import HostFacts
 from compose.render.limits import bounded_copy
 from compose.render.postgresql_conf import NO_MAPS, USER_HBA, copy_conf, pg_hba_conf
@@ -20,21 +19,22 @@ _HEALTHCHECK = ["CMD", "pg_isready", "--quiet", "--host=/var/run/postgresql", "-
 
 
 def copy_service(
-    template: dict[str, Any],
+    template: Service,
     copy: Copy,
     port: int,
     settings: Settings,
     derived: Derived,
     sizing: Sizing,
     facts: HostFacts,
-) -> dict[str, Any]:
+) -> Service:
     """A copy's container: a node's, but for what would join it to the cluster, and with less of the host."""
     service = hardened(template, facts.images.postgres, facts.user)
     del service["secrets"]
     service["security_opt"].append(security_option(WITHOUT_IO_URING))
     files = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
     options = [part for name, file in files.items() for part in ("-c", f"{name}=/etc/pods/{file}")]
-    made = service | {
+    made: Service = {
+        **service,
         "command": ["postgres", *options],
         "healthcheck": {**service["healthcheck"], "test": _HEALTHCHECK},
         "shm_size": min(derived.shm_size, 256 * MB),

@@ -6,11 +6,9 @@ its container stays: its entrypoint sees to it (compose/images/database/pods-nod
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from cluster.sizing import GB, MB, Sizing
-
-Service = dict[str, Any]
+from compose.render.compose_types import Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,16 @@
 """The services beside nodes and PgBouncer: what watches the cluster and shows it. Pure."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from cluster.config.env_file import Settings
 from cluster.http.pages import pages
 from cluster.services import store_names
 from cluster.topology import Topology
+from compose.render.compose_types import Service
 from compose.render.host_facts import HostFacts
 from compose.render.service_definition import hardened, mount
 from compose.render.service_definition import port as published
 
-Service = dict[str, Any]
 GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"

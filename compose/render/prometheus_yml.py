@@ -1,7 +1,5 @@
 """Prometheus' configuration. Pure: nodes are not in it, Prometheus discovers them at the exporter (http_sd_configs)."""
 
-from typing import Any
-
 from cluster.config.env_file import Settings
 from cluster.http.pages import USER, pages
 from cluster.topology import Topology
@@ -27,19 +25,19 @@ def client_yml(settings: Settings, service: str) -> str:
     return "# Made by PODS; changes here are lost.\n" + yaml.safe_dump(_client(settings, service), sort_keys=False)
 
 
-def _client(settings: Settings, service: str) -> dict[str, Any]:
+def _client(settings: Settings, service: str) -> dict[str, object]:
     password = {"username": USER, "password_file": f"/run/secrets/{service}_password"}
     if not pages(settings)[service].secure:
         return {"basic_auth": password}
     return {"basic_auth": password, "tls_config": {"ca_file": "/run/tls/ca.crt", "server_name": service}}
 
 
-def _http_client(settings: Settings, service: str) -> dict[str, Any]:
+def _http_client(settings: Settings, service: str) -> dict[str, object]:
     """Scheme, password and CA with which Prometheus scrapes ``service``."""
     return {"scheme": pages(settings)[service].scheme, **_client(settings, service)}
 
 
-def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
+def _configuration(settings: Settings, topology: Topology) -> dict[str, object]:
     interval = f"{settings.scrape_interval}s"
     alertmanager = {**_http_client(settings, "alertmanager"), "static_configs": [{"targets": [ALERTMANAGER]}]}
     return {
@@ -55,7 +53,7 @@ def _configuration(settings: Settings, topology: Topology) -> dict[str, Any]:
     }
 
 
-def _nodes(settings: Settings) -> dict[str, Any]:
+def _nodes(settings: Settings) -> dict[str, object]:
     """One target per node, by its own name.
 
     Asked for often: Prometheus itself waits up to 5 s twice until it takes up what it heard, and a replica that is new
@@ -67,7 +65,7 @@ def _nodes(settings: Settings) -> dict[str, Any]:
     return {**job, "http_sd_configs": [discovery]}
 
 
-def _others(settings: Settings, topology: Topology) -> list[dict[str, Any]]:
+def _others(settings: Settings, topology: Topology) -> list[dict[str, object]]:
     targets = {
         "pods-stack": ("exporter", EXPORTER, "pods"),
         "prometheus": ("prometheus", "localhost:9090", "prometheus"),

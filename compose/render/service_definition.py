@@ -1,13 +1,14 @@
 """What every service of the stack has: its image, its user, its walls, its mounts and ports. Pure."""
 
 import copy
-from typing import Any
+
+from compose.render.compose_types import Mount, Port, Service
 
 _PRIVATE = ("/run/pods", "/var/run/postgresql")
 """Directories in memory that only the service reads."""
 
 
-def hardened(template: dict[str, Any], image: str, user: tuple[int, int]) -> dict[str, Any]:
+def hardened(template: Service, image: str, user: tuple[int, int]) -> Service:
     """``template`` with ``image``, running as ``user`` (uid, gid) on a read-only file system."""
     uid, gid = user
     service = copy.deepcopy(template)
@@ -22,13 +23,13 @@ def hardened(template: dict[str, Any], image: str, user: tuple[int, int]) -> dic
     return service
 
 
-def mount(source: str, target: str, *, read_only: bool = True) -> dict[str, Any]:
+def mount(source: str, target: str, *, read_only: bool = True) -> Mount:
     """A bind mount that fails where its source is missing, rather than making an empty one."""
-    bind: dict[str, Any] = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
+    bind: Mount = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
     return {**bind, "read_only": True} if read_only else bind
 
 
-def port(address: str, published: int, target: int) -> dict[str, Any]:
+def port(address: str, published: int, target: int) -> Port:
     """A port of the host at ``address`` that leads to the container's ``target``."""
     return {
         "mode": "ingress",

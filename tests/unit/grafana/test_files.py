@@ -43,7 +43,7 @@ def test_what_is_saved_in_the_browser_cannot_get_lost() -> None:
     assert provider["disableDeletion"]
 
 
-def _service() -> dict[str, Any]:
+def _service() -> Any:
     template = yaml.safe_load(BASE.read_text())["services"]["grafana"]
     settings = settings_of(grafana="on")
     return optional_service("grafana", template, settings, topology_of(settings), CONCRETE)

@@ -31,9 +31,9 @@ SETTINGS = settings_of(**EVERYTHING)
 TOPOLOGY = topology_of(SETTINGS)
 
 
-def _stack() -> dict[str, dict[str, Any]]:
+def _stack() -> Any:
     derived = derive(SETTINGS, TOPOLOGY.sizing)
-    services: dict[str, dict[str, Any]] = compose_stack(SETTINGS, TOPOLOGY, derived, CONCRETE)["services"]
+    services: Any = compose_stack(SETTINGS, TOPOLOGY, derived, CONCRETE)["services"]
     return services
 
 

@@ -3,7 +3,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -34,7 +34,7 @@ TOPOLOGY = topology_of(SETTINGS)
 BEFORE = Copy(name="before", ordinal=3)
 
 
-def _stack(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, facts: HostFacts = CONCRETE) -> dict[str, Any]:
+def _stack(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, facts: HostFacts = CONCRETE) -> Any:
     return compose_stack(settings, topology, derive(settings, topology.sizing), facts)
 
 
@@ -284,7 +284,7 @@ _values = st.recursive(
 
 
 @given(st.dictionaries(st.text(max_size=8), _values, max_size=4))
-def test_any_value_comes_through_yaml_and_interpolation_unharmed(stack: dict[str, Any]) -> None:
+def test_any_value_comes_through_yaml_and_interpolation_unharmed(stack: Any) -> None:
     assert _as_compose_reads(compose_text(stack)) == stack
 
 
@@ -294,14 +294,14 @@ def test_the_same_inputs_give_the_same_definitions() -> None:
 
 
 def test_the_order_of_a_definition_s_keys_is_no_change() -> None:
-    service = _services()["primary"]
-    assert definition_hash(dict(reversed(service.items()))) == definition_hash(service)
+    service: Any = _services()["primary"]
+    assert definition_hash(cast("Any", dict(reversed(service.items())))) == definition_hash(service)
 
 
 @given(st.data())
 def test_any_change_to_a_service_changes_its_definition(data: st.DataObject) -> None:
-    service = _services()["primary"]
-    changed = copy.deepcopy(service)
+    service: Any = _services()["primary"]
+    changed: Any = copy.deepcopy(service)
     key = data.draw(st.sampled_from(sorted(service)))
     changed[key] = data.draw(_values.filter(lambda value: json.dumps(value) != json.dumps(service[key])))
     assert definition_hash(changed) != definition_hash(service)

@@ -54,7 +54,7 @@ def reachable(stack: dict[str, Any]) -> list[tuple[PurePosixPath, str]]:
     ]
 
 
-def _stack(settings: Settings, topology: Topology, disks: tuple[str, ...] = ()) -> dict[str, Any]:
+def _stack(settings: Settings, topology: Topology, disks: tuple[str, ...] = ()) -> Any:
     return compose_stack(settings, topology, derive(settings, topology.sizing), replace(CONCRETE, disks=disks))
 
 
