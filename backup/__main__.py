@@ -17,21 +17,21 @@ from cluster.config.mounted import MountedConfig
 from cluster.errors import PodsError
 
 Result = Any
-Ask = argparse.Namespace
+Arguments = argparse.Namespace
 
 
 def main(argv: list[str] | None = None) -> int:
     """Do one thing and tell how it went."""
-    asked = _parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     if scratch := os.environ.get("TMPDIR"):  # on disk: what a store wants whole may be larger than memory
         Path(scratch).mkdir(mode=0o700, exist_ok=True)
-    if asked.command == "serve":
+    if arguments.command == "serve":
         from backup.service.daemon import BackupDaemon
 
         BackupDaemon(MountedConfig()).run()
         return 0
     try:
-        result = _COMMANDS[asked.command](asked)
+        result = _COMMANDS[arguments.command](arguments)
     except PodsError as error:
         print(json.dumps({"error": error.message, "hint": error.hint}))  # noqa: T201 - the answer
         return error.exit_code
@@ -71,80 +71,80 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", default="")
 
 
-def _now(asked: Ask) -> Result:
+def _now(arguments: Arguments) -> Result:
     from backup.service.commands import take_now
 
-    return take_now(MountedConfig(), asked.type, progress)
+    return take_now(MountedConfig(), arguments.type, progress)
 
 
-def _list(_: Ask) -> Result:
+def _list(_: Arguments) -> Result:
     from backup.service.commands import list_backups
 
     return list_backups(MountedConfig())
 
 
-def _windows(_: Ask) -> Result:
+def _windows(_: Arguments) -> Result:
     from backup.service.commands import list_windows
 
     return list_windows(MountedConfig())
 
 
-def _show(asked: Ask) -> Result:
+def _show(arguments: Arguments) -> Result:
     from backup.service.commands import show
 
-    return show(MountedConfig(), asked.name)
+    return show(MountedConfig(), arguments.name)
 
 
-def _prune(asked: Ask) -> Result:
-    from backup.service.context import open_ground
+def _prune(arguments: Arguments) -> Result:
+    from backup.service.context import open_context
     from backup.service.prune import prune
 
-    return prune(open_ground(MountedConfig()), progress, dry_run=asked.dry_run)
+    return prune(open_context(MountedConfig()), progress, dry_run=arguments.dry_run)
 
 
-def _mark(asked: Ask) -> Result:
+def _mark(arguments: Arguments) -> Result:
     from backup.service.commands import mark
 
-    return mark(MountedConfig(), asked.command, asked.name, getattr(asked, "why", ""))
+    return mark(MountedConfig(), arguments.command, arguments.name, getattr(arguments, "why", ""))
 
 
-def _verify(asked: Ask) -> Result:
-    from backup.service.context import open_ground
+def _verify(arguments: Arguments) -> Result:
+    from backup.service.context import open_context
     from backup.service.verification import verify
 
     return [
         {"store": store, "name": found.name, "ok": found.ok, "detail": found.detail}
-        for store, found in verify(open_ground(MountedConfig()), asked.name, progress)
+        for store, found in verify(open_context(MountedConfig()), arguments.name, progress)
     ]
 
 
-def _drill(asked: Ask) -> Result:
-    from backup.service.context import open_ground
+def _drill(arguments: Arguments) -> Result:
+    from backup.service.context import open_context
     from backup.service.verification import drill
 
-    ground = open_ground(MountedConfig())
-    found = drill(ground, ground.store(asked.store), progress)
+    context = open_context(MountedConfig())
+    found = drill(context, context.store(arguments.store), progress)
     return {"ok": found.ok, **asdict(found)}
 
 
-def _plan(asked: Ask) -> Result:
+def _plan(arguments: Arguments) -> Result:
     from backup.service.restore_request import planned
 
-    ground, _, plan = planned(MountedConfig(), asked)
+    context, _, plan = planned(MountedConfig(), arguments)
     return {
         "lines": list(plan.lines()),
         "space": plan.space,
         "timeline": plan.timeline,
         "system": plan.backup.system_identifier,
         "backup": plan.backup.name,
-        "project": ground.inside.topology.project,
+        "project": context.inside.topology.project,
     }
 
 
-def _restore(asked: Ask) -> Result:
+def _restore(arguments: Arguments) -> Result:
     from backup.service.restore_request import restore_into
 
-    return restore_into(MountedConfig(), asked, progress)
+    return restore_into(MountedConfig(), arguments, progress)
 
 
 def _plain(value: object) -> object:
@@ -153,7 +153,7 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-_COMMANDS: Mapping[str, Callable[[Ask], Result]] = {
+_COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {
     "now": _now,
     "list": _list,
     "windows": _windows,

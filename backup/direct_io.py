@@ -15,18 +15,18 @@ CHUNK = 4 << 20
 """Bytes written at once: enough to keep a disk busy, few enough to be held for each file on its way."""
 _ALIGN = 4096
 """Of places in memory and in the file: the largest blocks that disks have."""
-Look = Callable[[int, memoryview], object]
+PieceHook = Callable[[int, memoryview], object]
 
 
 class DirectWriter:
     """Writes one file, empty so far; what is shorter than a CHUNK, which it holds, goes through the page cache.
 
-    Nothing is sure to be on the disk before it is synced. ``look`` is shown each stretch (its offset, its bytes) before
+    Nothing is sure to be on the disk before it is synced. ``hook`` is shown each stretch (its offset, its bytes) before
     it is written, and may change it.
     """
 
-    def __init__(self, descriptor: int, look: Look = lambda _offset, _part: None) -> None:
-        self._descriptor, self._look = descriptor, look
+    def __init__(self, descriptor: int, hook: PieceHook = lambda _offset, _part: None) -> None:
+        self._descriptor, self._hook = descriptor, hook
         self._chunk = memoryview(mmap(-1, CHUNK))  # whole pages, as direct writes want them
         self._offset = self._filled = 0
         self._direct = False
@@ -53,7 +53,7 @@ class DirectWriter:
 
     def _put(self, part: memoryview) -> None:
         if part:
-            self._look(self._offset, part)
+            self._hook(self._offset, part)
         while part:
             written = self._write(part)
             part, self._offset = part[written:], self._offset + written

@@ -43,16 +43,16 @@ def find_windows(backups: Iterable[Backup], archive: WalCoverage) -> tuple[Recov
     """
     known, histories = tuple(backups), archive.histories
     goals = {backup.timeline for backup in known} | set(histories)
-    found = [window for goal in sorted(goals) for window in _on_way(known, archive, goal)]
+    found = [window for goal in sorted(goals) for window in _windows_on(known, archive, goal)]
     return tuple(window for window in found if not any(_is_part(window, other, histories) for other in found))
 
 
-def _on_way(backups: Sequence[Backup], archive: WalCoverage, goal: int) -> Iterator[RecoveryWindow]:
+def _windows_on(backups: Sequence[Backup], archive: WalCoverage, goal: int) -> Iterator[RecoveryWindow]:
     """The windows on the way to one timeline; backups whose WAL meets share one."""
-    way = _way(goal, archive.histories)
+    spans = _spans(goal, archive.histories)
     run: list[tuple[Backup, Reach]] = []
-    for backup in sorted((each for each in backups if _is_on(way, each)), key=lambda each: each.order):
-        found = reach(archive, _rest(way, backup))
+    for backup in sorted((each for each in backups if _is_on(spans, each)), key=lambda each: each.order):
+        found = reach(archive, _rest(spans, backup))
         if found.timeline == backup.timeline and found.lsn < Lsn.parse(backup.stop_lsn):
             continue  # it cannot even become consistent
         if run and Lsn.parse(backup.start_lsn) > run[-1][1].lsn:
@@ -63,19 +63,19 @@ def _on_way(backups: Sequence[Backup], archive: WalCoverage, goal: int) -> Itera
         yield _window(goal, run)
 
 
-def _way(goal: int, histories: Histories) -> tuple[TimelineSpan, ...]:
+def _spans(goal: int, histories: Histories) -> tuple[TimelineSpan, ...]:
     return path_to(goal, histories) or (TimelineSpan(goal, Lsn(0), None),)
 
 
-def _rest(way: Sequence[TimelineSpan], backup: Backup) -> tuple[TimelineSpan, ...]:
+def _rest(spans: Sequence[TimelineSpan], backup: Backup) -> tuple[TimelineSpan, ...]:
     """The way from where a backup begins."""
-    rest = [part for part in way if part.timeline >= backup.timeline]
+    rest = [part for part in spans if part.timeline >= backup.timeline]
     return (replace(rest[0], start=Lsn.parse(backup.start_lsn)), *rest[1:])
 
 
-def _is_on(way: Sequence[TimelineSpan], backup: Backup) -> bool:
+def _is_on(spans: Sequence[TimelineSpan], backup: Backup) -> bool:
     stop = Lsn.parse(backup.stop_lsn)
-    return any(part.timeline == backup.timeline and part.holds(stop) for part in way)
+    return any(part.timeline == backup.timeline and part.holds(stop) for part in spans)
 
 
 def _window(goal: int, run: Sequence[tuple[Backup, Reach]]) -> RecoveryWindow:
@@ -121,25 +121,25 @@ def audit(
 
 
 def _holes(goal: int, oldest: Mapping[int, int], archive: WalCoverage) -> Iterator[str]:
-    way, size = _way(goal, archive.histories), archive.wal_segment_size
-    starts = [oldest[part.timeline] for part in way if part.timeline in oldest and part.holds(oldest[part.timeline])]
+    spans, size = _spans(goal, archive.histories), archive.wal_segment_size
+    starts = [oldest[part.timeline] for part in spans if part.timeline in oldest and part.holds(oldest[part.timeline])]
     newest = archive.newest(goal)
     if not starts or newest is None:
         return
     for start in range(segment_start(min(starts), size), segment_start(newest, size), size):
-        name = _best(way, archive, start)
+        name = _best(spans, archive, start)
         if archive.covered(name) < size:
             yield name
 
 
-def _best(way: Sequence[TimelineSpan], archive: WalCoverage, start: int) -> str:
+def _best(spans: Sequence[TimelineSpan], archive: WalCoverage, start: int) -> str:
     """The segment at ``start``, of the latest timeline that has begun by its end and has it; whole ones first.
 
     As PostgreSQL does: where two timelines of the way share a segment, that of the later one holds both and is asked
     for first (src/backend/access/transam/xlogrecovery.c, XLogFileReadAnyTLI).
     """
     size = archive.wal_segment_size
-    sharing = [part for part in way if part.start < start + size and (part.end is None or part.end > start)]
+    sharing = [part for part in spans if part.start < start + size and (part.end is None or part.end > start)]
     return max((segment_name(part.timeline, start, size) for part in reversed(sharing)), key=archive.covered)
 
 

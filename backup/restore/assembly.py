@@ -14,8 +14,7 @@ from pathlib import Path
 
 from backup.base.tar import Pieces
 from backup.direct_io import DirectWriter
-from backup.restore.block_map import BlockMap, Overlay
-from backup.restore.incremental_file import BLOCK, blocks
+from backup.restore.incremental import BLOCK, BlockMap, Overlay, blocks
 
 
 class DataDirectoryBuilder:
@@ -50,7 +49,7 @@ class DataDirectoryBuilder:
                 _write(DirectWriter(descriptor), content)
                 os.ftruncate(descriptor, size)
             else:
-                overlay = Overlay(self._scratch, rest.places())
+                overlay = Overlay(self._scratch, rest.waiting())
                 known = Pieces(content).exactly(min(size, rest.kept * BLOCK))
                 _write(DirectWriter(descriptor, overlay.lay), known)
                 overlay.finish(descriptor)
@@ -79,7 +78,7 @@ class DataDirectoryBuilder:
         self._rests[path] = rest
         self._given.add(path)
 
-    def turn_older(self) -> str:
+    def next_backup(self) -> str:
         """All of one backup came; the first file it should have had a part of, "" when there is none."""
         lacking = min(self._rests.keys() - self._given, default="")
         self._newest = False

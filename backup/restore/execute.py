@@ -59,7 +59,7 @@ def restore(
     """
     began = time.monotonic()
     tools = programs or PgPrograms()
-    with _told(directory), claim(directory, plan.space) as claimed:
+    with _disk_errors(directory), claim(directory, plan.space) as claimed:
         made = _assemble(plan, store, claimed, progress)
         if check and len(plan.chain) == 1:
             progress("Checking with pg_verifybackup that every file is there")
@@ -71,13 +71,13 @@ def restore(
 
 
 @contextmanager
-def _told(directory: Path) -> Iterator[None]:
+def _disk_errors(directory: Path) -> Iterator[None]:
     """Say a failure of the target's disk in one line."""
     try:
         yield
     except OSError as error:
-        told = f"the restore cannot write below {directory}: {error.strerror or error}"
-        raise MachineError(told, "see to the disk, then restore again") from None
+        message = f"the restore cannot write below {directory}: {error.strerror or error}"
+        raise MachineError(message, "see to the disk, then restore again") from None
 
 
 def _assemble(plan: Plan, store: Store, claimed: TargetDirectory, progress: Callable[[str], None]) -> Path:

@@ -52,5 +52,5 @@ class PgPrograms:
 
 
 def _last_words(output: str, lines: int = 3) -> str:
-    said = [line.strip() for line in output.splitlines() if line.strip()]
-    return " / ".join(said[-lines:]) or "it said nothing"
+    found = [line.strip() for line in output.splitlines() if line.strip()]
+    return " / ".join(found[-lines:]) or "it said nothing"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from backup.catalog import Backup, chain, find
 from backup.restore.target import RecoveryTarget
-from backup.restore.wal_coverage import Reach, WalCoverage, reach, way
+from backup.restore.wal_coverage import Reach, WalCoverage, reach, spans_between
 from backup.trust import TRUSTED_SINCE, untrusted_ones
 from cluster.errors import PodsError, RefusedError
 from cluster.postgres.lsn import Lsn
@@ -139,7 +139,7 @@ def _plan_from(
 def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> Reach:
     """How far the archive leads from a backup along the way to ``timeline``: at least to where it is consistent."""
     stop = Lsn.parse(backup.stop_lsn)
-    parts = way(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
+    parts = spans_between(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
     if parts is None or not parts[0].holds(stop):
         raise RefusedError(
             f"backup {backup.name} is on timeline {backup.timeline}, from which none leads to timeline {timeline}",
@@ -170,8 +170,8 @@ def _refuse_beyond(target: RecoveryTarget, found: Reach) -> None:
             f"the archive leads to {_end(found)}; choose a moment before, or a backup after it",
         )
     if _is_beyond(target, found):
-        told = f"{target} is beyond the archive, which ends at {_end(found)}"
-        raise BeyondError(told, "restore to latest, or to a moment before")
+        message = f"{target} is beyond the archive, which ends at {_end(found)}"
+        raise BeyondError(message, "restore to latest, or to a moment before")
 
 
 def _is_beyond(target: RecoveryTarget, found: Reach) -> bool:

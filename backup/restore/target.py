@@ -11,7 +11,7 @@ from cluster.postgres.lsn import Lsn
 Kind = Literal["latest", "immediate", "time", "lsn", "xid", "name"]
 _MOST_NAME = 63
 """Bytes of a restore point's name (PostgreSQL's MAXFNAMELEN - 1)."""
-_LOOKS_LIKE_TIME = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def check_target(text: str, kind: Kind | None = None) -> RecoveryTarget:
 def _guess(text: str) -> Kind:
     if text in ("latest", "immediate"):
         return "latest" if text == "latest" else "immediate"
-    if _LOOKS_LIKE_TIME.match(text):
+    if _TIME.match(text):
         return "time"
     return "lsn" if "/" in text else "xid" if text.isdecimal() else "name"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PORT = 5432
 LOG = "server.log"
-_LOOK = 0.1
+_POLL_SECONDS = 0.1
 """Seconds between two tries to connect."""
 _TELLING = re.compile("FATAL|PANIC|ERROR|HINT")
 _FETCHING = re.compile(r"[0-9A-F]{8}([0-9A-F]{16}|\.history): ")
@@ -171,7 +171,7 @@ def _await(server: TemporaryServer, data: Path, timeout: float) -> None:
                 raise MachineError("the restored server did not start") from None
         if time.monotonic() > deadline:
             raise MachineError(f"the restored server did not recover within {timeout:.0f} s")
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
 
 
 def _is_gone(server: TemporaryServer, data: Path) -> bool:

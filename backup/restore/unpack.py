@@ -27,8 +27,7 @@ from backup.catalog import Backup, File
 from backup.layout import MANIFEST, backup_key
 from backup.manifest import Manifest
 from backup.restore.assembly import DataDirectoryBuilder, making
-from backup.restore.backup_label import joined, parent_fault
-from backup.restore.incremental_file import patched
+from backup.restore.incremental import joined, parent_fault, patched
 from backup.store import DamagedError, Store
 
 TABLESPACE_MAP = "tablespace_map"
@@ -92,7 +91,7 @@ class _Unpacking:
             list(pool.map(self._archive, archives(self.backup)))
         if missing := self.manifest.files.keys() - self.seen:
             raise _damaged(self.backup, f"{min(missing)} is missing")
-        if lacking := self.making.turn_older():
+        if lacking := self.making.next_backup():
             raise _damaged(self.backup, f"it has no {lacking}, of which the one on it has blocks")
 
     def _archive(self, file: File) -> None:
@@ -171,7 +170,7 @@ class _Hashed:
     def __init__(self, content: Content, side: ThreadPoolExecutor) -> None:
         self._content = content
         self._side = side
-        self._under_way: deque[Future[None]] = deque()
+        self._pending: deque[Future[None]] = deque()
         self._hash = hashlib.sha256()
 
     def __iter__(self) -> Iterator[memoryview]:
@@ -184,7 +183,7 @@ class _Hashed:
             self._hash.update(piece)
         else:
             self._finish(_HELD - 1)
-            self._under_way.append(self._side.submit(self._hash.update, piece))
+            self._pending.append(self._side.submit(self._hash.update, piece))
         return piece
 
     def digest(self) -> bytes:
@@ -195,8 +194,8 @@ class _Hashed:
         return self._hash.digest()
 
     def _finish(self, but: int) -> None:
-        while len(self._under_way) > but:
-            self._under_way.popleft().result()
+        while len(self._pending) > but:
+            self._pending.popleft().result()
 
 
 def _damaged(backup: Backup, what: str) -> DamagedError:

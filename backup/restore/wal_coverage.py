@@ -119,7 +119,7 @@ def _read_history(store: Store, system: str, timeline: int) -> History:
         raise RefusedError(f"the history of timeline {timeline} in the archive is damaged: {error}") from None
 
 
-def way(archive: WalCoverage, timeline: int, start: Lsn, goal: int) -> tuple[TimelineSpan, ...] | None:
+def spans_between(archive: WalCoverage, timeline: int, start: Lsn, goal: int) -> tuple[TimelineSpan, ...] | None:
     """The stretches from ``start`` on ``timeline`` to the timeline ``goal``; None where none leads there.
 
     Raises:

@@ -38,23 +38,23 @@ class RemoteStore:
     def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """A whole object of at most ``most`` bytes."""
         body = bytearray()
-        for piece in self._ask("get", key=key):
+        for piece in self._request("get", key=key):
             body += piece
             refuse_larger(key, len(body), most)
         return bytes(body)
 
     def read(self, key: str) -> Iterator[bytes]:
         """An object of any size, in pieces."""
-        return self._ask("read", key=key)
+        return self._request("read", key=key)
 
     def head(self, key: str) -> Stored | None:
         """What is known of an object."""
-        found = json.loads(b"".join(self._ask("head", key=key)))
+        found = json.loads(b"".join(self._request("head", key=key)))
         return None if found is None else Stored(**found)
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
         """The pieces of an unfinished segment; of others there is no list."""
-        found = json.loads(b"".join(self._ask("list", prefix=prefix)))
+        found = json.loads(b"".join(self._request("list", prefix=prefix)))
         return (Stored(**each) for each in found if each["key"] > after)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
@@ -62,7 +62,7 @@ class RemoteStore:
 
     create = replace = upload = delete = sweep = _refuse
 
-    def _ask(self, what: str, **details: Any) -> Iterator[bytes]:
+    def _request(self, what: str, **details: Any) -> Iterator[bytes]:
         try:
             with conversation(self._path, _PATIENCE) as connection:
                 send(connection, {"ask": what, **details})

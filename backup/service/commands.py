@@ -9,9 +9,8 @@ from backup.catalog import Backup, find, read_catalog
 from backup.delete import delete
 from backup.layout import Kind
 from backup.schedule import due_kind, parse_schedule
-from backup.service.context import ServiceContext, open_ground
+from backup.service.context import ServiceContext, open_context
 from backup.service.inventory import StoreInventory, missing_wal, read_holdings, survey
-from backup.service.retention_policy import policy_of
 from backup.service.run_backup import take_backup
 from backup.store import Store
 from backup.trust import untrusted
@@ -23,9 +22,9 @@ Progress = Callable[[str], None]
 
 def take_now(window: MountedConfig, kind: str, progress: Progress) -> dict[str, Any]:
     """Take a backup: ``full``, ``incremental``, or ``auto``, which the schedule of full backups decides."""
-    ground = open_ground(window)
-    chosen: Kind = _due(ground) if kind == "auto" else "full" if kind == "full" else "incremental"
-    taken = take_backup(ground, chosen, progress)
+    context = open_context(window)
+    chosen: Kind = _due(context) if kind == "auto" else "full" if kind == "full" else "incremental"
+    taken = take_backup(context, chosen, progress)
     return {
         "name": taken.backup.name,
         "kind": taken.backup.kind,
@@ -39,21 +38,21 @@ def take_now(window: MountedConfig, kind: str, progress: Progress) -> dict[str, 
     }
 
 
-def _due(ground: ServiceContext) -> Kind:
+def _due(context: ServiceContext) -> Kind:
     """As the schedule would at this moment; nothing newer than the store itself is asked."""
-    fulls = [b.started for b in read_catalog(ground.store(), ground.system) if b.kind == "full"]
-    settings = ground.inside.settings
+    fulls = [b.started for b in read_catalog(context.store(), context.system) if b.kind == "full"]
+    settings = context.inside.settings
     schedule = parse_schedule(settings.backup_full_schedule, settings.backup_time_zone)
     return due_kind(schedule, max(fulls, default=None), time.time())
 
 
 def list_backups(window: MountedConfig) -> list[dict[str, Any]]:
     """Every backup of every store, oldest first."""
-    ground = open_ground(window)
+    context = open_context(window)
     return [
         row
-        for store in ground.stores
-        for holdings in [read_holdings(store, ground.system)]
+        for store in context.stores
+        for holdings in [read_holdings(store, context.system)]
         for row in (_row(store, holdings, backup) for backup in holdings.backups)
     ]
 
@@ -84,11 +83,11 @@ def _row(store: Store, holdings: StoreInventory, backup: Backup) -> dict[str, An
 
 def list_windows(window: MountedConfig) -> list[dict[str, Any]]:
     """The intervals that can be restored to, and what is missing, store by store."""
-    ground = open_ground(window)
+    context = open_context(window)
     found = []
-    for store in ground.stores:
-        holdings = read_holdings(store, ground.system)
-        missing = missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings))
+    for store in context.stores:
+        holdings = read_holdings(store, context.system)
+        missing = missing_wal(store, context.system, holdings, context.retention)
         windows = [
             {
                 "timeline": each.timeline,
@@ -107,10 +106,10 @@ def list_windows(window: MountedConfig) -> list[dict[str, Any]]:
 
 def show(window: MountedConfig, name: str) -> list[dict[str, Any]]:
     """All that is known of one backup, in each store that has it."""
-    ground = open_ground(window)
+    context = open_context(window)
     found = []
-    for store in ground.stores:
-        holdings = read_holdings(store, ground.system)
+    for store in context.stores:
+        holdings = read_holdings(store, context.system)
         backup = _find(holdings.backups, name)
         if backup is not None:
             files = [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in backup.files]
@@ -121,15 +120,15 @@ def show(window: MountedConfig, name: str) -> list[dict[str, Any]]:
 
 def mark(window: MountedConfig, verb: str, name: str, why: str) -> dict[str, Any]:
     """Hold, release or delete a backup wherever it is."""
-    ground = open_ground(window)
+    context = open_context(window)
     touched: dict[str, list[str]] = {}
-    for store in ground.stores:
-        backup = _find(read_catalog(store, ground.system), name)
+    for store in context.stores:
+        backup = _find(read_catalog(store, context.system), name)
         if backup is not None:
             touched[store.name] = list(_do(store, verb, backup, why))
     if not touched:
         _nowhere(name)
-    survey(ground)
+    survey(context)
     return {"stores": touched}
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from backup.retention import Policy
 from backup.service.status_file import StatusFile
 from backup.store import ProbedStore
 from backup.store.encrypted import SealedStore
@@ -11,6 +13,7 @@ from backup.store.encryption import load_keys
 from backup.store.local import LocalStore
 from backup.store.s3 import S3Store
 from backup.store.s3_client import Bucket, peculiar
+from cluster.config.env_file import Settings
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import RefusedError
 from cluster.postgres.connection import Access
@@ -50,6 +53,11 @@ class ServiceContext:
         return self.home / "work"
 
     @property
+    def retention(self) -> Policy:
+        """Which backups stay."""
+        return retention_policy(self.inside.settings)
+
+    @property
     def status_file(self) -> StatusFile:
         """The service's status."""
         return StatusFile(memory=self.home, shared=self.state)
@@ -75,13 +83,27 @@ class ServiceContext:
         raise RefusedError(f"there is no store {name!r}", "there are: " + ", ".join(s.name for s in self.stores))
 
 
-def open_ground(window: MountedConfig) -> ServiceContext:
+def retention_policy(settings: Settings) -> Policy:
+    """The rules that settings ask for."""
+    return Policy(
+        zone=ZoneInfo(settings.backup_time_zone),
+        days=settings.backup_retention_days,
+        count=settings.backup_retention_count,
+        daily=settings.backup_retention_daily,
+        weekly=settings.backup_retention_weekly,
+        monthly=settings.backup_retention_monthly,
+        yearly=settings.backup_retention_yearly,
+        minimum=settings.backup_retention_minimum,
+    )
+
+
+def open_context(window: MountedConfig) -> ServiceContext:
     """Look at the mounted files and open the stores."""
     inside = window.read()
-    ground = ServiceContext(inside=inside, stores=open_stores(inside))
-    for directory in (ground.spool, ground.workshop):
+    context = ServiceContext(inside=inside, stores=open_stores(inside))
+    for directory in (context.spool, context.workshop):
         directory.mkdir(mode=0o700, exist_ok=True)
-    return ground
+    return context
 
 
 def open_stores(inside: ClusterConfig) -> tuple[ProbedStore, ...]:

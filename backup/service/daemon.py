@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from backup.schedule import Schedule, due, due_kind, parse_schedule
-from backup.service.context import HOME, STATES, ServiceContext, open_ground
+from backup.service.context import HOME, STATES, ServiceContext, open_context
 from backup.service.inventory import survey
 from backup.service.prune import prune
 from backup.service.resync_worker import ResyncWorker
@@ -24,14 +24,14 @@ from cluster.backup_status import StoreStatus
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError, RefusedError
 
-_LOOK_SECONDS = 10.0
+_SCHEDULE_SECONDS = 10.0
 _RETRY_SECONDS = 300.0
 """After a backup that failed, so long until the next try."""
 _SURVEY_SECONDS = 600.0
 _PATIENCE = 5.0
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     """To the container's log."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - its log
 
@@ -44,7 +44,7 @@ class BackupDaemon:
         self._stop = threading.Event()
         self._tried = 0.0
         self._status = StatusFile(memory=HOME, shared=STATES)
-        self._mender = ResyncWorker(self._stop, say)
+        self._mender = ResyncWorker(self._stop, log)
         self._drilling: threading.Thread | None = None
 
     def run(self) -> None:
@@ -56,43 +56,43 @@ class BackupDaemon:
         keeper.start()
         while not self._stop.is_set():
             try:
-                self._archive(open_ground(self._window))
+                self._archive(open_context(self._window))
             except PodsError as error:
-                say(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+                log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
                 self._stop.wait(_PATIENCE)
 
-    def _archive(self, ground: ServiceContext) -> None:
+    def _archive(self, context: ServiceContext) -> None:
         """Archive until told to stop, or until what we were told changed."""
-        identity = self._identity(ground)
-        for store in ground.stores:
+        identity = self._identity(context)
+        for store in context.stores:
             _prepare(store.probe)
             _prepare(lambda store=store: claim(store, identity))  # type: ignore[misc]
-        settings = ground.inside.settings
+        settings = context.inside.settings
         options = ArchiverOptions(
-            spool=ground.spool,
+            spool=context.spool,
             report=self._status.report,
             spool_limit=settings.backup_spool,
             shipping=Shipping(tail_seconds=settings.backup_tail_seconds),
         )
-        source = WalSource(nodes=ground.nodes, primary=lambda: self._window.read().topology.primary)
+        source = WalSource(nodes=context.nodes, primary=lambda: self._window.read().topology.primary)
         changed = threading.Event()
-        watch = threading.Thread(target=self._watch, args=(ground.inside, changed), daemon=True)
+        watch = threading.Thread(target=self._watch, args=(context.inside, changed), daemon=True)
         watch.start()
-        say(f"archiving {settings.project} into {', '.join(store.name for store in ground.stores)}")
-        Archiver(identity, source, ground.stores, options, say).run(changed)
+        log(f"archiving {settings.project} into {', '.join(store.name for store in context.stores)}")
+        Archiver(identity, source, context.stores, options, log).run(changed)
         changed.set()
 
-    def _identity(self, ground: ServiceContext) -> ArchiveIdentity:
+    def _identity(self, context: ServiceContext) -> ArchiveIdentity:
         """The cluster's; of a primary that does not answer, what was known before."""
-        primary = ground.inside.topology.primary
+        primary = context.inside.topology.primary
         try:
-            found = fetch_identity(ground.access(primary), primary)
+            found = fetch_identity(context.access(primary), primary)
         except PodsError:
-            known = remembered(ground.spool)
-            if known is None or known.system_identifier != ground.system:
+            known = remembered(context.spool)
+            if known is None or known.system_identifier != context.system:
                 raise
             return known
-        if found.system_identifier != ground.system:
+        if found.system_identifier != context.system:
             raise RefusedError(f"{primary} serves another cluster's data", "run: inv up")
         return found
 
@@ -104,88 +104,88 @@ class BackupDaemon:
 
     def _keep(self) -> None:
         """Backups, drills and retention, when they are due."""
-        while not self._stop.wait(_LOOK_SECONDS):
+        while not self._stop.wait(_SCHEDULE_SECONDS):
             try:
-                self._look(open_ground(self._window))
+                self._run_due(open_context(self._window))
             except PodsError as error:
-                say(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+                log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
             except Exception:  # noqa: BLE001 - a bug must not end the schedule
                 traceback.print_exc()
 
-    def _look(self, ground: ServiceContext) -> None:
-        settings, now = ground.inside.settings, time.time()
-        if abs(now - ground.status_file.read().updated) > _SURVEY_SECONDS:  # a clock may be set back
-            survey(ground)
-        wanted = bool(full_wanted(ground.spool / ground.system))
-        last = _oldest(ground, lambda store: store.last_started)
-        if self._may_try() and (wanted or due(_schedule(settings.backup_schedule, ground), last, now)):
-            self._take(ground, now)
+    def _run_due(self, context: ServiceContext) -> None:
+        settings, now = context.inside.settings, time.time()
+        if abs(now - context.status_file.read().updated) > _SURVEY_SECONDS:  # a clock may be set back
+            survey(context)
+        wanted = bool(full_wanted(context.spool / context.system))
+        last = _oldest(context, lambda store: store.last_started)
+        if self._may_try() and (wanted or due(_schedule(settings.backup_schedule, context), last, now)):
+            self._take(context, now)
         if settings.backup_drill_schedule != "off" and last is not None:
-            self._drill(ground, last, now)
-        self._mender.look(ground)
+            self._drill(context, last, now)
+        self._mender.run(context)
 
     def _may_try(self) -> bool:
         return self._tried == 0.0 or time.monotonic() - self._tried > _RETRY_SECONDS
 
-    def _take(self, ground: ServiceContext, now: float) -> None:
+    def _take(self, context: ServiceContext, now: float) -> None:
         self._tried = time.monotonic()
-        full = _schedule(ground.inside.settings.backup_full_schedule, ground)
-        kind = due_kind(full, _oldest(ground, lambda store: store.last_full), now)
-        say(f"taking {'a full' if kind == 'full' else 'an incremental'} backup")
-        taken = take_backup(ground, kind, say)
+        full = _schedule(context.inside.settings.backup_full_schedule, context)
+        kind = due_kind(full, _oldest(context, lambda store: store.last_full), now)
+        log(f"taking {'a full' if kind == 'full' else 'an incremental'} backup")
+        taken = take_backup(context, kind, log)
         self._tried = 0.0
-        say(f"{taken.backup.name} is in {', '.join(taken.stores)} after {taken.seconds:.0f} s")
-        for line in prune(ground, say, dry_run=False):
-            say(line)
+        log(f"{taken.backup.name} is in {', '.join(taken.stores)} after {taken.seconds:.0f} s")
+        for line in prune(context, log, dry_run=False):
+            log(line)
 
-    def _drill(self, ground: ServiceContext, first: float, now: float) -> None:
+    def _drill(self, context: ServiceContext, first: float, now: float) -> None:
         """Due since the last one, or since there is a backup to hold one with. Backups do not wait for it.
 
         It may take hours, and whoever runs in the sandbox may make it last.
         """
         if self._drilling is not None and self._drilling.is_alive():
             return
-        last = ground.status_file.read().drill
+        last = context.status_file.read().drill
         since = last.when if last else first
-        if _schedule(ground.inside.settings.backup_drill_schedule, ground).missed(min(since, now), now) is None:
+        if _schedule(context.inside.settings.backup_drill_schedule, context).missed(min(since, now), now) is None:
             return
-        self._drilling = threading.Thread(target=_hold_drill, args=(ground,), name="drill", daemon=True)
+        self._drilling = threading.Thread(target=_hold_drill, args=(context,), name="drill", daemon=True)
         self._drilling.start()
 
 
-def _hold_drill(ground: ServiceContext) -> None:
+def _hold_drill(context: ServiceContext) -> None:
     try:
-        found = drill(ground, ground.store(), say)
-        say(f"drill: {'passed' if found.ok else 'FAILED: ' + '; '.join(found.problems)}")
+        found = drill(context, context.store(), log)
+        log(f"drill: {'passed' if found.ok else 'FAILED: ' + '; '.join(found.problems)}")
     except PodsError as error:
-        say(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+        log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
     except Exception:  # noqa: BLE001 - a bug must not end the schedule
         traceback.print_exc()
 
 
-def _oldest(ground: ServiceContext, what: Callable[[StoreStatus], float | None]) -> float | None:
+def _oldest(context: ServiceContext, what: Callable[[StoreStatus], float | None]) -> float | None:
     """The earliest of what each store says of ``what``; None where one has nothing."""
-    stores = ground.status_file.read().stores
-    times = [what(stores[store.name]) if store.name in stores else None for store in ground.stores]
+    stores = context.status_file.read().stores
+    times = [what(stores[store.name]) if store.name in stores else None for store in context.stores]
     known = [when for when in times if when is not None]
     return min(known) if len(known) == len(times) else None
 
 
-def _schedule(expression: str, ground: ServiceContext) -> Schedule:
-    return parse_schedule(expression, ground.inside.settings.backup_time_zone)
+def _schedule(expression: str, context: ServiceContext) -> Schedule:
+    return parse_schedule(expression, context.inside.settings.backup_time_zone)
 
 
 def _prepare(work: Callable[[], object]) -> None:
     """A store that does not answer now is tried again by its shipper; what it says is for the log."""
     try:
-        told = work()
+        lines = work()
     except PodsError as error:
         if isinstance(error, RefusedError):
             raise
-        say(error.message)
+        log(error.message)
         return
-    for line in told if isinstance(told, tuple) else ():
-        say(line)
+    for line in lines if isinstance(lines, tuple) else ():
+        log(line)
 
 
 def _differs(window: MountedConfig, known: ClusterConfig) -> bool:

@@ -24,41 +24,41 @@ class WalFlush:
     when: float
 
 
-def archive_now(ground: ServiceContext, store: str, patience: float = _PATIENCE) -> WalFlush | None:
+def archive_now(context: ServiceContext, store: str, patience: float = _PATIENCE) -> WalFlush | None:
     """Let the primary begin a new segment and wait until ``store`` has the one before, at most ``patience`` seconds.
 
     None where no archiver runs, the primary does not answer or the store does not get it in time.
     """
-    state = read_status(ground.state).archive
+    state = read_status(context.state).archive
     if state is None or not state.streaming or time.time() - state.updated > _FRESH:
         return None
     try:
-        when, lsn = _switch(ground)
+        when, lsn = _switch(context)
     except PodsError:
         return None
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        if _has(ground, store, state.timeline, lsn):
+        if _has(context, store, state.timeline, lsn):
             return WalFlush(timeline=state.timeline, lsn=lsn, when=when)
         time.sleep(0.2)
     return None
 
 
-def _switch(ground: ServiceContext) -> tuple[float, Lsn]:
+def _switch(context: ServiceContext) -> tuple[float, Lsn]:
     """Twice: a commit goes into the segment after the switch it is in, and recovery to a time stops at a later commit.
 
     Raises:
         PodsError: the primary does not answer.
     """
     when = time.time()
-    with connect(ground.access(ground.inside.topology.primary)) as connection:
+    with connect(context.access(context.inside.topology.primary)) as connection:
         fetch_one(connection, "switch_wal", dict[str, Any])
         row = fetch_one(connection, "switch_wal", dict[str, Any])
     assert row is not None
     return when, Lsn.parse(row["pg_switch_wal"])
 
 
-def _has(ground: ServiceContext, store: str, timeline: int, lsn: Lsn) -> bool:
-    state = read_status(ground.state).archive
+def _has(context: ServiceContext, store: str, timeline: int, lsn: Lsn) -> bool:
+    state = read_status(context.state).archive
     archived = next((each.archived for each in state.stores if each.name == store), "") if state else ""
     return bool(archived) and state is not None and state.timeline == timeline and Lsn.parse(archived) >= lsn

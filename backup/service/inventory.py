@@ -14,7 +14,6 @@ from backup.restore.wal_coverage import WalCoverage, make_archive
 from backup.retention import Policy, decide, wal_needs
 from backup.schedule import parse_schedule
 from backup.service.context import ServiceContext
-from backup.service.retention_policy import policy_of
 from backup.service.status_file import with_store
 from backup.store import MOST_WAL_LISTED, Store, at_most
 from backup.timelines import Histories
@@ -77,11 +76,11 @@ def missing_wal(store: Store, system: str, holdings: StoreInventory, policy: Pol
     return tuple(lost for lost in found if not needs.may_go(lost.segment))
 
 
-def survey(ground: ServiceContext) -> None:
+def survey(context: ServiceContext) -> None:
     """Write what metrics tell of the stores into the status; a store that does not answer keeps what it had."""
-    settings = ground.inside.settings
+    settings = context.inside.settings
     interval = parse_schedule(settings.backup_schedule, settings.backup_time_zone).longest_gap(time.time())
-    found = {store.name: _inspect(ground, store) for store in ground.stores}
+    found = {store.name: _inspect(context, store) for store in context.stores}
     drills = [drill for _, drill in found.values() if drill]
 
     def change(status: BackupStatus) -> BackupStatus:
@@ -89,15 +88,15 @@ def survey(ground: ServiceContext) -> None:
             status = with_store(status, name, store)
         return replace(status, interval=interval, drill=drills[-1] if drills else status.drill)
 
-    ground.status_file.change(change)
+    context.status_file.change(change)
 
 
-def _inspect(ground: ServiceContext, store: Store) -> tuple[Callable[[StoreStatus], StoreStatus], DrillStatus | None]:
+def _inspect(context: ServiceContext, store: Store) -> tuple[Callable[[StoreStatus], StoreStatus], DrillStatus | None]:
     """What a store's part of the status becomes, and the last drill."""
     try:
-        holdings = read_holdings(store, ground.system)
-        found = _summary(holdings, missing_wal(store, ground.system, holdings, policy_of(ground.inside.settings)))
-        last = read_last(store, ground.system)
+        holdings = read_holdings(store, context.system)
+        found = _summary(holdings, missing_wal(store, context.system, holdings, context.retention))
+        last = read_last(store, context.system)
     except PodsError as error:
         message = error.message
         return lambda before: replace(before, error=message), None

@@ -8,7 +8,6 @@ from backup.layout import parse_wal_key
 from backup.retention import Decision, decide, wal_needs
 from backup.service.context import ServiceContext
 from backup.service.inventory import StoreInventory, read_holdings, survey
-from backup.service.retention_policy import policy_of
 from backup.store import Store
 from cluster.units import human_size
 
@@ -17,21 +16,21 @@ _UNFINISHED_SECONDS = 2 * 86_400.0
 """An attempt or upload that old is no longer under way."""
 
 
-def prune(ground: ServiceContext, progress: Progress, *, dry_run: bool) -> list[str]:
+def prune(context: ServiceContext, progress: Progress, *, dry_run: bool) -> list[str]:
     """Remove from every store what no rule keeps; what was decided, a line each."""
-    told: list[str] = []
-    for store in ground.stores:
-        told += _prune_store(ground, store, dry_run=dry_run, progress=progress)
+    lines: list[str] = []
+    for store in context.stores:
+        lines += _prune_store(context, store, dry_run=dry_run, progress=progress)
     if not dry_run:
-        survey(ground)
-    return told
+        survey(context)
+    return lines
 
 
-def _prune_store(ground: ServiceContext, store: Store, *, dry_run: bool, progress: Progress) -> Iterator[str]:
-    holdings = read_holdings(store, ground.system)
+def _prune_store(context: ServiceContext, store: Store, *, dry_run: bool, progress: Progress) -> Iterator[str]:
+    holdings = read_holdings(store, context.system)
     decisions = decide(
         holdings.backups,
-        policy_of(ground.inside.settings),
+        context.retention,
         time.time(),
         holds=holdings.holds,
         histories=holdings.histories,
@@ -41,7 +40,7 @@ def _prune_store(ground: ServiceContext, store: Store, *, dry_run: bool, progres
     total = f"{len(holdings.wal_keys)} ({human_size(holdings.wal_bytes)})"
     yield f"{store.name}: delete {len(keys)} objects of WAL of {total}"
     if not dry_run:
-        _remove(ground, store, decisions, keys, progress)
+        _remove(context, store, decisions, keys, progress)
 
 
 def _superfluous_wal(holdings: StoreInventory, decisions: tuple[Decision, ...]) -> list[str]:
@@ -54,7 +53,7 @@ def _superfluous_wal(holdings: StoreInventory, decisions: tuple[Decision, ...]) 
 
 
 def _remove(
-    ground: ServiceContext, store: Store, decisions: tuple[Decision, ...], keys: list[str], progress: Progress
+    context: ServiceContext, store: Store, decisions: tuple[Decision, ...], keys: list[str], progress: Progress
 ) -> None:
     gone: set[str] = set()
     for decision in reversed(decisions):
@@ -62,6 +61,6 @@ def _remove(
             progress(f"Deleting {decision.backup.name} from {store.name}")
             gone.update(delete(store, decision.backup))
     delete_wal(store, keys)
-    for name in sweep(store, ground.system, before=time.time() - _UNFINISHED_SECONDS):
+    for name in sweep(store, context.system, before=time.time() - _UNFINISHED_SECONDS):
         progress(f"Removed what an unfinished attempt left: {name}")
     store.sweep(_UNFINISHED_SECONDS)

@@ -14,7 +14,7 @@ from backup.restore.wal_coverage import vouch
 from backup.sandbox.dispatch import Sandbox
 from backup.sandbox.job import Job
 from backup.sandbox.outcome import reached, seconds
-from backup.service.context import ServiceContext, open_ground
+from backup.service.context import ServiceContext, open_context
 from backup.service.flush_wal import WalFlush, archive_now
 from backup.store import ProbedStore, Store
 from backup.wal.identity import segment_size
@@ -27,7 +27,7 @@ _LONGEST = 7 * 86_400.0
 """Seconds that a recovery may take."""
 
 
-def planned(window: MountedConfig, asked: argparse.Namespace) -> tuple[ServiceContext, ProbedStore, Plan]:
+def planned(window: MountedConfig, request: argparse.Namespace) -> tuple[ServiceContext, ProbedStore, Plan]:
     """The restore that was asked for, without touching anything.
 
     A moment that the archive has not reached yet, and the cluster has, is archived first.
@@ -35,33 +35,33 @@ def planned(window: MountedConfig, asked: argparse.Namespace) -> tuple[ServiceCo
     Raises:
         PodsError: it cannot be done; says why.
     """
-    ground = open_ground(window)
-    store = ground.store(asked.store)
-    system = which_system(store, asked.system or ground.system)
-    target = check_target(asked.to, asked.kind)
+    context = open_context(window)
+    store = context.store(request.store)
+    system = which_system(store, request.system or context.system)
+    target = check_target(request.to, request.kind)
     try:
-        return ground, store, _plan(store, system, target, asked)
+        return context, store, _plan(store, system, target, request)
     except BeyondError:
-        present = _reach_for(ground, store, system, target)
+        present = _reach_for(context, store, system, target)
         if present is None:
             raise
-        return ground, store, _plan(store, system, target, asked, present)
+        return context, store, _plan(store, system, target, request, present)
 
 
 def _plan(
-    store: Store, system: str, target: RecoveryTarget, asked: argparse.Namespace, present: WalFlush | None = None
+    store: Store, system: str, target: RecoveryTarget, request: argparse.Namespace, present: WalFlush | None = None
 ) -> Plan:
     archive = read_archive(store, system, segment_size(store, system))
     if present is not None:
         archive = vouch(archive, present.timeline, present.lsn, present.when)
-    return plan(read_catalog(store, system), archive, target, asked.name, asked.timeline)
+    return plan(read_catalog(store, system), archive, target, request.name, request.timeline)
 
 
-def _reach_for(ground: ServiceContext, store: Store, system: str, target: RecoveryTarget) -> WalFlush | None:
+def _reach_for(context: ServiceContext, store: Store, system: str, target: RecoveryTarget) -> WalFlush | None:
     """Have the archive reach up to now, where that may be as far as ``target``."""
-    if system != ground.system or (target.time or 0.0) > time.time():
+    if system != context.system or (target.time or 0.0) > time.time():
         return None
-    return archive_now(ground, store.name)
+    return archive_now(context, store.name)
 
 
 def which_system(store: Store, wanted: str) -> str:
@@ -71,17 +71,17 @@ def which_system(store: Store, wanted: str) -> str:
     found = systems(store)
     if len(found) == 1:
         return found[0]
-    told = ", ".join(found) or "none"
-    raise UsageError(f"the store holds backups of {len(found)} clusters: {told}", "choose one with --system")
+    names = ", ".join(found) or "none"
+    raise UsageError(f"the store holds backups of {len(found)} clusters: {names}", "choose one with --system")
 
 
-def restore_into(window: MountedConfig, asked: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+def restore_into(window: MountedConfig, request: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     """Have the sandbox restore, recover to the target, promote and shut down cleanly, where the host mounted it.
 
     What takes the place of a cluster's data (``passwords``) gets a superuser whose password this host knows. On stdin
     comes what stands for it in the server.
     """
-    _, store, plan = planned(window, asked)
+    _, store, plan = planned(window, request)
     job = Job(
         what="restore",
         store=store.name,
@@ -89,7 +89,7 @@ def restore_into(window: MountedConfig, asked: argparse.Namespace, progress: Pro
         target=plan.target,
         timeline=plan.timeline,
         timeout=_LONGEST,
-        verifier=_verifier(sys.stdin.read()) if asked.passwords else "",
+        verifier=_verifier(sys.stdin.read()) if request.passwords else "",
     )
     found = Sandbox(arrival=_ARRIVAL, longest=_LONGEST + 86_400.0).run(job, store, progress)
     return {

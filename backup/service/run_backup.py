@@ -22,46 +22,46 @@ from cluster.postgres.lsn import Lsn
 Progress = Callable[[str], None]
 
 
-def take_backup(ground: ServiceContext, kind: Kind, progress: Progress) -> BackupResult:
+def take_backup(context: ServiceContext, kind: Kind, progress: Progress) -> BackupResult:
     """Take one and record how it went.
 
     Raises:
         PodsError: it could not be taken; that is recorded too.
     """
-    wanted = full_wanted(ground.spool / ground.system)
+    wanted = full_wanted(context.spool / context.system)
     if wanted and kind != "full":
         progress(f"A full backup is needed: {wanted}")
         kind = "full"
-    with _recorded(ground, kind):
-        taken = take(_site(ground, _nodes(ground, gap=bool(wanted)), progress), _options(ground, kind))
-    _note_success(ground, taken)
-    full_made(ground.spool / ground.system, taken.backup.start_lsn)
-    survey(ground)
+    with _recorded(context, kind):
+        taken = take(_site(context, _nodes(context, gap=bool(wanted)), progress), _options(context, kind))
+    _note_success(context, taken)
+    full_made(context.spool / context.system, taken.backup.start_lsn)
+    survey(context)
     return taken
 
 
 @contextmanager
-def _recorded(ground: ServiceContext, kind: Kind) -> Iterator[None]:
-    ground.status_file.change(lambda status: replace(status, running=kind))
+def _recorded(context: ServiceContext, kind: Kind) -> Iterator[None]:
+    context.status_file.change(lambda status: replace(status, running=kind))
     try:
         yield
     except PodsError as error:
         message = error.message
-        ground.status_file.change(lambda status: _with_failure(status, kind, ground, message))
+        context.status_file.change(lambda status: _with_failure(status, kind, context, message))
         raise
     finally:
-        if ground.status_file.read().running:
-            ground.status_file.change(lambda status: replace(status, running=""))
+        if context.status_file.read().running:
+            context.status_file.change(lambda status: replace(status, running=""))
 
 
-def _with_failure(status: BackupStatus, kind: Kind, ground: ServiceContext, error: str) -> BackupStatus:
-    for store in ground.stores:
+def _with_failure(status: BackupStatus, kind: Kind, context: ServiceContext, error: str) -> BackupStatus:
+    for store in context.stores:
         status = failed(status, kind, store.name)
     return replace(status, running="", last_error=error)
 
 
-def _note_success(ground: ServiceContext, taken: BackupResult) -> None:
-    ground.status_file.change(lambda status: _with_success(status, taken))
+def _note_success(context: ServiceContext, taken: BackupResult) -> None:
+    context.status_file.change(lambda status: _with_success(status, taken))
 
 
 def _with_success(status: BackupStatus, taken: BackupResult) -> BackupStatus:
@@ -74,8 +74,8 @@ def _with_success(status: BackupStatus, taken: BackupResult) -> BackupStatus:
     return replace(status, last_backup=backup.name, last_success=backup.stopped, last_error=error)
 
 
-def _options(ground: ServiceContext, kind: Kind) -> BackupOptions:
-    settings = ground.inside.settings
+def _options(context: ServiceContext, kind: Kind) -> BackupOptions:
+    settings = context.inside.settings
     return BackupOptions(
         kind=kind,
         level=settings.backup_level,
@@ -85,16 +85,16 @@ def _options(ground: ServiceContext, kind: Kind) -> BackupOptions:
     )
 
 
-def _nodes(ground: ServiceContext, *, gap: bool) -> Mapping[str, Access]:
+def _nodes(context: ServiceContext, *, gap: bool) -> Mapping[str, Access]:
     """Which may be asked: after a gap, or for a store that has just begun, the primary alone.
 
     A backup begins at a checkpoint, which the primary makes at once; a replica's last one may be older than the WAL
     that such a store has, and then the backup could never become consistent there.
     """
-    primary = ground.inside.topology.primary
-    if gap or any(_is_new(store, ground.system) for store in ground.stores):
-        return {primary: ground.access(primary)}
-    return ground.nodes
+    primary = context.inside.topology.primary
+    if gap or any(_is_new(store, context.system) for store in context.stores):
+        return {primary: context.access(primary)}
+    return context.nodes
 
 
 def _is_new(store: Store, system: str) -> bool:
@@ -104,37 +104,37 @@ def _is_new(store: Store, system: str) -> bool:
         return False  # it is down, and gets nothing now
 
 
-def _site(ground: ServiceContext, nodes: Mapping[str, Access], progress: Progress) -> BackupSite:
+def _site(context: ServiceContext, nodes: Mapping[str, Access], progress: Progress) -> BackupSite:
     return BackupSite(
         nodes=nodes,
-        primary=lambda: ground.inside.topology.primary,
-        stores=ground.stores,
-        spool=ground.spool,
-        wal_archived=lambda timeline, start, stop: wal_archived(ground, timeline, start, stop),
-        switch_wal=lambda: switch_wal(ground),
+        primary=lambda: context.inside.topology.primary,
+        stores=context.stores,
+        spool=context.spool,
+        wal_archived=lambda timeline, start, stop: wal_archived(context, timeline, start, stop),
+        switch_wal=lambda: switch_wal(context),
         progress=progress,
     )
 
 
-def wal_archived(ground: ServiceContext, timeline: int, start: Lsn, stop: Lsn) -> bool:
+def wal_archived(context: ServiceContext, timeline: int, start: Lsn, stop: Lsn) -> bool:
     """Whether every store that answers, and at least one, has all segments from ``start`` to ``stop``."""
-    identity = remembered(ground.spool)
+    identity = remembered(context.spool)
     if identity is None:
         return False
     segments = list(segments_between(timeline, start, stop, identity.wal_segment_size))
     answers = []
-    for store in ground.stores:
+    for store in context.stores:
         try:
-            answers.append(all(store.head(wal_key(ground.system, segment)) for segment in segments))
+            answers.append(all(store.head(wal_key(context.system, segment)) for segment in segments))
         except StoreError:
             continue
     return bool(answers) and all(answers)
 
 
-def switch_wal(ground: ServiceContext) -> None:
+def switch_wal(context: ServiceContext) -> None:
     """Let the primary begin a new segment, so that the one a replica's backup ended in is archived whole."""
     try:
-        with connect(ground.access(ground.inside.topology.primary)) as connection:
+        with connect(context.access(context.inside.topology.primary)) as connection:
             execute(connection, "switch_wal")
     except MachineError as error:
         raise MachineError(f"the primary does not switch to a new WAL segment: {error.message}") from None

@@ -27,16 +27,16 @@ _LONGEST = 24 * 3600.0
 """Seconds that a drill may take in all."""
 
 
-def verify(ground: ServiceContext, name: str, progress: Progress) -> list[tuple[str, Verification]]:
+def verify(context: ServiceContext, name: str, progress: Progress) -> list[tuple[str, Verification]]:
     """Check the backup ``name`` ("" or ``latest``: the newest; ``all``: each) in every store; results by store."""
     found = []
-    for store in ground.stores:
-        for backup in _chosen(read_catalog(store, ground.system), name):
+    for store in context.stores:
+        for backup in _chosen(read_catalog(store, context.system), name):
             progress(f"Reading {backup.name} from {store.name}")
             result = verifying.verify(store, backup, progress)
             verifying.record(store, backup, result)
             found.append((store.name, result))
-    survey(ground)
+    survey(context)
     return found
 
 
@@ -46,32 +46,32 @@ def _chosen(backups: tuple[Backup, ...], name: str) -> tuple[Backup, ...]:
     return backups[-1:] if name in ("", "latest") else (find(backups, name),)
 
 
-def drill(ground: ServiceContext, store: Store, progress: Progress) -> Drill:
+def drill(context: ServiceContext, store: Store, progress: Progress) -> Drill:
     """Restore the newest moment from ``store`` into a server of its own, look at it, record what was seen."""
-    with _alone(ground):
-        found = _drill(ground, store, progress)
-    drills.record(store, ground.system, found)
-    survey(ground)
+    with _alone(context):
+        found = _drill(context, store, progress)
+    drills.record(store, context.system, found)
+    survey(context)
     return found
 
 
 @contextmanager
-def _alone(ground: ServiceContext) -> Iterator[None]:
+def _alone(context: ServiceContext) -> Iterator[None]:
     """One drill at a time: there is one sandbox for them."""
-    with ExitStack() as turn:
+    with ExitStack() as stack:
         try:
-            turn.enter_context(acquire_lock(ground.workshop))
+            stack.enter_context(acquire_lock(context.workshop))
         except RefusedError:
             raise RefusedError("another drill is under way", "wait until it is done") from None
         yield
 
 
-def _drill(ground: ServiceContext, store: Store, progress: Progress) -> Drill:
-    _clear(ground.workshop)
-    catalog = read_catalog(store, ground.system)
-    archive = read_archive(store, ground.system, segment_size(store, ground.system))
+def _drill(context: ServiceContext, store: Store, progress: Progress) -> Drill:
+    _clear(context.workshop)
+    catalog = read_catalog(store, context.system)
+    archive = read_archive(store, context.system, segment_size(store, context.system))
     assertions = ASSERTIONS if ASSERTIONS.is_dir() else None
-    rules = drills.Rules(questions=read_questions(assertions, ground.inside.settings.database))
+    rules = drills.Rules(questions=read_questions(assertions, context.inside.settings.database))
     return drills.drill(catalog, archive, store, rules, Sandbox(longest=_LONGEST).run, progress)
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from backup.store import StoreError
-from backup.store.s3_client import AnswerError, Bucket, told
+from backup.store.s3_client import AnswerError, Bucket, s3_errors
 
 TAKEN = frozenset({412, 304})
 """Answers to a conditional write where the name is taken: the standard's, and an old MinIO's."""
@@ -30,7 +30,7 @@ def honours_conditions(client: Any, bucket: Bucket) -> bool:
 
 def _is_refused(client: Any, bucket: Bucket, key: str) -> bool:
     try:
-        with told(bucket, key):
+        with s3_errors(bucket, key):
             client.put_object(
                 Bucket=bucket.name, Key=bucket.full(key), Body=b"probe", IfNoneMatch="*", **bucket.making()
             )
@@ -44,11 +44,11 @@ def _is_refused(client: Any, bucket: Bucket, key: str) -> bool:
 def keeps_ranges(client: Any, bucket: Bucket) -> bool:
     """Whether a range of an object is that range."""
     key, body = f"probe-{secrets.token_hex(8)}", os.urandom(5000)
-    place = {"Bucket": bucket.name, "Key": bucket.full(key)}
+    target = {"Bucket": bucket.name, "Key": bucket.full(key)}
     try:
-        with told(bucket, key):
-            client.put_object(**place, Body=body, **bucket.making())
-            answer = client.get_object(**place, Range="bytes=3000-3999")
+        with s3_errors(bucket, key):
+            client.put_object(**target, Body=body, **bucket.making())
+            answer = client.get_object(**target, Range="bytes=3000-3999")
             return bool(answer["Body"].read() == body[3000:4000])
     finally:
         _remove(client, bucket, key)
@@ -57,16 +57,16 @@ def keeps_ranges(client: Any, bucket: Bucket) -> bool:
 def keeps_parts(client: Any, bucket: Bucket) -> bool:
     """Whether an object sent in two parts reads as it was sent."""
     key = f"probe-{secrets.token_hex(8)}"
-    place = {"Bucket": bucket.name, "Key": bucket.full(key)}
+    target = {"Bucket": bucket.name, "Key": bucket.full(key)}
     bodies = [os.urandom(64) + bytes(_PART - 64) for _ in range(2)]
     try:
-        with told(bucket, key):
-            upload = {**place, "UploadId": client.create_multipart_upload(**place, **bucket.making())["UploadId"]}
+        with s3_errors(bucket, key):
+            upload = {**target, "UploadId": client.create_multipart_upload(**target, **bucket.making())["UploadId"]}
             sent = [client.upload_part(**upload, PartNumber=n, Body=body) for n, body in enumerate(bodies, 1)]
             parts = [{"PartNumber": n, "ETag": part["ETag"]} for n, part in enumerate(sent, 1)]
             client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
             starts = [
-                client.get_object(**place, Range=f"bytes={first}-{first + 63}")["Body"].read() for first in (0, _PART)
+                client.get_object(**target, Range=f"bytes={first}-{first + 63}")["Body"].read() for first in (0, _PART)
             ]
         return starts == [body[:64] for body in bodies]
     finally:
@@ -74,5 +74,5 @@ def keeps_parts(client: Any, bucket: Bucket) -> bool:
 
 
 def _remove(client: Any, bucket: Bucket, key: str) -> None:
-    with suppress(StoreError), told(bucket, key):
+    with suppress(StoreError), s3_errors(bucket, key):
         client.delete_object(Bucket=bucket.name, Key=bucket.full(key))

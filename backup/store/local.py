@@ -40,7 +40,7 @@ class LocalUpload:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
-        with told(self._key, self._root):
+        with file_errors(self._key, self._root):
             self._writer.write(data)
 
     def finish(self, metadata: Mapping[str, str]) -> None:
@@ -110,7 +110,7 @@ class LocalStore:
     def _incoming(self, key: str) -> Iterator[LocalUpload]:
         """A temporary file, removed at the end; what fails within the block and is not ours is not said as ours."""
         check_key(key)
-        with told(key, self.root):
+        with file_errors(key, self.root):
             (self.root / INCOMING).mkdir(mode=0o700, exist_ok=True)
             upload = LocalUpload(self.root, key)
         try:
@@ -121,11 +121,11 @@ class LocalStore:
     def _finish(
         self, upload: LocalUpload, key: str, metadata: Mapping[str, str], move: Callable[[Path, Path], None]
     ) -> None:
-        with told(key, self.root):
+        with file_errors(key, self.root):
             upload.finish(metadata)
-            self._place(upload.path, key, move)
+            self._link(upload.path, key, move)
 
-    def _place(self, temporary: Path, key: str, move: Callable[[Path, Path], None]) -> None:
+    def _link(self, temporary: Path, key: str, move: Callable[[Path, Path], None]) -> None:
         """Give the file its name; its folder may be removed meanwhile by whoever deletes its last object."""
         path = self._path(key)
         for _ in range(_TRIES):
@@ -143,7 +143,7 @@ class LocalStore:
 
     def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """See `Store.get`."""
-        with told(key, self.root):
+        with file_errors(key, self.root):
             refuse_larger(f"{key} in {self.root}", self._path(key).stat().st_size, most)
         body = self._read_whole(key)
         expected = get_metadata(self._path(key)).get(SHA256)
@@ -156,7 +156,7 @@ class LocalStore:
 
     def read(self, key: str) -> Iterator[bytes]:
         """See `Store.read`."""
-        with told(key, self.root), open(self._path(key), "rb", buffering=0, opener=_open_object) as file:
+        with file_errors(key, self.root), open(self._path(key), "rb", buffering=0, opener=_open_object) as file:
             size = os.fstat(file.fileno()).st_size
             for position in range(0, size, PIECE):
                 os.posix_fadvise(file.fileno(), position + PIECE, _AHEAD, os.POSIX_FADV_WILLNEED)
@@ -166,7 +166,7 @@ class LocalStore:
         """See `Store.head`."""
         path = self._path(key)
         try:
-            with told(key, self.root):
+            with file_errors(key, self.root):
                 found = path.stat()
                 metadata = get_metadata(path)
         except MissingError:
@@ -176,7 +176,7 @@ class LocalStore:
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
         """See `Store.list`."""
-        with told(prefix, self.root):
+        with file_errors(prefix, self.root):
             for key, found in walk(self.root, prefix, after):
                 yield Stored(key=key, size=found.st_size, made=found.st_mtime)
 
@@ -184,7 +184,7 @@ class LocalStore:
         """See `Store.delete`. Durable when it returns: a description never comes back without its data."""
         paths = [self._path(key) for key in keys]
         folders = sorted({path.parent for path in paths}, reverse=True)
-        with told(", ".join(path.name for path in paths[:3]), self.root):
+        with file_errors(", ".join(path.name for path in paths[:3]), self.root):
             self._check_root()
             for path in paths:
                 path.unlink(missing_ok=True)
@@ -196,7 +196,7 @@ class LocalStore:
     def sweep(self, older_than: float) -> int:
         """See `Store.sweep`; the age is that of the last write."""
         old = time.time() - older_than
-        with told(INCOMING, self.root):
+        with file_errors(INCOMING, self.root):
             self._check_root()
             left = [path for path in (self.root / INCOMING).glob("*") if path.stat().st_mtime < old]
             for path in left:
@@ -212,7 +212,7 @@ class LocalStore:
 
 
 @contextmanager
-def told(what: str, root: Path | None = None) -> Iterator[None]:
+def file_errors(what: str, root: Path | None = None) -> Iterator[None]:
     """Say a failure of the file system as one of the store."""
     where = f" in {root}" if root else ""
     try:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import IO, Any
 
 from backup.store import MissingError, StoreError
-from backup.store.s3_client import Bucket, told
+from backup.store.s3_client import Bucket, s3_errors
 
 _LARGEST = 5 << 30
 """Bytes of the largest object that S3 takes in one request."""
@@ -45,7 +45,7 @@ class S3Upload:
         self._id = ""
         self.size = self._number = 0
         self._sent: list[Future[dict[str, Any]]] = []
-        self._under_way: dict[Future[dict[str, Any]], int] = {}
+        self._pending: dict[Future[dict[str, Any]], int] = {}
         self._pool = ThreadPoolExecutor(bucket.threads, thread_name_prefix="s3-part")
 
     def write(self, data: bytes | memoryview) -> None:
@@ -83,7 +83,7 @@ class S3Upload:
     def _send(self) -> None:
         """Hand the buffer over as the next part; there is more to come after it, or it is the last."""
         if not self._id:
-            with told(self._bucket, self._key):
+            with s3_errors(self._bucket, self._key):
                 begun = self._client.create_multipart_upload(
                     Bucket=self._bucket.name, Key=self._bucket.full(self._key), **self._making
                 )
@@ -93,7 +93,7 @@ class S3Upload:
         self.size += len(body)
         self._wait_for_room(len(body))
         part = self._pool.submit(self._send_part, self._number, body)
-        self._under_way[part] = len(body)
+        self._pending[part] = len(body)
         self._sent.append(part)
         self._wanted = next(self._sizes, 0)
         if not self._wanted:
@@ -104,18 +104,18 @@ class S3Upload:
 
     def _wait_for_room(self, size: int) -> None:
         """Let parts finish until this one fits: ``threads`` parts, or the budget, but always one beside the buffer."""
-        for part in [part for part in self._under_way if part.done()]:
-            self._under_way.pop(part)
+        for part in [part for part in self._pending if part.done()]:
+            self._pending.pop(part)
             part.result()
-        while self._under_way and (
-            len(self._under_way) >= self._bucket.threads or sum(self._under_way.values()) + size > _BUDGET
+        while self._pending and (
+            len(self._pending) >= self._bucket.threads or sum(self._pending.values()) + size > _BUDGET
         ):
-            oldest = next(iter(self._under_way))
-            self._under_way.pop(oldest)
+            oldest = next(iter(self._pending))
+            self._pending.pop(oldest)
             oldest.result()
 
     def _send_part(self, number: int, body: bytearray) -> dict[str, Any]:
-        with told(self._bucket, self._key):
+        with s3_errors(self._bucket, self._key):
             sent = self._client.upload_part(
                 Bucket=self._bucket.name,
                 Key=self._bucket.full(self._key),
@@ -139,7 +139,7 @@ class S3Upload:
         """
         self._send()
         parts = [part.result() for part in self._sent]
-        with told(self._bucket, self._key):
+        with s3_errors(self._bucket, self._key):
             self._client.complete_multipart_upload(
                 Bucket=self._bucket.name,
                 Key=self._bucket.full(self._key),
@@ -156,7 +156,7 @@ class S3Upload:
             self._file.close()
         if not self._id:
             return
-        with suppress(StoreError, MissingError), told(self._bucket, self._key):
+        with suppress(StoreError, MissingError), s3_errors(self._bucket, self._key):
             self._client.abort_multipart_upload(
                 Bucket=self._bucket.name, Key=self._bucket.full(self._key), UploadId=self._id
             )

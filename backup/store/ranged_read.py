@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 from backup.store import MissingError, StoreError
-from backup.store.s3_client import Bucket, told
+from backup.store.s3_client import Bucket, s3_errors
 
 PIECE = 1 << 20
 _RANGE = 8 << 20
@@ -33,11 +33,11 @@ def read_by_ranges(client: Any, bucket: Bucket, key: str, size: int) -> Iterator
 def read_whole(client: Any, bucket: Bucket, key: str, size: int) -> Iterator[bytes]:
     """The same by one request: a small object, or one of a server that does not keep to ranges."""
     received = 0
-    with told(bucket, key):
+    with s3_errors(bucket, key):
         body = client.get_object(Bucket=bucket.name, Key=bucket.full(key))["Body"]
     with closing(body):
         while received < size:
-            with told(bucket, key):
+            with s3_errors(bucket, key):
                 piece = body.read(min(PIECE, size - received))
             if not piece:
                 raise StoreError(f"{key} in {bucket.where} came cut short: {received} bytes of {size}", "try again")
@@ -56,7 +56,7 @@ def _fetch(client: Any, bucket: Bucket, key: str, start: int, stop: int) -> byte
     body = bytearray()
     for attempt in range(_TRIES):
         try:
-            with told(bucket, key):
+            with s3_errors(bucket, key):
                 _append(client, bucket, key, start + len(body), stop, body)
         except MissingError:
             raise

@@ -12,7 +12,7 @@ from backup.store.capabilities import TAKEN, honours_conditions, keeps_parts, ke
 from backup.store.keys import SHA256, check_key, is_key, sha256
 from backup.store.multipart import S3Upload
 from backup.store.ranged_read import PIECE, read_by_ranges, read_whole
-from backup.store.s3_client import AnswerError, Bucket, open_client, told
+from backup.store.s3_client import AnswerError, Bucket, open_client, s3_errors
 
 _RACE = 409
 """ConditionalRequestConflict: another request on the same name was under way; ask again."""
@@ -30,7 +30,7 @@ class S3Store:
         self.bucket = bucket
         self.name = name
         self._client = open_client(bucket)
-        self._place = {"Bucket": bucket.name}
+        self._named = {"Bucket": bucket.name}
         self._lock = threading.Lock()
         self._found_out: dict[str, bool] = {}
 
@@ -39,14 +39,14 @@ class S3Store:
 
     def probe(self) -> tuple[str, ...]:
         """Try out what the server honours. Each trial is made once, here or before the first write that needs it."""
-        told_of = []
+        limits = []
         if not self.conditional:
-            told_of.append("does not honour conditional writes: two archives must not write into it at once")
+            limits.append("does not honour conditional writes: two archives must not write into it at once")
         if not self.multipart:
-            told_of.append("does not keep multipart uploads: large objects go through a temporary file, up to 5 GiB")
+            limits.append("does not keep multipart uploads: large objects go through a temporary file, up to 5 GiB")
         if not self.ranges:
-            told_of.append("does not keep to ranges: every read begins at the beginning of the object")
-        return tuple(f"{self.bucket.where} {line}" for line in told_of)
+            limits.append("does not keep to ranges: every read begins at the beginning of the object")
+        return tuple(f"{self.bucket.where} {line}" for line in limits)
 
     @property
     def conditional(self) -> bool:
@@ -103,14 +103,14 @@ class S3Store:
     def _put(self, key: str, body: bytes | bytearray | IO[bytes], metadata: Mapping[str, str], **condition: Any) -> str:
         if not isinstance(body, bytes | bytearray):
             body.seek(0)
-        with told(self.bucket, key):
+        with s3_errors(self.bucket, key):
             made = self._client.put_object(
                 Key=self.bucket.full(key), Body=body, Metadata=metadata, **condition, **self._making()
             )
         return str(made.get("ETag", ""))
 
     def _making(self) -> dict[str, Any]:
-        return {**self._place, **self.bucket.making()}
+        return {**self._named, **self.bucket.making()}
 
     def replace(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
         """See `Store.replace`."""
@@ -121,13 +121,13 @@ class S3Store:
         """See `Store.upload`. What fits into one part is one request."""
         if self.head(key) is not None:
             raise _conflict(key)
-        said = {**(metadata or {}), _UPLOAD: secrets.token_hex(8)}
-        making = {"Metadata": said, **self.bucket.making()}
+        marked = {**(metadata or {}), _UPLOAD: secrets.token_hex(8)}
+        making = {"Metadata": marked, **self.bucket.making()}
         upload = S3Upload(self._client, self.bucket, key, making, lambda: self.multipart)
         try:
             yield upload
             if (body := upload.single) is None:
-                self._finish(upload, key, said[_UPLOAD])
+                self._finish(upload, key, marked[_UPLOAD])
             elif self._put_new(key, body, metadata or {}) is None:
                 raise _conflict(key)
         finally:
@@ -150,8 +150,8 @@ class S3Store:
 
     def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """See `Store.get`."""
-        with told(self.bucket, check_key(key)):
-            answer = self._client.get_object(Key=self.bucket.full(key), **self._place)
+        with s3_errors(self.bucket, check_key(key)):
+            answer = self._client.get_object(Key=self.bucket.full(key), **self._named)
             with closing(answer["Body"]) as sent:
                 refuse_larger(f"{key} in {self.bucket.where}", answer.get("ContentLength", 0), most)
                 body: bytes = sent.read(most + 1)
@@ -176,8 +176,8 @@ class S3Store:
     def head(self, key: str) -> Stored | None:
         """See `Store.head`. An empty 404 may mean that the bucket is not there, so a list must confirm it."""
         try:
-            with told(self.bucket, check_key(key)):
-                found = self._client.head_object(Key=self.bucket.full(key), **self._place)
+            with s3_errors(self.bucket, check_key(key)):
+                found = self._client.head_object(Key=self.bucket.full(key), **self._named)
         except MissingError:
             return None
         except AnswerError as error:
@@ -190,14 +190,14 @@ class S3Store:
         return Stored(key=key, size=found["ContentLength"], made=made, metadata=found["Metadata"])
 
     def _list_page(self, key: str) -> Sequence[Stored]:
-        with told(self.bucket, ""):
+        with s3_errors(self.bucket, ""):
             answer = self._client.list_objects_v2(Prefix=self.bucket.full(key), MaxKeys=2, Bucket=self.bucket.name)
         return [self._stored(found) for found in answer.get("Contents", [])]
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
         """See `Store.list`."""
         since: dict[str, Any] = {"StartAfter": self.bucket.full(after)} if after else {}
-        with told(self.bucket, ""):
+        with s3_errors(self.bucket, ""):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket.name, Prefix=self.bucket.full(prefix), **since
             )
@@ -223,8 +223,8 @@ class S3Store:
         """What would not go, and why."""
         objects = [{"Key": self.bucket.full(key)} for key in keys]
         try:
-            with told(self.bucket, keys[0]):
-                answer = self._client.delete_objects(Delete={"Objects": objects, "Quiet": True}, **self._place)
+            with s3_errors(self.bucket, keys[0]):
+                answer = self._client.delete_objects(Delete={"Objects": objects, "Quiet": True}, **self._named)
         except AnswerError as error:
             if error.code not in _NO_BATCHES:
                 raise
@@ -234,15 +234,15 @@ class S3Store:
 
     def _delete_singly(self, keys: Sequence[str]) -> Sequence[str]:
         for key in keys:
-            with told(self.bucket, key):
-                self._client.delete_object(Key=self.bucket.full(key), **self._place)
+            with s3_errors(self.bucket, key):
+                self._client.delete_object(Key=self.bucket.full(key), **self._named)
         return ()
 
     def sweep(self, older_than: float) -> int:
         """See `Store.sweep`: unfinished multipart uploads, which no list of objects shows and which are billed."""
         old = time.time() - older_than
         swept = 0
-        with told(self.bucket, "multipart uploads"):
+        with s3_errors(self.bucket, "multipart uploads"):
             for page in self._client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket.name, Prefix=self.bucket.folder
             ):

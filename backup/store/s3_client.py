@@ -64,12 +64,12 @@ class Bucket:
 
     def making(self) -> dict[str, Any]:
         """What every request that makes an object says beside its name and body."""
-        said = {
+        options = {
             "ServerSideEncryption": self.encryption,
             "SSEKMSKeyId": self.kms_key,
             "StorageClass": self.storage_class,
         }
-        return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in options.items() if value}
 
 
 _PECULIAR: Mapping[str, Mapping[str, Any]] = {
@@ -82,7 +82,9 @@ _PECULIAR: Mapping[str, Mapping[str, Any]] = {
 def peculiar(endpoint: str) -> dict[str, Any]:
     """What a ``Bucket`` at ``endpoint`` must have beside what everybody's has."""
     host = urlsplit(endpoint).hostname or ""
-    return {name: value for end, said in _PECULIAR.items() if host.endswith("." + end) for name, value in said.items()}
+    return {
+        name: value for end, options in _PECULIAR.items() if host.endswith("." + end) for name, value in options.items()
+    }
 
 
 def open_client(bucket: Bucket) -> Any:
@@ -139,7 +141,7 @@ class AnswerError(StoreError):
 
 
 @contextmanager
-def told(bucket: Bucket, key: str) -> Iterator[None]:
+def s3_errors(bucket: Bucket, key: str) -> Iterator[None]:
     """Say a client's error as one of the store. Only ``NoSuchKey`` means that an object is not there."""
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
@@ -156,9 +158,9 @@ def told(bucket: Bucket, key: str) -> Iterator[None]:
 
 
 def _answer_error(bucket: Bucket, key: str, response: Mapping[str, Any]) -> MissingError | AnswerError:
-    said = response.get("Error", {})
-    code, status = str(said.get("Code", "")), int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    error = response.get("Error", {})
+    code, status = str(error.get("Code", "")), int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code == "NoSuchKey":
         return MissingError(f"there is no {key} in {bucket.where}")
-    reason = f"{code or status} {said.get('Message', '')}".strip()
+    reason = f"{code or status} {error.get('Message', '')}".strip()
     return AnswerError(f"{bucket.where}, {key or 'list'}: {reason}", _HINTS.get(code, ""), code, status)

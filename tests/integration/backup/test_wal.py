@@ -17,10 +17,9 @@ import pytest
 
 from backup.layout import parse_segment, parse_wal_key, segment_name, segment_start, wal_prefix
 from backup.recovery_windows import Missing
-from backup.service.context import ServiceContext
+from backup.service.context import ServiceContext, retention_policy
 from backup.service.flush_wal import archive_now
 from backup.service.inventory import missing_wal, read_holdings
-from backup.service.retention_policy import policy_of
 from backup.store.local import LocalStore
 from backup.timelines import lineage_of
 from backup.wal.archiver import Archiver
@@ -97,7 +96,9 @@ class Site:
         stored = (parse_wal_key(stored.key) for stored in self.store.list(wal_prefix(self.system, 1)))
         first = min(parse_segment(key.segment, SEGMENT).start for key in stored if key is not None and key.segment)
         since = a_backup(wal_segment_size=SEGMENT, start_lsn=str(first), stop_lsn=str(first))
-        return missing_wal(self.store, self.system, replace(holdings, backups=(since,)), policy_of(settings_of()))
+        return missing_wal(
+            self.store, self.system, replace(holdings, backups=(since,)), retention_policy(settings_of())
+        )
 
     def segments(self, timeline: int) -> list[str]:
         """Whole segments of a timeline in the store."""
@@ -549,7 +550,7 @@ def test_a_clock_that_is_set_back_by_an_hour_disturbs_nothing(site: Site, monkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ground(ServiceContext):
+class _Context(ServiceContext):
     """The service's ground; whatever node it asks for is the lab's A."""
 
     site: Site
@@ -558,26 +559,26 @@ class _Ground(ServiceContext):
         return self.site.servers.access(A)
 
 
-def _ground(site: Site) -> ServiceContext:
+def _context(site: Site) -> ServiceContext:
     topology = replace(Topology.first(settings_of(), SIZING), system_identifier=site.system)
     inside = ClusterConfig(settings=settings_of(), topology=topology)
-    return _Ground(inside=inside, stores=(site.store,), home=site.root, state=site.root, site=site)
+    return _Context(inside=inside, stores=(site.store,), home=site.root, state=site.root, site=site)
 
 
 def test_the_present_moment_is_archived_when_it_is_asked_for(site: Site) -> None:
     """A restore to a moment ago need not wait for the next tail."""
     with site.running(tail_seconds=600.0) as archive:
         eventually(lambda: archive.pipeline.status().streaming and archive.state().stores)
-        ground = _ground(site)
+        context = _context(site)
         eventually(lambda: (state := read_status(site.root).archive) and state.streaming)
         site.servers.sql(A, "SELECT pg_logical_emit_message(true, 'moment', 'a commit just now')")
         asked = time.time()
-        present = archive_now(ground, "local")
+        present = archive_now(context, "local")
         assert present is not None
         assert present.when >= asked
         assert site.end(1) >= present.lsn
         stored = b"".join(read_segment(site.store, site.system, name) or b"" for name in site.segments(1))
         assert b"a commit just now" in stored
-        assert archive_now(ground, "elsewhere", patience=0.5) is None, "a store that is not there has nothing"
+        assert archive_now(context, "elsewhere", patience=0.5) is None, "a store that is not there has nothing"
     eventually(lambda: time.time() - (site.root / "status.json").stat().st_mtime > 10, what="a state that is old")
-    assert archive_now(ground, "local") is None, "no archiver runs: nothing to wait for"
+    assert archive_now(context, "local") is None, "no archiver runs: nothing to wait for"

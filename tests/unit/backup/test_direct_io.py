@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from backup.direct_io import CHUNK, DirectWriter, Look
+from backup.direct_io import CHUNK, DirectWriter, PieceHook
 
 NOISE = os.urandom(2 * CHUNK + 5000)
 
 
-def write(path: Path, data: bytes, piece: int = 1 << 20, look: Look = lambda _offset, _part: None) -> None:
+def write(path: Path, data: bytes, piece: int = 1 << 20, hook: PieceHook = lambda _offset, _part: None) -> None:
     with path.open("wb", buffering=0) as file:
-        writer = DirectWriter(file.fileno(), look)
+        writer = DirectWriter(file.fileno(), hook)
         for start in range(0, len(data), piece):
             writer.write(memoryview(data)[start : start + piece])
         writer.finish()
@@ -53,11 +53,11 @@ def test_after_a_write_that_ended_within_a_block_the_page_cache_serves(
 def test_what_the_look_changes_is_what_is_written(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
-    def look(offset: int, part: memoryview) -> None:
+    def hook(offset: int, part: memoryview) -> None:
         seen.append((offset, len(part)))
         part[0] = 7
 
-    write(tmp_path / "file", bytes(CHUNK + 5000), look=look)
+    write(tmp_path / "file", bytes(CHUNK + 5000), hook=hook)
 
     assert seen == [(0, CHUNK), (CHUNK, 4096), (CHUNK + 4096, 904)]
     assert [at for at, byte in enumerate((tmp_path / "file").read_bytes()) if byte] == [0, CHUNK, CHUNK + 4096]

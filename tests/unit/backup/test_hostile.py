@@ -25,8 +25,7 @@ from backup.base.archive_reader import Limits, open_archive, read_manifest
 from backup.base.tar import BrokenTarError, members
 from backup.catalog import Backup, File, dependants, find, read_catalog
 from backup.layout import MANIFEST, archive_key, backup_key, gap_key, hold_key, parse_wal_key, tail_key, wal_key
-from backup.restore.backup_label import parent_fault
-from backup.restore.incremental_file import blocks, patched
+from backup.restore.incremental import blocks, parent_fault, patched
 from backup.restore.unpack import unpack
 from backup.restore.wal_coverage import find_runs
 from backup.store import MOST_DOCUMENT, DamagedError, Stored, StoreError, read_text

@@ -13,7 +13,7 @@ from backup.restore.plan import Plan, plan
 from backup.restore.recovery_settings import Recovery, rewrite, settings
 from backup.restore.target import RecoveryTarget, check_target
 from backup.restore.target_directory import MARKER, claim
-from backup.restore.wal_coverage import Run, WalCoverage, reach, read_archive, way
+from backup.restore.wal_coverage import Run, WalCoverage, reach, read_archive, spans_between
 from backup.store.local import LocalStore
 from backup.timelines import Switchpoint, TimelineSpan
 from cluster.errors import MachineError, RefusedError, UsageError
@@ -157,7 +157,7 @@ class TestWay:
         known = archive({}, self.HISTORIES)
         start, first, second = (Lsn.parse(lsn) for lsn in ("0/3000028", "0/5000400", "0/7000000"))
 
-        assert way(known, 1, start, 3) == (
+        assert spans_between(known, 1, start, 3) == (
             TimelineSpan(1, start, first),
             TimelineSpan(2, first, second),
             TimelineSpan(3, second, None),
@@ -166,12 +166,12 @@ class TestWay:
     def test_a_timeline_that_branched_off_before_does_not_lead_there(self) -> None:
         known = archive({}, self.HISTORIES)
 
-        assert way(known, 1, Lsn.parse("0/6000000"), 2) is None
-        assert way(known, 2, Lsn.parse("0/6000000"), 4) is None
+        assert spans_between(known, 1, Lsn.parse("0/6000000"), 2) is None
+        assert spans_between(known, 2, Lsn.parse("0/6000000"), 4) is None
 
     def test_an_unknown_history_is_said(self) -> None:
         with pytest.raises(RefusedError, match="history of timeline 9 is not in the archive"):
-            way(archive({}), 1, Lsn(0), 9)
+            spans_between(archive({}), 1, Lsn(0), 9)
 
     def test_the_segment_of_the_switch_may_be_on_the_new_timeline_only(self) -> None:
         """The old primary died before it had sent its last segment; the new one's copy of it is whole."""
@@ -179,7 +179,7 @@ class TestWay:
             {1: [run("0/3000000", "0/5000000")], 2: [run("0/5000000", "0/6000000", 6000.0)]},
             {2: [(1, "0/5000400")]},
         )
-        parts = way(known, 1, Lsn.parse("0/3000028"), 2)
+        parts = spans_between(known, 1, Lsn.parse("0/3000028"), 2)
 
         assert parts
         assert reach(known, parts).lsn == Lsn.parse("0/6000000")
@@ -187,7 +187,7 @@ class TestWay:
 
     def test_a_new_timeline_whose_wal_is_missing_is_a_hole(self) -> None:
         known = archive({1: [run("0/3000000", "0/6000000")]}, {2: [(1, "0/5000400")]})
-        parts = way(known, 1, Lsn.parse("0/3000028"), 2)
+        parts = spans_between(known, 1, Lsn.parse("0/3000028"), 2)
 
         assert parts
         found = reach(known, parts)

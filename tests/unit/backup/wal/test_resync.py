@@ -98,7 +98,7 @@ def _backup(day: float, number: int) -> Backup:
     return a_backup(day, system_identifier=SYSTEM, wal_segment_size=SIZE, start_lsn=start, stop_lsn=stop)
 
 
-def _ground(home: Path, *stores: Moody) -> ServiceContext:
+def _context(home: Path, *stores: Moody) -> ServiceContext:
     """A service whose stores each have a backup that needs WAL from segment 1 on."""
     (home / "state").mkdir()
     settings = settings_of()
@@ -114,18 +114,18 @@ def test_the_service_mends_what_its_survey_found_missing_and_says_so(tmp_path: P
     first, second = (Moody(local(tmp_path / each), each) for each in ("first", "second"))
     put(first, *(name(number) for number in range(1, 8)))
     put(second, name(1), name(4), name(7))
-    ground, told = _ground(tmp_path, first, second), list[str]()
+    context, told = _context(tmp_path, first, second), list[str]()
     mender = ResyncWorker(threading.Event(), told.append)
-    mender.look(ground)
+    mender.run(context)
     assert told == [], "before any survey nobody knows"
-    survey(ground)
-    assert ground.status_file.read().stores["second"].missing == 4
-    mender.look(ground)
+    survey(context)
+    assert context.status_file.read().stores["second"].missing == 4
+    mender.run(context)
     assert told == [f"second got 4 segments of WAL that it lacked, up to {name(6)}"]
-    entry = ground.status_file.read().stores["second"]
+    entry = context.status_file.read().stores["second"]
     assert (entry.lost, entry.mended) == (0, 4)
     assert read_segment(second, SYSTEM, name(5)) == wal(segment(5))
-    mender.look(ground)
+    mender.run(context)
     assert len(told) == 1
 
 
@@ -133,16 +133,16 @@ def test_what_no_store_has_is_not_looked_for_again_and_again(tmp_path: Path) -> 
     first, second = (Moody(local(tmp_path / each), each) for each in ("first", "second"))
     for store in (first, second):
         put(store, name(1), name(3))
-    ground, told = _ground(tmp_path, first, second), list[str]()
+    context, told = _context(tmp_path, first, second), list[str]()
     mender = ResyncWorker(threading.Event(), told.append)
-    survey(ground)
+    survey(context)
     first.down = True
     for _ in range(3):
-        mender.look(ground)
+        mender.run(context)
     assert len(told) == 2, told
     assert "first does not get the WAL that it lacks: first answers 503" in told[0]
     assert "second lacks WAL" in told[1]
-    assert [entry.mended for entry in ground.status_file.read().stores.values()] == [0, 0]
+    assert [entry.mended for entry in context.status_file.read().stores.values()] == [0, 0]
 
 
 def test_wal_that_retention_removed_is_neither_missing_nor_brought_back(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_wal_that_retention_removed_is_neither_missing_nor_brought_back(tmp_path
     first, second = (Moody(local(tmp_path / each), each) for each in ("first", "second"))
     put(first, *(name(number) for number in range(1, 30)))
     put(second, name(1), *(name(number) for number in range(20, 30)))
-    ground = _ground(tmp_path, first, second)
+    context = _context(tmp_path, first, second)
     today = time.time() / 86_400
     for store in (first, second):
         remove(store, catalog.read_catalog(store, SYSTEM)[0])
@@ -159,6 +159,6 @@ def test_wal_that_retention_removed_is_neither_missing_nor_brought_back(tmp_path
             catalog.write(store, made)
             if number == 1:
                 hold(store, made, Hold(name=made.name, made=0.0, why="for ever"))
-    survey(ground)
-    stores = ground.status_file.read().stores
+    survey(context)
+    stores = context.status_file.read().stores
     assert [stores[each].lost for each in ("first", "second")] == [0, 0]

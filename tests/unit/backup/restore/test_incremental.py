@@ -12,8 +12,7 @@ from backup.base.tar import BrokenTarError
 from backup.catalog import Backup
 from backup.direct_io import CHUNK
 from backup.restore.assembly import making
-from backup.restore.backup_label import joined, parent_fault
-from backup.restore.incremental_file import BLOCK, patched
+from backup.restore.incremental import BLOCK, joined, parent_fault, patched
 from tests.unit.backup.base.test_base import CHAIN
 
 Block = tuple[int, int]
@@ -72,9 +71,9 @@ def test_a_chain_from_its_newest_backup_on_comes_to_the_same_as_from_its_oldest(
     with making(directory) as made:
         for part in reversed(parts):
             made.blocks("file", in_pieces(incremental(part.kept, part.blocks), size))
-            assert made.turn_older() == ""
+            assert made.next_backup() == ""
         made.whole("file", 0o600, len(first) * BLOCK, in_pieces(full(first), size))
-        assert made.turn_older() == ""
+        assert made.next_backup() == ""
 
     assert (directory / "file").read_bytes() == full(reduce(after, parts, first))
 
@@ -86,7 +85,7 @@ def test_a_file_of_many_chunks_has_every_block_in_its_place(tmp_path: Path) -> N
     newer = Part(length + 9, [(number, 252) for number in range(0, length + 7, 5)])
     with making(tmp_path / "made") as made:
         made.blocks("file", in_pieces(incremental(*newer), 1 << 20))
-        made.turn_older()
+        made.next_backup()
         made.whole("file", 0o600, length * BLOCK - 5000, in_pieces(full(first)[:-5000], 1 << 20))
 
     expected = bytearray(full(first)[:-5000] + bytes(5000 + 9 * BLOCK))
@@ -128,7 +127,7 @@ def test_what_the_newest_backup_does_not_name_is_not_made(tmp_path: Path) -> Non
     with making(tmp_path / "made") as made:
         made.folder("base")
         made.whole("base/1", 0o600, 3, in_pieces(b"new", 2))
-        made.turn_older()
+        made.next_backup()
 
         made.folder("gone")
         made.whole("base/1", 0o600, 5, in_pieces(b"older", 2))
@@ -144,10 +143,10 @@ def test_a_file_whose_rest_no_older_backup_has_is_named(tmp_path: Path) -> None:
     with making(tmp_path / "made") as made:
         made.blocks("2", in_pieces(incremental(2, [(0, 1)]), 9000))
         made.blocks("1", in_pieces(incremental(2, []), 9000))
-        made.turn_older()
+        made.next_backup()
         made.whole("2", 0o600, 5, in_pieces(b"other", 2))
 
-        assert made.turn_older() == "1"
+        assert made.next_backup() == "1"
 
 
 LABEL = b"START WAL LOCATION: 0/5000028 (file 000000010000000000000005)\nLABEL: pods\nSTART TIMELINE: 1\n"
