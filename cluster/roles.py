@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 SUPERUSER = "postgres"
 MONITOR = "monitor"
-POOLER = "pooler"
-CONSOLE_ADMIN = "pods_admin"
+POOLER_ROLE = "pooler"
+CONSOLE_ADMIN, CONSOLE_SECRET = "pods_admin", "admin"
+"""Who administers PgBouncer on its console, a role of no server, and the name of its secret."""
 APP = "app"
 """Name of the application's secret; its role has a name of the user's choice."""
 HOME = "postgres"
@@ -70,7 +71,7 @@ SERVICES = (
         every_database=True,
     ),
     Role(
-        name=POOLER,
+        name=POOLER_ROLE,
         secret="pooler",  # noqa: S106
         create="create_pooler_role",
         kept=_UNTOUCHED | {"role": "none", "statement_timeout": "10s", "default_transaction_read_only": "on"},
@@ -90,6 +91,15 @@ def declared(user: str) -> tuple[Role, ...]:
     """Every role of a cluster whose application is called ``user``."""
     application = Role(name=user, secret=APP, create="create_app_role")
     return (*SERVICES, application, Role(name=SUPERUSER, secret="superuser", attributes=ATTRIBUTES))  # noqa: S106
+
+
+def role_of(secret: str, user: str) -> str:
+    """Name of the role whose password is in ``secrets/<secret>_password``; ``user`` is the application's.
+
+    Raises:
+        KeyError: no role logs in with it.
+    """
+    return {CONSOLE_SECRET: CONSOLE_ADMIN, **{role.secret: role.name for role in declared(user)}}[secret]
 
 
 def session_of(user: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
 from cluster.pools import pools
 from cluster.postgres.connection import Access
+from cluster.roles import role_of
 from cluster.services import optional_services
 from cluster.topology import Topology
 from cluster.topology_file import load
@@ -64,7 +65,7 @@ class Stack:
         return access_to(
             service,
             host_endpoint(self.settings, self.topology, service),
-            user=passwords.ROLE_OF.get(secret, self.settings.user),
+            user=role_of(secret, self.settings.user),
             password=self.passwords[secret],
             ca=self.home.ca,
             database=database,

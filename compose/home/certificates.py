@@ -10,7 +10,12 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cluster.certificate_report import CA, NAME, RENEW_DAYS, write_ends
 from cluster.config.env_file import Settings
@@ -19,10 +24,6 @@ from cluster.topology import Topology
 from compose.home.certificate_names import Faces, faces_of
 from compose.home.paths import Home, service_user
 from compose.home.permissions import check_secrets
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-    from cryptography.x509 import Certificate, CertificateBuilder, GeneralName
 
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=90)
@@ -72,8 +73,6 @@ def _ends(home: Home, services: Sequence[str]) -> dict[str, float]:
 
 def expires(path: Path) -> datetime | None:
     """When the certificate in ``path`` ends (UTC), or None where there is none that can be read."""
-    from cryptography import x509
-
     try:
         return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
     except (OSError, ValueError):
@@ -113,8 +112,6 @@ def _lasts(path: Path) -> bool:
 
 def _as_wanted(home: Home, service: str, names: Sequence[str]) -> bool:
     """Whether the service's certificate is whole, ours, good for ``names`` and no other, and lasts, not too long."""
-    from cryptography import x509
-
     shown, key = (home.tls / service / f"server.{kind}" for kind in ("crt", "key"))
     if not _whole_pair(shown, key) or not _same_ca(home, service) or not _lasts(shown):
         return False
@@ -123,18 +120,13 @@ def _as_wanted(home: Home, service: str, names: Sequence[str]) -> bool:
     return _held(certificate) == set(names) and life <= LIFE + _BACKDATE
 
 
-def _held(certificate: "Certificate") -> set[str]:
-    from cryptography import x509
-
+def _held(certificate: x509.Certificate) -> set[str]:
     held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return {str(name.value) for name in held}
 
 
 def _whole_pair(certificate: Path, key: Path) -> bool:
     """Whether both can be read and belong together; a kill between their two renames parts them."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-
     try:
         shown = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
         held = serialization.load_pem_private_key(key.read_bytes(), password=None).public_key()
@@ -146,9 +138,6 @@ def _whole_pair(certificate: Path, key: Path) -> bool:
 
 def _same_ca(home: Home, service: str) -> bool:
     """Whether the service's certificate was signed by the CA there is now, whose copy it has."""
-    from cryptography import x509
-    from cryptography.exceptions import InvalidSignature
-
     copy = home.tls / service / "ca.crt"
     if not copy.exists() or copy.read_bytes() != home.ca.read_bytes():
         return False
@@ -161,9 +150,6 @@ def _same_ca(home: Home, service: str) -> bool:
 
 
 def _make_ca(home: Home, project: str) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = _name(f"PODS CA of {project}")
     usage = x509.KeyUsage(
@@ -186,11 +172,6 @@ def _make_ca(home: Home, project: str) -> None:
 
 
 def _make_certificate(home: Home, service: str, names: Sequence[str]) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
     ca = x509.load_pem_x509_certificate(home.ca.read_bytes())
     ca_key = serialization.load_pem_private_key(_ca_key(home).read_bytes(), password=None)
     assert isinstance(ca_key, ec.EllipticCurvePrivateKey)
@@ -207,11 +188,9 @@ def _make_certificate(home: Home, service: str, names: Sequence[str]) -> None:
     _write_pair(directory, "server", key, builder, ca_key, owner)
 
 
-def _builder(subject: object, issuer: object, key: "EllipticCurvePrivateKey", life: timedelta) -> "CertificateBuilder":
-    from cryptography import x509
-
-    assert isinstance(subject, x509.Name)
-    assert isinstance(issuer, x509.Name)
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, life: timedelta
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -225,16 +204,11 @@ def _builder(subject: object, issuer: object, key: "EllipticCurvePrivateKey", li
     )
 
 
-def _name(common: str) -> object:
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
+def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _general(name: str) -> "GeneralName":
-    from cryptography import x509
-
+def _general(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
@@ -244,13 +218,11 @@ def _general(name: str) -> "GeneralName":
 def _write_pair(
     directory: Path,
     stem: str,
-    key: "EllipticCurvePrivateKey",
-    builder: "CertificateBuilder",
-    signer: "EllipticCurvePrivateKey",
+    key: ec.EllipticCurvePrivateKey,
+    builder: x509.CertificateBuilder,
+    signer: ec.EllipticCurvePrivateKey,
     owner: tuple[int, int] | None,
 ) -> None:
-    from cryptography.hazmat.primitives import hashes, serialization
-
     certificate = builder.sign(signer, hashes.SHA256())
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(directory / f"{stem}.key", pem.decode(), 0o600, owner)

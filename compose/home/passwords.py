@@ -18,17 +18,19 @@ from compose.home import web_passwords
 from compose.home.paths import Home, service_user
 from compose.home.permissions import check_secrets
 
-SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP = "superuser", "replication", "monitor", "pooler", "admin", "app"
-ALL = (SUPERUSER, REPLICATION, MONITOR, POOLER, ADMIN, APP)
+SUPERUSER, REPLICATION, MONITOR, AUTH_QUERY, ADMIN, APP = (
+    "superuser",
+    "replication",
+    "monitor",
+    "pooler",
+    "admin",
+    "app",
+)
+ALL = (SUPERUSER, REPLICATION, MONITOR, AUTH_QUERY, ADMIN, APP)
 ARCHIVE, HEALTH, GRAFANA = "archive", "health", "grafana"
 EXPORTER, PROMETHEUS, ALERTMANAGER = "exporter", "prometheus", "alertmanager"
 LATER = (ARCHIVE, HEALTH, GRAFANA, EXPORTER, PROMETHEUS, ALERTMANAGER)
 """Came after the first version: where one is missing it is made at any time, and the role's password follows it."""
-ROLE_OF = {
-    **{role.secret: role.name for role in roles.SERVICES},
-    SUPERUSER: roles.SUPERUSER,
-    ADMIN: roles.CONSOLE_ADMIN,
-}
 _HOST_ONLY = frozenset({SUPERUSER, APP})
 """Never mounted into a container as a file of its own."""
 _MINIMUM = 12
@@ -131,8 +133,8 @@ def _refuse_lost_key(home: Home, key: Path) -> None:
 
 def pgpass_text(passwords: Passwords, settings: Settings) -> str:
     """A password file for `inv psql`, with every role a person may log in as there."""
-    names = {APP: settings.user, **ROLE_OF}
-    return "".join(f"*:*:*:{names[name]}:{passwords[name]}\n" for name in (APP, SUPERUSER, MONITOR, ADMIN))
+    shown = (APP, SUPERUSER, MONITOR, ADMIN)
+    return "".join(f"*:*:*:{roles.role_of(name, settings.user)}:{passwords[name]}\n" for name in shown)
 
 
 def check_env(home: Home) -> None:

@@ -242,7 +242,7 @@ def test_no_line_trusts_anybody(cluster: Cluster) -> None:
     assert all(row["error"] is None for row in rows)
 
 
-@pytest.mark.parametrize("secret", [passwords.SUPERUSER, passwords.REPLICATION, passwords.POOLER])
+@pytest.mark.parametrize("secret", [passwords.SUPERUSER, passwords.REPLICATION, passwords.AUTH_QUERY])
 def test_the_clusters_own_roles_do_not_pass_through_the_pools(cluster: Cluster, secret: str) -> None:
     access = cluster.access("pgbouncer", secret, "appdb_write")
     with pytest.raises((MachineError, psycopg.Error)), connect(access) as connection:
@@ -265,7 +265,7 @@ def test_the_monitor_sees_and_changes_nothing(cluster: Cluster) -> None:
 
 
 def test_the_lookup_gives_no_verifier_of_the_clusters_roles(cluster: Cluster) -> None:
-    access = cluster.access("primary", passwords.POOLER, "postgres")
+    access = cluster.access("primary", passwords.AUTH_QUERY, "postgres")
     with connect(access) as connection:
         rows = connection.execute(
             "SELECT r, (pods.user_lookup(r)).username FROM unnest(ARRAY['postgres','replicator','monitor','pooler']) r"
