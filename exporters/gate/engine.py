@@ -10,6 +10,8 @@ import urllib.parse
 from collections.abc import Iterator
 from typing import Any
 
+from exporters.gate.engine_types import ContainerSummary, Info, Inspected, Stats
+
 _TIMEOUT = 5.0
 
 
@@ -33,22 +35,22 @@ class Engine:
         self._path = path
         self._label = f"com.docker.compose.project={project}"
 
-    def containers(self) -> list[dict[str, Any]]:
+    def containers(self) -> list[ContainerSummary]:
         """Every container of the project, running or not."""
-        found: list[dict[str, Any]] = self._get_json("/containers/json", all="1", filters={"label": [self._label]})
+        found: list[ContainerSummary] = self._get_json("/containers/json", all="1", filters={"label": [self._label]})
         return found
 
-    def inspect(self, container: str) -> dict[str, Any]:
+    def inspect(self, container: str) -> Inspected:
         """`docker inspect` of one container."""
-        found: dict[str, Any] = self._get_json(f"/containers/{container}/json")
+        found: Inspected = self._get_json(f"/containers/{container}/json")
         return found
 
-    def stats(self, container: str) -> dict[str, Any] | None:
+    def stats(self, container: str) -> Stats | None:
         """One sample of what a container uses, at once: without ``one-shot`` the engine waits a second for a second.
 
         None for one that does not run: the engine answers with zeros then, read in the year 1.
         """
-        found: dict[str, Any] = self._get_json(f"/containers/{container}/stats", stream="false", **{"one-shot": "true"})
+        found: Stats = self._get_json(f"/containers/{container}/stats", stream="false", **{"one-shot": "true"})
         return None if found["read"].startswith("0001") else found
 
     def ooms(self, since: float, until: float) -> Iterator[str]:
@@ -58,9 +60,9 @@ class Engine:
         for line in text.splitlines():
             yield json.loads(line)["Actor"]["ID"]
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> Info:
         """The host."""
-        found: dict[str, Any] = self._get_json("/info")
+        found: Info = self._get_json("/info")
         return found
 
     def _get_json(self, path: str, **query: Any) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from exporters.gate.engine import Engine
+from exporters.gate.engine_types import Inspected, Stats
 from exporters.gate.rows import Row, container_row, data_directories, network_rows, state_rows
 
 _AT_ONCE = 8
@@ -43,7 +43,7 @@ class Reader:
                 names |= data_directories(inspected)
         return document | {"disks": list(disk_rows(self._root, names))}
 
-    def _inspect(self, container: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    def _inspect(self, container: str) -> tuple[Inspected | None, Stats | None]:
         """One that went away since it was listed is left out."""
         try:
             inspected = self._engine.inspect(container)
@@ -51,7 +51,7 @@ class Reader:
         except OSError:
             return None, None
 
-    def _add(self, document: Document, inspected: dict[str, Any], stats: dict[str, Any] | None) -> None:
+    def _add(self, document: Document, inspected: Inspected, stats: Stats | None) -> None:
         row = container_row(inspected, stats) | {"oom_events_total": self._ooms[inspected["Id"]]}
         document["containers"].append(row | {"start_time_seconds": _unix(row["start_time_seconds"])})
         document["states"] += state_rows(inspected)

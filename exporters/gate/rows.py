@@ -6,13 +6,15 @@ API (`ContainerStats`), cAdvisor's container/libcontainer/handler.go for what ea
 
 from typing import Any
 
+from exporters.gate.engine_types import Inspected, Stats
+
 Row = dict[str, Any]
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 _NANO = 1e9
 _PERIOD = 100_000
 
 
-def container_row(inspected: dict[str, Any], stats: dict[str, Any] | None) -> Row:
+def container_row(inspected: Inspected, stats: Stats | None) -> Row:
     """One container: its labels, its state, and what it uses while it runs (``stats`` None: it does not)."""
     state, limits = inspected["State"], inspected["HostConfig"]
     row = {
@@ -23,12 +25,12 @@ def container_row(inspected: dict[str, Any], stats: dict[str, Any] | None) -> Ro
         "exit_code": state.get("ExitCode", 0),
         "start_time_seconds": state.get("StartedAt", ""),
     }
-    if limits.get("NanoCpus"):
-        row |= {"spec_cpu_quota": limits["NanoCpus"] / _NANO * _PERIOD, "spec_cpu_period": _PERIOD}
+    if nano := limits.get("NanoCpus"):
+        row |= {"spec_cpu_quota": nano / _NANO * _PERIOD, "spec_cpu_period": _PERIOD}
     return row if stats is None else row | _cpu(stats) | _memory(stats) | _disk(stats)
 
 
-def data_directories(inspected: dict[str, Any]) -> set[str]:
+def data_directories(inspected: Inspected) -> set[str]:
     """The directories of the cluster's data/ that a container may write, by their first names."""
     home = (inspected["Config"].get("Labels") or {}).get("com.docker.compose.project.working_dir")
     sources = [mount.get("Source", "") for mount in inspected.get("Mounts") or () if mount.get("RW")]
@@ -36,7 +38,7 @@ def data_directories(inspected: dict[str, Any]) -> set[str]:
     return {name for path in below if (name := path.partition("/")[0]) and not name.startswith(".")}
 
 
-def labels_of(inspected: dict[str, Any]) -> Row:
+def labels_of(inspected: Inspected) -> Row:
     """Name, image and Compose service; never the environment, which holds what is nobody's business."""
     labels = inspected["Config"].get("Labels") or {}
     return {
@@ -47,18 +49,19 @@ def labels_of(inspected: dict[str, Any]) -> Row:
     }
 
 
-def state_rows(inspected: dict[str, Any]) -> list[Row]:
+def state_rows(inspected: Inspected) -> list[Row]:
     """One row per state a container can be in; 1 for the one it is in."""
-    now, health = inspected["State"]["Status"], (inspected["State"].get("Health") or {}).get("Status")
+    now, check = inspected["State"]["Status"], inspected["State"].get("Health")
     rows: list[Row] = [
         {**labels_of(inspected), "state": state, "container_state": int(state == now)} for state in STATES
     ]
-    if health is not None:
-        rows.append({**labels_of(inspected), "state": "unhealthy", "container_state": int(health == "unhealthy")})
+    if check:
+        bad = int(check["Status"] == "unhealthy")
+        rows.append({**labels_of(inspected), "state": "unhealthy", "container_state": bad})
     return rows
 
 
-def network_rows(inspected: dict[str, Any], stats: dict[str, Any]) -> list[Row]:
+def network_rows(inspected: Inspected, stats: Stats) -> list[Row]:
     """One row per network interface."""
     return [
         {**labels_of(inspected), "interface": interface, **_network(counts)}
@@ -79,7 +82,7 @@ def _network(counts: dict[str, int]) -> Row:
     }
 
 
-def _cpu(stats: dict[str, Any]) -> Row:
+def _cpu(stats: Stats) -> Row:
     usage, throttled = stats["cpu_stats"]["cpu_usage"], stats["cpu_stats"].get("throttling_data") or {}
     row: Row = {
         "cpu_usage_seconds_total": usage["total_usage"] / _NANO,
@@ -95,7 +98,7 @@ def _cpu(stats: dict[str, Any]) -> Row:
     return row
 
 
-def _memory(stats: dict[str, Any]) -> Row:
+def _memory(stats: Stats) -> Row:
     memory = stats.get("memory_stats") or {}
     if "usage" not in memory:
         return {}
@@ -111,7 +114,7 @@ def _memory(stats: dict[str, Any]) -> Row:
     }
 
 
-def _disk(stats: dict[str, Any]) -> Row:
+def _disk(stats: Stats) -> Row:
     """Summed over devices. cgroup v1 says ``Read`` and counts what v2 calls ``read``."""
     entries = (stats.get("blkio_stats") or {}).get("io_service_bytes_recursive") or []
     return {

@@ -159,12 +159,13 @@ def test_the_directories_of_the_data_are_known_from_what_containers_may_write() 
         (f"{home}/rendered/nodes/replica1", False),
         ("/mnt/share", True),
     ]
-    inspected = {
+    inspected: Any = {
         "Config": {"Labels": {"com.docker.compose.project.working_dir": home}},
         "Mounts": [{"Type": "bind", "Source": source, "RW": writable} for source, writable in mounts],
     }
     assert data_directories(inspected) == {"replica1", "copies", "backups"}
-    assert data_directories({"Config": {"Labels": None}, "Mounts": None}) == set()
+    bare: Any = {"Config": {"Labels": None}, "Mounts": None}
+    assert data_directories(bare) == set()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ RUNNING = sample("inspect_running")
 V1, V2 = sample("stats_v1"), sample("stats_v2")
 
 
-def _row(stats: dict[str, Any] | None, **inspected: Any) -> dict[str, Any]:
-    return container_row({**RUNNING, **inspected}, stats)
+def _row(stats: Any, **inspected: Any) -> dict[str, Any]:
+    return container_row(RUNNING | inspected, stats)
 
 
 def test_cgroup_v1_is_read_by_its_own_names() -> None:
@@ -120,7 +120,7 @@ def test_a_container_is_named_as_compose_names_it() -> None:
     labels = labels_of(RUNNING)
     assert (labels["name"], labels["container_label_com_docker_compose_service"]) == ("u-sample", "sample")
     assert (
-        labels_of({**RUNNING, "Config": {"Image": "x", "Labels": None}})["container_label_com_docker_compose_service"]
+        labels_of(RUNNING | {"Config": {"Image": "x", "Labels": None}})["container_label_com_docker_compose_service"]
         == ""
     )
 
@@ -128,7 +128,7 @@ def test_a_container_is_named_as_compose_names_it() -> None:
 @given(st.sampled_from(STATES), st.sampled_from([None, "none", "starting", "healthy", "unhealthy"]))
 def test_a_container_is_in_exactly_one_state(status: str, health: str | None) -> None:
     state = {"Status": status} | ({} if health is None else {"Health": {"Status": health}})
-    rows = {row["state"]: row["container_state"] for row in state_rows({**RUNNING, "State": state})}
+    rows = {row["state"]: row["container_state"] for row in state_rows(RUNNING | {"State": state})}
     assert [name for name in STATES if rows[name]] == [status]
     assert rows.get("unhealthy") == (None if health is None else int(health == "unhealthy"))
 
