@@ -1,7 +1,7 @@
 """The physical replication slots of one server: made, replaced where they were lost, dropped."""
 
-from cluster.observed.nodes import Slot
-from cluster.postgres.connection import Access, connect, execute, fetch_all, literal
+from cluster.observed.nodes import read_slots
+from cluster.postgres.connection import Access, connect, execute, literal
 from cluster.waiting import comes_true
 
 _RELEASE_SECONDS = 15.0
@@ -11,7 +11,7 @@ _RELEASE_SECONDS = 15.0
 def has_slot(server: Access, slot: str) -> bool:
     """Whether the slot exists and still holds its WAL."""
     with connect(server) as connection:
-        found = next((each for each in fetch_all(connection, "slots", Slot) if each.name == slot), None)
+        found = next((each for each in read_slots(connection) if each.name == slot), None)
     return found is not None and found.wal_status != "lost"
 
 
@@ -30,10 +30,10 @@ def drop_slot(server: Access, slot: str) -> bool:
     with connect(server) as connection:
 
         def used() -> bool:
-            return any(each.name == slot and each.active for each in fetch_all(connection, "slots", Slot))
+            return any(each.name == slot and each.active for each in read_slots(connection))
 
         comes_true(lambda: not used(), timeout=_RELEASE_SECONDS, pause=0.1)
-        known = slot in {each.name for each in fetch_all(connection, "slots", Slot)}
+        known = slot in {each.name for each in read_slots(connection)}
         if known:
             execute(connection, "drop_slot", slot=literal(slot))
     return known

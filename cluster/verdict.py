@@ -7,6 +7,7 @@ from typing import Self
 from cluster.config.env_file import Settings
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.snapshot import Snapshot
+from cluster.postgres.lsn import Lsn
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
 
@@ -49,11 +50,18 @@ def judge(
     *,
     synchronous: int = 0,
     thresholds: Thresholds | None = None,
+    written: Lsn | None = None,
 ) -> Verdict:
-    """Compare desired and observed; ``synchronous`` is how many replicas a commit shall wait for."""
+    """Compare desired and observed.
+
+    Args:
+        synchronous: how many replicas a commit shall wait for.
+        thresholds: of what is worth a reason.
+        written: how far the primary is known to have written, for while it is away.
+    """
     limits = thresholds or Thresholds()
     own = {topology.primary: tuple(_primary(topology, snapshot))}
-    own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits)) for node in topology.replicas}
+    own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits, written)) for node in topology.replicas}
     reasons = [
         *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
@@ -77,7 +85,9 @@ def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
         yield f"{topology.primary} serves another cluster's data (system identifier {reading.facts.system_identifier})"
 
 
-def _replica(topology: Topology, snapshot: Snapshot, name: str, limits: Thresholds) -> Iterator[str]:
+def _replica(
+    topology: Topology, snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None
+) -> Iterator[str]:
     reading, slot = snapshot.nodes[name], snapshot.slot(slot_of(name))
     if slot is not None and slot.wal_status == "lost":
         why = f"slot {slot.name}: {slot.invalidation_reason}"
@@ -90,11 +100,12 @@ def _replica(topology: Topology, snapshot: Snapshot, name: str, limits: Threshol
     if not reading.facts.in_recovery:
         yield f"{name} should be a replica and takes writes"
         return
-    yield from _stream(snapshot, name, limits)
+    yield from _stream(snapshot, name, limits, written)
 
 
-def _stream(snapshot: Snapshot, name: str, limits: Thresholds) -> Iterator[str]:
-    facts, standby, lag = snapshot.nodes[name].facts, snapshot.standby(name), snapshot.lag_bytes(name)
+def _stream(snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None) -> Iterator[str]:
+    facts, standby = snapshot.nodes[name].facts, snapshot.standby(name)
+    lag = snapshot.lag_bytes(name, written)
     assert facts is not None
     if facts.receiver_status != "streaming":
         yield f"{name} does not stream from the primary"

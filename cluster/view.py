@@ -7,7 +7,7 @@ from cluster.backup_status import BackupSummary
 from cluster.config.env_file import Settings
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools, synchronous_count
-from cluster.postgres.lsn import Lsn, bytes_behind
+from cluster.postgres.lsn import Lsn
 from cluster.topology import Topology
 from cluster.verdict import Thresholds, Verdict, judge
 
@@ -30,13 +30,11 @@ class View:
 
     def lag(self, name: str) -> int | None:
         """WAL bytes that a replica has yet to replay."""
-        facts = self.snapshot.nodes[name].facts
-        return bytes_behind(self.written, facts.lsn) if facts else None
+        return self.snapshot.lag_bytes(name, self.written)
 
     def write_lag(self, name: str) -> int | None:
         """WAL bytes that a replica has yet to receive."""
-        facts = self.snapshot.nodes[name].facts
-        return bytes_behind(self.written, facts.received_lsn or facts.lsn) if facts else None
+        return self.snapshot.receive_lag_bytes(name, self.written)
 
 
 def make_view(
@@ -55,7 +53,7 @@ def make_view(
         settings=settings,
         topology=topology,
         snapshot=snapshot,
-        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits),
+        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=written),
         pools=wanted,
         written=written if written is not None or primary is None or primary.facts is None else primary.facts.lsn,
         backup=backup,

@@ -46,16 +46,16 @@ class MetricSource:
     every: float = 0.0
 
 
-def gauge(column: str, text: str) -> Metric:
+def gauge(column: str, text: str, value: str = "") -> Metric:
     """A value that goes up and down."""
-    return Metric(column, "gauge", text)
+    return Metric(column, "gauge", text, value)
 
 
-def counter(column: str, text: str) -> Metric:
+def counter(column: str, text: str, value: str = "") -> Metric:
     """A value that only grows; its name ends in _total."""
-    return Metric(column, "counter", text)
+    return Metric(column, "counter", text, value)
 
 
-def unknown(column: str, text: str) -> Metric:
+def unknown(column: str, text: str, value: str = "") -> Metric:
     """A counter that upstream named without _total."""
-    return Metric(column, "unknown", text)
+    return Metric(column, "unknown", text, value)

@@ -1,22 +1,36 @@
-"""One node as its statistics views have it: its own state, and on the primary its standbys and slots."""
+"""One node as its statistics views have it: its own state, and on the primary its standbys and slots.
 
+The rows are those that the exporter makes metrics of (server, standbys, slots): no face has other numbers.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
-from cluster.postgres.connection import Access, connect, fetch_all, fetch_one
+from cluster import queries
+from cluster.postgres.connection import Access, connect
 from cluster.postgres.failures import ConnectError, Failure, translated
 from cluster.postgres.lsn import Lsn
+
+if TYPE_CHECKING:
+    import psycopg
+
+Row = Mapping[str, Any]
+"""A row of one of the queries, by column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standby:
-    """A standby as its upstream sees it. Lag in bytes; ``replay_lag`` in seconds, None when nothing moved lately."""
+    """A standby as its upstream sees it."""
 
     node: str
     state: str
     sync_state: str
-    lag_bytes: int | None
-    replay_lag: float | None
+
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Of a row of standbys.sql."""
+        return cls(node=row["standby"], state=row["state"], sync_state=row["sync_state"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +45,23 @@ class Slot:
     inactive_seconds: float | None
     retained_bytes: int | None
 
+    @classmethod
+    def of(cls, row: Row) -> Self:
+        """Of a row of slots.sql, in which ``none`` is a label's word for what is not there."""
+        return cls(
+            name=row["slot_name"],
+            active=row["active"],
+            wal_status=_unless_none(row["wal_status"]),
+            safe_wal_size=row["safe_wal_size"],
+            invalidation_reason=_unless_none(row["reason"]),
+            inactive_seconds=None if row["active"] else row["inactive_seconds"],
+            retained_bytes=row["retained_bytes"],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """One running server. Ages in seconds."""
+    """One running server. Ages and lag in seconds; ``connections`` are its clients, this reading itself left out."""
 
     in_recovery: bool
     system_identifier: str
@@ -43,10 +70,34 @@ class NodeFacts:
     received_lsn: Lsn | None
     receiver_status: str | None
     receiver_silence: float | None
+    lag_seconds: float
     io_method: str
     uptime: float
     pending_restart: tuple[str, ...]
     connections: int
+
+    @classmethod
+    def of(cls, server: Row) -> Self:
+        """Of the row of server.sql."""
+        received = server["received_lsn"]
+        return cls(
+            in_recovery=server["in_recovery"],
+            system_identifier=server["system_identifier"],
+            timeline=server["timeline"],
+            lsn=Lsn((server["replayed_lsn"] if server["in_recovery"] else server["written_lsn"]) or 0),
+            received_lsn=None if received is None else Lsn(received),
+            receiver_status=server["receiver_status"],
+            receiver_silence=server["receiver_silence"],
+            lag_seconds=server["lag_seconds"],
+            io_method=server["io_method"],
+            uptime=server["uptime"],
+            pending_restart=tuple(server["pending_restart"]),
+            connections=server["connections"],
+        )
+
+
+def _unless_none(label: str) -> str | None:
+    return None if label == "none" else label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,24 +111,35 @@ class NodeReading:
     standbys: tuple[Standby, ...] = field(default=())
     slots: tuple[Slot, ...] = field(default=())
 
+    @classmethod
+    def of(cls, name: str, rows: Mapping[str, Iterable[Row]]) -> Self:
+        """Of the rows of one server, by query; a replica's own standbys are not read."""
+        (server,) = rows["server"]
+        standbys = tuple(Standby.of(row) for row in rows.get("standbys", ()))
+        return cls(name=name, facts=NodeFacts.of(server), standbys=standbys, slots=physical_slots(rows["slots"]))
+
 
 def read_node(name: str, access: Access) -> NodeReading:
     """Read one node; an unreachable one is a reading too."""
     try:
         with translated(), connect(access) as connection:
-            facts = fetch_one(connection, "node", _facts)
-            assert facts is not None
-            standbys = fetch_all(connection, "standbys", Standby) if not facts.in_recovery else []
-            slots = fetch_all(connection, "slots", Slot)
+            rows = {query: _rows(connection, query) for query in ("server", "slots")}
+            if not rows["server"][0]["in_recovery"]:
+                rows["standbys"] = _rows(connection, "standbys")
     except ConnectError as error:
         return NodeReading(name=name, error=error.message, failure=error.kind)
-    return NodeReading(name=name, facts=facts, standbys=tuple(standbys), slots=tuple(slots))
+    return NodeReading.of(name, rows)
 
 
-def _facts(lsn: str | None, received_lsn: str | None, pending_restart: list[str] | None, **columns: Any) -> NodeFacts:
-    return NodeFacts(
-        lsn=Lsn.parse(lsn or "0/0"),
-        received_lsn=Lsn.parse(received_lsn) if received_lsn else None,
-        pending_restart=tuple(pending_restart or ()),
-        **columns,
-    )
+def read_slots(connection: "psycopg.Connection[Any]") -> tuple[Slot, ...]:
+    """The physical slots of the server at the other end."""
+    return physical_slots(_rows(connection, "slots"))
+
+
+def physical_slots(rows: Iterable[Row]) -> tuple[Slot, ...]:
+    """The physical ones of the rows of slots.sql."""
+    return tuple(Slot.of(row) for row in rows if row["slot_type"] == "physical")
+
+
+def _rows(connection: "psycopg.Connection[Any]", query: str) -> list[Row]:
+    return list(connection.execute(queries.get(query)).fetchall())

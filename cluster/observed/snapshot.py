@@ -10,7 +10,7 @@ from cluster.observed.poller import Poller
 from cluster.observed.pooler import PoolsReading, read_pooler
 from cluster.postgres.connection import Access
 from cluster.postgres.failures import Failure
-from cluster.postgres.lsn import bytes_behind
+from cluster.postgres.lsn import Lsn, bytes_behind
 
 PATIENCE = 3.0
 """A read may last this many deadlines before its connection is closed: a server that hangs is retried only then."""
@@ -44,21 +44,30 @@ class Snapshot:
         held = self.primary.slots if self.primary else ()
         return next((s for s in held if s.name == slot), None)
 
-    def lag_bytes(self, name: str) -> int | None:
-        """WAL bytes that ``name`` has yet to replay; known also while its link is cut."""
-        node = self.nodes[name]
-        if self.primary is None or self.primary.facts is None or node.facts is None:
-            return None
-        return bytes_behind(self.primary.facts.lsn, node.facts.lsn)
+    def lag_bytes(self, name: str, written: Lsn | None = None) -> int | None:
+        """WAL bytes that ``name`` has yet to replay; known also while its link is cut.
+
+        ``written``: how far the primary is known to have written, for while it is away.
+        """
+        facts = self.nodes[name].facts
+        return bytes_behind(self._written(written), facts.lsn) if facts else None
+
+    def receive_lag_bytes(self, name: str, written: Lsn | None = None) -> int | None:
+        """WAL bytes that ``name`` has yet to receive; ``written`` as above."""
+        facts = self.nodes[name].facts
+        return bytes_behind(self._written(written), facts.received_lsn or facts.lsn) if facts else None
+
+    def _written(self, remembered: Lsn | None) -> Lsn | None:
+        primary = self.primary.facts if self.primary else None
+        return primary.lsn if primary and remembered is None else remembered
 
     def lag_seconds(self, name: str) -> float | None:
-        """Seconds behind: 0 with nothing left to replay while streaming, else the primary's measure or the silence."""
-        node, standby = self.nodes[name], self.standby(name)
-        if node.facts is None:
-            return None
-        if standby is None or standby.state != "streaming":
-            return node.facts.receiver_silence
-        return 0.0 if standby.lag_bytes == 0 else standby.replay_lag or 0.0
+        """Seconds behind, as the metric ``pods_replication_lag_seconds`` has them: of the node's own row.
+
+        0 only while it streams and has replayed all it received; the silence where it was cut off.
+        """
+        facts = self.nodes[name].facts
+        return facts.lag_seconds if facts else None
 
 
 def read_snapshot(

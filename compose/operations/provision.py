@@ -10,7 +10,7 @@ from cluster import queries, roles
 from cluster.config.env_file import Settings
 from cluster.errors import MachineError
 from cluster.naming import slot_of
-from cluster.observed.nodes import Slot
+from cluster.observed.nodes import read_slots
 from cluster.postgres import scram
 from cluster.postgres.connection import Access, connect, execute, fetch_all, fetch_one, literal
 from cluster.roles import EventTrigger, Excess, Rights, Setting
@@ -65,7 +65,7 @@ def converge(superuser: Access, settings: Settings, passwords: Passwords, replic
             made.append(f"database {settings.database}")
         made += _kept(connection, settings.database)
         made += [*_slots(connection, replicas), *_user_lookup(connection)]
-        lost = frozenset(slot.name for slot in fetch_all(connection, "slots", Slot) if slot.wal_status == "lost")
+        lost = frozenset(slot.name for slot in read_slots(connection) if slot.wal_status == "lost")
         found = _excess(connection, settings.user)
     if known is None:  # new: nobody is in it yet
         settle(superuser, Database(name=settings.database, owner=settings.user, settled=False))
@@ -162,7 +162,7 @@ def _database(connection: "psycopg.Connection[Any]", name: str) -> Database | No
 
 
 def _slots(connection: "psycopg.Connection[Any]", replicas: Iterable[str]) -> list[str]:
-    known = {slot.name for slot in fetch_all(connection, "slots", Slot)}
+    known = {slot.name for slot in read_slots(connection)}
     missing = [slot for node in replicas if (slot := slot_of(node)) not in known]
     for slot in missing:
         execute(connection, "create_slot", slot=literal(slot))

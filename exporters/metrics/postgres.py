@@ -1,12 +1,14 @@
 """The metrics of one PostgreSQL server. Names as in postgres_exporter 0.20 where it has them, ``pods_`` where not."""
 
-from exporters.declarations import Family, Metric, MetricSource, counter, gauge, unknown
+from collections.abc import Mapping, Sequence
+
+from exporters.declarations import Family, Metric, MetricSource, Row, counter, gauge, unknown
 from exporters.metrics.background import BACKGROUND
 
 SOURCES = (
-    MetricSource(name="metrics_server", collector="server"),
-    MetricSource(name="metrics_standbys", collector="replication"),
-    MetricSource(name="metrics_slots", collector="replication_slots"),
+    MetricSource(name="server", collector="server"),
+    MetricSource(name="standbys", collector="replication"),
+    MetricSource(name="slots", collector="replication_slots"),
     MetricSource(name="metrics_sessions", collector="stat_activity"),
     MetricSource(name="metrics_activity", collector="stat_activity"),
     MetricSource(name="metrics_databases", collector="stat_database"),
@@ -20,45 +22,61 @@ SOURCES = (
 
 _SERVER = (
     Family(
-        source="metrics_server",
+        source="server",
         labels=("version", "short_version"),
-        metrics=(gauge("pg_static", "The version PostgreSQL has; 1."),),
+        metrics=(gauge("pg_static", "The version PostgreSQL has; 1.", "present"),),
     ),
     Family(
-        source="metrics_server",
+        source="server",
         labels=("server_version", "system_identifier", "io_method"),
-        metrics=(gauge("pods_node_info", "Which server, of which cluster, reading how; 1."),),
+        metrics=(gauge("pods_node_info", "Which server, of which cluster, reading how; 1.", "present"),),
     ),
     Family(
-        source="metrics_server",
+        source="server",
         metrics=(
-            gauge("pg_postmaster_start_time_seconds", "When the server started, Unix time."),
-            gauge("pg_replication_is_replica", "1 while in recovery, 0 on the primary."),
-            gauge("pg_replication_lag_seconds", "Upstream's lag: 0 also while the link is cut; see the pods_ one."),
-            gauge("pg_replication_last_replay_seconds", "Seconds since the last commit was replayed."),
+            gauge("pg_postmaster_start_time_seconds", "When the server started, Unix time.", "started"),
+            gauge("pg_replication_is_replica", "1 while in recovery, 0 on the primary.", "in_recovery"),
+            gauge(
+                "pg_replication_lag_seconds",
+                "Upstream's lag: 0 also while the link is cut; see the pods_ one.",
+                "upstream_lag_seconds",
+            ),
+            gauge("pg_replication_last_replay_seconds", "Seconds since the last commit was replayed.", "since_replay"),
             gauge(
                 "pods_replication_lag_seconds",
                 "Lag of a replica: 0 only while it streams and has replayed all it received; the silence if cut off.",
+                "lag_seconds",
             ),
-            gauge("pods_replication_receiver_up", "1 while the replica's walreceiver streams."),
+            gauge("pods_replication_receiver_up", "1 while the replica's walreceiver streams.", "receiver_up"),
             gauge(
                 "pods_replication_receiver_last_message_timestamp_seconds",
                 "When the replica last heard from its upstream, Unix time.",
+                "receiver_heard",
             ),
-            gauge("pods_replication_replay_paused", "1 while replay is paused by hand."),
-            gauge("pods_replication_streaming_replicas", "Standbys that stream from this node."),
-            unknown("pods_wal_position_bytes", "Where the primary's WAL ends, in bytes since its beginning."),
-            unknown("pods_wal_received_bytes", "Where the WAL that a replica has received ends."),
-            unknown("pods_wal_replayed_bytes", "Where the WAL that a replica has replayed ends."),
-            gauge("pods_timeline_id", "The timeline this node is on."),
-            gauge("pods_settings_pending_restart", "Parameters that were changed and wait for a restart."),
+            gauge("pods_replication_replay_paused", "1 while replay is paused by hand.", "replay_paused"),
+            unknown(
+                "pods_wal_position_bytes", "Where the primary's WAL ends, in bytes since its beginning.", "written_lsn"
+            ),
+            unknown("pods_wal_received_bytes", "Where the WAL that a replica has received ends.", "received_lsn"),
+            unknown("pods_wal_replayed_bytes", "Where the WAL that a replica has replayed ends.", "replayed_lsn"),
+            gauge("pods_timeline_id", "The timeline this node is on.", "timeline"),
+            gauge("pods_activity_client_backends", "Clients connected.", "connections"),
+            gauge(
+                "pods_settings_pending_restart",
+                "Parameters that were changed and wait for a restart.",
+                "pending_restart_count",
+            ),
         ),
     ),
 )
 
 _REPLICATION = (
     Family(
-        source="metrics_standbys",
+        source="streaming",
+        metrics=(gauge("pods_replication_streaming_replicas", "Standbys that stream from this node."),),
+    ),
+    Family(
+        source="standbys",
         prefix="pods_replication_",
         labels=("standby", "slot_name", "sync_state"),
         metrics=(
@@ -72,39 +90,39 @@ _REPLICATION = (
         ),
     ),
     Family(
-        source="metrics_standbys",
+        source="standbys",
         prefix="pg_stat_replication_",
         labels=("application_name", "state", "slot_name"),
         metrics=(
-            gauge("pg_wal_lsn_diff", "WAL not yet replayed by the standby, in bytes."),
-            gauge("pg_current_wal_lsn_bytes", "Where this node's WAL ends."),
+            gauge("pg_wal_lsn_diff", "WAL not yet replayed by the standby, in bytes.", "replay_lag_bytes"),
+            gauge("pg_current_wal_lsn_bytes", "Where this node's WAL ends.", "current_lsn"),
         ),
     ),
     Family(
-        source="metrics_slots",
+        source="slots",
         prefix="pg_replication_slots_",
         labels=("slot_name", "database"),
         metrics=(
             gauge("active", "1 while somebody uses the slot."),
-            gauge("pg_wal_lsn_diff", "WAL that the slot holds back, in bytes."),
+            gauge("pg_wal_lsn_diff", "WAL that the slot holds back, in bytes.", "retained_bytes"),
         ),
     ),
     Family(
-        source="metrics_slots",
+        source="slots",
         prefix="pg_replication_slots_",
         labels=("slot_name", "slot_type"),
         metrics=(
-            gauge("slot_is_active", "1 while somebody uses the slot."),
-            gauge("slot_current_wal_lsn", "Where this node's WAL ends."),
-            gauge("safe_wal_size_bytes", "WAL that may still be written before the slot is lost."),
+            gauge("slot_is_active", "1 while somebody uses the slot.", "active"),
+            gauge("slot_current_wal_lsn", "Where this node's WAL ends.", "current_lsn"),
+            gauge("safe_wal_size_bytes", "WAL that may still be written before the slot is lost.", "safe_wal_size"),
         ),
     ),
     Family(
-        source="metrics_slots",
+        source="slots",
         prefix="pods_slot_",
         labels=("slot_name", "slot_type"),
         metrics=(
-            gauge("retained_wal_bytes", "WAL that the slot holds back."),
+            gauge("retained_wal_bytes", "WAL that the slot holds back.", "retained_bytes"),
             gauge("inactive_seconds", "Seconds for which nobody has used the slot; 0 while somebody does."),
             gauge("synced", "1 for a slot that was copied from the primary."),
         ),
@@ -113,7 +131,7 @@ _REPLICATION = (
 
 _SLOT_STATES = (
     Family(
-        source="metrics_slots",
+        source="slots",
         prefix="pods_slot_",
         labels=("slot_name", "slot_type", "reason"),
         metrics=(gauge("invalidated", "1 once the slot is lost; the reason says how."),),
@@ -137,7 +155,6 @@ _ACTIVITY = (
             gauge("oldest_transaction_seconds", "Age of the oldest transaction of a client."),
             gauge("oldest_idle_in_transaction_seconds", "How long the laziest open transaction has done nothing."),
             gauge("blocked_backends", "Clients that wait for a lock."),
-            gauge("client_backends", "Clients connected."),
         ),
     ),
     Family(
@@ -209,7 +226,7 @@ _DATABASES = (
 
 _STATUS = (
     Family(
-        source="metrics_slots",
+        source="slots",
         prefix="pg_replication_slots_",
         labels=("slot_name", "slot_type", "wal_status"),
         metrics=(Metric("wal_status", "gauge", "1 for the state the slot's WAL is in.", value="is_status"),),
@@ -226,3 +243,11 @@ FAMILIES = (
     *BACKGROUND,
 )
 COLLECTORS = tuple(dict.fromkeys(source.collector for source in SOURCES))
+
+
+def counted(rows: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
+    """``rows`` with what is counted from them: standbys that stream and replay, for programs only copy WAL."""
+    if "standbys" not in rows:
+        return rows
+    streaming = [row for row in rows["standbys"] if row["state"] == "streaming" and row["replay_lag_bytes"] is not None]
+    return {**rows, "streaming": [{"pods_replication_streaming_replicas": len(streaming)}]}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cluster.postgres.failures import Failure
 from exporters.collectors.statistics import Statistics
 from exporters.metrics.exposition import by_label, expose, single
-from exporters.metrics.postgres import COLLECTORS, FAMILIES
+from exporters.metrics.postgres import COLLECTORS, FAMILIES, counted
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -38,7 +38,7 @@ def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":
             "1 if anything could not be read.",
             float(bool(reading.error or reading.failures)),
         ),
-        *expose(FAMILIES, reading.rows),
+        *expose(FAMILIES, counted(reading.rows)),
     ]
     count = sum(len(metric.samples) for metric in metrics) + 1
     return [*metrics, single("pods_scrape_samples", "Samples in this answer.", float(count))]

@@ -27,6 +27,7 @@ def facts(topology: Topology, name: str, **changes: Any) -> NodeFacts:
             received_lsn=NOW if replica else None,
             receiver_status="streaming" if replica else None,
             receiver_silence=0.1 if replica else None,
+            lag_seconds=0.0,
             io_method="io_uring",
             uptime=100.0,
             pending_restart=(),
@@ -38,7 +39,7 @@ def facts(topology: Topology, name: str, **changes: Any) -> NodeFacts:
 
 def standby(name: str, **changes: Any) -> Standby:
     """A standby as its primary wants it."""
-    streaming = Standby(node=name, state="streaming", sync_state="async", lag_bytes=0, replay_lag=None)
+    streaming = Standby(node=name, state="streaming", sync_state="async")
     return replace(streaming, **changes)
 
 

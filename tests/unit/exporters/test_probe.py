@@ -50,7 +50,7 @@ def test_a_node_that_does_not_answer_is_down_with_one_reason_and_nothing_of_its_
 
 
 def test_one_collector_that_fails_hides_no_other_and_is_told() -> None:
-    rows = {name: row for name, row in _full_rows().items() if name != "metrics_slots"}
+    rows = {name: row for name, row in _full_rows().items() if name != "slots"}
     found = read_back(node_metrics(Statistics(rows=rows, failures={"replication_slots": "permission denied"}), 0.1))
     assert value_of(found, "pg_up") == 1
     assert value_of(found, "pg_exporter_last_scrape_error") == 1

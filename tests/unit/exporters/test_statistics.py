@@ -32,7 +32,7 @@ def test_nothing_is_an_answer_too() -> None:
 
 
 def test_what_is_asked_each_time_is_not_remembered() -> None:
-    remembered, always = Remembered(), MetricSource(name="metrics_server", collector="server")
+    remembered, always = Remembered(), MetricSource(name="server", collector="server")
     remembered.keep(always, ROWS)
     assert remembered.recall(always) is None
     assert remembered.answers == {}

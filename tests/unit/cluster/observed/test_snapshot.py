@@ -2,7 +2,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -60,20 +59,17 @@ def test_lag_is_unknown_without_the_primary_or_the_replica() -> None:
     assert silent(WELL, "replica1").lag_seconds("replica1") is None
 
 
-@pytest.mark.parametrize(
-    ("seen", "seconds"),
-    [
-        (standby("replica1", lag_bytes=0, replay_lag=17.0), 0.0),  # the last measure of a link that is idle now
-        (standby("replica1", lag_bytes=500, replay_lag=1.5), 1.5),
-        (standby("replica1", lag_bytes=500, replay_lag=None), 0.0),
-        (standby("replica1", lag_bytes=None, replay_lag=2.0), 2.0),
-        (standby("replica1", state="catchup", replay_lag=1.5), 42.0),
-        (None, 42.0),
-    ],
-)
-def test_lag_in_seconds_is_the_primary_s_measure_else_the_silence(seen: Any, seconds: float) -> None:
-    snapshot = with_facts(WELL, "replica1", receiver_silence=42.0)
-    assert with_node(snapshot, "primary", standbys=(seen,) if seen else ()).lag_seconds("replica1") == seconds
+def test_lag_in_bytes_is_remembered_while_the_primary_is_away() -> None:
+    away = silent(with_facts(WELL, "replica1", lsn=Lsn(NOW - 1000), received_lsn=Lsn(NOW - 400)), "primary")
+    assert away.lag_bytes("replica1", NOW) == 1000
+    assert away.receive_lag_bytes("replica1", NOW) == 400
+    assert away.lag_bytes("replica1") is None
+
+
+def test_lag_in_seconds_is_the_node_s_own() -> None:
+    cut = with_facts(WELL, "replica1", receiver_status=None, receiver_silence=None, lag_seconds=42.0)
+    assert cut.lag_seconds("replica1") == 42.0
+    assert silent(cut, "primary").lag_seconds("replica1") == 42.0
 
 
 def _access(name: str) -> Access:

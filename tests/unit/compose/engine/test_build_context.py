@@ -14,7 +14,7 @@ from compose.engine.build_context import REQUIREMENTS, ROOMS, code_files
 def test_the_image_holds_every_room_that_a_service_runs_and_the_list_of_its_packages() -> None:
     files = set(code_files())
     assert {REQUIREMENTS, *(PROJECT_ROOT / room / "__init__.py" for room in ROOMS)} <= files
-    assert PROJECT_ROOT / "cluster" / "queries" / "metrics_server.sql" in files
+    assert PROJECT_ROOT / "cluster" / "queries" / "server.sql" in files
 
 
 def test_what_python_leaves_behind_is_no_input() -> None:
