@@ -49,6 +49,7 @@ _FROM = {
     "image_check": "`images.json`: when that was.",
     "certificates": "`certificates.json`, which `inv up` and `inv certs.renew` write.",
     "build": "This version of PODS.",
+    "streaming": "Counted from the rows of [`standbys`](../../cluster/queries/standbys.sql).",
 }
 Row = tuple[str, str, tuple[str, ...], str]
 """Name, type, labels, meaning."""
@@ -71,7 +72,10 @@ def stack_tables() -> str:
 
 def _node_sections() -> dict[str, list[Row]]:
     about = _of_a_look(node_metrics(Statistics(), 0.0))
-    return {"The look itself.": about, **_sections(postgres.FAMILIES, _comment)}
+    return {
+        "The look itself.": about,
+        **_sections(postgres.FAMILIES, lambda source: _FROM.get(source) or _comment(source)),
+    }
 
 
 def _stack_sections() -> dict[str, list[Row]]:

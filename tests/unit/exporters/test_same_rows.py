@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cluster.observed.nodes import NodeReading
-from cluster.observed.pools import PoolsReading
+from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
 from cluster.postgres.lsn import Lsn
 from exporters.collectors.statistics import Statistics
