@@ -1,14 +1,13 @@
 """Marks on backups: a hold keeps one from retention and deletion, a verification tells whether its bytes are right."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeVar
 
 from backup.catalog import Backup
 from backup.layout import hold_key, holds_prefix, verified_key, verified_prefix
 from backup.store import MOST_LISTED, DamagedError, MissingError, Store, at_most, read_text
-from cluster.documents import FORMAT, LAST_MOMENT, read_as, read_format
+from cluster.documents import LAST_MOMENT, dump, load
 from cluster.errors import RefusedError
 
 
@@ -80,7 +79,7 @@ def refuse_held(backups: Iterable[Backup], holds: Mapping[str, Hold]) -> None:
 
 
 def _dump(mark: Hold | Verified) -> bytes:
-    return (json.dumps({"format": FORMAT, **asdict(mark)}) + "\n").encode()
+    return dump(mark, indent=None).encode()
 
 
 def _read_all(store: Store, prefix: str, kind: type[Mark], damaged: Callable[[str], Mark | None]) -> dict[str, Mark]:
@@ -105,7 +104,7 @@ def parse(text: str, kind: type[Mark], name: str) -> Mark:
     Raises:
         ValueError: it is none.
     """
-    mark = read_as(kind, read_format(text, "a mark"))
+    mark = load(kind, text, "a mark")
     moments = [getattr(mark, each, 0.0) for each in ("made", "when")]
     if mark.name != name or not all(0 <= moment <= LAST_MOMENT for moment in moments):
         raise ValueError(f"not a mark on {name}")

@@ -3,10 +3,9 @@
 A description is written last and deleted first, so what is listed is whole. There is no database beside it.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Literal
 
@@ -23,7 +22,8 @@ from backup.layout import (
     system_prefix,
 )
 from backup.store import MOST_LISTED, DamagedError, MissingError, Store, at_most, read_text
-from cluster.documents import FORMAT, LAST_MOMENT, read_as, read_format
+from cluster import documents
+from cluster.documents import LAST_MOMENT, read_as, read_format
 from cluster.errors import RefusedError
 from cluster.postgres.lsn import Lsn
 
@@ -85,7 +85,7 @@ class Backup:
 
 def dump(backup: Backup) -> str:
     """The text of ``backup.json``."""
-    return json.dumps({"format": FORMAT, **asdict(backup)}, indent=2) + "\n"
+    return documents.dump(backup)
 
 
 def parse(text: str) -> Backup:

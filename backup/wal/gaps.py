@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from backup.layout import MOST_TIMELINES, gap_key, gaps_prefix
 from backup.store import MOST_LISTED, DamagedError, Store, at_most, read_text
-from cluster.documents import FORMAT, LAST_MOMENT, read_as, read_format
+from cluster.documents import LAST_MOMENT, dump, load, parse_json, read_as, to_json
 from cluster.files import write_atomically
 from cluster.postgres.lsn import Lsn
 
@@ -30,7 +30,7 @@ class Gap:
 
 def dump_gap(gap: Gap) -> str:
     """The text that is stored."""
-    return json.dumps({"format": FORMAT, **asdict(gap)}) + "\n"
+    return dump(gap, indent=None)
 
 
 def parse_gap(text: str) -> Gap:
@@ -39,7 +39,7 @@ def parse_gap(text: str) -> Gap:
     Raises:
         ValueError: it is not that.
     """
-    gap = read_as(Gap, read_format(text, "a gap"))
+    gap = load(Gap, text, "a gap")
     if Lsn.parse(gap.from_lsn) > Lsn.parse(gap.to_lsn) or not 0 < gap.timeline <= MOST_TIMELINES:
         raise ValueError(f"from {gap.from_lsn} to {gap.to_lsn} of timeline {gap.timeline}")
     if not 0 <= gap.noticed <= LAST_MOMENT:
@@ -94,15 +94,23 @@ def ship_notes(spool: Path, store: Store, system: str) -> Iterator[Gap]:
 _WANTED = "full_wanted.json"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullRequest:
+    """A full backup is requested that begins at or after ``since`` (an LSN), for the reason ``why``."""
+
+    since: str
+    why: str
+
+
 def want_full(spool: Path, since: str, why: str) -> None:
     """Request a full backup that begins at or after ``since`` (an LSN), for the reason ``why``."""
-    write_atomically(spool / _WANTED, json.dumps({"since": since, "why": why}) + "\n")
+    write_atomically(spool / _WANTED, json.dumps(to_json(FullRequest(since=since, why=why))) + "\n")
 
 
 def full_wanted(spool: Path) -> str:
     """The reason why a full backup is requested; "" when none is."""
     try:
-        return str(json.loads((spool / _WANTED).read_text())["why"])
+        return _read_request(spool).why
     except FileNotFoundError:
         return ""
 
@@ -110,5 +118,9 @@ def full_wanted(spool: Path) -> str:
 def full_made(spool: Path, start_lsn: str) -> None:
     """A full backup that began at ``start_lsn`` is complete; if that is late enough, the request is served."""
     path = spool / _WANTED
-    if path.exists() and Lsn.parse(json.loads(path.read_text())["since"]) <= Lsn.parse(start_lsn):
+    if path.exists() and Lsn.parse(_read_request(spool).since) <= Lsn.parse(start_lsn):
         path.unlink()
+
+
+def _read_request(spool: Path) -> FullRequest:
+    return read_as(FullRequest, parse_json((spool / _WANTED).read_bytes()))
