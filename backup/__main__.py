@@ -9,14 +9,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.config.mounted import MountedConfig
+from cluster.documents import to_json
 from cluster.errors import PodsError
 
 Result = Any
+"""Dataclasses, or what JSON has."""
 Arguments = argparse.Namespace
 
 
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     except PodsError as error:
         print(json.dumps({"error": error.message, "hint": error.hint}))  # noqa: T201 - the answer
         return error.exit_code
-    print(json.dumps(result, default=_plain))  # noqa: T201 - the answer
+    print(json.dumps(to_json(result)))  # noqa: T201 - the answer
     return 0
 
 
@@ -124,7 +125,7 @@ def _drill(arguments: Arguments) -> Result:
 
     context = open_context(MountedConfig())
     found = drill(context, context.store(arguments.store), progress)
-    return {"ok": found.ok, **asdict(found)}
+    return {"ok": found.ok, **to_json(found)}
 
 
 def _plan(arguments: Arguments) -> Result:
@@ -145,12 +146,6 @@ def _restore(arguments: Arguments) -> Result:
     from backup.service.restore_request import restore_into
 
     return restore_into(MountedConfig(), arguments, progress)
-
-
-def _plain(value: object) -> object:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return str(value)
 
 
 _COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {

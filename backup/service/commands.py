@@ -1,13 +1,15 @@
-"""What a person asks of the service about its backups, answered as data."""
+"""The commands of `python -m backup` that take, list, show, hold, release and delete, and their results."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn
 
 from backup.annotations import Hold, hold, release
-from backup.catalog import Backup, find, read_catalog
+from backup.catalog import Backup, File, find, read_catalog
 from backup.delete import delete
 from backup.layout import Kind
+from backup.recovery_windows import Missing, RecoveryWindow
 from backup.schedule import due_kind, parse_schedule
 from backup.service.context import ServiceContext, open_context
 from backup.service.inventory import StoreInventory, missing_wal, read_holdings, survey
@@ -20,22 +22,88 @@ from cluster.errors import RefusedError
 Progress = Callable[[str], None]
 
 
-def take_now(window: MountedConfig, kind: str, progress: Progress) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBackup:
+    """A backup that was just taken; ``why`` it is of its kind. Sizes in bytes."""
+
+    name: str
+    kind: Kind
+    node: str
+    size: int
+    data_bytes: int
+    stores: tuple[str, ...]
+    failures: Mapping[str, str]
+    why: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedBackup:
+    """A backup in one store. Times are Unix seconds, sizes bytes; ``untrusted`` says why, ``hold`` why it is held."""
+
+    store: str
+    name: str
+    kind: Kind
+    parent: str | None
+    started: float
+    stopped: float
+    size: int
+    data_bytes: int
+    node: str
+    timeline: int
+    start_lsn: str
+    stop_lsn: str
+    server_version: str
+    untrusted: str
+    verified: float | None
+    verified_ok: bool | None
+    verified_detail: str
+    hold: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupDetails(ListedBackup):
+    """All that is known of it."""
+
+    tablespaces: tuple[tuple[int, str], ...]
+    checksums: bool
+    codec: str
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreWindows:
+    """What one store can be restored to, and the segments it lacks."""
+
+    store: str
+    windows: tuple[RecoveryWindow, ...]
+    missing: tuple[Missing, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedBackups:
+    """Names of what was held, released or deleted, by store."""
+
+    stores: Mapping[str, tuple[str, ...]]
+
+
+def take_now(window: MountedConfig, kind: str, progress: Progress) -> TakenBackup:
     """Take a backup: ``full``, ``incremental``, or ``auto``, which the schedule of full backups decides."""
     context = open_context(window)
     chosen: Kind = _due(context) if kind == "auto" else "full" if kind == "full" else "incremental"
     taken = take_backup(context, chosen, progress)
-    return {
-        "name": taken.backup.name,
-        "kind": taken.backup.kind,
-        "node": taken.backup.node,
-        "size": taken.backup.size,
-        "data_bytes": taken.backup.data_bytes,
-        "stores": list(taken.stores),
-        "failures": dict(taken.failures),
-        "why": taken.why,
-        "seconds": taken.seconds,
-    }
+    backup = taken.backup
+    return TakenBackup(
+        name=backup.name,
+        kind=backup.kind,
+        node=backup.node,
+        size=backup.size,
+        data_bytes=backup.data_bytes,
+        stores=taken.stores,
+        failures=dict(taken.failures),
+        why=taken.why,
+        seconds=taken.seconds,
+    )
 
 
 def _due(context: ServiceContext) -> Kind:
@@ -46,33 +114,25 @@ def _due(context: ServiceContext) -> Kind:
     return due_kind(schedule, max(fulls, default=None), time.time())
 
 
-def list_backups(window: MountedConfig) -> list[dict[str, Any]]:
+def list_backups(window: MountedConfig) -> tuple[ListedBackup, ...]:
     """Every backup of every store, oldest first."""
     context = open_context(window)
-    return [
-        row
+    return tuple(
+        ListedBackup(**_listed(store, holdings, backup))
         for store in context.stores
         for holdings in [read_holdings(store, context.system)]
-        for row in (_row(store, holdings, backup) for backup in holdings.backups)
-    ]
+        for backup in holdings.backups
+    )
 
 
-def _row(store: Store, holdings: StoreInventory, backup: Backup) -> dict[str, Any]:
+def _listed(store: Store, holdings: StoreInventory, backup: Backup) -> Mapping[str, Any]:
+    """The fields of a ``ListedBackup``."""
     verified, held = holdings.verified.get(backup.name), holdings.holds.get(backup.name)
+    names = {each.name for each in fields(ListedBackup)} & {each.name for each in fields(Backup)}
     return {
+        **{name: getattr(backup, name) for name in names},
         "store": store.name,
-        "name": backup.name,
-        "kind": backup.kind,
-        "parent": backup.parent,
-        "started": backup.started,
-        "stopped": backup.stopped,
         "size": backup.size,
-        "data_bytes": backup.data_bytes,
-        "node": backup.node,
-        "timeline": backup.timeline,
-        "start_lsn": backup.start_lsn,
-        "stop_lsn": backup.stop_lsn,
-        "server_version": backup.server_version,
         "untrusted": untrusted(backup, holdings.backups),
         "verified": verified.when if verified else None,
         "verified_ok": verified.ok if verified else None,
@@ -81,30 +141,19 @@ def _row(store: Store, holdings: StoreInventory, backup: Backup) -> dict[str, An
     }
 
 
-def list_windows(window: MountedConfig) -> list[dict[str, Any]]:
+def list_windows(window: MountedConfig) -> tuple[StoreWindows, ...]:
     """The intervals that can be restored to, and what is missing, store by store."""
     context = open_context(window)
-    found = []
-    for store in context.stores:
-        holdings = read_holdings(store, context.system)
-        missing = missing_wal(store, context.system, holdings, context.retention)
-        windows = [
-            {
-                "timeline": each.timeline,
-                "since": each.since,
-                "until": each.until,
-                "start_lsn": each.start_lsn,
-                "end_lsn": each.end_lsn,
-                "backups": list(each.backups),
-            }
-            for each in holdings.windows
-        ]
-        lost = [{"segment": each.segment, "known": each.known} for each in missing]
-        found.append({"store": store.name, "windows": windows, "missing": lost})
-    return found
+    return tuple(_windows(context, store) for store in context.stores)
 
 
-def show(window: MountedConfig, name: str) -> list[dict[str, Any]]:
+def _windows(context: ServiceContext, store: Store) -> StoreWindows:
+    holdings = read_holdings(store, context.system)
+    missing = missing_wal(store, context.system, holdings, context.retention)
+    return StoreWindows(store=store.name, windows=holdings.windows, missing=missing)
+
+
+def show(window: MountedConfig, name: str) -> tuple[BackupDetails, ...]:
     """All that is known of one backup, in each store that has it."""
     context = open_context(window)
     found = []
@@ -112,24 +161,32 @@ def show(window: MountedConfig, name: str) -> list[dict[str, Any]]:
         holdings = read_holdings(store, context.system)
         backup = _find(holdings.backups, name)
         if backup is not None:
-            files = [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in backup.files]
-            more = {"tablespaces": backup.tablespaces, "checksums": backup.checksums, "codec": backup.codec}
-            found.append(_row(store, holdings, backup) | more | {"files": files})
-    return found or _nowhere(name)
+            found.append(_details(store, holdings, backup))
+    return tuple(found) or _nowhere(name)
 
 
-def mark(window: MountedConfig, verb: str, name: str, why: str) -> dict[str, Any]:
+def _details(store: Store, holdings: StoreInventory, backup: Backup) -> BackupDetails:
+    return BackupDetails(
+        **_listed(store, holdings, backup),
+        tablespaces=backup.tablespaces,
+        checksums=backup.checksums,
+        codec=backup.codec,
+        files=backup.files,
+    )
+
+
+def mark(window: MountedConfig, verb: str, name: str, why: str) -> MarkedBackups:
     """Hold, release or delete a backup wherever it is."""
     context = open_context(window)
-    touched: dict[str, list[str]] = {}
+    touched: dict[str, tuple[str, ...]] = {}
     for store in context.stores:
         backup = _find(read_catalog(store, context.system), name)
         if backup is not None:
-            touched[store.name] = list(_do(store, verb, backup, why))
+            touched[store.name] = _do(store, verb, backup, why)
     if not touched:
         _nowhere(name)
     survey(context)
-    return {"stores": touched}
+    return MarkedBackups(stores=touched)
 
 
 def _do(store: Store, verb: str, backup: Backup, why: str) -> tuple[str, ...]:
@@ -151,5 +208,5 @@ def _find(backups: tuple[Backup, ...], name: str) -> Backup | None:
         return None
 
 
-def _nowhere(name: str) -> Any:
+def _nowhere(name: str) -> NoReturn:
     raise RefusedError(f"no store has a backup {name or 'at all'}", "inv backup.list shows those there are")

@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 from backup.catalog import read_catalog, systems
 from backup.restore import Plan, check_target, plan, read_archive
@@ -75,7 +75,19 @@ def which_system(store: Store, wanted: str) -> str:
     raise UsageError(f"the store holds backups of {len(found)} clusters: {names}", "choose one with --system")
 
 
-def restore_into(window: MountedConfig, request: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRestore:
+    """Where recovery ended: ``lsn`` "" and ``newest`` (Unix time) None where that is not known; ``seconds`` it took."""
+
+    backup: str
+    system: str
+    seconds: float | None
+    timeline: int
+    lsn: str
+    newest: float | None
+
+
+def restore_into(window: MountedConfig, request: argparse.Namespace, progress: Progress) -> FinishedRestore:
     """Have the sandbox restore, recover to the target, promote and shut down cleanly, where the host mounted it.
 
     What takes the place of a cluster's data (``passwords``) gets a superuser whose password this host knows. On stdin
@@ -92,13 +104,13 @@ def restore_into(window: MountedConfig, request: argparse.Namespace, progress: P
         verifier=_verifier(sys.stdin.read()) if request.passwords else "",
     )
     found = Sandbox(arrival=_ARRIVAL, longest=_LONGEST + 86_400.0).run(job, store, progress)
-    return {
-        "backup": plan.backup.name,
-        "system": job.system,
-        "seconds": seconds(found.get("seconds")),
-        "timeline": plan.timeline,
+    return FinishedRestore(
+        backup=plan.backup.name,
+        system=job.system,
+        seconds=seconds(found.get("seconds")),
+        timeline=plan.timeline,
         **reached(found),
-    }
+    )
 
 
 def _verifier(text: str) -> str:

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from backup import catalog
+from backup.annotations import Hold, hold
+from backup.service.commands import _details
+from backup.service.inventory import read_holdings
 from backup.service.status_file import MEMORY, StatusFile, failed, succeeded
+from backup.store.local import LocalStore
+from backup.wal.identity import ArchiveIdentity, claim
 from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, BackupSummary, DrillStatus, read_status
+from cluster.documents import to_json
 from cluster.errors import UsageError
 from cluster.services import store_names
 from compose.operations.backups.request import parse_request
 from tests.fix_settings import settings_of
+from tests.unit.backup.samples import SEGMENT, SYSTEM, a_backup
 
 ARCHIVE = ArchiveStatus(updated=5.0, stores=(ArchivedStore(name="local", lag=1.2), ArchivedStore(name="s3", lag=40.4)))
 
@@ -108,6 +116,26 @@ def test_a_drill_of_an_earlier_version_is_kept(file: StatusFile) -> None:
     drill = {"when": 1.0, "ok": True, "rto": 2.0, "backup": "b"}
     (file.shared / "record.json").write_text(json.dumps({**BEFORE, "drill": drill, "last_backup": "b"}))
     assert file.read().drill == DrillStatus(when=1.0, ok=True, rto=2.0, backup="b")
+
+
+LISTED = (
+    "store name kind parent started stopped size data_bytes node timeline start_lsn stop_lsn server_version untrusted"
+    " verified verified_ok verified_detail hold"
+)
+
+
+def test_a_backup_is_listed_and_shown_under_the_names_that_programs_know(tmp_path: Path) -> None:
+    store, backup = LocalStore(tmp_path), a_backup(1)
+    claim(store, ArchiveIdentity(system_identifier=SYSTEM, wal_segment_size=SEGMENT))
+    catalog.write(store, backup)
+    hold(store, backup, Hold(name=backup.name, made=1.0, why="audit"))
+
+    found = to_json(_details(store, read_holdings(store, SYSTEM), backup))
+
+    assert list(found) == [*LISTED.split(), "tablespaces", "checksums", "codec", "files"]
+    assert (found["store"], found["size"], found["hold"], found["verified"]) == ("local", 15, "audit", None)
+    assert found["files"][0] == {"name": "base.tar.zst", "size": 10, "sha256": "0" * 64}
+    assert json.dumps(found)
 
 
 @pytest.mark.parametrize(
