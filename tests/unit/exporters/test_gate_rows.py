@@ -1,7 +1,7 @@
 """Containers are told the same way on cgroup v1 and v2."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from exporters.gate.rows import STATES, container_row, labels_of, network_rows, state_rows
 from exporters.metrics import containers
 from tests.unit.engine_samples import sample
+
+if TYPE_CHECKING:
+    from exporters.gate.engine_types import Stats
 
 RUNNING = sample("inspect_running")
 V1, V2 = sample("stats_v1"), sample("stats_v2")
@@ -107,7 +110,7 @@ def test_every_column_that_an_interface_s_metric_wants_is_there() -> None:
 @pytest.mark.parametrize("networks", [{}, {"networks": None}])
 def test_a_container_without_a_network_has_no_interface(networks: dict[str, None]) -> None:
     bare = {name: value for name, value in V2.items() if name != "networks"}
-    assert network_rows(RUNNING, {**bare, **networks}) == []
+    assert network_rows(RUNNING, cast("Stats", bare | networks)) == []
 
 
 def test_nothing_of_the_environment_is_told() -> None:
