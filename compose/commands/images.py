@@ -19,7 +19,7 @@ def check(c: Context, json: bool = False) -> None:
     stack = open_stack()
     rows = image_rows(stack, check_images(stack, Console()))
     print_json(rows) if json else print_images(rows)
-    if any(row["security"] for row in rows):
+    if any(row.security for row in rows):
         raise Exit(code=EXIT_DEGRADED)
 
 

@@ -82,6 +82,6 @@ def doctor(c: Context, json: bool = False) -> None:
 
     home, settings = open_home()
     findings = examine(home, settings)
-    print_json([f.as_dict() for f in findings]) if json else print_findings(findings, Console())
+    print_json(findings) if json else print_findings(findings, Console())
     if any(finding.hurts for finding in findings):
         raise Exit(code=EXIT_DEGRADED)

@@ -9,10 +9,10 @@ import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.config.env_file import Settings
 from cluster.errors import MachineError
@@ -55,10 +55,6 @@ class Change:
     new: str
     origin: str
     security: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
 
 
 def read_changes(output: str) -> dict[str, tuple[Change, ...]]:

@@ -3,11 +3,11 @@
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cluster.config.env_file import RETIRED, Settings, retired_in_file
 from cluster.errors import PodsError
@@ -43,10 +43,6 @@ class Finding:
     hurts: bool
     text: str
     hint: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
 
 
 def examine(home: Home, settings: Settings) -> list[Finding]:
