@@ -9,7 +9,7 @@ class Bind(TypedDict):
     create_host_path: bool
 
 
-class Mount(TypedDict, total=False):
+class VolumeMount(TypedDict, total=False):
     """One entry of ``volumes``, in its long form; a name and a target (a named volume) in its short one is a text."""
 
     type: str
@@ -51,7 +51,7 @@ class Service(TypedDict, total=False):
     group_add: list[str]
     environment: dict[str, str]
     secrets: list[str]
-    volumes: list[Mount]
+    volumes: list[VolumeMount]
     tmpfs: list[str]
     networks: list[str]
     network_mode: str

@@ -2,7 +2,7 @@
 
 import copy
 
-from compose.render.compose_types import Mount, Port, Service
+from compose.render.compose_types import Port, Service, VolumeMount
 
 _PRIVATE = ("/run/pods", "/var/run/postgresql")
 """Directories in memory that only the service reads."""
@@ -23,9 +23,9 @@ def hardened(template: Service, image: str, user: tuple[int, int]) -> Service:
     return service
 
 
-def mount(source: str, target: str, *, read_only: bool = True) -> Mount:
+def mount(source: str, target: str, *, read_only: bool = True) -> VolumeMount:
     """A bind mount that fails where its source is missing, rather than making an empty one."""
-    bind: Mount = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
+    bind: VolumeMount = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
     return {**bind, "read_only": True} if read_only else bind
 
 
