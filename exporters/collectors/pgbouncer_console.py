@@ -4,17 +4,18 @@ Columns are taken by name and unknown ones passed over: they came and went with 
 Source: PgBouncer documentation, "Admin console".
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cluster.pgbouncer import is_pool
 from cluster.postgres.connection import Access, connect
 from cluster.postgres.failures import ConnectError, translated
+from exporters.declarations import Row
 
 if TYPE_CHECKING:
     import psycopg
 
-Row = dict[str, Any]
 
 _POOLS = {
     "client_active_connections": "cl_active",
@@ -50,7 +51,7 @@ _CONFIG = {"max_client_connections": "max_client_conn", "max_user_connections": 
 class ConsoleReading:
     """Rows by source, or why there are none."""
 
-    rows: dict[str, list[Row]] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
     error: str = ""
 
 

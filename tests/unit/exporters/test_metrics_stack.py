@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +13,7 @@ from cluster.pools import pools
 from cluster.topology import Topology
 from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading, database_row, lists_row, pool_row, totals_row
+from exporters.declarations import Row
 from exporters.metrics import backups, stack
 from exporters.metrics.certificates import certificate_metrics
 from exporters.metrics.images import image_metrics
@@ -39,7 +39,7 @@ def inside(tmp_path: Path) -> ClusterConfig:
 def _console(topology: Topology = TOPOLOGY, **hosts: str) -> ConsoleReading:
     """A console whose pools lead where they should, but for ``hosts``; only appdb was used yet."""
     wanted = {name: ",".join(nodes) for name, nodes in pools(SETTINGS, topology).items()} | hosts
-    rows: dict[str, list[dict[str, Any]]] = {
+    rows: dict[str, list[Row]] = {
         "pools": [pool_row(POOL)],
         "totals": [totals_row(TOTAL)],
         "databases": [database_row({**DATABASE, "name": name, "host": host}) for name, host in wanted.items()],
