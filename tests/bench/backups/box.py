@@ -5,14 +5,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cluster.config.env_file import PROJECT_ROOT
+from tests.fix_postgres import Container, idle
 
 IMAGE = "pods-bench/backups"
 BENCH = "/bench"
@@ -33,25 +33,11 @@ class Cost:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Box:
+@dataclass(frozen=True, kw_only=True)
+class Box(Container):
     """A running container; ``path`` is outside what BENCH is inside."""
 
-    name: str
     path: Path
-
-    def run(self, *argv: str, check: bool = True, user: str = "999", env: Mapping[str, str] | None = None) -> str:
-        """Run a program; its output."""
-        given = [part for name, text in (env or {}).items() for part in ("-e", f"{name}={text}")]
-        command = ["docker", "exec", "-u", user, *given, self.name, *argv]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if check and done.returncode:
-            raise RuntimeError(f"{' '.join(argv)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return done.stdout
-
-    def sh(self, script: str, *, check: bool = True, user: str = "999") -> str:
-        """Run a script."""
-        return self.run("sh", "-ec", script, check=check, user=user)
 
     def start(self, *argv: str) -> "subprocess.Popen[str]":
         """Begin a program that goes on meanwhile."""
@@ -74,19 +60,15 @@ def box() -> Iterator[Box]:
     """The container, with this checkout's code in it; removed with all it made."""
     _build()
     path = Path(tempfile.mkdtemp(prefix="pods-bench-", dir=os.environ.get("BENCH_DIR")))
-    name = f"pods-bench-backups-{uuid.uuid4().hex[:8]}"
-    run = ["docker", "run", "--detach", "--init", "--name", name, "--user", "0", "--shm-size", "1g"]
-    run += ["--volume", f"{path}:{BENCH}", "--env", f"PYTHONPATH={BENCH}/code:{_SITE}", "--env", "LC_ALL=C"]
+    shared = ["--shm-size", "1g", "--volume", f"{path}:{BENCH}", "--workdir", BENCH]
+    environment = ["--env", f"PYTHONPATH={BENCH}/code:{_SITE}", "--env", "LC_ALL=C"]
     try:
         _copy_code(path / "code")
-        subprocess.run(
-            [*run, "--workdir", BENCH, "--entrypoint", "sleep", IMAGE, "infinity"], check=True, capture_output=True
-        )
-        made = Box(name=name, path=path)
-        made.sh(f"python3 -m compileall -q {BENCH}/code && chown -R 999:999 {BENCH}", user="0")
-        yield made
+        with idle("bench", IMAGE, *shared, *environment) as name:
+            made = Box(name=name, path=path)
+            made.sh(f"python3 -m compileall -q {BENCH}/code && chown -R 999:999 {BENCH}", user="0")
+            yield made
     finally:
-        subprocess.run(["docker", "rm", "--force", "--volumes", name], check=False, capture_output=True)
         shutil.rmtree(path, ignore_errors=True)
 
 

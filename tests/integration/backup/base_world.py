@@ -18,7 +18,7 @@ from backup.store.local import LocalStore
 from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import wait_until
-from tests.integration.backup.base_server import Box, Server, configuration, primary
+from tests.fix_postgres import Box, Server, configuration, primary
 
 SEGMENT = 16 << 20
 

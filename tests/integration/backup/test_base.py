@@ -20,7 +20,7 @@ from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError
 from cluster.postgres.failures import ServerError
 from cluster.waiting import wait_until
 from tests.fix_images import image
-from tests.integration.backup.base_server import Server, box, standby
+from tests.fix_postgres import Server, box, standby
 from tests.integration.backup.base_world import World, fill, world
 
 ROOT = Path(__file__).parents[3]

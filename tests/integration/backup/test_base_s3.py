@@ -16,8 +16,8 @@ from backup.store.s3 import S3Store
 from backup.verify import verify
 from cluster.postgres.lsn import Lsn
 from tests.fix_images import image
+from tests.fix_postgres import box
 from tests.fix_s3 import MakeBucket
-from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, hashes, world
 
 

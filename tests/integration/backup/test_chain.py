@@ -16,7 +16,7 @@ from backup.restore.pg_programs import PgPrograms
 from backup.restore.unpack import unpack
 from backup.store import DamagedError
 from tests.fix_images import image
-from tests.integration.backup.base_server import box
+from tests.fix_postgres import box
 from tests.integration.backup.base_world import World, fill, world
 
 OTHER = {MANIFEST, "tablespace_map", "postgresql.auto.conf", "recovery.signal"}

@@ -14,7 +14,7 @@ from backup.sandbox.job import Job
 from backup.sandbox.rehearsal import DrillSite, rehearse
 from backup.store import Store
 from tests.fix_images import image
-from tests.integration.backup.base_server import box
+from tests.fix_postgres import box
 from tests.integration.backup.base_world import World, fill, world
 
 

@@ -20,7 +20,7 @@ from backup.store import DamagedError
 from cluster.errors import MachineError, RefusedError
 from cluster.waiting import wait_until
 from tests.fix_images import image
-from tests.integration.backup.base_server import INSIDE, Server, box, configuration, standby
+from tests.fix_postgres import INSIDE, Server, box, configuration, standby
 from tests.integration.backup.base_world import World, fill, hashes, wait_promoted, world
 
 ROOT = Path(__file__).parents[3]

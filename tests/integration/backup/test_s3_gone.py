@@ -16,12 +16,12 @@ from backup.store import StoreError
 from backup.store.s3 import S3Store
 from cluster.errors import PodsError
 from tests.fix_images import image
+from tests.fix_postgres import INSIDE, box
 from tests.fix_s3 import MakeBucket, bucket_maker
 from tests.fix_wait import eventually
-from tests.integration.backup.base_server import box
 from tests.integration.backup.base_world import World, fill, world
 from tests.integration.backup.test_wal import SEGMENT, A, Site
-from tests.integration.backup.wal_lab import BIN, Lab, lab
+from tests.integration.backup.wal_lab import Lab, lab
 
 
 class Door:
@@ -88,10 +88,10 @@ def store(moto: str, door: Door) -> S3Store:
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Lab]:
     """A container with a primary."""
-    with lab(tmp_path_factory.mktemp("lab"), (A, 5502, 5503)) as made:
-        made.initdb(A, conf="wal_keep_size = 2GB")
+    with lab(tmp_path_factory.mktemp("lab")) as made:
+        made.initdb(A, wal_keep_size="2GB")
         yield made
-        made.sh(f"{BIN}/pg_ctl -D /pg/{A} -m immediate stop >/dev/null")
+        made.sh(f"{INSIDE}/pg_ctl -D /pg/{A} -m immediate stop >/dev/null")
 
 
 def test_wal_waits_in_the_spool_and_arrives_when_the_server_is_back(

@@ -10,7 +10,7 @@ from backup.store import StoreError
 from backup.store.local import LocalStore
 from backup.verify import record, verify
 from tests.fix_images import image
-from tests.integration.backup.base_server import box
+from tests.fix_postgres import box
 from tests.integration.backup.base_world import World, fill, world
 
 

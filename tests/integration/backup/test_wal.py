@@ -36,9 +36,10 @@ from cluster.postgres.failures import LostError, ServerError
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import replicate
 from cluster.topology import Topology
+from tests.fix_postgres import INSIDE
 from tests.fix_settings import SIZING, settings_of
 from tests.fix_wait import eventually
-from tests.integration.backup.wal_lab import BIN, Lab, lab
+from tests.integration.backup.wal_lab import Lab, lab
 from tests.integration.backup.wal_process import archiver
 from tests.unit.backup.samples import a_backup
 from tests.unit.backup.wal.wal_made import Moody
@@ -51,17 +52,18 @@ PROJECT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory, engine: None) -> Iterator[Lab]:
     """A container; each test makes its own clusters in it."""
-    with lab(tmp_path_factory.mktemp("lab"), (A, B, C)) as made:
+    with lab(tmp_path_factory.mktemp("lab")) as made:
         yield made
 
 
 @pytest.fixture
 def fresh(servers: Lab) -> Iterator[Lab]:
     """A new primary A that keeps all of its WAL, to compare with."""
-    servers.initdb(A, conf="wal_keep_size = 2GB")
+    servers.initdb(A, wal_keep_size="2GB")
     yield servers
     servers.sh(
-        f"for n in {A} {B} {C}; do {BIN}/pg_ctl -D /pg/$n -m immediate stop || true; done >/dev/null 2>&1; rm -rf /pg/*"
+        f"for n in {A} {B} {C}; do {INSIDE}/pg_ctl -D /pg/$n -m immediate stop || true; done >/dev/null 2>&1; "
+        "rm -rf /pg/*"
     )
 
 
@@ -72,7 +74,7 @@ class Site:
         self.root, self.servers = root, servers
         (root / "store").mkdir()
         nodes = {
-            name: {**asdict(servers.access(node)), "ca": str(servers.ca)}
+            name: {**asdict(servers.access(node)), "ca": str(servers.box.ca)}
             for name, node in (("a", A), ("b", B), ("c", C))
         }
         (root / "access.json").write_text(json.dumps(nodes))
@@ -195,7 +197,7 @@ def test_a_clean_stop_of_the_primary_leaves_nothing_unsent(site: Site) -> None:
         began = time.monotonic()
         site.servers.stop(A, "fast")
         assert time.monotonic() - began < 10
-        control = site.servers.sh(f"{BIN}/pg_controldata -D /pg/{A}")
+        control = site.servers.sh(f"{INSIDE}/pg_controldata -D /pg/{A}")
         checkpoint = next(line.split()[-1] for line in control.splitlines() if "Latest checkpoint location" in line)
         eventually(
             lambda: (archive.shippers[0].archived() or 0) > Lsn.parse(checkpoint), what=f"the checkpoint {checkpoint}"

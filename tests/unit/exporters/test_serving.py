@@ -1,8 +1,6 @@
 """The exporter behind its real server: what a stranger gets neither ends a connection nor fills the log."""
 
-import asyncio
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from http.client import HTTPResponse
@@ -11,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from cluster.http.hosts import HostCheck, read_hosts
-from cluster.http.server import Bounds, make_server, serve
+from cluster.http.server import Bounds, make_server
 from exporters.server import app
 from tests.fix_settings import settings_of
 from tests.unit.config_samples import mounted
+from tests.unit.serving import serving
 
 BOUNDS = Bounds(sweep=0.2, silent=0.4, idle=30)
 REFUSALS = {
@@ -34,15 +33,8 @@ def port(free_port: int, tmp_path: Path) -> Iterator[int]:
     window = mounted(tmp_path, settings_of())
     hosts = HostCheck(app(window), lambda: read_hosts(window, "exporter", lambda settings: (settings.web_bind,)))
     server = make_server(hosts, port=free_port, bounds=BOUNDS)
-    thread = threading.Thread(target=lambda: asyncio.run(serve(server, BOUNDS)))
-    thread.start()
-    until = time.monotonic() + 10
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    yield free_port
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
+    with serving(server, BOUNDS):
+        yield free_port
 
 
 def _status(connection: socket.socket, request: bytes) -> int:

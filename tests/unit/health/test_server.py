@@ -1,6 +1,5 @@
 """The service behind a real server on loopback: what clients that mean no good, or no TLS, get."""
 
-import asyncio
 import socket
 import ssl
 import threading
@@ -15,7 +14,7 @@ import httpx
 import pytest
 
 from cluster.http.hosts import HostCheck, Hosts
-from cluster.http.server import MOST_HEAD, Bounds, serve
+from cluster.http.server import MOST_HEAD, Bounds
 from compose.home import certificates
 from compose.home.paths import Home
 from health.app import HealthService
@@ -23,6 +22,7 @@ from health.auth import Authentication
 from health.server import make_server
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.health.status_samples import polled
+from tests.unit.serving import serving
 
 PERIOD = 0.4
 """Seconds between two sweeps, here."""
@@ -61,17 +61,8 @@ def _serving(
         HealthService(watcher, Authentication(how.get("secret", b""))), lambda: Hosts(frozenset({"localhost", "x"}))
     )
     server = make_server(service, *tls, port=port, bounds=BOUNDS)
-    thread = threading.Thread(target=lambda: asyncio.run(serve(server, BOUNDS, changed)))
-    thread.start()
-    until = time.monotonic() + 10
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    try:
+    with serving(server, BOUNDS, changed) as thread:
         yield Served(port, thread)
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        assert not thread.is_alive()
 
 
 @pytest.fixture

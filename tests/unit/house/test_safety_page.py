@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.config.env_file import PROJECT_ROOT
-from cluster.sizing import derive
 from compose.home.certificate_names import faces_of
-from compose.render.compose_file import compose_stack
-from tests.fix_settings import CONCRETE, settings_of, topology_of
+from tests.fix_settings import settings_of, topology_of
+from tests.unit.compose.render.stack_samples import services_of
 
 PAGE = PROJECT_ROOT / "docs" / "explanation" / "safety.md"
 BEGIN, END = (
@@ -32,9 +31,7 @@ TOPOLOGY = topology_of(SETTINGS)
 
 
 def _stack() -> Any:
-    derived = derive(SETTINGS, TOPOLOGY.sizing)
-    services: Any = compose_stack(SETTINGS, TOPOLOGY, derived, CONCRETE)["services"]
-    return services
+    return services_of(SETTINGS, TOPOLOGY)
 
 
 def _row(name: str, service: dict[str, Any]) -> str:

@@ -1,8 +1,6 @@
 """What clients may cost: who stands still is ended, who comes is heard. The real server is in test_health_server.py."""
 
-import asyncio
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cluster.http.server import Bounds, make_room, make_server, serve, sweep
+from cluster.http.server import Bounds, make_room, make_server, sweep
+from tests.unit.serving import serving
 
 BOUNDS = Bounds(sweep=0.1, silent=0.3, idle=5, stuck=0.3)
 BIG = b"x" * (32 << 20)
@@ -113,15 +112,8 @@ async def _application(_: Any, __: Any, send: Any) -> None:
 def port(free_port: int) -> Iterator[int]:
     """A server that gives much."""
     server = make_server(_application, port=free_port, bounds=BOUNDS)
-    thread = threading.Thread(target=lambda: asyncio.run(serve(server, BOUNDS)))
-    thread.start()
-    until = time.monotonic() + 10
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.01)
-    yield free_port
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
+    with serving(server, BOUNDS):
+        yield free_port
 
 
 def _taken(port: int, pause: float) -> int:

@@ -18,7 +18,6 @@ from compose.engine.host import io_uring_refusal
 from compose.render.compose_file import (
     BASE,
     DEFINITION_LABEL,
-    compose_stack,
     compose_text,
     definition_hash,
     definitions,
@@ -27,6 +26,7 @@ from compose.render.compose_file import (
 from compose.render.host_facts import HostFacts
 from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING
 from tests.fix_settings import CONCRETE, settings_of, topology_of
+from tests.unit.compose.render.stack_samples import stack_of
 
 SETTINGS = settings_of()
 UNWATCHED = {"monitoring": "off", "health": "off", "backup": "off"}
@@ -35,7 +35,7 @@ BEFORE = Copy(name="before", ordinal=3)
 
 
 def _stack(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, facts: HostFacts = CONCRETE) -> Any:
-    return compose_stack(settings, topology, derive(settings, topology.sizing), facts)
+    return stack_of(settings, topology, facts)
 
 
 def _definitions(

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.config.env_file import Settings
-from cluster.sizing import derive
 from cluster.topology import Topology
-from compose.render.compose_file import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
+from tests.unit.compose.render.stack_samples import stack_of
 from tests.unit.strategies import topologies
 
 HOME = PurePosixPath("/srv/shop")
@@ -55,7 +54,7 @@ def reachable(stack: dict[str, Any]) -> list[tuple[PurePosixPath, str]]:
 
 
 def _stack(settings: Settings, topology: Topology, disks: tuple[str, ...] = ()) -> Any:
-    return compose_stack(settings, topology, derive(settings, topology.sizing), replace(CONCRETE, disks=disks))
+    return stack_of(settings, topology, replace(CONCRETE, disks=disks))
 
 
 @given(_settings, topologies(), st.booleans())

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 from cluster.config.env_file import Settings, fixed_ports
 from cluster.config.mounted import CA, ROOT
 from cluster.services import optional_services
-from cluster.sizing import derive
 from cluster.topology import Topology, host_ports
-from compose.render.compose_file import compose_stack
 from compose.render.optional_services import _MADE
 from tests.fix_settings import CONCRETE, settings_of, topology_of
+from tests.unit.compose.render.stack_samples import services_of, stack_of
 from tests.unit.strategies import topologies
 
 ALL = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
@@ -36,19 +35,12 @@ _settings = st.builds(
 )
 
 
-def _services(settings: Settings, topology: Topology | None = None) -> Any:
-    topology = topology or topology_of(settings)
-    stack = compose_stack(settings, topology, derive(settings, topology.sizing), CONCRETE)
-    services: Any = stack["services"]
-    return services
-
-
 def _sources(service: dict[str, Any]) -> set[str]:
     """What of the host a container sees."""
     return {mount["source"] for mount in service["volumes"]}
 
 
-EVERYTHING = _services(settings_of(grafana="on"))
+EVERYTHING = services_of(settings_of(grafana="on"))
 
 
 @pytest.mark.parametrize(
@@ -79,7 +71,7 @@ def test_every_optional_service_has_its_definition() -> None:
 
 @given(_settings, topologies())
 def test_every_page_that_runs_is_published_on_its_own_port_and_no_other(settings: Settings, topology: Topology) -> None:
-    services, ports = _services(settings, topology), host_ports(settings, topology)
+    services, ports = services_of(settings, topology), host_ports(settings, topology)
     for name in optional_services(settings, topology.image_source):
         published = [(port["published"], port["host_ip"]) for port in services[name].get("ports", ())]
         bind = settings.health_bind if name == "health" else settings.web_bind
@@ -96,7 +88,7 @@ def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(
 
 @given(_settings, topologies())
 def test_only_the_gate_reaches_the_engine_and_nobody_reaches_the_gate(settings: Settings, topology: Topology) -> None:
-    for name, service in _services(settings, topology).items():
+    for name, service in services_of(settings, topology).items():
         assert (CONCRETE.socket.path in _sources(service)) == (name == "gate"), name
         assert ("group_add" in service) == (name == "gate"), name
         if name == "gate":
@@ -117,7 +109,7 @@ def test_the_exporter_reads_what_the_gate_tells_and_cannot_change_it() -> None:
     mounts = {mount["target"]: mount for mount in EVERYTHING["exporter"]["volumes"]}
     assert mounts["/run/gate"]["source"] == "./data/.gate"
     assert mounts["/run/gate"]["read_only"] is True
-    without = _services(settings_of(container_metrics="off"))["exporter"]
+    without = services_of(settings_of(container_metrics="off"))["exporter"]
     assert "/run/gate" not in {mount["target"] for mount in without["volumes"]}
 
 
@@ -147,7 +139,7 @@ def test_a_health_check_keeps_no_configuration_for_docker_inspect() -> None:
 
 @pytest.mark.parametrize("name", ["exporter", "prometheus", "alertmanager", "grafana"])
 def test_beyond_this_host_a_page_speaks_tls_and_is_looked_at_so(name: str) -> None:
-    services = _services(settings_of(grafana="on", web_bind="192.0.2.7", health_bind="127.0.0.1"))
+    services = services_of(settings_of(grafana="on", web_bind="192.0.2.7", health_bind="127.0.0.1"))
     text = " ".join([*services[name]["healthcheck"]["test"], *services[name].get("command", ())])
     assert "http://" not in text
     assert "https://" in text or "--listens" in text
@@ -179,7 +171,7 @@ def test_of_what_is_on_a_disk_of_its_own_the_gate_sees_that_disk() -> None:
     settings = settings_of()
     topology = topology_of(settings)
     facts = replace(CONCRETE, disks=("replica1",))
-    stack = compose_stack(settings, topology, derive(settings, topology.sizing), facts)
+    stack = stack_of(settings, topology, facts)
     mounts = {mount["target"]: mount for mount in stack["services"]["gate"]["volumes"]}
     assert (mounts["/disks/replica1"]["source"], mounts["/disks/replica1"]["read_only"]) == ("./data/replica1", True)
 
@@ -205,13 +197,13 @@ def test_nobody_else_sees_what_the_sandbox_writes() -> None:
 
 
 def test_health_over_tls_is_looked_at_by_its_port_alone() -> None:
-    plain, secure = (_services(settings_of(health_tls=tls))["health"]["healthcheck"]["test"] for tls in ("off", "on"))
+    plain, secure = (services_of(settings_of(health_tls=tls))["health"]["healthcheck"]["test"] for tls in ("off", "on"))
     assert plain == ["CMD", "pods-alive", "8080", "/livez"]
     assert secure == ["CMD", "pods-alive", "--listens", "8080"]
 
 
 def test_prometheus_keeps_as_much_as_it_was_told() -> None:
-    command = _services(settings_of(metrics_days="7", metrics_size="1GB"))["prometheus"]["command"]
+    command = services_of(settings_of(metrics_days="7", metrics_size="1GB"))["prometheus"]["command"]
     assert "--storage.tsdb.retention.time=7d" in command
     assert f"--storage.tsdb.retention.size={1 << 30}B" in command
 
@@ -223,6 +215,6 @@ def test_a_container_s_log_has_an_end_and_it_is_started_again(name: str) -> None
 
 
 def test_one_service_s_definition_is_not_another_s() -> None:
-    again = _services(settings_of(grafana="on"))
+    again = services_of(settings_of(grafana="on"))
     again["gate"]["volumes"].clear()
-    assert _services(settings_of(grafana="on")) == EVERYTHING
+    assert services_of(settings_of(grafana="on")) == EVERYTHING

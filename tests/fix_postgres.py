@@ -1,4 +1,4 @@
-"""Real servers for the tests of base backups: one container, any number of clusters in it, over verified TLS.
+"""PostgreSQL's laboratory: one container, any number of real servers in it, over verified TLS.
 
 The container sees the working directory under its own path, so that what runs on the host and what runs inside can
 hand each other files; `bin` holds programs that run PostgreSQL's own inside, as its user.
@@ -17,6 +17,7 @@ from typing import Any
 from cluster.postgres.connection import Access, connect
 from compose.home import certificates
 from compose.home.paths import Home
+from tests.fix_lanes import run_label
 
 PASSWORD = "for-tests-only"
 INSIDE = "/usr/lib/postgresql/18/bin"
@@ -44,11 +45,44 @@ CONFIGURATION = {
 }
 
 
-@dataclass
-class Box:
-    """A container with PostgreSQL's binaries and a directory that both sides see."""
+_HBA = "hostssl all,replication all all scram-sha-256\nlocal all all trust\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container that does nothing but what it is told."""
 
     name: str
+
+    def run(self, *argv: str, check: bool = True, user: str = "999", env: Mapping[str, str] | None = None) -> str:
+        """Run a program inside; its output."""
+        given = [part for name, text in (env or {}).items() for part in ("-e", f"{name}={text}")]
+        command = ["docker", "exec", "-u", user, *given, self.name, *argv]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, f"{argv}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout
+
+    def sh(self, script: str, *, check: bool = True, user: str = "999") -> str:
+        """Run a script inside; its output."""
+        return self.run("sh", "-ec", script, check=check, user=user)
+
+
+@contextmanager
+def idle(kind: str, image: str, *options: str) -> Iterator[str]:
+    """The name of a container of ``image`` that waits for orders; removed with all in it at the end."""
+    name = f"pods-{kind}-{uuid.uuid4().hex[:8]}"
+    run = ["docker", "run", "--detach", "--init", "--name", name, "--user", "0", *run_label(), *options]
+    subprocess.run([*run, "--entrypoint", "sleep", image, "infinity"], check=True, capture_output=True)
+    try:
+        yield name
+    finally:
+        subprocess.run(["docker", "rm", "--force", "--volumes", name], check=True, capture_output=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box(Container):
+    """A container with PostgreSQL's binaries and a directory that both sides see."""
+
     path: Path
     address: str
 
@@ -57,13 +91,10 @@ class Box:
         """PostgreSQL's programs, as the host may start them."""
         return self.path / "bin"
 
-    def run(self, *argv: str, user: str = "999") -> str:
-        """Run a program inside; its output."""
-        done = subprocess.run(
-            ["docker", "exec", "-u", user, self.name, *argv], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{argv}: {done.stdout}{done.stderr}"
-        return done.stdout
+    @property
+    def ca(self) -> Path:
+        """Who vouches for the servers."""
+        return self.path / "home/secrets/tls/ca.crt"
 
     def directory(self, name: str) -> Path:
         """A new directory of the server's user."""
@@ -94,7 +125,7 @@ class Server:
             port=self.port,
             user="postgres",
             password=PASSWORD,
-            ca=self.box.path / "home/secrets/tls/ca.crt",
+            ca=self.box.ca,
             statement_timeout=120,
         )
 
@@ -129,22 +160,18 @@ def box(path: Path, image: str) -> Iterator[Box]:
     """The container; removed with all in it at the end."""
     path.mkdir(exist_ok=True)
     os.chown(path, 999, 999)
-    name = f"podsbase-{uuid.uuid4().hex[:8]}"
-    run = ["docker", "run", "--detach", "--init", "--name", name, "--user", "0", "--shm-size", "256m"]
-    start = [*run, "--volume", f"{path}:{path}", "--entrypoint", "sleep", image, "infinity"]
-    subprocess.run(start, check=True, capture_output=True)
     try:
-        shown = subprocess.run(
-            ["docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        made = Box(name, path, shown.stdout.strip())
-        _equip(made)
-        yield made
+        with idle("box", image, "--shm-size", "256m", "--volume", f"{path}:{path}") as name:
+            shown = subprocess.run(
+                ["docker", "inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+            made = Box(name=name, path=path, address=shown.stdout.strip())
+            _equip(made)
+            yield made
     finally:
-        subprocess.run(["docker", "rm", "--force", "--volumes", name], check=True, capture_output=True)
         shutil.rmtree(path, ignore_errors=True)
 
 
@@ -169,7 +196,7 @@ def _equip(box: Box) -> None:
         (box.bin / program).chmod(0o755)
 
 
-def primary(box: Box, name: str, port: int, initdb: tuple[str, ...] = (), **parameters: str) -> Server:
+def primary(box: Box, name: str, port: int, initdb: tuple[str, ...] = (), hba: str = _HBA, **parameters: str) -> Server:
     """A new cluster, started."""
     server = Server(box, name, port)
     box.run(
@@ -177,7 +204,6 @@ def primary(box: Box, name: str, port: int, initdb: tuple[str, ...] = (), **para
         f"echo {PASSWORD} > /tmp/pw && {INSIDE}/initdb -D {server.data} -U postgres --pwfile=/tmp/pw --no-sync "
         f"--auth=scram-sha-256 --locale-provider=builtin --locale=C.UTF-8 --builtin-locale=C.UTF-8 {' '.join(initdb)}",
     )
-    hba = "hostssl all,replication all all scram-sha-256\nlocal all all trust\n"
     (server.data / "pg_hba.conf").write_text(hba)
     server.configure(**{**configuration(box, port), **parameters})
     server.start()
