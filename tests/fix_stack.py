@@ -27,6 +27,7 @@ from compose.stack import Stack
 from tests.fix_images import images
 from tests.fix_inv import Inv
 from tests.fix_ports import free_ports
+from tests.row_hashes import Hashes, row_hashes
 
 if TYPE_CHECKING:
     from pytest_docker.plugin import Services
@@ -141,19 +142,14 @@ class Cluster:
         children = Path(f"/proc/{init}/task/{init}/children").read_text().split()
         return int(children[0])
 
-    def hashes(self, node: str) -> dict[str, tuple[int, str]]:
-        """Content of every table of the application on ``node``: rows, and a sum over row hashes."""
+    def hashes(self, node: str) -> Hashes:
+        """Content of every table of the application on ``node``."""
         tables = self.query(
             "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables "
             "WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'pods') ORDER BY 1",
             node,
         )
-        found = {}
-        for table in (row["name"] for row in tables):
-            sql = f"SELECT count(*) AS n, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM {table} t"
-            row = self.query(sql, node)[0]
-            found[table] = (row["n"], row["hash"])
-        return found
+        return row_hashes(lambda sql: self.query(sql, node), (row["name"] for row in tables))
 
     def wait_replayed(self) -> None:
         """Until every replica has replayed what the primary has now."""
@@ -173,7 +169,7 @@ class Cluster:
         row = self.query(sql, node)[0]
         return "" if row["done"] else str(row["lsn"])
 
-    def same_everywhere(self) -> dict[str, tuple[int, str]]:
+    def same_everywhere(self) -> Hashes:
         """Hashes of all tables, which must be equal on all nodes."""
         self.wait_replayed()
         expected = self.hashes(self.stack.topology.primary)

@@ -116,3 +116,22 @@ def triggers() -> list[str]:
         "CREATE EVENT TRIGGER hostile_ddl ON ddl_command_start EXECUTE FUNCTION public.trap()",
         "ALTER EVENT TRIGGER hostile_login ENABLE ALWAYS",
     ]
+
+
+def index(*, runs: str, where: str) -> str:
+    """Makes a table with an index whose operator, which amcheck calls, runs PL/pgSQL ``runs`` where ``where`` holds."""
+    return f"""
+CREATE TYPE strange AS (n int);
+CREATE FUNCTION compare(strange, strange) RETURNS int LANGUAGE plpgsql AS $$
+BEGIN
+    IF {where} THEN
+        {runs};
+    END IF;
+    RETURN ($1).n - ($2).n;
+END $$;
+CREATE FUNCTION less(strange, strange) RETURNS bool LANGUAGE sql AS 'SELECT ($1).n < ($2).n';
+CREATE OPERATOR <<< (LEFTARG = strange, RIGHTARG = strange, FUNCTION = less);
+CREATE OPERATOR CLASS strangely FOR TYPE strange USING btree AS OPERATOR 1 <<<, FUNCTION 1 compare(strange, strange);
+CREATE TABLE odd AS SELECT ROW(n)::strange AS it FROM generate_series(1, 9) n;
+CREATE INDEX ON odd (it strangely)
+"""

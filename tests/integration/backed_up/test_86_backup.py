@@ -20,6 +20,7 @@ import pytest
 from backup.trust import incremental_trusted, version_number
 from cluster.postgres.data_directory import PGDATA
 from cluster.waiting import wait_until
+from tests import hostile
 from tests.fix_backup import NEVER, QUIET, Diary, Kept, running_cluster, utc
 from tests.fix_inv import Inv
 from tests.fix_s3 import KEYS, self_signed
@@ -84,22 +85,10 @@ cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" "\n" | grep "^serve$\|^drill$" | 
 (echo > /etc/passwd) 2>/dev/null && echo writes its users
 """
 """A line for each thing that a program sees and might want."""
-RUNS_IN_AMCHECK = """
-CREATE SCHEMA hostile; SET search_path = hostile;
-CREATE TYPE strange AS (n int);
-CREATE FUNCTION compare(strange, strange) RETURNS int LANGUAGE plpgsql AS $$
-BEGIN
-    IF current_setting('data_directory') <> '/var/lib/postgresql/18/docker' THEN
-        EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', $program$exec > /tmp/seen 2>&1; {program} true$program$);
-        RAISE EXCEPTION 'SEEN %', replace(pg_read_file('/tmp/seen'), chr(10), '|');
-    END IF;
-    RETURN ($1).n - ($2).n;
-END $$;
-CREATE FUNCTION less(strange, strange) RETURNS bool LANGUAGE sql AS 'SELECT ($1).n < ($2).n';
-CREATE OPERATOR <<< (LEFTARG = strange, RIGHTARG = strange, FUNCTION = less);
-CREATE OPERATOR CLASS strangely FOR TYPE strange USING btree AS OPERATOR 1 <<<, FUNCTION 1 compare(strange, strange);
-CREATE TABLE odd AS SELECT ROW(n)::strange AS it FROM generate_series(1, 9) n;
-CREATE INDEX ON odd (it strangely)
+ELSEWHERE = "current_setting('data_directory') <> '/var/lib/postgresql/18/docker'"
+SHOWS_WHAT_IT_SEES = f"""
+        EXECUTE format('COPY (SELECT 1) TO PROGRAM %L', $program$exec > /tmp/seen 2>&1; {SEEN} true$program$);
+        RAISE EXCEPTION 'SEEN %', replace(pg_read_file('/tmp/seen'), chr(10), '|')
 """
 RUNS_AT_LOGIN = """
 CREATE FUNCTION own() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -114,7 +103,8 @@ CREATE EVENT TRIGGER own ON login EXECUTE FUNCTION own(); ALTER EVENT TRIGGER ow
 
 def test_what_restored_data_runs_reaches_nothing(kept: Kept, tmp_path: Path) -> None:
     """Operators of an index run within amcheck, as the superuser: what they see is told in the drill's result."""
-    kept.query(RUNS_IN_AMCHECK.format(program=SEEN))
+    own = hostile.index(where=ELSEWHERE, runs=SHOWS_WHAT_IT_SEES)
+    kept.query(f"CREATE SCHEMA hostile; SET search_path = hostile; {own}")
     kept.query(RUNS_AT_LOGIN, database="postgres")
     kept.wait_archived()
     try:

@@ -1,7 +1,6 @@
 """A server with tablespaces, a table whose rows tell when they came, an archive of its WAL, and a store."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import wait_until
 from tests.fix_postgres import Box, Server, configuration, primary
+from tests.row_hashes import Hashes, row_hashes
 
 SEGMENT = 16 << 20
 
@@ -165,11 +165,6 @@ def fill(server: Server, tablespace: Path) -> None:
     )
 
 
-def hashes(server: Server) -> Mapping[str, tuple[int, str]]:
-    """Rows and a sum over their hashes, of every table of the tests."""
-    found = {}
-    for table in ("ledger", "apart", "large"):
-        sql = f"SELECT count(*) AS n, coalesce(sum(hashtextextended(t::text, 0)), 0)::text AS hash FROM {table} t"
-        row = server.sql(sql)[0]
-        found[table] = (row["n"], row["hash"])
-    return found
+def hashes(server: Server) -> Hashes:
+    """Content of every table of the tests."""
+    return row_hashes(server.sql, ("ledger", "apart", "large"))

@@ -13,6 +13,7 @@ from backup.restore.pg_programs import PgPrograms
 from backup.sandbox.job import Job
 from backup.sandbox.rehearsal import DrillSite, rehearse
 from backup.store import Store
+from tests import hostile
 from tests.fix_images import image
 from tests.fix_postgres import box
 from tests.integration.backup.base_world import World, fill, world
@@ -189,21 +190,7 @@ def test_what_assertions_call_can_do_nothing(here: World, site: DrillSite, tmp_p
         assert re.search("permission denied|read-only transaction|must be", details[f"{name}.sql"]), details
 
 
-OPERATORS = """
-CREATE TYPE strange AS (n int);
-CREATE FUNCTION compare(strange, strange) RETURNS int LANGUAGE plpgsql AS $$
-BEGIN
-    IF current_setting('data_directory') LIKE '%drill-%' THEN
-        COPY (SELECT current_setting('search_path')) TO PROGRAM 'cat > {marker}';
-    END IF;
-    RETURN ($1).n - ($2).n;
-END $$;
-CREATE FUNCTION less(strange, strange) RETURNS bool LANGUAGE sql AS 'SELECT ($1).n < ($2).n';
-CREATE OPERATOR <<< (LEFTARG = strange, RIGHTARG = strange, FUNCTION = less);
-CREATE OPERATOR CLASS strangely FOR TYPE strange USING btree AS OPERATOR 1 <<<, FUNCTION 1 compare(strange, strange);
-CREATE TABLE odd AS SELECT ROW(n)::strange AS it FROM generate_series(1, 9) n;
-CREATE INDEX ON odd (it strangely)
-"""
+IN_A_DRILL = "current_setting('data_directory') LIKE '%drill-%'"
 
 
 def test_the_superuser_s_sessions_take_nothing_from_the_data(here: World, site: DrillSite, tmp_path: Path) -> None:
@@ -211,7 +198,7 @@ def test_the_superuser_s_sessions_take_nothing_from_the_data(here: World, site: 
     marker, ran = here.box.path / "marker", here.box.path / "ran"
     here.server.sql(
         f"CREATE FUNCTION own() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
-        f" IF current_setting('data_directory') LIKE '%drill-%' THEN COPY (SELECT 1) TO PROGRAM 'cat > {ran}'; END IF;"
+        f" IF {IN_A_DRILL} THEN COPY (SELECT 1) TO PROGRAM 'cat > {ran}'; END IF;"
         f" END $$",
         "CREATE EVENT TRIGGER t ON login EXECUTE FUNCTION own()",
         "ALTER EVENT TRIGGER t ENABLE ALWAYS",
@@ -219,7 +206,9 @@ def test_the_superuser_s_sessions_take_nothing_from_the_data(here: World, site: 
         "ALTER ROLE postgres SET search_path = public",
         "ALTER ROLE postgres IN DATABASE template1 SET role = 'pg_monitor'",
         "ALTER SYSTEM SET event_triggers = on",
-        OPERATORS.format(marker=marker),
+        hostile.index(
+            where=IN_A_DRILL, runs=f"COPY (SELECT current_setting('search_path')) TO PROGRAM 'cat > {marker}'"
+        ),
     )
     (tmp_path / "a.sql").write_text("SELECT true")
     here.flush()
