@@ -26,9 +26,14 @@ def clone_missing(run: Convergence) -> Iterator[Step]:
     if unfit or run.was_well(run.primary):
         yield provision_primary(run)
     for name, reason in unfit.items():
-        yield from clone_steps(run.stack, run.console, name, reason)
+        yield from _clone(run, name, reason)
     for name in (name for name in run.lost if name not in unfit):
-        yield from clone_steps(run.stack, run.console, name, _LOST)
+        yield from _clone(run, name, _LOST)
+
+
+def _clone(run: Convergence, name: str, reason: str) -> Iterator[Step]:
+    yield from clone_steps(run.stack, run.console, name, reason)
+    run.forget_lost(name)
 
 
 def unfit_reason(state: DataState) -> str | None:
@@ -44,7 +49,7 @@ def repair_failed(run: Convergence) -> Iterator[Step]:
     """A replica that could not be started is cloned anew, if the primary is well and its data is the reason."""
     for name in run.failed_replicas:
         if name in run.lost:
-            yield from clone_steps(run.stack, run.console, name, _LOST)
+            yield from _clone(run, name, _LOST)
         else:
             yield from _reclone_damaged(run, name)
         yield Step(f"Starting {name}", partial(_start, run, name))
@@ -67,7 +72,7 @@ def _reclone_damaged(run: Convergence, name: str) -> Iterator[Step]:
     yield Step(f"Looking whether the data of {name} is the reason", examine)
     if not reason:
         raise failure
-    yield from clone_steps(run.stack, run.console, name, reason)
+    yield from _clone(run, name, reason)
 
 
 def finish_interrupted(run: Convergence) -> Iterator[Step]:

@@ -1,7 +1,7 @@
 """What one run of `up` knows of the cluster: its containers as they were, their wanted definitions, what went wrong."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cluster.endpoints import POOLER
 from cluster.naming import slot_of
@@ -66,6 +66,12 @@ class Convergence:
         """Replicas whose slot outgrew the WAL budget; what they need next is gone."""
         lost = self.provisioned.lost_slots if self.provisioned else frozenset()
         return [name for name in self.staying if slot_of(name) in lost]
+
+    def forget_lost(self, name: str) -> None:
+        """The replica has a new slot, and was cloned from where that begins."""
+        if self.provisioned is not None:
+            lost = self.provisioned.lost_slots - {slot_of(name)}
+            self.provisioned = replace(self.provisioned, lost_slots=lost)
 
     def was_well(self, service: str) -> bool:
         """Whether the service ran, and was healthy, at the beginning."""
