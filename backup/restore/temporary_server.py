@@ -7,7 +7,7 @@ doing harm is where it runs (backup/sandbox).
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from backup.restore.pg_programs import PgPrograms
 from cluster.errors import MachineError, PodsError, RefusedError
+from cluster.postgres import session
 from cluster.postgres.failures import one_line
 
 if TYPE_CHECKING:
@@ -55,19 +56,7 @@ PARAMETERS = {
     "jit": "off",
 }
 """What such a server must have, whatever the cluster had; it may lose everything, so it need not flush."""
-_PINNED = {
-    "search_path": "pg_catalog",
-    "event_triggers": "off",
-    "role": "none",
-    "session_preload_libraries": "",
-    "local_preload_libraries": "",
-    "jit": "off",
-    "row_security": "off",
-    "lock_timeout": "0",
-    "transaction_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "idle_session_timeout": "0",
-}
+_PINNED = session.guarded() | {"search_path": "pg_catalog", "row_security": "off", "jit": "off"}
 """What counts in the superuser's sessions, whatever was set for a role or a database: options win over those."""
 
 
@@ -104,7 +93,7 @@ class TemporaryServer:
                 port=PORT,
                 user=reader or self.user,
                 dbname=database,
-                options=_options(pinned),
+                options=session.options(pinned),
                 autocommit=True,
                 row_factory=dict_row,
             )
@@ -114,11 +103,7 @@ class TemporaryServer:
             yield connection
 
 
-def _options(parameters: Mapping[str, str]) -> str:
-    return " ".join(f"-c {name}={value}" for name, value in parameters.items())
-
-
-ENVIRONMENT = {"PGOPTIONS": _options({**_PINNED, "default_transaction_read_only": "off", "statement_timeout": "0"})}
+ENVIRONMENT = {"PGOPTIONS": session.options(_PINNED)}
 """For PostgreSQL's own programs that connect as the superuser."""
 
 
