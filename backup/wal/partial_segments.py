@@ -11,7 +11,7 @@ from backup.layout import parse_wal_key, tail_key, tail_prefix
 from backup.store import MOST_LISTED, ConflictError, DamagedError, Store, at_most
 from backup.wal.codec import pack, unpack
 from backup.wal.page_headers import PAGE, check_pages
-from backup.wal.spool import CLOSED, PARTIAL, Spool
+from backup.wal.spool import CLOSED, PARTIAL, Spool, timeline_of
 
 _MANY = 48
 """So many pieces are replaced by one, so that reading a quiet segment does not take hundreds of requests."""
@@ -35,14 +35,15 @@ class PartialSegments:
         """Bytes of ``segment`` that the store has in pieces, as far as is known without a request."""
         return reach(self._known.get(segment, []))
 
-    def ship(self, position: Callable[[], tuple[str, int] | None], blocked: Collection[int]) -> bool:
+    def ship(self, position: Callable[[], tuple[str, int] | None], blocked: Callable[[], Collection[int]]) -> bool:
         """Ship the new bytes of the unfinished segment; whether there were any.
 
-        ``position`` is called while no segment is being made whole in the store, so that no piece is left behind it.
+        ``position`` is called while no segment is being made whole in the store, so that no piece is left behind it;
+        then ``blocked``, for the timelines of which nothing may be shipped.
         """
         with self._lock:
             now = position()
-            if now is None or not now[1] or int(now[0][:8], 16) in blocked:
+            if now is None or not now[1] or timeline_of(now[0]) in blocked():
                 return False
             return self._ship_to(now[0], f"{now[0]}{PARTIAL}", now[1])
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from backup.wal.spool import Spool
+from backup.wal.spool import HISTORY, Spool, timeline_of
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import Every
 
@@ -43,6 +43,10 @@ class StreamPosition:
     unfinished: tuple[str, int] | None
 
 
+def _with_history(names: Iterable[str]) -> set[int]:
+    return {timeline_of(name) for name in names if name.endswith(HISTORY)}
+
+
 class ShipQueue:
     """Files of the spool that each store has still to get; one store's errors hold no other back. For all threads."""
 
@@ -59,19 +63,32 @@ class ShipQueue:
             self._changed.notify_all()
 
     def take(self, store: str, timeout: float) -> str | None:
-        """The lowest name that no thread is shipping to ``store``; None where there is none within ``timeout`` s."""
+        """The lowest name that no thread is shipping to ``store``; None where there is none within ``timeout`` s.
+
+        Nothing of a timeline is given out before its history is in the store, which may have another one.
+        """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._waiting[store], timeout):
+            name = self._changed.wait_for(lambda: self._next(store), timeout)
+            if name is None:
                 return None
-            name = min(self._waiting[store])
             self._waiting[store].remove(name)
             self._busy[store].add(name)
             return name
+
+    def _next(self, store: str) -> str | None:
+        unsettled = _with_history(self._busy[store])
+        return min((name for name in self._waiting[store] if timeline_of(name) not in unsettled), default=None)
+
+    def unsettled(self, store: str) -> set[int]:
+        """Timelines whose history ``store`` has still to get."""
+        with self._changed:
+            return _with_history(self._waiting[store] | self._busy[store])
 
     def done(self, store: str, name: str) -> bool:
         """``store`` has it. True when no store needs it any more."""
         with self._changed:
             self._busy[store].discard(name)
+            self._changed.notify_all()
             return not any(name in names for part in (self._waiting, self._busy) for names in part.values())
 
     def failed(self, store: str, name: str) -> None:
@@ -79,6 +96,7 @@ class ShipQueue:
         with self._changed:
             self._busy[store].discard(name)
             self._waiting[store].add(name)
+            self._changed.notify_all()
 
     def left(self, store: str) -> list[str]:
         """What ``store`` has still to get, lowest first."""

@@ -13,7 +13,7 @@ from backup.wal.identity import ArchiveIdentity, claim
 from backup.wal.page_headers import NotWalError, check_pages
 from backup.wal.partial_segments import PartialSegments
 from backup.wal.pipeline import Pipeline
-from backup.wal.spool import CLOSED, HISTORY, Buffer
+from backup.wal.spool import CLOSED, HISTORY, Buffer, timeline_of
 from cluster.errors import PodsError
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import Backoff
@@ -118,7 +118,7 @@ class Shipper:
             PodsError: the store does not have it, or does not answer.
         """
         self._claim()
-        timeline = int(name[:8], 16)
+        timeline = timeline_of(name)
         if name.endswith(HISTORY):
             self._ship_history(timeline, name)
         elif timeline in self._blocked:
@@ -192,6 +192,9 @@ class Shipper:
         self._progress(f"{name} is looked for in the stores and received again if it is in none")
         self._pipeline.request_again()
 
+    def _not_to_ship(self) -> set[int]:
+        return self._blocked | self._pipeline.queue.unsettled(self.store.name)
+
     def _ship_partials(self) -> None:
         while not self._stop.wait(self._how.tail_seconds):
             self._ship_partial()
@@ -201,7 +204,7 @@ class Shipper:
         """The tail of the unfinished segment, and notes of gaps."""
         try:
             self._claim()
-            if self._partial.ship(self._pipeline.unfinished, self._blocked):
+            if self._partial.ship(self._pipeline.unfinished, self._not_to_ship):
                 self._took()
             for gap in ship_notes(self._spool.path, self.store, self._spool.system):
                 self.gaps += 1

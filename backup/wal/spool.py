@@ -23,6 +23,11 @@ _WHOLE = 24
 _NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.closed|\.bad)?\Z|[0-9A-F]{8}\.history\Z")
 
 
+def timeline_of(name: str) -> int:
+    """The timeline of a file of the spool, which its name begins with."""
+    return int(name[:8], 16)
+
+
 class Buffer(threading.local):
     """Memory for a segment, one for each thread, used again: to map and clear 16 MB costs as much as to read them."""
 

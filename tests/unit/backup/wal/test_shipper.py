@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -132,6 +132,30 @@ def test_nothing_of_a_timeline_is_shipped_whose_history_differs_in_the_store(tmp
     assert name(5, 2) in where.names()
 
 
+class _SlowHistory(Moody):
+    """Takes its time to say that it has another history."""
+
+    def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+        if key.endswith(".history"):
+            time.sleep(0.3)
+        return super().create(key, body, metadata)
+
+
+def test_nothing_of_a_timeline_is_shipped_while_its_history_is_on_its_way(tmp_path: Path) -> None:
+    where, store = spool(tmp_path / "spool"), _SlowHistory(local(tmp_path / "store"))
+    put_history(store.inner, 2, "1\t0/300000\tanother\n")
+    where.keep_history(2, b"1\t0/500000\tours\n")
+    spooled(where, 5, timeline=2)
+    with Ship(where, store) as ship:
+        tail = Unfinished(where, segment(6, 2))
+        tail.write(memoryview(wal(segment(6, 2)))[:9000])
+        ship.receive(segment(6, 2), 9000)
+        ship.until(lambda: ship.shippers[0].conflicts)
+        time.sleep(0.2)
+    assert store.head(wal_key(SYSTEM, name(5, 2))) is None
+    assert not list(store.list(tail_prefix(SYSTEM, name(6, 2))))
+
+
 def test_one_store_being_down_holds_the_other_back_in_nothing(tmp_path: Path) -> None:
     where = spool(tmp_path / "spool")
     good, bad = local(tmp_path / "good"), Moody(local(tmp_path / "bad"))
@@ -209,8 +233,8 @@ def test_a_later_run_goes_on_after_the_pieces_of_an_earlier_one_and_removes_them
     unfinished.write(memoryview(wal(segment(1))))
     unfinished.sync()
     tails = PartialSegments(store, where, level=1)
-    assert not tails.ship(lambda: (name(1), 8000), ())
-    assert tails.ship(lambda: (name(1), 9500), ())
+    assert not tails.ship(lambda: (name(1), 8000), tuple)
+    assert tails.ship(lambda: (name(1), 9500), tuple)
     assert find_pieces(store, SYSTEM, name(1)) == [(0, 9000), (9000, 9500)]
     unfinished.finish()
     PartialSegments(store, where, level=1).drop(name(1))
@@ -223,7 +247,7 @@ def test_many_pieces_become_one(tmp_path: Path) -> None:
     (where.path / f"{name(1)}.partial").write_bytes(wal(segment(1)))
     tails = PartialSegments(store, where, level=1)
     for number in range(1, 120):
-        assert tails.ship(lambda number=number: (name(1), number * 1000), ())  # type: ignore[misc]
+        assert tails.ship(lambda number=number: (name(1), number * 1000), tuple)  # type: ignore[misc]
         assert len(find_pieces(store, SYSTEM, name(1))) <= 48
         assert tails.end(name(1)) == number * 1000
     assert read_segment(store, SYSTEM, name(1)) == wal(segment(1), written=119_000)
@@ -309,7 +333,7 @@ def test_a_piece_that_differs_in_the_store_is_never_replaced(tmp_path: Path) -> 
     put(store)
     (where.path / f"{name(1)}.partial").write_bytes(wal(segment(1)))
     tails = PartialSegments(store, where, level=1)
-    assert tails.ship(lambda: (name(1), 5000), ())
+    assert tails.ship(lambda: (name(1), 5000), tuple)
     store.create(tail_key(SYSTEM, name(1), 5000, 6000), pack(b"?" * 1000))
     with pytest.raises(ConflictError):
-        tails.ship(lambda: (name(1), 6000), ())
+        tails.ship(lambda: (name(1), 6000), tuple)
