@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 SLOWEST_FIRST = (
+    "test_10_up",  # first on its cluster: what the others do to it, alerts tell of for minutes
     "test_85_health",
     "test_70_replicas",
     "test_83_alerts",
@@ -30,7 +31,6 @@ SLOWEST_FIRST = (
     "test_50_refusals",
     "test_80_exporter",
     "test_32_owner",
-    "test_10_up",
     "test_30_safety",
     "test_82_prometheus",
     "test_81_strangers",
