@@ -105,6 +105,10 @@ class TooLateError(RefusedError):
     """The backup ended after the target; an older one may do."""
 
 
+class HoleError(RefusedError):
+    """WAL on the way to the target is missing; of segments that are stored side by side one may come a moment later."""
+
+
 class BeyondError(RefusedError):
     """The target is later than all that is archived; on a live cluster it soon may be."""
 
@@ -165,7 +169,7 @@ def _refuse_too_late(backup: Backup, target: RecoveryTarget) -> None:
 def _refuse_beyond(target: RecoveryTarget, found: Reach) -> None:
     wanted_more = target.kind == "latest" or _is_beyond(target, found)
     if found.hole and wanted_more:
-        raise RefusedError(
+        raise HoleError(
             f"{target} cannot be reached: {found.hole}",
             f"the archive leads to {_end(found)}; choose a moment before, or a backup after it",
         )
