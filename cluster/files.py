@@ -56,12 +56,14 @@ def replace_file(path: Path, text: str | bytes, mode: int = 0o600) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def sync_directory(path: Path) -> None:
-    """Make durable what was put into or taken out of the directory ``path``, which may be gone."""
+def sync_directory(path: Path, *, missing_ok: bool = False) -> None:
+    """Make durable what was put into or taken out of the directory ``path``; with ``missing_ok`` it may be gone."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return
+        if missing_ok:
+            return
+        raise
     with _opened(descriptor) as folder:
         os.fsync(folder)
 

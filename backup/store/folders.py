@@ -5,17 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-
-def sync_folder(folder: Path) -> None:
-    """Make durable what was put into or taken out of ``folder``, which may be gone."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+from cluster.files import sync_directory
 
 
 def make_folders(root: Path, folder: Path) -> None:
@@ -23,7 +13,7 @@ def make_folders(root: Path, folder: Path) -> None:
     between = [each for each in (folder, *folder.parents) if root in each.parents]
     for each in reversed([each for each in between if not each.exists()]):
         each.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(each.parent)
+        sync_directory(each.parent, missing_ok=True)
 
 
 def remove_empty(root: Path, folder: Path) -> None:

@@ -18,8 +18,9 @@ from pathlib import Path
 from backup.direct_io import DirectWriter
 from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, Stored, StoreError, refuse_larger
 from backup.store.attributes import get_metadata, set_metadata
-from backup.store.folders import make_folders, remove_empty, sync_folder, walk
+from backup.store.folders import make_folders, remove_empty, walk
 from backup.store.keys import SHA256, check_key, sha256
+from cluster.files import sync_directory
 
 INCOMING = ".incoming"
 PIECE = 1 << 20
@@ -138,7 +139,7 @@ class LocalStore:
             except FileNotFoundError:
                 self._check_root()
             else:
-                return sync_folder(path.parent)
+                return sync_directory(path.parent, missing_ok=True)
         raise StoreError(f"{key} in {self.root}: its folder vanished {_TRIES} times", "try again")
 
     def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
@@ -189,7 +190,7 @@ class LocalStore:
             for path in paths:
                 path.unlink(missing_ok=True)
             for folder in folders:
-                sync_folder(folder)
+                sync_directory(folder, missing_ok=True)
                 with self._folders:
                     remove_empty(self.root, folder)
 

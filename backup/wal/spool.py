@@ -15,7 +15,7 @@ from pathlib import Path
 
 from backup.layout import Segment, parse_segment
 from cluster.errors import RefusedError
-from cluster.files import write_atomically
+from cluster.files import sync_directory, write_atomically
 from cluster.postgres.lsn import Lsn
 
 PARTIAL, CLOSED, BAD, HISTORY = ".partial", ".closed", ".bad", ".history"
@@ -203,13 +203,5 @@ class Unfinished:
         self._path.replace(self.spool.path / name)
         self.gone = True
         self.abandon()
-        self.sync_folder()
+        sync_directory(self.spool.path)
         return name
-
-    def sync_folder(self) -> None:
-        """Make the names in the spool durable."""
-        folder = os.open(self.spool.path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

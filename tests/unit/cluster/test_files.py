@@ -319,4 +319,6 @@ def test_a_file_is_replaced_whole_also_without_a_sync(tmp_path: Path) -> None:
 
 def test_a_directory_that_is_gone_needs_no_sync(tmp_path: Path) -> None:
     sync_directory(tmp_path)
-    sync_directory(tmp_path / "gone")
+    sync_directory(tmp_path / "gone", missing_ok=True)
+    with pytest.raises(FileNotFoundError):
+        sync_directory(tmp_path / "gone")
