@@ -1,17 +1,15 @@
 """What a command costs before it does anything, and what `inv status` costs: CPU seconds, children included."""
 
-import os
 import resource
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cluster.config.env_file import PROJECT_ROOT
 from tests.bench.measure import row
+from tests.bench.running import running
 from tests.fix_inv import Inv
-from tests.fix_stack import write_env
 
 ROUNDS = 15
 BARE = "python -c pass"
@@ -33,15 +31,9 @@ def listing() -> None:
 
 def status() -> None:
     """`inv status` of a primary and two replicas with everything that watches them; the promise is 0.5 s."""
-    with tempfile.TemporaryDirectory(prefix="pods-bench-") as directory:
-        home = Path(directory)
-        write_env(home, f"pods-bench-{os.getpid()}")
-        inv = Inv(home)
-        try:
-            inv.ok("up", timeout=900)
-            _compare({BARE: [sys.executable, "-c", "pass"], "./pods.sh status": inv.argv("status")}, inv.environ)
-        finally:
-            inv("down", "--purge", "--yes")
+    with running() as cluster:
+        inv = cluster.inv
+        _compare({BARE: [sys.executable, "-c", "pass"], "./pods.sh status": inv.argv("status")}, inv.environ)
 
 
 def _compare(commands: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.replicas import _cluster
+from tests.bench.running import running
 from tests.fix_stack import Cluster
 
 IMAGE = "pods-bench/patroni"
@@ -62,7 +62,7 @@ def _milliseconds(told: str, percentile: str) -> float:
 
 def beside_patroni() -> None:
     """Requests a second and their latency while one node is paused; memory after a million requests."""
-    with _cluster(PODS_REPLICAS="2", PODS_MONITORING="off") as cluster, _patroni(cluster) as theirs:
+    with running(PODS_REPLICAS="2", PODS_MONITORING="off") as cluster, _patroni(cluster) as theirs:
         ours = _ours(cluster)
         cluster.docker("pause", cluster.container("replica2"))
         try:

@@ -1,28 +1,19 @@
 """What PODS adds to plain Compose when a cluster starts."""
 
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 from tests.bench.measure import row, timed
+from tests.bench.running import running
 from tests.fix_inv import Inv
-from tests.fix_stack import write_env
 
 ROUNDS = 5
 
 
 def up_beside_compose() -> None:
     """`inv up` against `docker compose up --wait` on the same rendered files: all built, cold and already up."""
-    with tempfile.TemporaryDirectory(prefix="pods-bench-") as directory:
-        home = Path(directory)
-        write_env(home, f"pods-bench-{os.getpid()}")
-        inv = Inv(home)
-        try:
-            inv.ok("up", timeout=900)
-            _compare(inv, home)
-        finally:
-            inv("down", "--purge", "--yes")
+    with running() as cluster:
+        _compare(cluster.inv, cluster.home.path)
 
 
 def _compare(inv: Inv, home: Path) -> None:

@@ -1,40 +1,22 @@
 """What a replica costs: `replica.add` beside a bare pg_basebackup and a container start; growing from 2 to 8."""
 
 import json
-import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from compose.home.paths import make_private_directory
 from tests.bench.measure import row, timed
-from tests.fix_inv import Inv
-from tests.fix_stack import Cluster, write_env
+from tests.bench.running import running
+from tests.fix_stack import Cluster
 
 ROUNDS = 3
 SCALE = 140
 """pgbench scale: about 2.1 GB."""
 
 
-@contextmanager
-def _cluster(**settings: str) -> Iterator[Cluster]:
-    with tempfile.TemporaryDirectory(prefix="pods-bench-") as directory:
-        home = Path(directory)
-        write_env(home, f"pods-bench-{os.getpid()}", **settings)
-        inv = Inv(home)
-        try:
-            inv.ok("up", timeout=900)
-            yield Cluster(inv)
-        finally:
-            inv("down", "--purge", "--yes")
-
-
 def add_beside_basebackup() -> None:
     """`inv replica.add` against plain pg_basebackup of the same data plus a container start, interleaved."""
-    with _cluster(PODS_REPLICAS="1", PODS_SHARED_BUFFERS="512MB", PODS_MAX_WAL_SIZE="4GB") as cluster:
+    with running(PODS_REPLICAS="1", PODS_SHARED_BUFFERS="512MB", PODS_MAX_WAL_SIZE="4GB") as cluster:
         pool = "host=pgbouncer port=6432 user=app dbname=appdb_write"
         cluster.client("pgbench", "--initialize", f"--scale={SCALE}", "--quiet", pool)
         cluster.query("CHECKPOINT")
@@ -73,7 +55,7 @@ def _bare_start(cluster: Cluster) -> None:
 
 def growing() -> None:
     """Seconds of each add and memory of each replica, from 2 replicas to 8."""
-    with _cluster(PODS_REPLICAS="2") as cluster:
+    with running(PODS_REPLICAS="2") as cluster:
         pool = "host=pgbouncer port=6432 user=app dbname=appdb_write"
         cluster.client("pgbench", "--initialize", "--scale=10", "--quiet", pool)
         print("| replicas | add, s | its memory, MB | io_method |\n|---|---|---|---|")

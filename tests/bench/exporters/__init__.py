@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.replicas import _cluster
+from tests.bench.running import running
 from tests.fix_stack import Cluster
 from tests.fix_web import basic
 
@@ -48,7 +48,7 @@ def beside_upstream() -> None:
     """Wall, CPU, server time, samples and memory of a look at the whole cluster."""
     for replicas in REPLICAS:
         sizes = {"PODS_REPLICAS": str(replicas), "PODS_HEALTH": "off", "PODS_SCRAPE_INTERVAL": "300"}
-        with _cluster(**sizes) as cluster, _upstream(cluster) as theirs:
+        with running(**sizes) as cluster, _upstream(cluster) as theirs:
             ours = _ours(cluster)
             print(f"\n{replicas + 1} nodes and PgBouncer, {ROUNDS} looks each, interleaved")
             _compare(cluster, ours, theirs)
