@@ -26,7 +26,7 @@ nox.options.error_on_external_run = False
 HERE = Path(__file__).parent
 LANES = "--numprocesses=2"
 """Side by side: so many workers (docs/decisions/0031). One waits for servers about half of its time."""
-DOCS = ("test_docs.py", "test_drift.py", "test_decisions.py", "test_safety_page.py")
+DOCS = ("test_docs.py", "test_map.py", "test_drift.py", "test_decisions.py", "test_safety_page.py")
 CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "backup", "grafana", "tests"]
 
 
@@ -54,7 +54,7 @@ def lint(session: nox.Session) -> None:
     tools(session)
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
-    session.run("codespell", *CODE, "docs", "README.md", "CHANGELOG.md")
+    session.run("codespell", *CODE, "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
     session.run("lint-imports", "--no-logo", silent=True)
 
 

@@ -95,9 +95,9 @@ def run_label() -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """In a worker, find the hall."""
-    told = getattr(config, "workerinput", {}).get(_LOCKS)
-    if told:
-        config.stash[_HALL] = Hall(Path(told))
+    directory = getattr(config, "workerinput", {}).get(_LOCKS)
+    if directory:
+        config.stash[_HALL] = Hall(Path(directory))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,18 +2,16 @@
 
 import contextlib
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 
+from cluster.waiting import comes_true
+
 
 def eventually(check: Callable[[], object], seconds: float = 30.0, what: str = "it", pause: float = 0.1) -> None:
     """Wait for a true answer."""
-    deadline = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(pause)
+    assert comes_true(lambda: bool(check()), timeout=seconds, pause=pause), f"not within {seconds:.0f} s: {what}"
 
 
 def once_within(seconds: float, measure: Callable[[], float], attempts: int = 3) -> None:

@@ -3,12 +3,11 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from invoke.main import program
-
+from compose.console import Console
 from compose.operations import steps
 
 
@@ -31,12 +30,15 @@ def arm(how: signal.Signals, boundary: int) -> None:
 
         return done
 
-    def perform(tasks: Any, console: Any) -> None:
-        real([replace(task, do=deadly(number, task.do)) for number, task in enumerate(tasks)], console)
+    def perform(tasks: Iterable[steps.Step], console: Console) -> None:
+        real((replace(task, do=deadly(number, task.do)) for number, task in enumerate(tasks)), console)
 
     steps.perform = perform
 
 
 if __name__ == "__main__":
     arm(signal.Signals[f"SIG{sys.argv[1]}"], int(sys.argv[2]))
-    program.run(["inv", *sys.argv[3:]])
+    sys.argv = ["inv", *sys.argv[3:]]
+    from compose.commands.entry import main
+
+    main()

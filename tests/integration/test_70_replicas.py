@@ -286,7 +286,7 @@ def test_ports_that_are_used_up_are_said(cluster: Cluster) -> None:
 def test_a_clone_that_does_not_fit_is_refused(cluster: Cluster) -> None:
     code = (
         "import compose.operations.preflight as p; p.NEEDED_FREE = 1 << 60\n"
-        "from invoke.main import program; program.run(['inv', 'replica.add'])"
+        "import sys; sys.argv[1:] = ['replica.add']; from compose.commands.entry import main; main()"
     )
     environment = cluster.inv.environ
     done = subprocess.run(

@@ -68,10 +68,10 @@ class Health:
         while not found.startswith(f"{code} "):
             assert time.monotonic() - began < seconds, f"{path} did not become {code}: {found}"
             time.sleep(0.05 if found else 0)
-            found = self._told(path)
+            found = self._answer(path)
         return time.monotonic() - began
 
-    def _told(self, path: str) -> str:
+    def _answer(self, path: str) -> str:
         """Code and text of an answer, or why there is none: a host with other things to do may keep it waiting."""
         try:
             answer = self.ask(path)
@@ -361,6 +361,7 @@ def test_the_page_shows_a_stopped_replica_within_three_seconds(health: Health, p
             assert page.eval_on_selector_all("#links .wal.moving", "paths => paths.length") == 1
             assert "replica2 (replica) does not answer" in (page.text_content("#reasons") or "")
             assert page.get_attribute("body", "data-status") == "degraded"
+        page.wait_for_selector("body[data-status=healthy]")
         return took
 
     once_within(3, shown)
@@ -368,7 +369,7 @@ def test_the_page_shows_a_stopped_replica_within_three_seconds(health: Health, p
 
 def test_the_page_says_when_there_is_no_news(health: Health, page: "Page") -> None:
     with _paused(health.cluster, "health"):
-        page.wait_for_selector("body[data-status=silent]")
+        page.wait_for_selector("body[data-status=silent]", timeout=20_000)
         assert (page.text_content("#headline") or "").startswith("No news for")
     page.wait_for_selector("body[data-status=healthy]")
 

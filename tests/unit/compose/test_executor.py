@@ -98,7 +98,16 @@ def test_a_mistyped_command_line_stays_invoke_s_to_explain() -> None:
         _run(lambda: (_ for _ in ()).throw(ParseError("what?")))
 
 
-INV = [sys.executable, "-c", "from invoke.main import program; program.run()", "--search-root", str(PROJECT_ROOT)]
+ENTRIES = {
+    "pods.sh": [sys.executable, "-c", "from compose.commands.entry import main; main()"],
+    "inv": [sys.executable, "-c", "from invoke.main import program; program.run()", "--search-root", str(PROJECT_ROOT)],
+}
+
+
+@pytest.fixture(params=ENTRIES)
+def inv(request: pytest.FixtureRequest) -> list[str]:
+    """The command line of `./pods.sh`, and Invoke's own."""
+    return ENTRIES[request.param]
 
 
 def _environ(home: Path) -> dict[str, str]:
@@ -106,9 +115,9 @@ def _environ(home: Path) -> dict[str, str]:
     return {**inherited, "PODS_HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def test_inv_itself_uses_this_executor(tmp_path: Path) -> None:
+def test_inv_itself_uses_this_executor(inv: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
-        [*INV, "config.check"],
+        [*inv, "config.check"],
         cwd=PROJECT_ROOT,
         env={**_environ(tmp_path), "PODS_REPLICAS": "many"},
         capture_output=True,
@@ -121,20 +130,20 @@ def test_inv_itself_uses_this_executor(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_a_reader_that_went_away_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_went_away_is_no_error(inv: list[str], tmp_path: Path) -> None:
     with subprocess.Popen(
-        [*INV, "config.render"],
+        [*inv, "config.render"],
         cwd=PROJECT_ROOT,
         env=_environ(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    ) as inv:
-        assert inv.stdout is not None
-        assert inv.stderr is not None
-        inv.stdout.close()
-        complaint = inv.stderr.read()
-    assert (inv.returncode, complaint) == (0, "")
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        complaint = process.stderr.read()
+    assert (process.returncode, complaint) == (0, "")
 
 
 def test_an_engine_or_a_server_that_goes_away_is_the_machine_s_fault() -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cluster.config.env_file import PROJECT_ROOT
+from cluster.postgres.failures import Failure
 from tests.unit.grafana.alert_rules import RECORDED, ROOM, RULES, Rule, claims, runbook
 from tests.unit.grafana.promql import TARGET_LABELS, branches, emitted, parse
 
@@ -152,3 +153,13 @@ def test_the_reference_has_the_alerts_there_are(hold: Callable[[Path, str], None
     begin, end = (page.find(mark) for mark in MARKS)
     assert -1 < begin < end, f"{REFERENCE} needs {MARKS[0]} and {MARKS[1]}"
     hold(REFERENCE, f"{page[: begin + len(MARKS[0])]}\n\n{_table()}\n{page[end:]}")
+
+
+def test_the_readme_counts_the_rules() -> None:
+    assert f"with {len(RULES)} alert rules" in (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_the_runbook_of_a_node_that_is_down_knows_every_cause(failure: Failure) -> None:
+    text = (RUNBOOKS / "nodes.md").read_text(encoding="utf-8").partition("## PodsNodeDown")[2].partition("\n## ")[0]
+    assert f"`{failure}`" in text

@@ -174,7 +174,18 @@ def test_a_topology_that_changes_is_followed(tmp_path: Path) -> None:
     assert "/nodes/replica2/replica" in watcher.latest.answers
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "null", '{"last_success": 1e999}', '{"last_success": [1]}', "x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[]",
+        "null",
+        "x",
+        '{"format": 1, "updated": 1e999}',
+        '{"format": 1, "backups": [1]}',
+        '{"format": 1, "archive": {"stores": 1}}',
+    ],
+)
 def test_a_backup_service_that_lies_stops_no_look(tmp_path: Path, text: str) -> None:
     (tmp_path / "status.json").write_text(text)
     state = read_backup_state(tmp_path / "status.json")

@@ -173,7 +173,7 @@ def _texts() -> Iterator[tuple[Path, str]]:
     """Everything of ours that people read: code, with its messages, and documentation."""
     roots = [PROJECT_ROOT / room for room in ("cluster", "compose", "exporters", "health", "backup", "docs")]
     files = [path for root in roots for kind in ("*.py", "*.md", "*.yaml", "pods-*") for path in root.rglob(kind)]
-    files += [PROJECT_ROOT / name for name in ("README.md", "tasks.py", "noxfile.py", "pods.sh")]
+    files += [PROJECT_ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tasks.py", "noxfile.py", "pods.sh")]
     for path in sorted(set(files)):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path.relative_to(PROJECT_ROOT), path.read_text(encoding="utf-8")

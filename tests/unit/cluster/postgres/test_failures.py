@@ -86,11 +86,12 @@ def test_whatever_an_error_says_it_is_of_some_kind(text: str) -> None:
     assert classify(text) in Failure
 
 
-@given(node_names, st.sampled_from([text for text, kind in TEXTS if kind == "refused"]))
-def test_a_node_s_name_is_no_reason(name: str, text: str) -> None:
+@given(node_names, st.sampled_from(TEXTS))
+def test_a_node_s_name_is_no_reason(name: str, known: tuple[str, str]) -> None:
+    text, kind = known
     for host in (name, "timeout", "certificate"):
         preamble = f'connection failed: connection to server at "{host}", port 5432 failed: '
-        assert ConnectError.of(psycopg.OperationalError(preamble + text)).kind is Failure.REFUSED
+        assert ConnectError.of(psycopg.OperationalError(preamble + text)).kind is Failure(kind)
 
 
 @pytest.mark.parametrize(
