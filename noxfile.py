@@ -26,7 +26,8 @@ nox.options.error_on_external_run = False
 HERE = Path(__file__).parent
 LANES = "--numprocesses=2"
 """Side by side: so many workers (docs/decisions/0031). One waits for servers about half of its time."""
-DOCS = ("test_docs.py", "test_map.py", "test_drift.py", "test_decisions.py", "test_safety_page.py")
+DOCS = [f"tests/unit/house/test_{name}.py" for name in ("docs", "map", "drift", "decisions", "safety_page")]
+_TESTS = "tests/"
 CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "backup", "grafana", "tests"]
 
 
@@ -42,9 +43,9 @@ def tools(session: nox.Session) -> None:
 
 
 def pytest(session: nox.Session, *arguments: str) -> None:
-    """Run tests: those in ``arguments``, or what was given on the command line instead."""
-    given = [word for word in session.posargs if (HERE / word.partition("::")[0]).exists()]
-    ours = [word for word in arguments if not (given and (HERE / word).exists())]
+    """Run tests: those in ``arguments``, or those whose paths were given on the command line instead."""
+    given = any(word.startswith(_TESTS) for word in session.posargs)
+    ours = [word for word in arguments if not (given and word.startswith(_TESTS))]
     session.run("python", "-m", "pytest", *ours, *session.posargs)
 
 
@@ -77,9 +78,7 @@ def unit(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """What documentation says against what there is; part of `unit`."""
     tools(session)
-    pytest(
-        session, *(str(path.relative_to(HERE)) for name in DOCS for path in HERE.glob(f"tests/unit/**/{name}")), "-q"
-    )
+    pytest(session, *DOCS, "-q")
 
 
 @nox.session(default=False)

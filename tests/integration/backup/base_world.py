@@ -85,9 +85,8 @@ class World:
         def missing() -> str:
             if self.archived(timeline, last, Lsn(last + 1)):
                 return ""
-            if (
-                timeline > 1 and again.due()
-            ):  # after a promotion PostgreSQL's own archiver now and then sleeps on, for a minute or more
+            # after a promotion PostgreSQL's own archiver now and then sleeps on, for a minute or more
+            if timeline > 1 and again.due():
                 self.server.sql("SELECT txid_current()", "SELECT pg_switch_wal()")
             return f"{last} is not archived"
 
