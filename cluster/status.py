@@ -13,12 +13,12 @@ from cluster.endpoints import host_endpoint
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.nodes import NodeFacts, NodeReading, Slot, Standby
 from cluster.pgbouncer import Pool
+from cluster.topology import Role
 from cluster.view import View
 
 Bytes = Annotated[int, "bytes"]
 Seconds = Annotated[float, "seconds"]
 Moment = Annotated[float, "Unix time of the look"]
-Role = Literal["primary", "replica"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

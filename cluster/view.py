@@ -45,16 +45,16 @@ def make_view(
     written: Lsn | None = None,
     backup: BackupSummary | None = None,
 ) -> View:
-    """Judge a snapshot by the thresholds of the settings; ``written`` where more is known than it says."""
-    primary = snapshot.primary
+    """Judge a snapshot by the thresholds of the settings; ``written`` wins over what it says of it."""
+    known = snapshot.position(written)
     wanted = pools(settings, topology)
     limits, needed = Thresholds.of(settings), synchronous_count(settings)
     return View(
         settings=settings,
         topology=topology,
         snapshot=snapshot,
-        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=written),
+        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=known),
         pools=wanted,
-        written=written if written is not None or primary is None or primary.facts is None else primary.facts.lsn,
+        written=known,
         backup=backup,
     )

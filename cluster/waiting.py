@@ -1,6 +1,6 @@
 """Waiting with a deadline, pauses that grow between retries, and work that is due every so many seconds.
 
-All of it counts on the monotonic clock; who tests passes another ``clock``.
+All of it counts on the monotonic clock.
 """
 
 import time

@@ -1,9 +1,7 @@
 """Authentication of the exporter: its password, for user `pods` of basic auth or as a bearer token."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
 from cluster.http.credentials import Credentials
+from cluster.http.hosts import Application, Receive, Scope, Send
 from cluster.http.pages import USER
 
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
@@ -16,10 +14,6 @@ _HEADERS = [
     (b"www-authenticate", b'Basic realm="PODS exporter", charset="UTF-8"'),
     (b"www-authenticate", b"Bearer"),
 ]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class PasswordGate:

@@ -1,6 +1,6 @@
-"""The texts of the page, made once a poll: the page without JavaScript shows them, and its script sets them. Pure.
+"""The texts of the page, made once a poll: the page without JavaScript shows headline and tables, its script all. Pure.
 
-Numbers become text here and nowhere else, in the units of `inv status`.
+Numbers become text here, in the units of `inv status`, but for the age that only a browser can count (elements.js).
 """
 
 from collections.abc import Sequence

@@ -46,13 +46,9 @@ class ResponseTable:
     polled: float
     states: Mapping[str, CheckState]
     nodes: Mapping[str, bytes] = field(repr=False)
+    event: CachedResponse = field(repr=False)
+    """The overview, and the texts of the page as ``page``."""
     answers: Mapping[str, CachedResponse] = field(default_factory=dict, repr=False)
-
-    @property
-    def event(self) -> CachedResponse:
-        """The overview, and the texts of the page as ``page``."""
-        overview = self.answers["/health"]
-        return CachedResponse(overview.status, overview.head + b', "page": ' + json.dumps(to_json(self.text)).encode())
 
     def check(self, check: str, filters: Filters, name: str | None = None) -> CachedResponse:
         """The response to a check with a query: of one node, or of the cluster."""
@@ -67,11 +63,14 @@ class ResponseTable:
 def make_response_table(view: View, polled: float, points: Points) -> ResponseTable:
     """Serialise every response."""
     status = cluster_status(view)
+    text = page_text(status, points, view.snapshot.taken)
+    page = b', "page": ' + json.dumps(to_json(text)).encode()
     table = ResponseTable(
         view=view,
         status=status,
-        text=page_text(status, points, view.snapshot.taken),
+        text=text,
         polled=polled,
+        event=CachedResponse(200, head(status) + page),
         states={name: check_state(view, name) for name in view.topology.names},
         nodes={node.name: head(node) for node in status.nodes},
     )

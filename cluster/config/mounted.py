@@ -30,17 +30,17 @@ class ClusterConfig:
     secrets: Path = SECRETS
     ca: Path = CA
 
-    def node(self, name: str, role: str = "monitor", secret: str = "monitor", database: str = "postgres") -> Access:  # noqa: S107 - names of files, not passwords
+    def node(self, name: str, role: str = "monitor", secret: str = "monitor") -> Access:  # noqa: S107 - names of files, not passwords
         """How to reach ``name`` as ``role``, whose password is the file ``<secret>_password``.
 
         Raises:
             MachineError: there is no such file, or it cannot be read.
         """
-        return self._access(name, role, secret, database)
+        return self._access(name, role, secret, "postgres")
 
-    def pooler(self, role: str = "monitor", secret: str = "monitor") -> Access:  # noqa: S107
+    def pooler(self) -> Access:
         """How to reach PgBouncer's console."""
-        return self._access(POOLER, role, secret, CONSOLE)
+        return self._access(POOLER, "monitor", "monitor", CONSOLE)
 
     def _access(self, service: str, role: str, secret: str, database: str) -> Access:
         return access_to(
@@ -81,7 +81,7 @@ class MountedConfig:
 
 
 def _read_topology(path: Path) -> Topology:
-    """Not ``topology.load``, which keeps a copy of a damaged file beside it: what is mounted here is read-only.
+    """Not ``topology_file.load``, which keeps a copy of a damaged file beside it: what is mounted here is read-only.
 
     Copies beside the cluster are none of a service's business, which goes on undisturbed as they come and go.
     """

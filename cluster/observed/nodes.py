@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cluster import queries
 from cluster.postgres.connection import Access, connect
-from cluster.postgres.failures import ConnectError, Failure, translated
+from cluster.postgres.failures import ConnectError, translated
 from cluster.postgres.lsn import Lsn
 
 if TYPE_CHECKING:
@@ -102,32 +102,33 @@ def _unless_none(label: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReading:
-    """One node at one moment: facts, or in words and as a kind why there are none."""
+    """One node at one moment: facts, or in words why there are none."""
 
     name: str
     facts: NodeFacts | None = None
     error: str = ""
-    failure: Failure | None = None
     standbys: tuple[Standby, ...] = field(default=())
     slots: tuple[Slot, ...] = field(default=())
 
     @classmethod
     def of(cls, name: str, rows: Mapping[str, Iterable[Row]]) -> Self:
-        """Of the rows of one server, by query; a replica's own standbys are not read."""
+        """Of the rows of one server, by query; a replica's own standbys and slots are not read."""
         (server,) = rows["server"]
         standbys = tuple(Standby.of(row) for row in rows.get("standbys", ()))
-        return cls(name=name, facts=NodeFacts.of(server), standbys=standbys, slots=physical_slots(rows["slots"]))
+        return cls(
+            name=name, facts=NodeFacts.of(server), standbys=standbys, slots=physical_slots(rows.get("slots", ()))
+        )
 
 
 def read_node(name: str, access: Access) -> NodeReading:
     """Read one node; an unreachable one is a reading too."""
     try:
         with translated(), connect(access) as connection:
-            rows = {query: _rows(connection, query) for query in ("server", "slots")}
+            rows = {"server": _rows(connection, "server")}
             if not rows["server"][0]["in_recovery"]:
-                rows["standbys"] = _rows(connection, "standbys")
+                rows |= {query: _rows(connection, query) for query in ("standbys", "slots")}
     except ConnectError as error:
-        return NodeReading(name=name, error=error.message, failure=error.kind)
+        return NodeReading(name=name, error=error.message)
     return NodeReading.of(name, rows)
 
 

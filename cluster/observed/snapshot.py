@@ -9,7 +9,6 @@ from cluster.observed.nodes import NodeReading, Slot, Standby, read_node
 from cluster.observed.poller import Poller
 from cluster.observed.pooler import PoolsReading, read_pooler
 from cluster.postgres.connection import Access
-from cluster.postgres.failures import Failure
 from cluster.postgres.lsn import Lsn, bytes_behind
 
 PATIENCE = 3.0
@@ -47,27 +46,28 @@ class Snapshot:
     def lag_bytes(self, name: str, written: Lsn | None = None) -> int | None:
         """WAL bytes that ``name`` has yet to replay; known also while its link is cut.
 
-        ``written``: how far the primary is known to have written, for while it is away.
+        ``written``: how far the primary is known to have written, as in `position`.
         """
         facts = self.nodes[name].facts
-        return bytes_behind(self._written(written), facts.lsn) if facts else None
+        return bytes_behind(self.position(written), facts.lsn) if facts else None
 
     def receive_lag_bytes(self, name: str, written: Lsn | None = None) -> int | None:
         """WAL bytes that ``name`` has yet to receive; ``written`` as above."""
         facts = self.nodes[name].facts
-        return bytes_behind(self._written(written), facts.received_lsn or facts.lsn) if facts else None
+        return bytes_behind(self.position(written), facts.received_lsn or facts.lsn) if facts else None
 
-    def _written(self, remembered: Lsn | None) -> Lsn | None:
+    def position(self, remembered: Lsn | None = None) -> Lsn | None:
+        """How far the primary has written; ``remembered``, where somebody knows, wins over what is seen here."""
         primary = self.primary.facts if self.primary else None
         return primary.lsn if primary and remembered is None else remembered
 
     def lag_seconds(self, name: str) -> float | None:
         """Seconds behind, as the metric ``pods_replication_lag_seconds`` has them: of the node's own row.
 
-        0 only while it streams and has replayed all it received; the silence where it was cut off.
+        0 only while it streams and has replayed all it received; None of a server that takes writes.
         """
         facts = self.nodes[name].facts
-        return facts.lag_seconds if facts else None
+        return facts.lag_seconds if facts and facts.in_recovery else None
 
 
 def read_snapshot(
@@ -86,9 +86,7 @@ def read_snapshot(
     readings: dict[str, NodeReading] = {}
     for name in nodes:
         reading = done.get(f"node {name}")
-        readings[name] = (
-            reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late, failure=Failure.TIMEOUT)
-        )
+        readings[name] = reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late)
     pools = done.get("pooler")
     return Snapshot(
         nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time()

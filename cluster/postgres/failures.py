@@ -1,4 +1,4 @@
-"""Why a server does not answer, or refuses: recognised once, where the error arises; everybody else compares `Failure`.
+"""Why a server does not answer, or refuses: its kind is recognised once, where the error arises.
 
 By SQLSTATE where the server's error carries one (PostgreSQL documentation, appendix A). libpq passes no SQLSTATE of a
 refused login on, so that such an error is known by its text alone; PgBouncer gives its own texts.
@@ -40,6 +40,7 @@ _STATES = {
 }
 _CLASSES = {"28": Failure.AUTH, "08": Failure.REFUSED}
 _TEXTS = {
+    Failure.UNREACHABLE: ("failed to resolve host", "could not translate host name"),
     Failure.CERTIFICATE: ("certificate verify failed", "server certificate for", "root certificate"),
     Failure.STARTING: (
         "starting up",

@@ -35,10 +35,10 @@ def expose(families: Iterable[Family], rows: Mapping[str, Sequence[Row]]) -> "li
     return list(found.values())
 
 
-def single(name: str, text: str, value: float, labels: Mapping[str, str] | None = None) -> "Exposed":
+def single(name: str, text: str, value: float) -> "Exposed":
     """A gauge with one sample."""
     exposed = _named(name, Metric(name, "gauge", text))
-    exposed.add_sample(name, dict(labels or {}), value)
+    exposed.add_sample(name, {}, value)
     return exposed
 
 

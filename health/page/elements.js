@@ -20,6 +20,9 @@ export function fill(parent, children) {
 
 // How long ago the last event came: it counts on while none comes.
 export function elapsed(seconds) {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;
+  const whole = Math.floor(seconds);
+  for (const [big, small, size, part] of [["d", "h", 86400, 3600], ["h", "min", 3600, 60], ["min", "s", 60, 1]]) {
+    if (whole >= size) return `${Math.floor(whole / size)} ${big} ${Math.floor((whole % size) / part)} ${small}`;
+  }
+  return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
 }

@@ -33,13 +33,13 @@ class Elsewhere(ClusterConfig):
 
     port: int = 0
 
-    def node(self, name: str, role: str = "monitor", secret: str = "monitor", database: str = "postgres") -> Access:
+    def node(self, name: str, role: str = "monitor", secret: str = "monitor") -> Access:
         """At the test's port."""
-        return replace(super().node(name, role, secret, database), host="127.0.0.1", port=type(self).port)
+        return replace(super().node(name, role, secret), host="127.0.0.1", port=type(self).port)
 
-    def pooler(self, role: str = "monitor", secret: str = "monitor") -> Access:
+    def pooler(self) -> Access:
         """At the test's port."""
-        return replace(super().pooler(role, secret), host="127.0.0.1", port=type(self).port)
+        return replace(super().pooler(), host="127.0.0.1", port=type(self).port)
 
 
 def elsewhere(window: MountedConfig, port: int) -> MountedConfig:

@@ -118,8 +118,8 @@ def test_one_sample_per_value_of_a_label(values: dict[str, float]) -> None:
     assert found == {("x", frozenset({("state", key)})): value for key, value in values.items()}
 
 
-def test_a_single_sample_may_have_labels() -> None:
-    assert read_back([single("x", "X.", 2.5, {"of": "y"})]) == {("x", frozenset({("of", "y")})): 2.5}
+def test_a_single_sample_has_no_labels() -> None:
+    assert read_back([single("x", "X.", 2.5)]) == {("x", frozenset()): 2.5}
 
 
 def test_nothing_read_is_nothing_told() -> None:

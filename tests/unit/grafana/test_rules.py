@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from cluster.postgres.failures import Failure
 from grafana.catalog import DASHBOARDS, files
 from grafana.classic import DATASOURCE, dashboard_json
 from grafana.model import COLUMNS, Dashboard
+from grafana.pages import monitoring
 from tests.unit.grafana.promql import asked, panels
 
 PAGES = pytest.mark.parametrize("page", DASHBOARDS, ids=lambda page: page.uid)
@@ -200,3 +202,7 @@ def test_what_is_gone_is_not_shown_with_the_last_value_it_had(page: Dashboard) -
             assert all(query.now for query in panel.queries), panel.title
         elif panel.kind == "stat":
             assert all("{{" not in query.legend for query in panel.queries), panel.title
+
+
+def test_a_dashboard_has_a_colour_for_every_reason_why_a_node_does_not_answer() -> None:
+    assert tuple(Failure) == monitoring._CAUSES
