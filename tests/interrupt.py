@@ -30,8 +30,8 @@ def arm(how: signal.Signals, boundary: int) -> None:
 
         return done
 
-    def perform(tasks: Iterable[steps.Step], console: Console) -> None:
-        real((replace(task, do=deadly(number, task.do)) for number, task in enumerate(tasks)), console)
+    def perform(ordered: Iterable[steps.Step], console: Console) -> None:
+        real((replace(step, do=deadly(number, step.do)) for number, step in enumerate(ordered)), console)
 
     steps.perform = perform
 

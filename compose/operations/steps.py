@@ -23,30 +23,30 @@ class Step:
     quiet: bool = False
 
 
-def perform(tasks: Iterable[Step], console: Console) -> None:
+def perform(steps: Iterable[Step], console: Console) -> None:
     """Do the steps in order; on failure or Ctrl-C undo those begun, last first, and raise what stopped them.
 
-    ``tasks`` may be a generator that decides on the next step when the one before is done.
+    ``steps`` may be a generator that decides on the next step when the one before is done.
     """
     begun: list[Step] = []
     try:
-        for task in tasks:
-            begun.append(task)
-            with console.step(task.title, quiet=task.quiet) as step:
-                task.do(step)
+        for step in steps:
+            begun.append(step)
+            with console.step(step.title, quiet=step.quiet) as progress:
+                step.do(progress)
     except BaseException:
-        for task in reversed(begun):
-            _take_back(task, console)
+        for step in reversed(begun):
+            _take_back(step, console)
         raise
 
 
-def _take_back(task: Step, console: Console) -> None:
+def _take_back(step: Step, console: Console) -> None:
     """Undo one step; an undo that fails is a warning, and must not keep the others from being done."""
-    if task.undo is nothing:
+    if step.undo is nothing:
         return
     try:
-        task.undo()
+        step.undo()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other steps must be taken back too
-        console.warn(f"could not take back “{task.title}”: {error}; the next inv up repairs it")
+        console.warn(f"could not take back “{step.title}”: {error}; the next inv up repairs it")
     else:
-        console.line(f"↩ taken back: {task.title}")
+        console.line(f"↩ taken back: {step.title}")

@@ -50,7 +50,7 @@ class ReplaceData:
         self.moved: dict[str, Path] = {}
         self.done = RestoreResult(backup="", lsn="")
 
-    def tasks(self) -> list[Step]:
+    def steps(self) -> list[Step]:
         """All of them."""
         primary = self.stack.home.node(self.stack.topology.primary)
         return [

@@ -81,7 +81,7 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
         if not ask(question, yes=yes, expect=project):
             raise RefusedError("nothing was changed: the cluster's name was not confirmed", f"type {project}, or --yes")
         operation = ReplaceData(stack, console, wanted)
-        perform(operation.tasks(), console)
+        perform(operation.steps(), console)
     stack = up(stack.home, stack.settings, console, DesiredCluster())
     await_archive(stack, console)
     return replace(operation.done, aside=operation.moved)

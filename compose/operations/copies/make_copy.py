@@ -36,7 +36,7 @@ def restore_as_node(
         _check_port(stack, copy)
         show_plan(stack, console, wanted, stack.home.data)
         making = MakeCopy(stack, wanted, copy)
-        perform(making.tasks(), console)
+        perform(making.steps(), console)
         host, port = host_endpoint(making.stack.settings, making.stack.topology, name)
         return replace(making.done, copy=name, address=f"{host}:{port}", writable=writable)
 
@@ -60,7 +60,7 @@ class MakeCopy:
         self.staging = StagingDirectory(stack.home.unfinished_copy(copy.name), container)
         self.done = RestoreResult(backup="", lsn="")
 
-    def tasks(self) -> list[Step]:
+    def steps(self) -> list[Step]:
         """The topology knows the copy only when it is whole."""
         name = self.copy.name
         return [

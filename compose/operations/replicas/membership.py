@@ -42,7 +42,7 @@ class AddReplica:
         self.source = source
         self.made_slot = False
 
-    def tasks(self) -> list[Step]:
+    def steps(self) -> list[Step]:
         """From nothing to a member of the shared read pool."""
         node, database = self.node, self.stack.settings.database
         own, shared = read_pool_of(node, database), shared_read_pool(database)
@@ -100,20 +100,19 @@ class AddReplica:
 
     def _admit(self, step: Progress) -> None:
         wait_until(
-            lambda: self._missing(step),
+            self._missing,
             timeout=self.stack.settings.start_timeout,
             what=f"{self.node} did not come close enough",
             hint="it streams and has its own pool; run inv up later to let it join",
+            progress=step.update,
         )
         self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "member"))
 
-    def _missing(self, step: Progress) -> str:
+    def _missing(self) -> str:
         lag = self.stack.snapshot().lag_bytes(self.node)
         if lag is not None and lag <= ADMITTED_LAG:
             return ""
-        text = f"it is {human_size(lag)} behind"
-        step.update(text)
-        return text
+        return f"it is {human_size(lag)} behind"
 
 
 class RemoveReplica:
@@ -127,7 +126,7 @@ class RemoveReplica:
         self.patience = patience
         self.kept: Path | None = None
 
-    def tasks(self) -> list[Step]:
+    def steps(self) -> list[Step]:
         """From a member to nothing."""
         node, database = self.node, self.stack.settings.database
         own, shared = read_pool_of(node, database), shared_read_pool(database)
@@ -208,10 +207,10 @@ def unfinished(stack: Stack) -> list[Step]:
     """
     topology = stack.topology
     for node in topology.in_state("leaving"):
-        return RemoveReplica(stack, node, purge=False, patience=0).tasks()[2:]
+        return RemoveReplica(stack, node, purge=False, patience=0).steps()[2:]
     for node in topology.in_state("joining", "catching_up"):
-        coming = AddReplica(stack, topology, node, CloneSource(topology.primary)).tasks()[1:]
-        return [Step(task.title, task.do) for task in coming]
+        coming = AddReplica(stack, topology, node, CloneSource(topology.primary)).steps()[1:]
+        return [Step(step.title, step.do) for step in coming]
     return []
 
 

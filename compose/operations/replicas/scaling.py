@@ -60,7 +60,7 @@ def add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
         _check_new(stack, topology, name, [c.service for c in found if c.status in ("running", "restarting", "paused")])
     _check_replication_room(stack, source)
     check_room(stack, name)
-    perform(AddReplica(stack, topology, name, source).tasks(), console)
+    perform(AddReplica(stack, topology, name, source).steps(), console)
     return name
 
 
@@ -91,7 +91,7 @@ def remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pat
     _check_going(stack, name)
     _clear(stack, console)
     _healthy_primary(stack)
-    perform(RemoveReplica(stack, name, purge=purge, patience=patience).tasks(), console)
+    perform(RemoveReplica(stack, name, purge=purge, patience=patience).steps(), console)
 
 
 def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
@@ -104,7 +104,7 @@ def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
         _check_replication_room(stack, source)
         check_room(stack, name)
         joining = stack.topology.with_state(name, "joining")
-        enter, *others = AddReplica(stack, joining, name, source).tasks()
+        enter, *others = AddReplica(stack, joining, name, source).steps()
         perform([enter, _set_aside(stack, name), *others], console)
 
 
