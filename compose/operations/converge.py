@@ -42,8 +42,10 @@ def converge(stack: Stack, console: Console, data: Mapping[str, DataState], *, c
     """
     run = Convergence(stack, console, data, careful=careful)
     perform(_steps(run), console)
-    for service in run.failed_services:  # the cluster serves without it, and somebody must know that nobody watches
-        raise not_running(run.stack, service)
+    finish_interrupted(run)
+    perform(_verify(run), console)
+    if run.failed_services:  # the cluster serves without them, and somebody must know that something is missing
+        raise not_running(run.stack, *run.failed_services)
     return run.stack
 
 
@@ -83,6 +85,4 @@ _PHASES: tuple[_Phase, ...] = (
     reload_changed,
     settle_owner,
     repair_failed,
-    finish_interrupted,
-    _verify,
 )

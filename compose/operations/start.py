@@ -44,9 +44,10 @@ def _hopeless(container: Container, restarts_before: int) -> bool:
     return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTART_LIMIT
 
 
-def not_running(stack: Stack, service: str) -> MachineError:
-    """The error of a service that could not be started; its message says why."""
-    return MachineError(f"{service} does not run: {why_not(stack, service)}", f"see inv logs --service {service}")
+def not_running(stack: Stack, *services: str) -> MachineError:
+    """The error of services that could not be started; its message says why."""
+    reasons = [f"{service} does not run: {why_not(stack, service)}" for service in services]
+    return MachineError("; ".join(reasons), "see " + ", ".join(f"inv logs --service {name}" for name in services))
 
 
 def why_not(stack: Stack, service: str) -> str:

@@ -19,16 +19,17 @@ def start_primary(run: Convergence) -> Step:
     def start(step: Progress) -> None:
         run.stack.compose.follow(step, "up", "--detach", "--no-deps", run.primary)
         wait_until(
-            lambda: _missing(run, step),
+            lambda: _missing(run),
             timeout=run.stack.settings.start_timeout,
             what=f"{run.primary} did not accept connections",
             hint=f"see inv logs --service {run.primary}; a long recovery wants a larger PODS_START_TIMEOUT",
+            progress=step.update,
         )
 
     return Step(f"Starting {run.primary}", start)
 
 
-def _missing(run: Convergence, step: Progress) -> str:
+def _missing(run: Convergence) -> str:
     try:
         with connect(run.stack.superuser(run.primary)):
             return ""
@@ -37,15 +38,14 @@ def _missing(run: Convergence, step: Progress) -> str:
         container = run.stack.containers().get(run.primary)
         if container is None or container.status in ("exited", "dead") or container.restarts > RESTART_LIMIT:
             raise not_running(run.stack, run.primary) from None
-        step.update(fault.message)
         return fault.message
 
 
 def refuse_wrong_password(run: Convergence, fault: ConnectError) -> None:
-    """Waiting does not help where the password is wrong."""
+    """Waiting does not help where the superuser may not log in, mostly for a wrong password."""
     if fault.kind is Failure.AUTH:
         raise RefusedError(
-            f"{run.primary} refuses the superuser's password",
+            f"{run.primary}: {fault.message}",
             "put secrets/superuser_password back as it was when the data was made",
         ) from None
 

@@ -27,7 +27,7 @@ def clone_missing(run: Convergence) -> Iterator[Step]:
         yield provision_primary(run)
     for name, reason in unfit.items():
         yield from _clone(run, name, reason)
-    for name in (name for name in run.lost if name not in unfit):
+    for name in run.lost:  # _clone forgets those above
         yield from _clone(run, name, _LOST)
 
 
@@ -75,9 +75,8 @@ def _reclone_damaged(run: Convergence, name: str) -> Iterator[Step]:
     yield from _clone(run, name, reason)
 
 
-def finish_interrupted(run: Convergence) -> Iterator[Step]:
+def finish_interrupted(run: Convergence) -> None:
     """Replicas that were coming or going when an operation was interrupted. Each is an operation with its own undo."""
     while steps := unfinished(run.stack):
         perform(steps, run.console)
         run.stack = reopened(run.stack)
-    yield from ()

@@ -47,7 +47,7 @@ def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
             failed = start_and_wait(run.stack, step, [service])
         if failed and run.careful:
             raise not_running(run.stack, service)
-        run.record_failures(failed)
+        run.report(failed)  # start_missing tries again
 
     return replace
 
@@ -61,10 +61,19 @@ def start_missing(run: Convergence) -> Iterator[Step]:
     def start(step: Progress) -> None:
         for service in frozen:
             run.stack.compose.run("unpause", service)
-        run.record_failures(start_and_wait(run.stack, step, missing, lambda: _waits_in_vain(run, missing)))
+        run.failed = _start_and_split(run, step, missing)
+        run.report(run.failed)
 
     if missing:
         yield Step("Starting " + ", ".join(missing), start)
+
+
+def _start_and_split(run: Convergence, step: Progress, services: list[str]) -> list[str]:
+    """Those that are not well. A replica whose WAL is gone ends the waiting, for itself alone."""
+    failed = start_and_wait(run.stack, step, services, lambda: _waits_in_vain(run, services))
+    lost = [name for name in failed if name in run.lost]
+    rest = [name for name in failed if name not in lost]
+    return [*lost, *start_and_wait(run.stack, step, rest)] if lost and rest else failed
 
 
 def _waits_in_vain(run: Convergence, services: list[str]) -> bool:

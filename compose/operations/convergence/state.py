@@ -1,6 +1,6 @@
 """What one run of `up` knows of the cluster: its containers as they were, their wanted definitions, what went wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cluster.endpoints import POOLER
@@ -22,6 +22,7 @@ class Convergence:
 
     Args:
         stack: the cluster; replaced as its topology changes on the way.
+        console: shows the steps.
         data: what each node's directory held before.
         careful: the first node that does not come back ends the run, before the next is touched.
     """
@@ -36,9 +37,8 @@ class Convergence:
     """Hash of each service's wanted definition."""
     provisioned: Provisioned | None = None
     """Result of the last look inside the primary; None before the first."""
-    failed_replicas: list[str] = field(default_factory=list)
-    failed_services: list[str] = field(default_factory=list)
-    """Optional services that did not start: the cluster serves without them."""
+    failed: Sequence[str] = ()
+    """Services that the last attempt left not well."""
 
     def __post_init__(self) -> None:
         settings, topology = self.stack.settings, self.stack.topology
@@ -59,7 +59,18 @@ class Convergence:
     @property
     def services(self) -> list[str]:
         """Every service that shall run, what others need last."""
-        return [*self.staying, self.primary, POOLER, *self.stack.optional_services]
+        leaving = self.stack.topology.in_state("leaving")
+        return [name for name in self.stack.services if name not in leaving]
+
+    @property
+    def failed_replicas(self) -> list[str]:
+        """Replicas that did not start."""
+        return [name for name in self.failed if name in self.staying]
+
+    @property
+    def failed_services(self) -> list[str]:
+        """Optional services that did not start: the cluster serves without them."""
+        return [name for name in self.failed if name in self.stack.optional_services]
 
     @property
     def lost(self) -> list[str]:
@@ -81,15 +92,14 @@ class Convergence:
         """Whether the service is well in ``now``, and its container of the wanted definition."""
         return service in now and now[service].well and now[service].definition == self.definitions[service]
 
-    def record_failures(self, services: list[str]) -> None:
+    def report(self, failed: Sequence[str]) -> None:
         """Without primary or PgBouncer there is nothing to go on with; a replica may need a new clone, later.
 
         Raises:
-            MachineError: the primary or PgBouncer is among ``services``.
+            MachineError: the primary or PgBouncer is among ``failed``.
         """
-        for service in services:
+        for service in failed:
             failure = not_running(self.stack, service)
             if service in (self.primary, POOLER):
                 raise failure
-            (self.failed_services if service in self.stack.optional_services else self.failed_replicas).append(service)
             self.console.warn(failure.message)
