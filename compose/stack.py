@@ -108,7 +108,7 @@ class Stack:
 
     @property
     def optional_services(self) -> tuple[str, ...]:
-        """The services that watch the cluster, on which nothing in it depends."""
+        """The services beside nodes and PgBouncer, on which nothing in the cluster depends."""
         return optional_services(self.settings, self.topology.image_source)
 
     def containers(self) -> dict[str, Container]:

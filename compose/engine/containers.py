@@ -17,7 +17,7 @@ _SERVICE = "com.docker.compose.service"
 _ONE_OFF = "com.docker.compose.oneoff"
 _GONE_SECONDS = 30.0
 RESTORE = "-restore"
-"""Suffix of the container's name of a restore in place."""
+"""Suffix of a container's name: it restores for an operation that holds the lock, in place or into a copy."""
 RETIRED = ("cadvisor",)
 """Services that are no more; decision 0025."""
 _DIRECTORY = "com.docker.compose.project.working_dir"

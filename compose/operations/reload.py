@@ -66,7 +66,10 @@ def show_new(client: "DockerClient", topology: Topology, made: Collection[str]) 
 
 
 def reload_optional(stack: Stack, service: str, container: Container) -> bool:
-    """Let Prometheus or Alertmanager re-read its files if one is newer than the container; True if it was signalled."""
+    """Restart an optional service if one of its secrets is newer than the container; else let it re-read newer files.
+
+    Only Prometheus and Alertmanager are signalled for files. True if anything was done.
+    """
     directory = stack.home.rendered / service
     if service in _SECRETS and _restart_with_new_secrets(stack, service, container):
         return True

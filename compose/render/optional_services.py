@@ -29,7 +29,7 @@ _GRAFANA_CHECK = ["CMD", "wget", "-q", "--spider", "--no-check-certificate"]
 
 
 def optional_service(name: str, template: Service, settings: Settings, topology: Topology, facts: HostFacts) -> Service:
-    """The definition of one of ``cluster.pools.optional_services``."""
+    """The definition of one of ``cluster.services.optional_services``."""
     return _MADE[name](template, settings, topology, facts)
 
 
