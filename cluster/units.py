@@ -1,6 +1,7 @@
-"""Byte counts and durations as people write and read them."""
+"""Byte counts, durations and moments as people write and read them."""
 
 import re
+from datetime import UTC, datetime
 
 _SIZE = re.compile(r"(\d+)\s*(B|kB|MB|GB|TB)?\Z")
 _FACTOR = {None: 1, "B": 1, "kB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
@@ -48,3 +49,8 @@ def human_seconds(seconds: float | None) -> str:
         if whole >= size:
             return f"{whole // size} {big} {whole % size // part} {small}"
     raise AssertionError("unreachable")
+
+
+def utc(when: float) -> str:
+    """``2026-11-22 10:00:00`` of Unix time."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,7 +1,6 @@
 """The entry of `./pods.sh`: what `inv` does in this folder, begun in less than half the time."""
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +17,9 @@ def main() -> None:
             gc.freeze()  # nor need the interpreter look for any on its way out
             sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from compose.commands.executor import discard_output
+
+        discard_output()
 
 
 def _run(words: Sequence[str]) -> None:

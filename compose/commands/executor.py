@@ -20,6 +20,11 @@ def one_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
+def discard_output() -> None:
+    """Write no more to a closed pipe: Python would complain of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class PodsExecutor(Executor):
     """Invoke's executor, with every error as one line, a hint and an exit code."""
 
@@ -30,7 +35,7 @@ class PodsExecutor(Executor):
         except (Exit, ParseError, UnexpectedExit):
             raise
         except BrokenPipeError:  # whoever read the output has gone
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard_output()
             raise Exit("", 0) from None
         except KeyboardInterrupt:
             raise Exit("✗ interrupted; the next `inv up` repairs what is half done", EXIT_INTERRUPTED) from None

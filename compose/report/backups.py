@@ -1,9 +1,8 @@
 """How backups look on a terminal."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from cluster.units import human_seconds, human_size
+from cluster.units import human_seconds, human_size, utc
 from compose.console import Console
 from compose.operations.backups.request import RestoreResult
 from compose.report.copies import access
@@ -97,8 +96,3 @@ def print_restored(done: RestoreResult) -> None:
         print(f"to take it away: inv backup.discard {done.copy}")
     for name, path in done.aside.items():
         print(f"what {name} held is kept in {path}; delete it when you are sure")
-
-
-def utc(when: float) -> str:
-    """``2026-11-22 10:00:00``."""
-    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from cluster.topology import host_ports
+from cluster.units import utc
 from compose.engine.containers import Container
 from compose.stack import Stack
 
@@ -54,7 +54,7 @@ def copy_lines(copies: Sequence[CopyStatus]) -> list[str]:
 
 
 def _moment(copy: CopyStatus) -> str:
-    return copy.lsn if copy.newest is None else f"{datetime.fromtimestamp(copy.newest, UTC):%Y-%m-%d %H:%M:%S}"
+    return copy.lsn if copy.newest is None else utc(copy.newest)
 
 
 def access(writable: bool) -> str:
