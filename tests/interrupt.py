@@ -30,8 +30,8 @@ def arm(how: signal.Signals, boundary: int) -> None:
 
         return done
 
-    def perform(ordered: Iterable[steps.Step], console: Console) -> None:
-        real((replace(step, do=deadly(number, step.do)) for number, step in enumerate(ordered)), console)
+    def perform(steps: Iterable[steps.Step], console: Console) -> None:
+        real((replace(step, do=deadly(number, step.do)) for number, step in enumerate(steps)), console)
 
     steps.perform = perform
 
