@@ -50,7 +50,6 @@ ALLOWED = {
     "compose/operations/down.py:_forget_secrets": SECRETS,
     "compose/engine/daemon.py": SYSTEM,
     "compose/commands/completion.py:script": CODE,
-    "compose/commands/entry.py:main": SYSTEM,
     "compose/commands/executor.py": SYSTEM,
     "compose/commands/program.py:print_version": CODE,
     "compose/home/paths.py:make_private_directory": HOME,

@@ -1,8 +1,8 @@
 """What `up` remembers of services that do not start: what is so after the last attempt, and nothing older."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -47,7 +47,7 @@ class _Host:
     """The containers there are. Each start ends in the next of ``outcomes``: None where a service has no container."""
 
     now: dict[str, Container] = field(default_factory=dict)
-    outcomes: list[dict[str, Container | None]] = field(default_factory=list)
+    outcomes: list[Mapping[str, Container | None]] = field(default_factory=list)
     started: list[tuple[str, ...]] = field(default_factory=list)
 
     def follow(self, _: object, *arguments: str) -> str:
@@ -76,8 +76,7 @@ class _HostedStack(Stack):
 
     @property
     def compose(self) -> Compose:
-        compose: Any = self.host
-        return compose
+        return cast("Compose", self.host)
 
     def containers(self) -> dict[str, Container]:
         return dict(self.host.now)
