@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from invoke.parser.context import ParserContext
 
 import tasks
 from cluster.config.env_file import PROJECT_ROOT
-from compose.commands.completion import SHELLS, candidates
+from compose.commands.completion import SHELLS, VERBS, candidates
 from compose.commands.program import PodsProgram
 
 ENTRY = """
@@ -137,11 +138,24 @@ def offered(*words: str) -> set[str]:
 
 
 def test_tab_offers_tasks_then_the_flags_of_the_task_that_are_not_given_yet() -> None:
-    assert offered("") == offered("ba") == set(tasks.ns.task_names)
+    assert offered("") == offered("ba") == {*tasks.ns.task_names, *VERBS}
     assert offered("-") >= {"--list", "--help"}
     assert offered("backup.restore", "") >= {"--name", "--in-place", "--plan", "--help"}
     assert offered("backup.hold", "--name", "x", "--") == {"--why", "--help"}
     assert offered("up", "st") == set(tasks.ns.task_names)
+
+
+def test_tab_knows_the_verbs_of_pods_sh() -> None:
+    assert offered("remove", "") == offered("replica.remove", "") >= {"--name", "--help"}
+    assert offered("restore", "x", "--") == offered("backup.restore", "--")
+    assert offered("status", "list", "-") == offered("status", "-")  # pods.sh takes only its first word for a verb
+    script = (PROJECT_ROOT / "pods.sh").read_text()
+    verbs = re.findall(
+        r"^    ([a-z-]+)\)(.*?);;$", script.partition("export PATH VIRTUAL_ENV")[2], re.DOTALL | re.MULTILINE
+    )
+    assert {verb: set(re.findall(r"set -- ([a-z.]+)", body)) for verb, body in verbs} == {
+        verb: {task} for verb, task in VERBS.items()
+    }
 
 
 def test_tab_leaves_the_value_of_a_flag_to_the_shell() -> None:
@@ -173,7 +187,7 @@ def test_a_shell_asks_the_checkout_whose_script_it_read(shell: str, checkout: Pa
         argv = [shell, "-c", ASK[shell], *(["shell"] if shell == "bash" else []), str(script), "./pods.sh", *words]
         return [line.split("\t")[0] for line in _run(argv, tmp_path).splitlines()]
 
-    assert tab("rest") == ["restart"]
+    assert tab("rest") == ["restart", "restore"]
     assert {"backup.now", "backup.restore"} <= set(tab("ba"))
     assert tab("backup.restore", "--into", "x", "--to-l") == ["--to-lsn"]
 
