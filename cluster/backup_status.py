@@ -1,6 +1,5 @@
 """The backup service's status: one document, which it writes and health service, exporter and `inv status` read."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -119,8 +118,8 @@ class BackupSummary:
 class BackupStatus:
     """All of it. Times are Unix seconds; ``interval`` is seconds, the longest between two scheduled backups.
 
-    ``running``: the kind of the backup that is taken now. ``backups`` by ``kind/store``, ``stores`` by name.
-    ``archive`` None: the archiver has not reported yet.
+    ``updated``: of the last survey of the stores. ``running``: the kind of the backup that is taken now. ``backups`` by
+    ``kind/store``, ``stores`` by name. ``archive`` None: the archiver has not reported yet.
     """
 
     updated: float = 0.0
@@ -155,10 +154,8 @@ def write_status(directory: Path, status: BackupStatus) -> None:
 
     Without fsync: it is worth nothing after a crash, and syncs every second slow the primary's commits.
     """
-    path = directory / STATUS_FILE
-    replace_file(path, dump(status), mode=0o644)
     reported = status.archive.updated if status.archive else 0.0
-    os.utime(path, (reported, reported))
+    replace_file(directory / STATUS_FILE, dump(status), mode=0o644, modified=reported)
 
 
 def read_status(directory: Path) -> BackupStatus:

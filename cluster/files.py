@@ -45,12 +45,17 @@ def write_atomically(path: Path, text: str | bytes, mode: int = 0o644, owner: Ow
         directory.write(path.name, text, mode, owner)
 
 
-def replace_file(path: Path, text: str | bytes, mode: int = 0o600) -> None:
-    """Replace ``path`` by ``text`` whole for every reader, without a sync: for what is worth nothing after a crash."""
+def replace_file(path: Path, text: str | bytes, mode: int = 0o600, modified: float | None = None) -> None:
+    """Replace ``path`` by ``text`` whole for every reader, without a sync: for what is worth nothing after a crash.
+
+    ``modified`` (Unix time): the file's time from the first moment on, where it is not now.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         temporary.write_bytes(text.encode() if isinstance(text, str) else text)
         temporary.chmod(mode)
+        if modified is not None:
+            os.utime(temporary, (modified, modified))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

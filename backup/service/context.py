@@ -60,7 +60,7 @@ class ServiceContext:
     @property
     def status_file(self) -> StatusFile:
         """The service's status."""
-        return StatusFile(memory=self.home, shared=self.state)
+        return open_status(self.home, self.state)
 
     @property
     def nodes(self) -> Mapping[str, Access]:
@@ -81,6 +81,11 @@ class ServiceContext:
             if name in ("", store.name):
                 return store
         raise RefusedError(f"there is no store {name!r}", "there are: " + ", ".join(s.name for s in self.stores))
+
+
+def open_status(home: Path = HOME, state: Path = STATES) -> StatusFile:
+    """The service's status, also where settings cannot be read."""
+    return StatusFile(memory=home, shared=state)
 
 
 def retention_policy(settings: Settings) -> Policy:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 
 from backup.schedule import Schedule, due, due_kind, parse_schedule
-from backup.service.context import HOME, STATES, ServiceContext, open_context
+from backup.service.context import ServiceContext, open_context, open_status
 from backup.service.inventory import survey
 from backup.service.prune import prune
 from backup.service.resync_worker import ResyncWorker
@@ -43,7 +43,7 @@ class BackupDaemon:
         self._window = window
         self._stop = threading.Event()
         self._tried = 0.0
-        self._status = StatusFile(memory=HOME, shared=STATES)
+        self._status = open_status()
         self._mender = ResyncWorker(self._stop, log)
         self._drilling: threading.Thread | None = None
 
@@ -51,7 +51,7 @@ class BackupDaemon:
         """Serve until told to stop; settings or topology that changed begin anew within seconds."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        self._status.begin()
+        _begin(self._status)
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeper.start()
         while not self._stop.is_set():
@@ -109,6 +109,8 @@ class BackupDaemon:
                 self._run_due(open_context(self._window))
             except PodsError as error:
                 log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+            except OSError as error:
+                log(f"the schedule cannot be looked at: {error}")
             except Exception:  # noqa: BLE001 - a bug must not end the schedule
                 traceback.print_exc()
 
@@ -151,6 +153,14 @@ class BackupDaemon:
             return
         self._drilling = threading.Thread(target=_hold_drill, args=(context,), name="drill", daemon=True)
         self._drilling.start()
+
+
+def _begin(status: StatusFile) -> None:
+    """A disk that is full must not keep the spool on it from being shipped."""
+    try:
+        status.begin()
+    except OSError as error:
+        log(f"the status cannot be written: {error}")
 
 
 def _hold_drill(context: ServiceContext) -> None:

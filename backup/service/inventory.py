@@ -86,7 +86,8 @@ def survey(context: ServiceContext) -> None:
     def change(status: BackupStatus) -> BackupStatus:
         for name, (store, _) in found.items():
             status = with_store(status, name, store)
-        return replace(status, interval=interval, drill=drills[-1] if drills else status.drill)
+        drill = drills[-1] if drills else status.drill
+        return replace(status, updated=time.time(), interval=interval, drill=drill)
 
     context.status_file.change(change)
 

@@ -37,18 +37,22 @@ class StatusFile:
     shared: Path
 
     def read(self) -> BackupStatus:
-        """What is remembered, without the archiver's part; an empty status where that is nothing or cannot be read."""
+        """What is remembered, without the archiver's part; an empty status where that is nothing, or no status.
+
+        Raises:
+            OSError: it cannot be read now; nothing may be remembered in its stead.
+        """
         try:
             return parse_status((self.memory / MEMORY).read_text())
         except FileNotFoundError:
             return _adopted(self.shared / _BEFORE)
-        except (OSError, ValueError):
+        except ValueError:
             return BackupStatus()
 
     def change(self, change: Callable[[BackupStatus], BackupStatus]) -> None:
         """Remember a change, durably, and publish it."""
         with self._locked():
-            status = replace(change(self.read()), updated=time.time())
+            status = change(self.read())
             write_atomically(self.memory / MEMORY, dump(status), mode=0o600)
             write_status(self.shared, replace(status, archive=read_status(self.shared).archive))
 
@@ -77,7 +81,7 @@ def _adopted(path: Path) -> BackupStatus:
     try:
         raw = parse_json(path.read_text())
         return read_as(BackupStatus, raw | {name: raw.get(name) or None for name in ("drill", "last_backup")})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return BackupStatus()
 
 

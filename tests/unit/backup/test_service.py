@@ -11,6 +11,7 @@ import pytest
 from backup import catalog
 from backup.annotations import Hold, hold
 from backup.service.commands import _details
+from backup.service.daemon import _begin
 from backup.service.inventory import read_holdings
 from backup.service.status_file import MEMORY, StatusFile, failed, succeeded
 from backup.store.local import LocalStore
@@ -39,7 +40,7 @@ def test_what_is_remembered_is_read_back(file: StatusFile) -> None:
     found = file.read()
     assert found.backups["full/local"].last_size == 5
     assert found.backups["incremental/s3"].last_success is None
-    assert found.updated
+    assert found.updated == 0.0, "no survey was made"
     assert read_status(file.shared) == found
 
 
@@ -84,6 +85,37 @@ def test_without_anything_it_says_so(file: StatusFile) -> None:
     assert read_status(file.shared) == BackupStatus()
     file.begin()
     assert (file.shared / "status.json").read_text().count("null") == 5
+
+
+def test_the_start_of_the_service_is_no_survey(file: StatusFile) -> None:
+    """Else the first one comes late, and of a host built anew a full backup that nobody needs comes before it."""
+    file.begin()
+    assert file.read().updated == 0.0
+    file.change(lambda status: replace(status, updated=7.0))
+    file.begin()
+    assert file.read().updated == 7.0
+
+
+def test_a_status_that_cannot_be_written_stops_no_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _begin(StatusFile(memory=tmp_path / "none", shared=tmp_path))
+    assert "the status cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [MEMORY, "record.json"])
+def test_a_memory_that_cannot_be_read_now_is_not_replaced(file: StatusFile, name: str) -> None:
+    unreadable = (file.memory if name == MEMORY else file.shared) / name
+    unreadable.symlink_to(unreadable)  # any OSError but that there is none
+    with pytest.raises(OSError, match="symbolic links"):
+        file.change(lambda status: replace(status, running="full"))
+    assert unreadable.is_symlink()
+
+
+def test_the_files_time_is_never_that_of_its_writing(file: StatusFile) -> None:
+    file.report(ARCHIVE)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(lambda: [file.report(ARCHIVE) for _ in range(200)])
+        while not writing.done():
+            assert (file.shared / "status.json").stat().st_mtime == ARCHIVE.updated
 
 
 BEFORE = {

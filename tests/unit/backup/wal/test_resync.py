@@ -119,6 +119,7 @@ def test_the_service_mends_what_its_survey_found_missing_and_says_so(tmp_path: P
     mender.run(context)
     assert told == [], "before any survey nobody knows"
     survey(context)
+    assert time.time() - context.status_file.read().updated < 60
     assert context.status_file.read().stores["second"].missing == 4
     mender.run(context)
     assert told == [f"second got 4 segments of WAL that it lacked, up to {name(6)}"]
