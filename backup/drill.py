@@ -6,19 +6,18 @@ and every index, table and assertion that was not as it should be. It is held in
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
-from backup.catalog import Backup
 from backup.layout import drill_key, drills_prefix
-from backup.restore import Plan, RecoveryTarget, WalCoverage, plan
+from backup.restore import Plan
 from backup.restore.assertions import Assertion, Question
 from backup.sandbox.job import Job
 from backup.sandbox.outcome import findings
 from backup.store import DamagedError, Store, read_text
 from cluster.documents import parse_json, read_as
-from cluster.errors import PodsError
+from cluster.errors import PodsError, RefusedError
 
 FORMAT = 1
 
@@ -64,21 +63,22 @@ class Rules:
 
 
 def drill(
-    catalog: Sequence[Backup],
-    archive: WalCoverage,
-    store: Store,
-    rules: Rules,
-    run: Runner,
-    progress: Callable[[str], None],
+    make_plan: Callable[[], Plan], store: Store, rules: Rules, run: Runner, progress: Callable[[str], None]
 ) -> Drill:
     """Have the newest moment restored into a server of its own, looked at, and removed.
 
     That it does not work is the result and no error.
+
+    Raises:
+        PodsError: ``make_plan`` cannot read the store.
     """
     found = Drill(when=time.time())
     try:
-        job = _job(plan(catalog, archive, RecoveryTarget()), store, rules)
-        found = replace(found, backup=job.chain[-1].name, timeline=job.timeline)
+        job = _job(make_plan(), store, rules)
+    except RefusedError as error:
+        return replace(found, problems=(str(error),))
+    found = replace(found, backup=job.chain[-1].name, timeline=job.timeline)
+    try:
         return replace(found, **findings(run(job, store, progress), job))
     except (PodsError, OSError) as error:
         return replace(found, problems=(str(error),))

@@ -151,7 +151,8 @@ def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> Reach:
         )
     found = reach(archive, parts)
     if found.timeline == backup.timeline and found.lsn < stop:
-        raise RefusedError(f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}")
+        message = f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}"
+        raise HoleError(message) if found.hole else RefusedError(message)
     return found
 
 

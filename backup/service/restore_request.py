@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from backup.catalog import read_catalog, systems
 from backup.restore import Plan, check_target, plan, read_archive
-from backup.restore.plan import BeyondError, HoleError
+from backup.restore.plan import BeyondError
+from backup.restore.read_plan import read_plan
 from backup.restore.target import RecoveryTarget
 from backup.restore.wal_coverage import vouch
 from backup.sandbox.dispatch import Sandbox
@@ -25,9 +26,6 @@ Progress = Callable[[str], None]
 _ARRIVAL = 120.0
 _LONGEST = 7 * 86_400.0
 """Seconds that a recovery may take."""
-
-_READ_AGAIN = 2
-"""Times the archive is read again, a second apart, before a hole is believed: segments are stored side by side."""
 
 
 def planned(window: MountedConfig, request: argparse.Namespace) -> tuple[ServiceContext, ProbedStore, Plan]:
@@ -54,21 +52,13 @@ def planned(window: MountedConfig, request: argparse.Namespace) -> tuple[Service
 def _plan(
     store: Store, system: str, target: RecoveryTarget, request: argparse.Namespace, present: WalFlush | None = None
 ) -> Plan:
-    for _ in range(_READ_AGAIN):
-        try:
-            return _plan_once(store, system, target, request, present)
-        except HoleError:
-            time.sleep(1)
-    return _plan_once(store, system, target, request, present)
+    def make() -> Plan:
+        archive = read_archive(store, system, segment_size(store, system))
+        if present is not None:
+            archive = vouch(archive, present.timeline, present.lsn, present.when)
+        return plan(read_catalog(store, system), archive, target, request.name, request.timeline)
 
-
-def _plan_once(
-    store: Store, system: str, target: RecoveryTarget, request: argparse.Namespace, present: WalFlush | None
-) -> Plan:
-    archive = read_archive(store, system, segment_size(store, system))
-    if present is not None:
-        archive = vouch(archive, present.timeline, present.lsn, present.when)
-    return plan(read_catalog(store, system), archive, target, request.name, request.timeline)
+    return read_plan(make)
 
 
 def _reach_for(context: ServiceContext, store: Store, system: str, target: RecoveryTarget) -> WalFlush | None:

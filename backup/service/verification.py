@@ -10,8 +10,9 @@ from backup import verify as verifying
 from backup.base.backup_lock import acquire_lock
 from backup.catalog import Backup, find, read_catalog
 from backup.drill import Drill
-from backup.restore import read_archive
+from backup.restore import Plan, RecoveryTarget, plan, read_archive
 from backup.restore.assertions import read_questions
+from backup.restore.read_plan import read_plan
 from backup.sandbox.dispatch import Sandbox
 from backup.service.context import ServiceContext
 from backup.service.inventory import survey
@@ -68,11 +69,17 @@ def _alone(context: ServiceContext) -> Iterator[None]:
 
 def _drill(context: ServiceContext, store: Store, progress: Progress) -> Drill:
     _clear(context.workshop)
-    catalog = read_catalog(store, context.system)
-    archive = read_archive(store, context.system, segment_size(store, context.system))
     assertions = ASSERTIONS if ASSERTIONS.is_dir() else None
     rules = drills.Rules(questions=read_questions(assertions, context.inside.settings.database))
-    return drills.drill(catalog, archive, store, rules, Sandbox(longest=_LONGEST).run, progress)
+    return drills.drill(lambda: _newest(store, context.system), store, rules, Sandbox(longest=_LONGEST).run, progress)
+
+
+def _newest(store: Store, system: str) -> Plan:
+    def make() -> Plan:
+        catalog = read_catalog(store, system)
+        return plan(catalog, read_archive(store, system, segment_size(store, system)), RecoveryTarget())
+
+    return read_plan(make)
 
 
 def _clear(workshop: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backup.drill import Drill, Rules, drill, read_last, record
+from backup.restore import RecoveryTarget, plan
 from backup.restore.assertions import read_questions
 from backup.restore.pg_programs import PgPrograms
 from backup.sandbox.job import Job
@@ -50,7 +51,9 @@ def held(here: World, site: DrillSite, assertions: Path | None) -> Drill:
         return rehearse(job, store, site, progress)
 
     rules = Rules(questions=read_questions(assertions, "postgres"), timeout=60)
-    return drill(here.catalog(), here.archive(), here.store, rules, run, here.told.append)
+    return drill(
+        lambda: plan(here.catalog(), here.archive(), RecoveryTarget()), here.store, rules, run, here.told.append
+    )
 
 
 def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, site: DrillSite, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from backup.drill import Drill, Rules, drill, parse, read_last, record
+from backup.restore import RecoveryTarget, plan
 from backup.restore.assertions import Assertion, judge
 from backup.restore.temporary_server import PARAMETERS
 from backup.restore.wal_coverage import WalCoverage
@@ -68,7 +69,7 @@ def test_without_a_backup_the_result_says_so_and_nobody_is_bothered(tmp_path: Pa
     def run(job: Job, store: Store, progress: object) -> dict[str, Any]:
         raise AssertionError
 
-    found = drill((), NOTHING, LocalStore(tmp_path), Rules(), run, lambda _: None)
+    found = drill(lambda: plan((), NOTHING, RecoveryTarget()), LocalStore(tmp_path), Rules(), run, lambda _: None)
 
     assert not found.ok
     assert "there is no backup to restore from" in found.problems[0]
