@@ -7,7 +7,7 @@ and every index, table and assertion that was not as it should be. It is held in
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from backup.layout import drill_key, drills_prefix
@@ -16,10 +16,8 @@ from backup.restore.assertions import Assertion, Question
 from backup.sandbox.job import Job
 from backup.sandbox.outcome import findings
 from backup.store import DamagedError, Store, read_text
-from cluster.documents import parse_json, read_as
+from cluster.documents import FORMAT, parse_json, read_as, to_json
 from cluster.errors import PodsError, RefusedError
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +96,7 @@ def _job(planned: Plan, store: Store, rules: Rules) -> Job:
 
 def record(store: Store, system: str, found: Drill) -> None:
     """Keep a result."""
-    body = json.dumps({"format": FORMAT, "ok": found.ok, **asdict(found)}, indent=2) + "\n"
+    body = json.dumps({"format": FORMAT, "ok": found.ok, **to_json(found)}, indent=2) + "\n"
     store.create(drill_key(system, found.when), body.encode())
 
 

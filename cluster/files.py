@@ -46,10 +46,7 @@ def write_atomically(path: Path, text: str | bytes, mode: int = 0o644, owner: Ow
 
 
 def replace_file(path: Path, text: str | bytes, mode: int = 0o600, modified: float | None = None) -> None:
-    """Replace ``path`` by ``text`` whole for every reader, without a sync: for what is worth nothing after a crash.
-
-    ``modified`` (Unix time): the file's time from the first moment on, where it is not now.
-    """
+    """Replace ``path`` by ``text`` whole for every reader, without a sync: for what is worth nothing after a crash."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         temporary.write_bytes(text.encode() if isinstance(text, str) else text)

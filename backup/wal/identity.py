@@ -2,12 +2,12 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from backup.layout import archive_key, check_segment_size, system_prefix
 from backup.store import ConflictError, DamagedError, MissingError, Store, read_text
-from cluster.documents import FORMAT, read_as, read_format
+from cluster.documents import FORMAT, read_as, read_format, to_json
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.postgres.connection import Access
@@ -41,7 +41,7 @@ def fetch_identity(access: Access, node: str) -> ArchiveIdentity:
 
 def dump_identity(identity: ArchiveIdentity, made: float) -> str:
     """The text of ``archive.json``; ``made`` is Unix seconds."""
-    return json.dumps({"format": FORMAT, **asdict(identity), "made": made}) + "\n"
+    return json.dumps({"format": FORMAT, **to_json(identity), "made": made}) + "\n"
 
 
 def parse_identity(text: str) -> ArchiveIdentity:

@@ -1,11 +1,13 @@
 """The pipeline from the receiver to the shippers: the spool, each store's queue, and the position of the stream.
 
-One thread receives and calls `complete`, `advance` and `set_status`; the shippers and the archiver's report read from
-any thread. Two orders hold: a segment is in the queue before a position behind it is published, and a reader that wants
-both reads the position first. So what is neither queued nor shipped is never taken for archived.
+One thread receives and calls `advance` and `set_status`; `complete` is called by it and by the thread that syncs whole
+segments. The shippers and the archiver's report read from any thread. Two orders hold: a segment is in the queue before
+a position behind it is published, and a reader that wants both reads the position first. So what is neither queued nor
+shipped is never taken for archived.
 """
 
 import threading
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +55,7 @@ class ShipQueue:
     def __init__(self, stores: Sequence[str]) -> None:
         self._waiting: dict[str, set[str]] = {store: set() for store in stores}
         self._busy: dict[str, set[str]] = {store: set() for store in stores}
+        self._resting: dict[tuple[str, str], float] = {}
         self._changed = threading.Condition()
 
     def add(self, names: Iterable[str]) -> None:
@@ -65,7 +68,8 @@ class ShipQueue:
     def take(self, store: str, timeout: float) -> str | None:
         """The lowest name that no thread is shipping to ``store``; None where there is none within ``timeout`` s.
 
-        Nothing of a timeline is given out before its history is in the store, which may have another one.
+        Nothing of a timeline is given out before its history is in the store, which may have another one; other
+        timelines go on meanwhile.
         """
         with self._changed:
             name = self._changed.wait_for(lambda: self._next(store), timeout)
@@ -73,16 +77,21 @@ class ShipQueue:
                 return None
             self._waiting[store].remove(name)
             self._busy[store].add(name)
+            self._resting.pop((store, name), None)
             return name
 
     def _next(self, store: str) -> str | None:
-        unsettled = _with_history(self._busy[store])
-        return min((name for name in self._waiting[store] if timeline_of(name) not in unsettled), default=None)
+        unsettled, now = self._unsettled(store), time.monotonic()
+        ready = (name for name in self._waiting[store] if name.endswith(HISTORY) or timeline_of(name) not in unsettled)
+        return min((name for name in ready if self._resting.get((store, name), now) <= now), default=None)
+
+    def _unsettled(self, store: str) -> set[int]:
+        return _with_history(self._waiting[store]) | _with_history(self._busy[store])
 
     def unsettled(self, store: str) -> set[int]:
         """Timelines whose history ``store`` has still to get."""
         with self._changed:
-            return _with_history(self._waiting[store] | self._busy[store])
+            return self._unsettled(store)
 
     def done(self, store: str, name: str) -> bool:
         """``store`` has it. True when no store needs it any more."""
@@ -91,11 +100,13 @@ class ShipQueue:
             self._changed.notify_all()
             return not any(name in names for part in (self._waiting, self._busy) for names in part.values())
 
-    def failed(self, store: str, name: str) -> None:
-        """Shipping failed; it is queued again."""
+    def failed(self, store: str, name: str, pause: float = 0.0) -> None:
+        """Shipping failed; it is queued again, and given out ``pause`` seconds from now at the soonest."""
         with self._changed:
             self._busy[store].discard(name)
             self._waiting[store].add(name)
+            if pause:
+                self._resting[store, name] = time.monotonic() + pause
             self._changed.notify_all()
 
     def left(self, store: str) -> list[str]:

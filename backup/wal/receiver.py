@@ -169,6 +169,7 @@ class Receiver:
                 found[store.name] = first_missing(store, self._spool)
             except PodsError:  # its shipper reports the error
                 unread.add(store.name)
+                self._pipeline.set_unread(unread)  # at once: it may be back before the others are read
         self._pipeline.set_unread(unread)
         return found
 

@@ -39,10 +39,11 @@ class Shipper:
         self._partial = PartialSegments(store, spool, how.level)
         self._buffer = Buffer()
         self._stop = threading.Event()
-        self._blocked: set[int] = set()
+        self._conflicts: dict[str, str] = {}
+        """By name: why the store refuses it, which has another; "" of what was settled."""
         self._threads: list[threading.Thread] = []
         self._claimed = False
-        self.segments = self.conflicts = self.gaps = 0
+        self.segments = self.gaps = 0
         self.shipped_at: float | None = None
         self.error = self.tail_error = ""
 
@@ -68,6 +69,11 @@ class Shipper:
         """No thread has died of a bug."""
         return self._stop.is_set() or all(thread.is_alive() for thread in self._threads)
 
+    @property
+    def conflicts(self) -> int:
+        """Files that the store has with another content, each counted once."""
+        return len(self._conflicts)
+
     def archived(self) -> Lsn | None:
         """The store has the WAL of the current timeline up to here; None while nothing is received."""
         unfinished = self._pipeline.unfinished()  # first: what is before it is in the queue by now, or shipped
@@ -89,7 +95,6 @@ class Shipper:
             if self._try(name):
                 retry.reset()
             else:
-                self._pipeline.queue.failed(self.store.name, name)
                 self._stop.wait(retry.pause())
 
     def _try(self, name: str) -> bool:
@@ -99,12 +104,21 @@ class Shipper:
             self._reject(name, error)
         except FileNotFoundError:
             self._request_again(name)  # shipped by another thread, most likely; the receiver will find it in the store
+        except ConflictError as error:  # the store answers: all else goes on
+            self._refused(name, f"{name} is not in store {self.store.name}: {error}")
+            return True
         except (PodsError, OSError) as error:
             self._report(f"{name} is not in store {self.store.name}: {error}")
+            self._pipeline.queue.failed(self.store.name, name)
             return False
         if self._pipeline.queue.done(self.store.name, name) and not name.endswith(HISTORY):
             self._spool.remove(name)
         return True
+
+    def _refused(self, name: str, why: str) -> None:
+        self._report(why)
+        self._conflicts[name] = why
+        self._pipeline.queue.failed(self.store.name, name, _LONGEST_PAUSE)
 
     def _report(self, error: str) -> None:
         if error != self.error:
@@ -115,19 +129,20 @@ class Shipper:
         """Put one file into the store.
 
         Raises:
+            ConflictError: the store has another of that name.
             PodsError: the store does not have it, or does not answer.
         """
         self._claim()
         timeline = timeline_of(name)
         if name.endswith(HISTORY):
             self._ship_history(timeline, name)
-        elif timeline in self._blocked:
-            raise ConflictError(f"the store has another history of timeline {timeline}: nothing of it is shipped")
         elif name.endswith(CLOSED):
             self._partial.ship_closed(name)
         else:
             self._ship_segment(name)
-        self.error = ""
+        if name in self._conflicts:
+            self._conflicts[name] = ""
+        self.error = next(filter(None, list(self._conflicts.values())), "")
         self._took()
 
     def _took(self) -> None:
@@ -146,10 +161,8 @@ class Shipper:
         try:
             self.store.create(history_key(self._spool.system, timeline), bytes(self._spool.read(name)))
         except ConflictError:
-            self._blocked.add(timeline)
-            self.conflicts += 1
-            raise
-        self._blocked.discard(timeline)
+            message = f"the store has another history of timeline {timeline}: nothing of it is shipped"
+            raise ConflictError(message) from None
 
     def _ship_segment(self, name: str) -> None:
         data = self._spool.read(name, buffer=self._buffer)
@@ -169,7 +182,7 @@ class Shipper:
         stored = unpack(self.store.get(wal_key(self._spool.system, name)), len(data))
         if stored == data:
             return
-        self.conflicts += 1
+        self._conflicts[name] = ""
         segment = parse_segment(name, self._spool.segment_size)
         why = f"store {self.store.name} has another {name}, which was kept: {error.message}"
         lost = Gap(
@@ -192,9 +205,6 @@ class Shipper:
         self._progress(f"{name} is looked for in the stores and received again if it is in none")
         self._pipeline.request_again()
 
-    def _not_to_ship(self) -> set[int]:
-        return self._blocked | self._pipeline.queue.unsettled(self.store.name)
-
     def _ship_partials(self) -> None:
         while not self._stop.wait(self._how.tail_seconds):
             self._ship_partial()
@@ -204,7 +214,7 @@ class Shipper:
         """The tail of the unfinished segment, and notes of gaps."""
         try:
             self._claim()
-            if self._partial.ship(self._pipeline.unfinished, self._not_to_ship):
+            if self._partial.ship(self._pipeline.unfinished, lambda: self._pipeline.queue.unsettled(self.store.name)):
                 self._took()
             for gap in ship_notes(self._spool.path, self.store, self._spool.system):
                 self.gaps += 1

@@ -111,9 +111,13 @@ def test_a_memory_that_cannot_be_read_now_is_not_replaced(file: StatusFile, name
 
 
 def test_the_files_time_is_never_that_of_its_writing(file: StatusFile) -> None:
+    def report_often() -> None:
+        for _ in range(200):
+            file.report(ARCHIVE)
+
     file.report(ARCHIVE)
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(lambda: [file.report(ARCHIVE) for _ in range(200)])
+        writing = pool.submit(report_often)
         while not writing.done():
             assert (file.shared / "status.json").stat().st_mtime == ARCHIVE.updated
 

@@ -1,13 +1,16 @@
 """What passes between the receiver and the shippers, and in which order."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backup.store import Stored
 from backup.wal.pipeline import Pipeline, ReceiverStatus, ShipQueue, StreamPosition
-from tests.unit.backup.wal.wal_made import SIZE, name, segment, spool, spooled
+from backup.wal.receiver import Receiver, WalSource
+from tests.unit.backup.wal.wal_made import SIZE, Moody, local, name, segment, spool, spooled
 
 
 def made(where: Path, *, limit: int = 1 << 40) -> Pipeline:
@@ -79,6 +82,27 @@ def test_a_file_leaves_only_when_every_store_has_it() -> None:
     assert backlog.done("bucket", "a")
 
 
+def test_nothing_of_a_timeline_is_given_out_before_its_history_and_other_timelines_go_on() -> None:
+    queue = ShipQueue(["disk"])
+    queue.add(["00000002.history", name(5, 2), name(9, 3)])
+    assert queue.take("disk", 0) == "00000002.history"
+    queue.failed("disk", "00000002.history", 3600.0)
+    assert [queue.take("disk", 0), queue.take("disk", 0)] == [name(9, 3), None]
+    assert queue.unsettled("disk") == {2}
+    queue.failed("disk", name(9, 3))
+    assert queue.take("disk", 0) == name(9, 3)
+
+
+def test_what_was_refused_is_given_out_again_after_a_pause() -> None:
+    queue = ShipQueue(["disk"])
+    queue.add(["a"])
+    assert queue.take("disk", 0) == "a"
+    queue.failed("disk", "a", 0.05)
+    assert queue.take("disk", 0) is None
+    time.sleep(0.1)
+    assert queue.take("disk", 0) == "a"
+
+
 @given(st.lists(st.tuples(st.sampled_from("xy"), st.booleans()), max_size=40))
 def test_no_file_is_given_up_before_all_have_it(steps: list[tuple[str, bool]]) -> None:
     backlog = ShipQueue(["x", "y"])
@@ -95,3 +119,19 @@ def test_no_file_is_given_up_before_all_have_it(steps: list[tuple[str, bool]]) -
         else:
             backlog.failed(store, taken)
         assert set(backlog.left(store)) == files - had[store]
+
+
+def test_a_store_that_cannot_be_read_is_known_before_the_next_one_is_read(tmp_path: Path) -> None:
+    """It may answer its shipper again while the others are still read."""
+    pipeline, seen = made(tmp_path / "spool"), list[frozenset[str]]()
+
+    class Watched(Moody):
+        def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
+            seen.append(pipeline.unread())
+            return super().list(prefix, after)
+
+    disk, bucket = Moody(local(tmp_path / "disk"), "disk"), Watched(local(tmp_path / "bucket"), "bucket")
+    disk.down = True
+    source = WalSource(nodes={}, primary=lambda: "a")
+    assert list(Receiver(source, pipeline, [disk, bucket], print)._read_stores()) == ["bucket"]
+    assert set(seen) == {frozenset({"disk"})}

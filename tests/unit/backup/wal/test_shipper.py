@@ -37,10 +37,10 @@ from tests.unit.backup.wal.wal_made import (
 class Ship:
     """Shippers of some stores over one spool."""
 
-    def __init__(self, where: Spool, *stores: Store) -> None:
+    def __init__(self, where: Spool, *stores: Store, uploads: int = 2) -> None:
         self.spool, self.log = where, list[str]()
         self.pipeline = Pipeline(where, [store.name for store in stores], 1 << 40)
-        how = Shipping(uploads=2, tail_seconds=0.05)
+        how = Shipping(uploads=uploads, tail_seconds=0.05)
         self.shippers = [Shipper(store, self.pipeline, how, self.log.append) for store in stores]
 
     def receive(self, segment: Segment, readable: int) -> None:
@@ -130,6 +130,24 @@ def test_nothing_of_a_timeline_is_shipped_whose_history_differs_in_the_store(tmp
         time.sleep(0.2)
     assert store.head(wal_key(SYSTEM, name(5, 2))) is None
     assert name(5, 2) in where.names()
+
+
+def test_a_history_that_the_store_refuses_holds_no_later_timeline_back_and_is_one_conflict(tmp_path: Path) -> None:
+    where, store = spool(tmp_path / "spool"), local(tmp_path / "store")
+    put_history(store, 2, "1\t0/300000\tanother\n")
+    where.keep_history(2, b"1\t0/500000\tours\n")
+    where.keep_history(3, b"1\t0/600000\tours\n")
+    spooled(where, 5, timeline=2)
+    later = [spooled(where, number, timeline=3) for number in range(6, 9)]
+    with Ship(where, store, uploads=1) as ship:
+        ship.until(lambda: all(store.head(wal_key(SYSTEM, each)) for each in later))
+        (shipper,) = ship.shippers
+        time.sleep(1.2)
+        assert shipper.conflicts == 1
+        assert "another history of timeline 2: nothing of it is shipped" in shipper.error
+    assert store.get(history_key(SYSTEM, 3)) == b"1\t0/600000\tours\n"
+    assert where.to_ship() == ["00000002.history", name(5, 2), "00000003.history"]
+    assert len([line for line in ship.log if "another history" in line]) == 1
 
 
 class _SlowHistory(Moody):
