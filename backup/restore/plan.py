@@ -43,7 +43,7 @@ class Plan:
 
     @property
     def space(self) -> int:
-        """Bytes that may be needed at once in the target: the cluster, blocks that wait (see `making`), and WAL."""
+        """Bytes that may be needed at once in the target: the cluster, blocks that wait (see `assembly`), and WAL."""
         full, *changes = (backup.data_bytes for backup in self.chain)
         return full + 2 * sum(changes) + _WAL_ROOM * self.backup.wal_segment_size
 

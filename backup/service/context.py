@@ -20,7 +20,7 @@ from cluster.postgres.connection import Access
 from cluster.services import store_names
 
 HOME = Path("/var/lib/pods")
-"""The service's own directory: spool, memory, a workshop for drills."""
+"""The service's own directory: spool, memory, the lock of drills."""
 STATES = Path("/run/backup")
 """What others may read: the status. Not in HOME, which is mounted into nobody else."""
 LOCAL = Path("/backups")
@@ -49,7 +49,7 @@ class ServiceContext:
 
     @property
     def workshop(self) -> Path:
-        """Where drills happen."""
+        """The lock of drills, which are held in the sandbox."""
         return self.home / "work"
 
     @property

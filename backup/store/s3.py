@@ -45,7 +45,7 @@ class S3Store:
         if not self.multipart:
             limits.append("does not keep multipart uploads: large objects go through a temporary file, up to 5 GiB")
         if not self.ranges:
-            limits.append("does not keep to ranges: every read begins at the beginning of the object")
+            limits.append("does not keep to ranges: an object is read by one request, never resumed")
         return tuple(f"{self.bucket.where} {line}" for line in limits)
 
     @property
