@@ -96,15 +96,15 @@ def has_index() -> bool:
 
 def update(step: Progress, *, stale: bool) -> None:
     """Fetch the package lists; ``stale`` accepts an archive past its Valid-Until."""
-    apt_get(["update"], step, stale=stale)
+    _apt_get(["update"], step, stale=stale)
 
 
 def install(packages: list[str], step: Progress, *, stale: bool) -> None:
     """Install ``packages`` without recommended ones, answering no questions, waiting for another apt."""
-    apt_get(["install", "--yes", "--no-install-recommends", *packages], step, stale=stale)
+    _apt_get(["install", "--yes", "--no-install-recommends", *packages], step, stale=stale)
 
 
-def apt_get(arguments: list[str], step: Progress, *, stale: bool) -> None:
+def _apt_get(arguments: list[str], step: Progress, *, stale: bool) -> None:
     """Run apt-get as root, showing its last line."""
     require_root("installing packages")
     options = ["-o", "DPkg::Lock::Timeout=300", *(["-o", STALE] if stale else [])]

@@ -124,7 +124,7 @@ def ensure(settings: Settings, console: Console, *, install: bool, check: bool =
         if install and compose_version() is not None:
             console.note(f"the Docker engine is already there ({client.version()['Version']}); nothing to install")
     if install and compose_version() is None:
-        install_packages(settings, console)
+        _install_packages(settings, console)
     if check:
         check_versions(client)
     return client
@@ -138,14 +138,14 @@ def _bring(settings: Settings, console: Console) -> "DockerClient":
         )
     apt.require_root("installing the engine")
     if not apt.has("dockerd") or compose_version() is None:
-        install_packages(settings, console)
+        _install_packages(settings, console)
     try:  # the package may have started it
         return connect()
     except MachineError:
         return start(console)
 
 
-def install_packages(settings: Settings, console: Console) -> None:
+def _install_packages(settings: Settings, console: Console) -> None:
     """Install engine, Compose, Buildx and the image builder from the host's archive."""
     apt.require_root("installing the engine")
     system = apt.this_system()

@@ -21,7 +21,7 @@ def host_facts_with(home: Home, images: Images) -> HostFacts:
     """The same with images that are known."""
     user = service_user()
     io_uring = io_uring_refusal(user[1]) == ""
-    return HostFacts(images=images, user=user, socket=engine_socket(), disks=own_disks(home), io_uring=io_uring)
+    return HostFacts(images=images, user=user, socket=_engine_socket(), disks=own_disks(home), io_uring=io_uring)
 
 
 _KERNEL = Path("/proc/sys/kernel")
@@ -45,7 +45,7 @@ def _read(path: Path, absent: str) -> str:
         return absent
 
 
-def engine_socket() -> EngineSocket:
+def _engine_socket() -> EngineSocket:
     """The socket of the engine in use and its group; the usual one where the engine is reached otherwise."""
     path = Path(docker_host().removeprefix("unix://"))
     if not path.is_absolute():

@@ -22,13 +22,13 @@ _HEADERS = {"X-Frame-Options": "deny", "X-Content-Type-Options": "nosniff"}
 def ensure(path: Path, password: str, *, secure: bool, owner: tuple[int, int] | None) -> bool:
     """Write the file where it is missing, of another password, or of another mind about TLS; True if it was."""
     held = _held(path)
-    if held is not None and held == web_config(_hash_in(held), secure=secure) and _opens(_hash_in(held), password):
+    if held is not None and held == _web_config(_hash_in(held), secure=secure) and _opens(_hash_in(held), password):
         return False
-    write_atomically(path, _text(web_config(_hashed(path, password), secure=secure)), 0o600, owner)
+    write_atomically(path, _text(_web_config(_hashed(path, password), secure=secure)), 0o600, owner)
     return True
 
 
-def web_config(hashed: str, *, secure: bool) -> dict[str, object]:
+def _web_config(hashed: str, *, secure: bool) -> dict[str, object]:
     """What exporter-toolkit reads; ``hashed`` as bcrypt has it."""
     config: dict[str, object] = {"basic_auth_users": {USER: hashed}, "http_server_config": {"headers": _HEADERS}}
     return {"tls_server_config": TLS, **config} if secure else config

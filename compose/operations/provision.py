@@ -19,7 +19,7 @@ from compose.home.passwords import Passwords
 if TYPE_CHECKING:
     import psycopg
 
-ARCHIVER = "archiver"
+_ARCHIVER = "archiver"
 _LOOKUP = "PgBouncer's look-up function"
 _NOT_YET_OWNED = ("pg_database_owner", roles.SUPERUSER)
 """Owners that the schema public has by itself."""
@@ -153,8 +153,8 @@ def _kept(connection: "psycopg.Connection[Any]", application: str) -> list[str]:
 def _archiver(connection: "psycopg.Connection[Any]") -> list[str]:
     if fetch_one(connection, "archiver_may_switch", lambda allowed: bool(allowed)):
         return []
-    execute(connection, "grant_switch_wal", role=ARCHIVER)
-    return [f"right of {ARCHIVER} to begin a WAL segment"]
+    execute(connection, "grant_switch_wal", role=_ARCHIVER)
+    return [f"right of {_ARCHIVER} to begin a WAL segment"]
 
 
 def _database(connection: "psycopg.Connection[Any]", name: str) -> Database | None:

@@ -57,7 +57,7 @@ def status_report(stack: Stack) -> StatusReport:
         home=str(stack.home.path),
         healthy=verdict.healthy,
         reasons=verdict.reasons,
-        notes=(*verdict.notes, *certificate_notes(stack)),
+        notes=(*verdict.notes, *_certificate_notes(stack)),
         primary=stack.topology.primary,
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
@@ -72,7 +72,7 @@ def _containers(stack: Stack, view: View) -> Mapping[str, Container]:
     return stack.containers() if silent or stack.topology.copies else {}
 
 
-def certificate_notes(stack: Stack) -> list[str]:
+def _certificate_notes(stack: Stack) -> list[str]:
     """A line where certificates end soon: nobody renews them but `up`, and nobody may have run it for long."""
     line = ending(read_ends(stack.home.rendered / "services" / NAME), time.time())
     return [line] if line else []

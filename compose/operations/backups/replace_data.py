@@ -93,7 +93,7 @@ class ReplaceData:
         if data is None or data.state != "shut down":
             return
         wait_until(
-            lambda: unarchived(_archive(self.stack), self.wanted.store, data),
+            lambda: _unarchived(_archive(self.stack), self.wanted.store, data),
             timeout=self.stack.settings.backup_tail_seconds + _SPARE_SECONDS,
             what="the last WAL is not in the store",
             hint="see inv logs --service backup. To go back all the same, give a target",
@@ -142,7 +142,7 @@ def install(stack: Stack) -> None:
     node_data.remove(staging_of(stack))
 
 
-def unarchived(state: ArchiveStatus | None, store: str, data: DataDirectory) -> str:
+def _unarchived(state: ArchiveStatus | None, store: str, data: DataDirectory) -> str:
     """What a store lacks of the WAL of a primary that was shut down, in words; "" when it has all.
 
     The last record is the checkpoint of the shutdown; ``data`` says where it begins.

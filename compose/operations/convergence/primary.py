@@ -34,14 +34,14 @@ def _missing(run: Convergence) -> str:
         with connect(run.stack.superuser(run.primary)):
             return ""
     except ConnectError as fault:
-        refuse_wrong_password(run, fault)
+        _refuse_wrong_password(run, fault)
         container = run.stack.containers().get(run.primary)
         if container is None or container.status in ("exited", "dead") or container.restarts > RESTART_LIMIT:
             raise not_running(run.stack, run.primary) from None
         return fault.message
 
 
-def refuse_wrong_password(run: Convergence, fault: ConnectError) -> None:
+def _refuse_wrong_password(run: Convergence, fault: ConnectError) -> None:
     """Waiting does not help where the superuser may not log in, mostly for a wrong password."""
     if fault.kind is Failure.AUTH:
         raise RefusedError(
@@ -52,10 +52,10 @@ def refuse_wrong_password(run: Convergence, fault: ConnectError) -> None:
 
 def provision_primary(run: Convergence) -> Step:
     """Roles, database, look-up function and slots, made where missing."""
-    return Step(f"Provisioning {run.primary}", lambda _: provision_now(run), quiet=True)
+    return Step(f"Provisioning {run.primary}", lambda _: _provision_now(run), quiet=True)
 
 
-def provision_now(run: Convergence) -> None:
+def _provision_now(run: Convergence) -> None:
     """Make what is missing inside the primary, and remember what was found."""
     stack = run.stack
     run.provisioned = provision.converge(stack.superuser(run.primary), stack.settings, stack.passwords, run.staying)
@@ -68,9 +68,9 @@ def provision_if_reachable(run: Convergence) -> None:
     """As soon as the superuser gets in, while containers start: their health checks may need what is made."""
     if run.provisioned is None:
         try:
-            provision_now(run)
+            _provision_now(run)
         except ConnectError as fault:
-            refuse_wrong_password(run, fault)
+            _refuse_wrong_password(run, fault)
 
 
 def provision_missing(run: Convergence) -> Iterator[Step]:

@@ -45,10 +45,10 @@ class ReplicaRequest:
 def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """Add a replica, or go on with one that an interrupted add left; returns its name."""
     with exclusive(stack.home.lock, "replica.add"):
-        return add_locked(reopened(stack), console, request)
+        return _add_locked(reopened(stack), console, request)
 
 
-def add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
+def _add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """``add`` for those who hold the lock."""
     topology, name = _joining(stack.topology, request.name)
     if name in stack.topology.names:
@@ -83,10 +83,10 @@ def remove(stack: Stack, console: Console, name: str, *, purge: bool, yes: bool,
         fate = "deletes its data" if purge else "keeps its data in data/.aside"
         if not ask(f"This removes {name} and {fate}.", yes=yes, expect=name):
             raise RefusedError(f"{name} was not removed: nobody confirmed it", f"type {name}, or give --yes")
-        remove_locked(stack, console, name, purge=purge, patience=patience)
+        _remove_locked(stack, console, name, purge=purge, patience=patience)
 
 
-def remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, patience: float) -> None:
+def _remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, patience: float) -> None:
     """``remove`` for those who hold the lock and have asked."""
     _check_going(stack, name)
     _clear(stack, console)
@@ -132,10 +132,10 @@ def scale_to(stack: Stack, console: Console, count: int, *, yes: bool) -> Stack:
     if surplus and not ask(f"This removes {', '.join(surplus)}; data is kept in data/.aside.", yes=yes):
         raise RefusedError(f"{', '.join(surplus)} not removed: nobody confirmed it", "type yes, or give --yes")
     for name in reversed(surplus):
-        remove_locked(stack, console, name, purge=False, patience=30.0)
+        _remove_locked(stack, console, name, purge=False, patience=30.0)
         stack = reopened(stack)
     for _ in range(count - len(names)):
-        add_locked(stack, console, ReplicaRequest())
+        _add_locked(stack, console, ReplicaRequest())
         stack = reopened(stack)
     return stack
 
