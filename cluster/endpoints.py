@@ -5,7 +5,7 @@ Both vantage points lead to the same `Access`; nothing else knows an address or 
 
 from pathlib import Path
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.postgres.connection import Access
 from cluster.topology import Topology, host_ports
 

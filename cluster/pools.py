@@ -1,6 +1,6 @@
 """The pools that settings and topology ask for, and how many replicas commits wait for."""
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.naming import read_pool_of, shared_read_pool, write_pools
 from cluster.topology import Topology
 

@@ -1,6 +1,6 @@
 """The services beside nodes and PgBouncer that settings ask for, and the stores that backups go to. Pure."""
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 
 
 def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:

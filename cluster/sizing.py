@@ -6,7 +6,7 @@ quarters (PostgreSQL documentation, "Resource Consumption"); the nodes of one ho
 
 from dataclasses import dataclass
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 
 MB = 1 << 20
 GB = 1 << 30

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal, Self, get_args
 
-from cluster.config.env_file import Settings, fixed_ports
+from cluster.config.env_file import fixed_ports
+from cluster.config.settings import Settings
 from cluster.errors import RefusedError
 from cluster.images import Build
 from cluster.naming import FIRST_PRIMARY, check_node_name, next_replica_name, replica_ports

@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 from cluster import documents
-from cluster.config.env_file import PROJECT_NAME
+from cluster.config.server_settings import PROJECT_NAME
 from cluster.errors import MachineError, RefusedError
 from cluster.files import write_atomically
 from cluster.images import STAMP

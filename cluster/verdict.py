@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.snapshot import Snapshot
 from cluster.postgres.lsn import Lsn

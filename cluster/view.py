@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cluster.backup_status import BackupSummary
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools, synchronous_count
 from cluster.postgres.lsn import Lsn

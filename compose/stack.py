@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import Settings, home_directory, load_settings
+from cluster.config.env_file import home_directory, load_settings
+from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, access_to, host_endpoint
 from cluster.errors import RefusedError, UsageError
 from cluster.observed.snapshot import Snapshot, read_snapshot

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.config.env_file import Settings
 from cluster.config.mounted import SECRETS, MountedConfig
+from cluster.config.settings import Settings
 from cluster.errors import PodsError
 from cluster.http.hosts import HostCheck, read_hosts
 from cluster.http.pages import health_address

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.config.env_file import Settings, load_settings, variable_of
+from cluster.config.env_file import load_settings, variable_of
+from cluster.config.settings import Settings
 from cluster.sizing import Sizing
 from cluster.topology import Topology
 from compose.console import Console

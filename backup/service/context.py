@@ -13,8 +13,8 @@ from backup.store.encryption import load_keys
 from backup.store.local import LocalStore
 from backup.store.s3 import S3Store
 from backup.store.s3_client import Bucket, peculiar
-from cluster.config.env_file import Settings
 from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.config.settings import Settings
 from cluster.errors import RefusedError
 from cluster.postgres.connection import Access
 from cluster.services import store_names

@@ -13,12 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.config.declaration import IMAGES
-from cluster.config.server_settings import MOST_REPLICAS, PROJECT_NAME
 from cluster.config.settings import Settings
 from cluster.config.validators import AUTO, on_loopback
 from cluster.errors import UsageError
-
-__all__ = ["MOST_REPLICAS", "PROJECT_NAME", "Settings"]  # declared next door, known by this name everywhere
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 HOME_VARIABLE = "PODS_HOME"

@@ -7,7 +7,8 @@ for each request, so that it follows replicas as they come and go and is configu
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cluster.config.env_file import Settings, load_settings
+from cluster.config.env_file import load_settings
+from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, access_to, network_endpoint
 from cluster.errors import MachineError, RefusedError
 from cluster.pgbouncer import CONSOLE

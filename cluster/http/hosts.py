@@ -11,8 +11,8 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from cluster.config.env_file import Settings
 from cluster.config.mounted import MountedConfig
+from cluster.config.settings import Settings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

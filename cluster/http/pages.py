@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.config.validators import on_loopback
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - compared, not bound

@@ -11,7 +11,7 @@ from invoke.tasks import task
 from compose.console import Console
 
 if TYPE_CHECKING:
-    from cluster.config.env_file import Settings
+    from cluster.config.settings import Settings
 
 PROGRAMS = {"chromium": "chromium", "haproxy": "haproxy"}
 """Programs that tests use where they are there, and their Debian packages."""

@@ -4,7 +4,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.errors import MachineError
 from compose.console import Console, Progress
 from compose.engine import apt

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.errors import MachineError
 from cluster.waiting import attempts
 from compose.console import Console

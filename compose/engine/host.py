@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.topology import Topology
 from compose.engine import image_build
 from compose.engine.daemon import docker_host

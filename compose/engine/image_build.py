@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.config.settings import Settings
 from cluster.errors import MachineError
 from cluster.services import optional_services
 from compose.console import Console

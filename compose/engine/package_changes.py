@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.errors import MachineError
 from compose.engine import apt, containers
 from compose.engine.base_image import proxied

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.http.pages import EVERYWHERE, pages
 from cluster.topology import Topology
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cluster.certificate_report import CA, NAME, RENEW_DAYS, write_ends
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.files import write_atomically
 from cluster.topology import Topology
 from compose.home.certificate_names import Faces, faces_of

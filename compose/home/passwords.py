@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import roles
-from cluster.config.env_file import Settings, load_settings, secrets_in_file
+from cluster.config.env_file import load_settings, secrets_in_file
+from cluster.config.settings import Settings
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.http.pages import web_over_tls

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.errors import RefusedError
 from cluster.files import Directory
 from cluster.services import store_names

@@ -1,6 +1,6 @@
 """The password file for the application: its own password alone, and only for this cluster's addresses."""
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.endpoints import host_address
 from cluster.files import write_atomically
 from cluster.roles import APP

@@ -2,7 +2,7 @@
 
 import difflib
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.topology import Topology
 from cluster.topology_file import load
 from compose.engine.host import host_facts_of

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import RETIRED, Settings, retired_in_file
+from cluster.config.env_file import RETIRED, retired_in_file
+from cluster.config.settings import Settings
 from cluster.errors import PodsError
 from cluster.postgres.failures import one_line
 from cluster.sizing import derive

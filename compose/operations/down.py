@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.errors import PodsError, RefusedError
 from cluster.files import Directory
 from cluster.topology import Topology

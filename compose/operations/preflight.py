@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.config.env_file import Settings, variable_of
+from cluster.config.env_file import variable_of
+from cluster.config.settings import Settings
 from cluster.errors import MachineError, RefusedError
 from cluster.files import Directory
 from cluster.http.pages import health_address, pages

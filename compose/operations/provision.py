@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from cluster import queries, roles
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.errors import MachineError
 from cluster.naming import slot_of
 from cluster.observed.nodes import read_slots

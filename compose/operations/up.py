@@ -8,7 +8,9 @@ aside and cloned anew, only while the primary is healthy; the primary's data is 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import MOST_REPLICAS, RETIRED, Settings, retired_in_file
+from cluster.config.env_file import RETIRED, retired_in_file
+from cluster.config.server_settings import MOST_REPLICAS
+from cluster.config.settings import Settings
 from cluster.errors import RefusedError, UsageError
 from cluster.pools import synchronous_count
 from cluster.postgres import data_directory

@@ -4,7 +4,8 @@ import hashlib
 import json
 from functools import cache
 
-from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.config.settings import Settings
 from cluster.services import optional_services
 from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports

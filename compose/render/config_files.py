@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from cluster.config.env_file import Settings, services_env
+from cluster.config.env_file import services_env
+from cluster.config.settings import Settings
 from cluster.sizing import Derived, derive
 from cluster.topology import Topology
 from compose.render.compose_file import compose_stack, compose_text, passwd_text

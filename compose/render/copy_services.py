@@ -1,6 +1,6 @@
 """Copies beside the cluster as services: their containers, and the files these read. Pure."""
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.sizing import MB, Derived, Sizing
 from cluster.topology import Copy
 from compose.render.compose_types import Service

@@ -1,6 +1,7 @@
 """What Prometheus, Alertmanager and Grafana read, as text: rules and dashboards of this checkout, rendered targets."""
 
-from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.config.settings import Settings
 from cluster.services import optional_services
 from cluster.topology import Topology
 from compose.render.prometheus_yml import client_yml, prometheus_yml

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.http.pages import pages
 from cluster.services import store_names
 from cluster.topology import Topology

@@ -1,6 +1,6 @@
 """PgBouncer's configuration, whole, from settings and topology. Pure."""
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.pgbouncer import verifier_entry
 from cluster.pools import pools
 from cluster.roles import HOME

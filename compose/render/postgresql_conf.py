@@ -6,7 +6,7 @@ stands on (which nothing overrides).
 
 from collections.abc import Mapping
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.naming import slot_of
 from cluster.pools import synchronous_count
 from cluster.sizing import MB, RESERVED_CONNECTIONS, Derived

@@ -1,6 +1,6 @@
 """Prometheus' configuration. Pure: nodes are not in it, Prometheus discovers them at the exporter (http_sd_configs)."""
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.http.pages import USER, pages
 from cluster.topology import Topology
 

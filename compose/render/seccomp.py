@@ -6,7 +6,8 @@ What a ring opens no filter sees: of all that the profile refuses, sockets to th
 
 from pathlib import Path
 
-from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.config.settings import Settings
 from compose.render.host_facts import HostFacts
 
 WITH_IO_URING = PROJECT_ROOT / "compose" / "seccomp.json"

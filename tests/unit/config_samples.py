@@ -3,8 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.config.env_file import Settings, services_env
+from cluster.config.env_file import services_env
 from cluster.config.mounted import ClusterConfig, MountedConfig
+from cluster.config.settings import Settings
 from cluster.postgres.connection import Access
 from cluster.topology import Topology
 from cluster.topology_file import dump

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from cluster.config.env_file import Settings
 from cluster.config.mounted import MountedConfig
+from cluster.config.settings import Settings
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
 from cluster.topology import Topology

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from cluster.config.env_file import (
     PROJECT_ROOT,
     VARIABLES,
-    Settings,
     example_env,
     fixed_ports,
     home_directory,
@@ -22,6 +21,7 @@ from cluster.config.env_file import (
     shown,
     variable_of,
 )
+from cluster.config.settings import Settings
 from cluster.errors import UsageError
 from cluster.http.pages import pages
 from tests.fix_settings import settings_of

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.sizing import derive
 from cluster.topology import Topology
 from compose.render.compose_file import compose_stack

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.config.env_file import PROJECT_ROOT, Settings
+from cluster.config.env_file import PROJECT_ROOT
+from cluster.config.settings import Settings
 from cluster.services import optional_services
 from cluster.sizing import derive
 from cluster.topology import Copy, Topology

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.topology import Topology
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.compose.render.stack_samples import stack_of

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.config.env_file import Settings, fixed_ports
+from cluster.config.env_file import fixed_ports
 from cluster.config.mounted import CA, ROOT
+from cluster.config.settings import Settings
 from cluster.services import optional_services
 from cluster.topology import Topology, host_ports
 from compose.render.optional_services import _MADE

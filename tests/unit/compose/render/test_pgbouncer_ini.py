@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.naming import read_pool_of
 from cluster.pgbouncer import is_pool
 from cluster.pools import pools

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.naming import slot_of
 from cluster.sizing import derive
 from cluster.topology import Copy, Topology

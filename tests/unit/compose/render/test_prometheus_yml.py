@@ -6,7 +6,7 @@ import pytest
 import yaml
 from hypothesis import given
 
-from cluster.config.env_file import Settings
+from cluster.config.settings import Settings
 from cluster.topology import Topology
 from compose.render.optional_services import _PORTS
 from compose.render.prometheus_yml import EXPORTER, client_yml, prometheus_yml
