@@ -32,7 +32,8 @@ class ArchivedStore:
 class ArchiveStatus:
     """The WAL archiver. Sizes in bytes; ``full_wanted`` says why a full backup is, "" when none is.
 
-    ``flushed`` is durable in the spool; ``slot_errors`` are (node, why) of standbys whose slot is not kept up.
+    ``streamed``: when WAL was last received, or the archiver began. ``flushed`` is durable in the spool;
+    ``slot_errors`` are (node, why) of standbys whose slot is not kept up.
     """
 
     updated: float
@@ -40,6 +41,7 @@ class ArchiveStatus:
     segment_size: int = 0
     node: str = ""
     streaming: bool = False
+    streamed: float | None = None
     timeline: int = 0
     received: str = ""
     flushed: str = ""
@@ -119,7 +121,8 @@ class BackupStatus:
     """All of it. Times are Unix seconds; ``interval`` is seconds, the longest between two scheduled backups.
 
     ``updated``: of the last survey of the stores. ``running``: the kind of the backup that is taken now. ``backups`` by
-    ``kind/store``, ``stores`` by name. ``archive`` None: the archiver has not reported yet.
+    ``kind/store``, ``stores`` by name. ``archive`` None: the archiver has not reported yet. ``error``: what keeps the
+    service from archiving at all; "" while it does. ``drill_interval``: as ``interval``, between two drills.
     """
 
     updated: float = 0.0
@@ -132,6 +135,8 @@ class BackupStatus:
     stores: dict[str, StoreStatus] = field(default_factory=dict)
     drill: DrillStatus | None = None
     archive: ArchiveStatus | None = None
+    error: str = ""
+    drill_interval: float | None = None
 
     @property
     def summary(self) -> BackupSummary:

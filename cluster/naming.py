@@ -70,6 +70,11 @@ def node_of_slot(slot: str) -> str | None:
     return node if node != slot and slot != ARCHIVE_SLOT and NODE_NAME.match(node) else None
 
 
+def is_numbered(node: str) -> bool:
+    """Whether PODS chose the name itself (``replica4``)."""
+    return _NUMBERED.match(node) is not None
+
+
 def read_pool_of(node: str, database: str) -> str:
     """PgBouncer pool that reads from one node (``replica4`` → ``appdb_read4``, ``blue`` → ``appdb_read_blue``)."""
     numbered = _NUMBERED.match(node)

@@ -1,6 +1,14 @@
 """The services beside nodes and PgBouncer that settings ask for, and the stores that backups go to. Pure."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from cluster.config.settings import Settings
+
+LISTENING: Mapping[str, int] = MappingProxyType(
+    {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "exporter": 9187, "health": 8080}
+)
+"""The port on which each service with a page listens in its container."""
 
 
 def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from cluster.backup_status import BackupSummary
 from cluster.documents import OMIT_NONE
 from cluster.endpoints import host_endpoint
 from cluster.naming import node_of_slot, slot_of
-from cluster.observed.nodes import NodeFacts, NodeReading, Slot, Standby
+from cluster.observed.nodes import NodeFacts, Slot, Standby
 from cluster.pgbouncer import Pool
 from cluster.topology import Role
 from cluster.view import View
@@ -75,9 +75,10 @@ class PoolStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStatus:
-    """A replication slot on the primary, and the node it belongs to."""
+    """A replication slot on the primary, physical or logical, and the node of this cluster that it belongs to."""
 
     name: str
+    type: str
     active: bool
     wal_status: str | None
     safe_wal_size: Bytes | None
@@ -150,7 +151,7 @@ def cluster_status(view: View) -> ClusterStatus:
         primary=primary.name if primary else None,
         nodes=tuple(node_status(view, name) for name in view.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
-        slots=_slots(primary),
+        slots=_slots(view),
         backup=view.backup,
         taken=round(view.snapshot.taken, 3),
     )
@@ -209,25 +210,28 @@ def replication_status(view: View) -> ReplicationStatus:
         primary=primary.name if primary else None,
         written=str(view.written) if view.written is not None else None,
         replicas=replicas,
-        slots=_slots(primary),
+        slots=_slots(view),
         taken=round(view.snapshot.taken, 3),
     )
 
 
-def _slots(primary: NodeReading | None) -> tuple[SlotStatus, ...]:
-    return tuple(_slot(slot) for slot in (primary.slots if primary else ()))
+def _slots(view: View) -> tuple[SlotStatus, ...]:
+    primary = view.snapshot.primary
+    return tuple(_slot(view, slot) for slot in (primary.slots if primary else ()))
 
 
-def _slot(slot: Slot) -> SlotStatus:
+def _slot(view: View, slot: Slot) -> SlotStatus:
+    node = node_of_slot(slot.name)
     return SlotStatus(
         name=slot.name,
+        type=slot.type,
         active=slot.active,
         wal_status=slot.wal_status,
         safe_wal_size=slot.safe_wal_size,
         invalidation_reason=slot.invalidation_reason,
         inactive_seconds=slot.inactive_seconds,
         retained_bytes=slot.retained_bytes,
-        node=node_of_slot(slot.name),
+        node=node if slot.type == "physical" and node in view.topology.names else None,
     )
 
 

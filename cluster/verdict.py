@@ -1,13 +1,20 @@
-"""The verdict: compares the desired topology with the observed snapshot, and gives reasons in words. Pure."""
+"""The verdict: compares the desired topology with the observed snapshot, and gives reasons in words. Pure.
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+What is a reason, what only a note, and whom it concerns: docs/decisions/0038.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from cluster.config.settings import Settings
-from cluster.naming import node_of_slot, slot_of
+from cluster.naming import slot_of
+from cluster.observed.nodes import NodeReading
 from cluster.observed.snapshot import Snapshot
+from cluster.pgbouncer import Pool
 from cluster.postgres.lsn import Lsn
+from cluster.remedies import with_remedy
+from cluster.slot_verdict import foreign_slots, stray_slots
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
 
@@ -30,7 +37,8 @@ class Thresholds:
 class Verdict:
     """Healthy when there is no reason against it. Notes are worth knowing and do not make it degraded.
 
-    ``about`` holds, by node, those of the reasons that are one node's own.
+    ``about`` holds, by node, those of the reasons that are one node's own: no other takes a node out of a balancer.
+    Each reason ends in what to do about it.
     """
 
     reasons: tuple[str, ...]
@@ -41,6 +49,13 @@ class Verdict:
     def healthy(self) -> bool:
         """Whether nothing is wrong."""
         return not self.reasons
+
+    def with_more(self, reasons: Iterable[str], notes: Iterable[str]) -> Self:
+        """The same with reasons and notes that are no node's."""
+        return replace(self, reasons=(*self.reasons, *reasons), notes=(*self.notes, *notes))
+
+
+_UP = "run: inv up"
 
 
 def judge(
@@ -60,6 +75,7 @@ def judge(
         written: how far the primary is known to have written, for while it is away.
     """
     limits = thresholds or Thresholds()
+    slots = snapshot.primary.slots if snapshot.primary else ()
     own = {topology.primary: tuple(_primary(topology, snapshot))}
     own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits, written)) for node in topology.replicas}
     reasons = [
@@ -67,54 +83,75 @@ def judge(
         *_half_done(topology),
         *_synchronous(snapshot, synchronous),
         *_pools(snapshot, expected_pools, limits),
-        *_strays(topology, snapshot),
+        *stray_slots(topology, slots),
     ]
     about = {name: reasons for name, reasons in own.items() if reasons}
-    return Verdict(tuple(reasons), tuple(_notes(snapshot)), about)
+    notes = (*_notes(snapshot), *foreign_slots(topology, slots, limits.lag_bytes))
+    return Verdict(tuple(reasons), notes, about)
 
 
 def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
     reading = snapshot.nodes[topology.primary]
     if len(snapshot.writable) > 1:
-        yield "two nodes take writes: " + " and ".join(snapshot.writable)
+        others = ", ".join(name for name in snapshot.writable if name != topology.primary)
+        stop = f"stop what writes to {others}, then run: inv replica.reclone --name {others.split(', ')[0]}"
+        yield with_remedy("two nodes take writes: " + " and ".join(snapshot.writable), stop)
     if reading.facts is None:
-        yield f"{topology.primary} (primary) does not answer: {reading.error}"
+        yield _silent(reading, "primary")
     elif reading.facts.in_recovery:
-        yield f"{topology.primary} should be the primary and is in recovery"
+        problem = f"{topology.primary} should be the primary and is in recovery"
+        yield with_remedy(problem, f"see inv logs --service {topology.primary}")
     elif topology.system_identifier and reading.facts.system_identifier != topology.system_identifier:
-        yield f"{topology.primary} serves another cluster's data (system identifier {reading.facts.system_identifier})"
+        found = reading.facts.system_identifier
+        problem = f"{topology.primary} serves another cluster's data (system identifier {found})"
+        yield with_remedy(
+            problem, f"run inv down, put this cluster's data back into data/{topology.primary}, then inv up"
+        )
+
+
+def _silent(reading: NodeReading, role: str) -> str:
+    """Why a server cannot be read: it is away, or it is there and lets nobody in."""
+    name = f"{reading.name} ({role})"
+    if reading.speaks:
+        remedy = "who is connected goes on; end what holds a lock on pg_authid or pg_database, else run: inv restart"
+        return with_remedy(f"{name} lets nobody log in: {reading.error}", remedy)
+    return with_remedy(f"{name} does not answer: {reading.error}", _UP)
 
 
 def _replica(
     topology: Topology, snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None
 ) -> Iterator[str]:
     reading, slot = snapshot.nodes[name], snapshot.slot(slot_of(name))
+    reclone = f"run: inv replica.reclone --name {name}"
     if slot is not None and slot.wal_status == "lost":
-        why = f"slot {slot.name}: {slot.invalidation_reason}"
-        yield f"{name} has lost its place in the WAL ({why}); run: inv replica.reclone --name {name}"
+        why = f": {slot.invalidation_reason}" if slot.invalidation_reason else ""
+        yield with_remedy(f"{name} has lost its place in the WAL (slot {slot.name}{why})", reclone)
     if snapshot.primary is not None and slot is None:
-        yield f"{name} has no replication slot {slot_of(name)} on {topology.primary}; run: inv up"
+        yield with_remedy(f"{name} has no replication slot {slot_of(name)} on {topology.primary}", _UP)
     if reading.facts is None:
-        yield f"{name} (replica) does not answer: {reading.error}"
+        yield _silent(reading, "replica")
         return
     if not reading.facts.in_recovery:
-        yield f"{name} should be a replica and takes writes"
+        yield with_remedy(f"{name} should be a replica and takes writes", reclone)
         return
     yield from _stream(snapshot, name, limits, written)
 
 
 def _stream(snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None) -> Iterator[str]:
     facts, standby = snapshot.nodes[name].facts, snapshot.standby(name)
-    lag = snapshot.lag_bytes(name, written)
+    lag, logs = snapshot.lag_bytes(name, written), f"inv logs --service {name} says why"
     assert facts is not None
     if facts.receiver_status != "streaming":
-        yield f"{name} does not stream from the primary"
+        yield with_remedy(f"{name} does not stream from the primary", f"{logs}; run: inv up")
     elif facts.receiver_silence is not None and facts.receiver_silence > limits.silence:
-        yield f"{name} has not heard from the primary for {human_seconds(facts.receiver_silence)}"
+        silence = human_seconds(facts.receiver_silence)
+        yield with_remedy(f"{name} has not heard from the primary for {silence}", f"{logs}; run: inv up")
     elif snapshot.primary is not None and (standby is None or standby.state != "streaming"):
-        yield f"{name} is {standby.state if standby else 'unknown'} to the primary"
+        state = standby.state if standby else "unknown"
+        yield with_remedy(f"{name} is {state} to the primary", f"it catches up by itself; else {logs}")
     if lag is not None and lag > limits.lag_bytes:
-        yield f"{name} is {human_size(lag)} behind"
+        cure = "it catches up by itself, unless a query there holds replay back"
+        yield with_remedy(f"{name} is {human_size(lag)} behind", cure)
 
 
 def _synchronous(snapshot: Snapshot, needed: int) -> Iterator[str]:
@@ -125,46 +162,47 @@ def _synchronous(snapshot: Snapshot, needed: int) -> Iterator[str]:
         s for s in snapshot.primary.standbys if s.sync_state in ("sync", "quorum") and s.state == "streaming"
     ]
     if len(waiting_for) < needed:
-        yield f"commits wait: {needed} synchronous replicas are asked for and {len(waiting_for)} stream"
+        problem = f"commits wait: {needed} synchronous replicas are asked for and {len(waiting_for)} stream"
+        yield with_remedy(problem, "run: inv up; or ask for fewer with PODS_SYNC")
 
 
 def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: Thresholds) -> Iterator[str]:
     if snapshot.pooler.error:
-        yield f"PgBouncer does not answer: {snapshot.pooler.error}"
+        yield with_remedy(f"PgBouncer does not answer: {snapshot.pooler.error}", _UP)
         return
     seen = {pool.name: pool for pool in snapshot.pooler.pools}
     for name in sorted(expected.keys() - seen.keys()):
-        yield f"PgBouncer has no pool {name}; run: inv up"
+        yield with_remedy(f"PgBouncer has no pool {name}", _UP)
     for name in sorted(seen.keys() - expected.keys()):
-        yield f"PgBouncer has a pool {name} that nobody asked for; run: inv up"
+        yield with_remedy(f"PgBouncer has a pool {name} that nobody asked for", _UP)
     for name in sorted(expected.keys() & seen.keys()):
-        pool = seen[name]
-        if set(pool.hosts) != set(expected[name]):
-            yield f"pool {name} leads to {','.join(pool.hosts)} instead of {','.join(expected[name])}; run: inv up"
-        if pool.paused or pool.disabled:
-            yield f"pool {name} is {'paused' if pool.paused else 'disabled'}"
-        if pool.clients_waiting and pool.max_wait > limits.pool_wait:
-            yield f"{pool.clients_waiting} clients wait in pool {name}, the longest for {human_seconds(pool.max_wait)}"
+        yield from _pool(seen[name], expected[name], limits)
+
+
+def _pool(pool: Pool, hosts: tuple[str, ...], limits: Thresholds) -> Iterator[str]:
+    if set(pool.hosts) != set(hosts):
+        yield with_remedy(f"pool {pool.name} leads to {','.join(pool.hosts)} instead of {','.join(hosts)}", _UP)
+    if pool.paused or pool.disabled:
+        yield with_remedy(f"pool {pool.name} is {'paused' if pool.paused else 'disabled'}", _UP)
+    if pool.clients_waiting and pool.max_wait > limits.pool_wait:
+        longest = human_seconds(pool.max_wait)
+        problem = f"{pool.clients_waiting} clients wait in pool {pool.name}, the longest for {longest}"
+        yield with_remedy(problem, "end long transactions, or raise PODS_POOL_SIZE, then inv up")
 
 
 def _half_done(topology: Topology) -> Iterator[str]:
     for node in topology.replicas:
         if node.state != "member":
-            yield f"{node.name} is {node.state.replace('_', ' ')}, which an operation did not finish; run: inv up"
-
-
-def _strays(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
-    for slot in snapshot.primary.slots if snapshot.primary else ():
-        node = node_of_slot(slot.name)
-        if node is not None and node not in topology.names:
-            yield f"slot {slot.name} belongs to no node and holds back {human_size(slot.retained_bytes)} of WAL"
+            yield with_remedy(f"{node.name} is {node.state.replace('_', ' ')}, which an operation did not finish", _UP)
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:
-    methods = {reading.facts.io_method for reading in snapshot.nodes.values() if reading.facts}
+    methods = {name: reading.facts.io_method for name, reading in snapshot.nodes.items() if reading.facts}
+    without = [name for name, method in methods.items() if method == "worker"]
+    if without and "io_uring" in methods.values():
+        problem = f"without io_uring, which this host did not give them at their start: {', '.join(without)}"
+        yield with_remedy(problem, f"only speed is lost; inv logs --service {without[0]} says why")
     for reading in snapshot.nodes.values():
-        if reading.facts and reading.facts.io_method == "worker" and "io_uring" in methods:
-            yield f"{reading.name} runs with io_method worker, since this host gave it no io_uring (see its log)"
         if reading.facts and reading.facts.pending_restart:
             names = ", ".join(reading.facts.pending_restart)
-            yield f"{reading.name} needs a restart for {names}; run: inv restart"
+            yield with_remedy(f"{reading.name} needs a restart for {names}", "run: inv restart")

@@ -8,6 +8,7 @@ from cluster.config.settings import Settings
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools, synchronous_count
 from cluster.postgres.lsn import Lsn
+from cluster.service_verdict import ServicesReading, ServicesVerdict
 from cluster.topology import Topology
 from cluster.verdict import Thresholds, Verdict, judge
 
@@ -43,18 +44,27 @@ def make_view(
     snapshot: Snapshot,
     *,
     written: Lsn | None = None,
-    backup: BackupSummary | None = None,
+    services: ServicesReading | None = None,
 ) -> View:
-    """Judge a snapshot by the thresholds of the settings; ``written`` wins over what it says of it."""
+    """Judge a snapshot by the thresholds of the settings; ``written`` wins over what it says of it.
+
+    Without ``services`` nodes and PgBouncer alone are judged, as `up` does, which waits for them.
+    """
     known = snapshot.position(written)
     wanted = pools(settings, topology)
     limits, needed = Thresholds.of(settings), synchronous_count(settings)
+    verdict = judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=known)
+    if services is not None:
+        primary = snapshot.primary is not None
+        more = ServicesVerdict(settings=settings, reading=services, now=snapshot.taken, primary=primary)
+        verdict = verdict.with_more(more.reasons(), more.notes())
+    backup = services.backup if services else None
     return View(
         settings=settings,
         topology=topology,
         snapshot=snapshot,
-        verdict=judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=known),
+        verdict=verdict,
         pools=wanted,
         written=known,
-        backup=backup,
+        backup=backup.summary if backup else None,
     )

@@ -21,13 +21,14 @@ _PLAIN_EVERY = 5.0
 
 
 class Progress:
-    """A step under way; ``update`` says how far it is."""
+    """A step under way; ``update`` says how far it is. ``failed``: it ran to its end, and what it found is bad."""
 
     def __init__(self, console: "Console", title: str) -> None:
         self._console = console
         self.title = title
         self.began = time.monotonic()
         self.result = ""
+        self.failed = False
         self._last = self.began
 
     def update(self, text: str) -> None:
@@ -73,8 +74,8 @@ class Console:
             except BaseException:
                 self._done("✗", step)
                 raise
-        if not quiet:
-            self._done("✓", step)
+        if step.failed or not quiet:
+            self._done("✗" if step.failed else "✓", step)
 
     @contextmanager
     def _showing(self, title: str) -> Iterator[None]:

@@ -14,14 +14,16 @@ from cluster.pgbouncer import CONSOLE
 from cluster.pools import pools
 from cluster.postgres.connection import Access
 from cluster.roles import role_of
+from cluster.service_verdict import ServicesReading
 from cluster.services import optional_services
 from cluster.topology import Topology
 from cluster.topology_file import load
 from cluster.verdict import Verdict
 from cluster.view import View, make_view
-from compose.engine import containers, daemon
+from compose.engine import daemon
 from compose.engine.compose_cli import Compose
-from compose.engine.containers import Container
+from compose.engine.containers import Container, ContainerReader, SdkReader
+from compose.engine.socket_reader import SocketReader
 from compose.home import passwords
 from compose.home.paths import Home
 from compose.home.permissions import check_home
@@ -89,9 +91,9 @@ class Stack:
             nodes, replace(self.access(POOLER, passwords.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline
         )
 
-    def view(self, snapshot: Snapshot) -> View:
-        """The snapshot with its verdict, as the health service has it."""
-        return make_view(self.settings, self.topology, snapshot)
+    def view(self, snapshot: Snapshot, services: ServicesReading | None = None) -> View:
+        """The snapshot with its verdict, as the health service has it; without ``services`` of nodes and PgBouncer."""
+        return make_view(self.settings, self.topology, snapshot, services=services)
 
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""
@@ -114,7 +116,14 @@ class Stack:
 
     def containers(self) -> dict[str, Container]:
         """This cluster's lasting containers by service."""
-        return {c.service: c for c in containers.of_project(self.client, self.topology.project) if not c.one_off}
+        return SdkReader(self.client, self.topology.project).containers()
+
+    @property
+    def container_reader(self) -> ContainerReader:
+        """Reads what containers are like, as quickly as can be."""
+        if self.engine is None and SocketReader.usable():
+            return SocketReader(self.topology.project)
+        return SdkReader(self.client, self.topology.project)
 
     def check_service(self, name: str) -> str:
         """``name`` if it is a service of this cluster, or a copy beside it."""

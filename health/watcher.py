@@ -6,16 +6,20 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cluster.backup_status import BackupSummary, parse_status
+from cluster.backup_status import BackupStatus, parse_status
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
+from cluster.http.pages import pages
 from cluster.observed.poller import Poller
 from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.postgres.lsn import Lsn
+from cluster.service_verdict import ServicesReading
+from cluster.services import optional_services
 from cluster.view import make_view
 from health.broadcast import Broadcast
 from health.history import History
 from health.responses import ResponseTable, make_response_table
+from health.service_probe import ServiceProbe
 
 PERIOD = 1.0
 """Seconds from the beginning of one poll to that of the next."""
@@ -45,7 +49,7 @@ class ClusterWatcher:
         self.history = History()
         self.broadcast = broadcast or Broadcast()
         self._config, self._backup_state = config, backup_state
-        self._poller = Poller()
+        self._poller, self._probe = Poller(), ServiceProbe()
         self._written: Lsn | None = None
         self._stopped = threading.Event()
 
@@ -88,9 +92,15 @@ class ClusterWatcher:
         snapshot = self._read(config)
         if snapshot.primary and snapshot.primary.facts:
             self._written = snapshot.primary.facts.lsn
-        backup = read_backup_state(self._backup_state)
-        view = make_view(config.settings, config.topology, snapshot, written=self._written, backup=backup)
+        services = self._read_services(config)
+        view = make_view(config.settings, config.topology, snapshot, written=self._written, services=services)
         self.latest = make_response_table(view, began, self.history.add(view))
+
+    def _read_services(self, config: ClusterConfig) -> ServicesReading:
+        names = optional_services(config.settings, config.topology.image_source)
+        shown = pages(config.settings)
+        watching = {name: shown[name].secure for name in names if name in shown and name != "health"}
+        return ServicesReading(backup=read_backup_state(self._backup_state), down=self._probe.down(watching))
 
     def _read(self, config: ClusterConfig) -> Snapshot:
         nodes = {name: replace(config.node(name), connect_timeout=CONNECT_TIMEOUT) for name in config.topology.names}
@@ -98,9 +108,9 @@ class ClusterWatcher:
         return read_snapshot(nodes, pooler, deadline=DEADLINE, poller=self._poller)
 
 
-def read_backup_state(path: Path) -> BackupSummary | None:
-    """The backup service's summary; None where it wrote none."""
+def read_backup_state(path: Path) -> BackupStatus | None:
+    """What the backup service said last; None where it wrote nothing, or nothing that can be read."""
     try:
-        return parse_status(path.read_bytes()).summary
+        return parse_status(path.read_bytes())
     except (OSError, ValueError):
         return None

@@ -14,6 +14,10 @@ from cluster.lock import FileLock
 LOCK = "base-backup.lock"
 
 
+class BackupRunningError(RefusedError):
+    """Another base backup holds the lock: nothing failed."""
+
+
 @dataclass(slots=True)
 class BackupLock:
     """The held lock; ``abandoned`` names the backup whose process was killed, "" where there is none."""
@@ -31,7 +35,7 @@ def acquire_lock(spool: Path) -> Iterator[BackupLock]:
     """Hold the lock for the `with` block.
 
     Raises:
-        RefusedError: another backup is running; names it.
+        BackupRunningError: another backup is running; names it.
         MachineError: the spool cannot be written to.
     """
     try:
@@ -42,5 +46,5 @@ def acquire_lock(spool: Path) -> Iterator[BackupLock]:
         if not lock.acquire():
             running = lock.read()
             message = f"another base backup is running{f' ({running})' if running else ''}"
-            raise RefusedError(message, "wait until it is done")
+            raise BackupRunningError(message, "wait until it is done")
         yield BackupLock(lock, lock.read())

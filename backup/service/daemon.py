@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 from backup.schedule import Schedule, due, due_kind, parse_schedule
 from backup.service.context import ServiceContext, open_context, open_status
@@ -58,7 +59,9 @@ class BackupDaemon:
             try:
                 self._archive(open_context(self._window))
             except PodsError as error:
-                log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+                line = f"{error.message}{f' → {error.hint}' if error.hint else ''}"
+                log(line)
+                _publish(self._status, line)
                 self._stop.wait(_PATIENCE)
 
     def _archive(self, context: ServiceContext) -> None:
@@ -78,6 +81,7 @@ class BackupDaemon:
         changed = threading.Event()
         watch = threading.Thread(target=self._watch, args=(context.inside, changed), daemon=True)
         watch.start()
+        _publish(self._status, "")
         log(f"archiving {settings.project} into {', '.join(store.name for store in context.stores)}")
         Archiver(identity, source, context.stores, options, log).run(changed)
         changed.set()
@@ -161,6 +165,15 @@ def _begin(status: StatusFile) -> None:
         status.begin()
     except OSError as error:
         log(f"the status cannot be written: {error}")
+
+
+def _publish(status: StatusFile, error: str) -> None:
+    """Let others know what keeps the service from archiving; a full disk must not end it."""
+    try:
+        if status.read().error != error:
+            status.change(lambda known: replace(known, error=error))
+    except OSError as failure:
+        log(f"the status cannot be written: {failure}")
 
 
 def _hold_drill(context: ServiceContext) -> None:

@@ -14,7 +14,7 @@ from backup.restore.wal_coverage import WalCoverage, make_archive
 from backup.retention import Policy, decide, wal_needs
 from backup.schedule import parse_schedule
 from backup.service.context import ServiceContext
-from backup.service.status_file import with_store
+from backup.service.status_file import with_catalog, with_store
 from backup.store import MOST_WAL_LISTED, Store, at_most
 from backup.timelines import Histories
 from backup.trust import untrusted_ones
@@ -79,30 +79,48 @@ def missing_wal(store: Store, system: str, holdings: StoreInventory, policy: Pol
 def survey(context: ServiceContext) -> None:
     """Write what metrics tell of the stores into the status; a store that does not answer keeps what it had."""
     settings = context.inside.settings
-    interval = parse_schedule(settings.backup_schedule, settings.backup_time_zone).longest_gap(time.time())
+    interval = _interval(context, settings.backup_schedule)
+    drill_interval = _interval(context, settings.backup_drill_schedule)
     found = {store.name: _inspect(context, store) for store in context.stores}
-    drills = [drill for _, drill in found.values() if drill]
+    drills = [each.drill for each in found.values() if each.drill]
 
     def change(status: BackupStatus) -> BackupStatus:
-        for name, (store, _) in found.items():
-            status = with_store(status, name, store)
+        for name, each in found.items():
+            status = with_catalog(with_store(status, name, each.store), name, each.backups)
         drill = drills[-1] if drills else status.drill
-        return replace(status, updated=time.time(), interval=interval, drill=drill)
+        return replace(status, updated=time.time(), interval=interval, drill=drill, drill_interval=drill_interval)
 
     context.status_file.change(change)
 
 
-def _inspect(context: ServiceContext, store: Store) -> tuple[Callable[[StoreStatus], StoreStatus], DrillStatus | None]:
-    """What a store's part of the status becomes, and the last drill."""
+def _interval(context: ServiceContext, expression: str) -> float | None:
+    """The longest time between two moments of a schedule; None of one that is off."""
+    if expression == "off":
+        return None
+    return parse_schedule(expression, context.inside.settings.backup_time_zone).longest_gap(time.time())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Survey:
+    """Of one store: what its part of the status becomes, its backups, and the last drill."""
+
+    store: Callable[[StoreStatus], StoreStatus]
+    backups: tuple[Backup, ...] = ()
+    drill: DrillStatus | None = None
+
+
+def _inspect(context: ServiceContext, store: Store) -> _Survey:
     try:
         holdings = read_holdings(store, context.system)
         found = _summary(holdings, missing_wal(store, context.system, holdings, context.retention))
         last = read_last(store, context.system)
     except PodsError as error:
         message = error.message
-        return lambda before: replace(before, error=message), None
+        return _Survey(store=lambda before: replace(before, error=message))
     drill = DrillStatus(when=last.when, ok=last.ok, rto=last.rto, backup=last.backup) if last else None
-    return lambda before: replace(found, mended=before.mended or 0), drill
+    return _Survey(
+        store=lambda before: replace(found, mended=before.mended or 0), backups=holdings.backups, drill=drill
+    )
 
 
 def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreStatus:

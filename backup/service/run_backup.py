@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from backup.base import BackupOptions, BackupResult, BackupSite, take
+from backup.base.backup_lock import BackupRunningError
 from backup.catalog import read_catalog
 from backup.layout import Kind, segments_between, wal_key
 from backup.service.context import ServiceContext
@@ -42,16 +43,21 @@ def take_backup(context: ServiceContext, kind: Kind, progress: Progress) -> Back
 
 @contextmanager
 def _recorded(context: ServiceContext, kind: Kind) -> Iterator[None]:
+    before = context.status_file.read().running
     context.status_file.change(lambda status: replace(status, running=kind))
     try:
         yield
+    except BackupRunningError:
+        context.status_file.change(lambda status: replace(status, running=before))
+        raise
     except PodsError as error:
         message = error.message
         context.status_file.change(lambda status: _with_failure(status, kind, context, message))
         raise
-    finally:
-        if context.status_file.read().running:
-            context.status_file.change(lambda status: replace(status, running=""))
+    except BaseException:
+        context.status_file.change(lambda status: replace(status, running=""))
+        raise
+    context.status_file.change(lambda status: replace(status, running=""))
 
 
 def _with_failure(status: BackupStatus, kind: Kind, context: ServiceContext, error: str) -> BackupStatus:

@@ -5,11 +5,12 @@ each time. The archiver's part is new every second and is only published.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from backup.catalog import Backup
 from cluster.backup_status import (
     ArchiveStatus,
     BackupAttempts,
@@ -105,6 +106,19 @@ def _with_attempts(
     name = f"{kind}/{store}"
     attempts = change(status.backups.get(name, BackupAttempts()))
     return replace(status, backups={**status.backups, name: attempts})
+
+
+def with_catalog(status: BackupStatus, store: str, backups: Iterable[Backup]) -> BackupStatus:
+    """With what a store holds where the memory knows less: on a host built anew it knows nothing."""
+    for backup in backups:
+        name, stopped = f"{backup.kind}/{store}", backup.stopped
+        attempts = status.backups.get(name, BackupAttempts())
+        if stopped > (attempts.last_success or 0.0):
+            attempts = replace(attempts, last_success=stopped, last_size=float(backup.size))
+            status = replace(status, backups={**status.backups, name: attempts})
+        if stopped > (status.last_success or 0.0):
+            status = replace(status, last_success=stopped, last_backup=backup.name)
+    return status
 
 
 def with_store(status: BackupStatus, name: str, change: Callable[[StoreStatus], StoreStatus]) -> BackupStatus:

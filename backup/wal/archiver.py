@@ -80,6 +80,7 @@ class Archiver:
         self._slots = StandbySlots(source.nodes, source.slot, self.pipeline, progress)
         self._lags = {name: ShippingLag() for name in names}
         self._warned = False
+        self._streamed = time.time()
         self._stopped = threading.Event()
 
     def run(self, stop: threading.Event) -> None:
@@ -119,12 +120,15 @@ class Archiver:
         """The state that is reported now."""
         position, status, spool = self.pipeline.position(), self.pipeline.status(), self._spool
         written = position.written if position else None
+        if status.streaming:
+            self._streamed = time.time()
         return ArchiveStatus(
             updated=time.time(),
             system_identifier=spool.system,
             segment_size=spool.segment_size,
             node=status.node,
             streaming=status.streaming,
+            streamed=self._streamed,
             timeline=position.timeline if position else 0,
             received=str(written or ""),
             flushed=str(position.durable if position else ""),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cluster import queries
 from cluster.postgres.connection import Access, connect
-from cluster.postgres.failures import ConnectError, translated
+from cluster.postgres.failures import ConnectError, Failure, translated
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.ssl_request import answers_ssl_request
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,9 +36,10 @@ class Standby:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A physical replication slot. Sizes in bytes, age in seconds."""
+    """A replication slot, of a node or of somebody else's. Sizes in bytes, age in seconds."""
 
     name: str
+    type: str
     active: bool
     wal_status: str | None
     safe_wal_size: int | None
@@ -50,6 +52,7 @@ class Slot:
         """Of a row of slots.sql, in which ``none`` is a label's word for what is not there."""
         return cls(
             name=row["slot_name"],
+            type=row["slot_type"],
             active=row["active"],
             wal_status=_unless_none(row["wal_status"]),
             safe_wal_size=row["safe_wal_size"],
@@ -102,11 +105,15 @@ def _unless_none(label: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeReading:
-    """One node at one moment: facts, or in words why there are none."""
+    """One node at one moment: facts, or in words why there are none.
+
+    ``speaks``: there is a server, but a login takes longer than it may.
+    """
 
     name: str
     facts: NodeFacts | None = None
     error: str = ""
+    speaks: bool = False
     standbys: tuple[Standby, ...] = field(default=())
     slots: tuple[Slot, ...] = field(default=())
 
@@ -115,31 +122,30 @@ class NodeReading:
         """Of the rows of one server, by query; a replica's own standbys and slots are not read."""
         (server,) = rows["server"]
         standbys = tuple(Standby.of(row) for row in rows.get("standbys", ()))
-        return cls(
-            name=name, facts=NodeFacts.of(server), standbys=standbys, slots=physical_slots(rows.get("slots", ()))
-        )
+        slots = tuple(Slot.of(row) for row in rows.get("slots", ()))
+        return cls(name=name, facts=NodeFacts.of(server), standbys=standbys, slots=slots)
 
 
 def read_node(name: str, access: Access) -> NodeReading:
     """Read one node; an unreachable one is a reading too."""
+    connected = False
     try:
         with translated(), connect(access) as connection:
+            connected = True
             rows = {"server": _rows(connection, "server")}
             if not rows["server"][0]["in_recovery"]:
                 rows |= {query: _rows(connection, query) for query in ("standbys", "slots")}
     except ConnectError as error:
-        return NodeReading(name=name, error=error.message)
+        hangs = not connected and error.kind is Failure.TIMEOUT
+        return NodeReading(
+            name=name, error=error.message, speaks=hangs and answers_ssl_request(access.host, access.port)
+        )
     return NodeReading.of(name, rows)
 
 
 def read_slots(connection: "psycopg.Connection[Any]") -> tuple[Slot, ...]:
     """The physical slots of the server at the other end."""
-    return physical_slots(_rows(connection, "slots"))
-
-
-def physical_slots(rows: Iterable[Row]) -> tuple[Slot, ...]:
-    """The physical ones of the rows of slots.sql."""
-    return tuple(Slot.of(row) for row in rows if row["slot_type"] == "physical")
+    return tuple(slot for row in _rows(connection, "slots") if (slot := Slot.of(row)).type == "physical")
 
 
 def _rows(connection: "psycopg.Connection[Any]", query: str) -> list[Row]:

@@ -39,9 +39,9 @@ class Snapshot:
         return next((s for s in seen if s.node == name), None)
 
     def slot(self, slot: str) -> Slot | None:
-        """A slot on the primary."""
+        """A node's slot on the primary; a logical one of that name is none."""
         held = self.primary.slots if self.primary else ()
-        return next((s for s in held if s.name == slot), None)
+        return next((s for s in held if s.name == slot and s.type == "physical"), None)
 
     def lag_bytes(self, name: str, written: Lsn | None = None) -> int | None:
         """WAL bytes that ``name`` has yet to replay; known also while its link is cut.

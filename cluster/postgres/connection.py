@@ -110,15 +110,23 @@ def _options(access: Access) -> str | None:
 
 def _refusal(access: Access, error: ConnectError) -> ConnectError:
     """The driver's error with what was to be reached, and what to do."""
-    server, reason = f"{access.host}:{access.port}", error.message
-    message, hint = f"{server} does not let {access.user} in: {reason}", ""
-    if "failed to resolve host" in reason:
-        message = f"there is no {access.host} in the network: its container does not run"
-    elif reason.endswith("timeout expired"):
-        message = f"{server} gave no answer within {access.connect_timeout} s"
-    elif error.kind is Failure.CERTIFICATE and "verify failed" in reason:
+    server, reason, hint = f"{access.host}:{access.port}", error.message, ""
+    message = absence(access, reason) or f"{server} does not let {access.user} in: {reason}"
+    if error.kind is Failure.CERTIFICATE and "verify failed" in reason:
         hint = "it still shows a certificate of another CA: run inv down, then inv up"
     return ConnectError(message, hint, kind=error.kind)
+
+
+def absence(access: Access, reason: str) -> str:
+    """Of a driver's reason that means that no server is there: what is missing, in words; "" of any other."""
+    server = f"{access.host}:{access.port}"
+    if "failed to resolve host" in reason:
+        return f"there is no {access.host} in the network: its container does not run"
+    if "Connection refused" in reason:
+        return f"nothing listens at {server}: Connection refused"
+    if reason.endswith("timeout expired"):
+        return f"{server} gave no answer within {access.connect_timeout} s"
+    return ""
 
 
 def fetch_all(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from cluster.errors import TimedOutError
-from cluster.postgres.connection import Access, login
+from cluster.postgres.connection import Access, absence, login
 from cluster.postgres.failures import ConnectError, LostError, ServerError, classify
 from cluster.postgres.lsn import Lsn
 
@@ -256,7 +256,8 @@ def replicate(access: Access, *, node: str = "") -> Iterator[Replication]:
         )
     except psycopg.OperationalError as error:
         reason = ConnectError.of(error)
-        message = f"{named} ({access.host}:{access.port}) does not let {access.user} replicate: {reason.message}"
+        refused = f"{named} ({access.host}:{access.port}) does not let {access.user} replicate: {reason.message}"
+        message = absence(access, reason.message) or refused
         raise LostError(message, kind=reason.kind) from None
     try:
         yield Replication(connection, named)

@@ -108,10 +108,10 @@ def verify(c: Context, name: str = "latest") -> None:
     """Check every byte of a backup against its manifest."""
     from cluster.errors import RefusedError
     from compose.operations.backups.client import call
-    from compose.report.backups import print_verified
+    from compose.report.backups import all_good, print_verified
     from compose.stack import open_stack
 
-    found = call(open_stack(), Console(), "Verifying", "verify", f"--name={name}")
+    found = call(open_stack(), Console(), "Verifying", "verify", f"--name={name}", good=all_good)
     print_verified(found)
     broken = [each["name"] for each in found if not each["ok"]]
     if broken:
@@ -127,7 +127,9 @@ def drill(c: Context, store: str = "", json: bool = False) -> None:
     from compose.report.status import print_json
     from compose.stack import open_stack
 
-    found = call(open_stack(), Console(), "Holding a drill", "drill", f"--store={store}")
+    found = call(
+        open_stack(), Console(), "Holding a drill", "drill", f"--store={store}", good=lambda held: bool(held["ok"])
+    )
     print_json(found) if json else print_drill(found)
     if not found["ok"]:
         raise RefusedError("the drill failed", "see above; inv backup.verify --name all looks for damaged backups")

@@ -1,9 +1,9 @@
 """What Docker says of a cluster's containers, by Compose's labels. Reads, and removal of what an interruption left."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from cluster.errors import MachineError
 from cluster.waiting import attempts
@@ -45,6 +45,11 @@ class Container:
         """Running, and healthy if anyone checks."""
         return self.status == "running" and self.health in ("", "healthy")
 
+    @property
+    def starting(self) -> bool:
+        """Running, and not checked yet."""
+        return self.status == "running" and self.health == "starting"
+
 
 def one_off_labels(project: str) -> dict[str, str]:
     """Labels of a container that `up` may remove when it finds it left over."""
@@ -64,6 +69,11 @@ def _inspect(client: "DockerClient", container_id: str) -> Container | None:
         raw: dict[str, Any] = client.api.inspect_container(container_id)
     except NotFound:  # it ended between the list and the look
         return None
+    return made_of(raw)
+
+
+def made_of(raw: Mapping[str, Any]) -> Container:
+    """Of what `docker inspect` says."""
     state, labels = raw["State"], raw["Config"]["Labels"]
     return Container(
         service=labels.get(_SERVICE, ""),
@@ -83,6 +93,36 @@ def _inspect(client: "DockerClient", container_id: str) -> Container | None:
 
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text[:19]).replace(tzinfo=UTC)
+
+
+class ContainerReader(Protocol):
+    """Whoever can read the containers of one cluster."""
+
+    def containers(self) -> dict[str, Container]:
+        """Its lasting containers by service.
+
+        Raises:
+            MachineError: the engine does not answer.
+        """
+
+    def last_log_line(self, container: Container) -> str:
+        """The last thing a container said that explains its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class SdkReader:
+    """Reads through the Docker SDK: any engine, also one of another host."""
+
+    client: "DockerClient"
+    project: str
+
+    def containers(self) -> dict[str, Container]:
+        """Its lasting containers by service."""
+        return {c.service: c for c in of_project(self.client, self.project) if not c.one_off}
+
+    def last_log_line(self, container: Container) -> str:
+        """The last thing a container said that explains its state."""
+        return last_log_line(self.client, container)
 
 
 def remove_leftovers(client: "DockerClient", containers: list[Container]) -> list[str]:
@@ -134,7 +174,11 @@ def last_log_line(client: "DockerClient", container: Container) -> str:
 
     Strangers can write there, a name with a line break in it being enough; so it is kept from bending a terminal.
     """
-    text = client.api.logs(container.id, tail=40).decode(errors="replace")
+    return explaining_line(client.api.logs(container.id, tail=40).decode(errors="replace"))
+
+
+def explaining_line(text: str) -> str:
+    """Of the end of a log: the last line that says what went wrong, else the last, printable."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [
         line

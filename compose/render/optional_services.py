@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from cluster.config.settings import Settings
 from cluster.http.pages import pages
-from cluster.services import store_names
+from cluster.services import LISTENING, store_names
 from cluster.topology import Topology
 from compose.render.compose_types import Service
 from compose.render.host_facts import HostFacts
@@ -14,8 +14,6 @@ from compose.render.service_definition import port as published
 GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"
-_PORTS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "exporter": 9187, "health": 8080}
-"""Where each page listens in its container."""
 _SILENT = "30s"
 """After which Prometheus closes a connection that asks nothing; the exporter and health have theirs."""
 _GRAFANA_TLS = {
@@ -43,7 +41,7 @@ def _ours(template: Service, facts: HostFacts) -> Service:
 def _shown(service: Service, name: str, settings: Settings) -> Service:
     """With its page published, and what it shows or checks certificates with."""
     page = pages(settings)[name]
-    service["ports"] = [published(page.bind, page.port, _PORTS[name])]
+    service["ports"] = [published(page.bind, page.port, LISTENING[name])]
     service["volumes"].append(mount(f"./secrets/tls/{name}", "/run/tls"))
     return service
 
@@ -64,7 +62,7 @@ def _gate(template: Service, _: Settings, topology: Topology, facts: HostFacts) 
 def _exporter(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
     service = _shown(_ours(template, facts), "exporter", settings)
     if pages(settings)["exporter"].secure:
-        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["exporter"])]
+        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["exporter"])]
     if settings.container_metrics == "on":
         service["volumes"].append(mount(GATE_SOCKET, "/run/gate"))
     return _with_backups(service, settings)
@@ -80,7 +78,7 @@ def _with_backups(service: Service, settings: Settings) -> Service:
 def _health(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
     service = _shown(_ours(template, facts), "health", settings)
     if settings.health_tls == "on":
-        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(_PORTS["health"])]
+        service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["health"])]
     return _with_backups(service, settings)
 
 
@@ -97,7 +95,7 @@ def _prometheus(template: Service, settings: Settings, _: Topology, facts: HostF
         "--web.cors.origin=^$",  # no other site's page may read an answer
         f"--web.read-timeout={_SILENT}",
     ]
-    service["healthcheck"]["test"].append(f"--url={page.scheme}://127.0.0.1:{_PORTS['prometheus']}")
+    service["healthcheck"]["test"].append(f"--url={page.scheme}://127.0.0.1:{LISTENING['prometheus']}")
     service["volumes"] += [
         mount("./rendered/prometheus", "/etc/prometheus"),
         mount("./data/prometheus", "/prometheus", read_only=False),
@@ -109,7 +107,7 @@ def _alertmanager(template: Service, settings: Settings, _: Topology, facts: Hos
     page = pages(settings)["alertmanager"]
     service = _shown(hardened(template, facts.images.alertmanager, facts.user), "alertmanager", settings)
     service["command"].append(f"--web.external-url={page.url}")
-    service["healthcheck"]["test"].append(f"--alertmanager.url={page.scheme}://127.0.0.1:{_PORTS['alertmanager']}")
+    service["healthcheck"]["test"].append(f"--alertmanager.url={page.scheme}://127.0.0.1:{LISTENING['alertmanager']}")
     service["volumes"] += [
         mount("./rendered/alertmanager", "/etc/alertmanager"),
         mount("./data/alertmanager", "/alertmanager", read_only=False),
@@ -122,12 +120,12 @@ def _grafana(template: Service, settings: Settings, _: Topology, facts: HostFact
     service = _shown(hardened(template, facts.images.grafana, facts.user), "grafana", settings)
     service["environment"] |= {
         "PODS_SCRAPE_INTERVAL": str(settings.scrape_interval),
-        "PODS_PROMETHEUS": f"{page.scheme}://prometheus:{_PORTS['prometheus']}",
+        "PODS_PROMETHEUS": f"{page.scheme}://prometheus:{LISTENING['prometheus']}",
         "GF_SERVER_ROOT_URL": page.url,
     }
     if page.secure:
         service["environment"] |= _GRAFANA_TLS
-        service["healthcheck"]["test"] = [*_GRAFANA_CHECK, f"https://127.0.0.1:{_PORTS['grafana']}/api/health"]
+        service["healthcheck"]["test"] = [*_GRAFANA_CHECK, f"https://127.0.0.1:{LISTENING['grafana']}/api/health"]
     service["volumes"] += [
         mount("./rendered/grafana/provisioning", "/etc/grafana/provisioning"),
         mount("./rendered/grafana/dashboards", "/etc/grafana/dashboards"),

@@ -72,6 +72,11 @@ def print_verified(found: list[dict[str, Any]]) -> None:
         print(f"{'✓' if each['ok'] else '✗'} {each['name']} in {each['store']}{detail}")
 
 
+def all_good(found: list[dict[str, Any]]) -> bool:
+    """Whether every backup that was verified is whole."""
+    return all(each["ok"] for each in found)
+
+
 def print_drill(found: dict[str, Any]) -> None:
     """What a drill saw."""
     newest = f", newest commit {utc(found['newest'])}" if found.get("newest") else ""

@@ -8,18 +8,22 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from cluster.backup_status import STATUS_FILE, BackupSummary, parse_status
+from cluster.backup_status import STATUS_FILE, BackupStatus, BackupSummary, parse_status
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import to_json
-from cluster.endpoints import host_endpoint
-from cluster.errors import RefusedError
+from cluster.endpoints import POOLER, host_endpoint
+from cluster.errors import MachineError, RefusedError
 from cluster.http.pages import USER, pages
+from cluster.observed.snapshot import Snapshot
+from cluster.remedies import split_remedy, with_remedy
+from cluster.service_verdict import ServicesReading
 from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
 from cluster.units import human_seconds, human_size
 from cluster.view import View
-from compose.engine.containers import Container
+from compose.engine.containers import Container, ContainerReader
 from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
 from compose.home.paths import read_backup_state
+from compose.report.container_faults import container_fault
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
 from compose.stack import Stack
 
@@ -49,27 +53,80 @@ class StatusReport:
 
 def status_report(stack: Stack) -> StatusReport:
     """Observe and judge the cluster."""
-    view = stack.view(stack.snapshot())
-    running = _containers(stack, view)
-    verdict = view.verdict
+    snapshot = stack.snapshot()
+    seen = _read_containers(stack, snapshot)
+    running = seen.found
+    view = stack.view(_explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=_down(stack, seen)))
+    verdict = view.verdict.with_more(_foreign_settings(stack), (*seen.notes, *_certificate_notes(stack)))
     return StatusReport(
         project=stack.topology.project,
         home=str(stack.home.path),
         healthy=verdict.healthy,
         reasons=verdict.reasons,
-        notes=(*verdict.notes, *_certificate_notes(stack)),
+        notes=verdict.notes,
         primary=stack.topology.primary,
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
-        backup=backup_report(stack),
+        backup=view.backup,
         copies=copy_statuses(stack, running),
     )
 
 
-def _containers(stack: Stack, view: View) -> Mapping[str, Container]:
-    """The engine is asked where PostgreSQL does not answer for itself: its SDK takes long to load."""
-    silent = any(reading.facts is None for reading in view.snapshot.nodes.values())
-    return stack.containers() if silent or stack.topology.copies else {}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SeenContainers:
+    """Containers by service, and whom to ask for their last words; notes where the engine does not answer."""
+
+    found: Mapping[str, Container]
+    reader: ContainerReader | None = None
+    notes: tuple[str, ...] = ()
+
+    def fault(self, service: str) -> str:
+        """What is wrong with a service's container; "" where nothing is, or nothing is known."""
+        return container_fault(self.found.get(service), self.reader.last_log_line) if self.reader else ""
+
+
+def _read_containers(stack: Stack, snapshot: Snapshot) -> _SeenContainers:
+    """What the engine says; it is needed only where PostgreSQL does not answer for itself."""
+    silent = any(reading.facts is None for reading in snapshot.nodes.values())
+    try:
+        reader = stack.container_reader
+        return _SeenContainers(found=reader.containers(), reader=reader)
+    except MachineError as error:
+        if silent or stack.topology.copies:
+            raise
+        note = with_remedy(
+            f"nothing is known of the services beside the nodes: {error.message}", error.hint or "start it"
+        )
+        return _SeenContainers(found={}, notes=(note,))
+
+
+def _explained(snapshot: Snapshot, seen: _SeenContainers) -> Snapshot:
+    """Where a server does not answer because its container does not run, that is said, and why."""
+    nodes = {
+        name: replace(reading, error=fault) if reading.facts is None and (fault := seen.fault(name)) else reading
+        for name, reading in snapshot.nodes.items()
+    }
+    pooler = snapshot.pooler
+    if pooler.error and (fault := seen.fault(POOLER)):
+        pooler = replace(pooler, error=fault)
+    return replace(snapshot, nodes=nodes, pooler=pooler)
+
+
+def _down(stack: Stack, seen: _SeenContainers) -> dict[str, str]:
+    """The services beside nodes and PgBouncer that are not well, and why; one that starts right now has time."""
+    settled = [name for name in stack.optional_services if not (name in seen.found and seen.found[name].starting)]
+    return {service: fault for service in settled if (fault := seen.fault(service))}
+
+
+def _foreign_settings(stack: Stack) -> list[str]:
+    """A line where `.env` is of another cluster, or empty: ports and limits then are not this one's."""
+    ours, given = stack.topology.project, stack.settings.project
+    if ours == given:
+        return []
+    problem = (
+        f"the cluster in {stack.home.path} is called {ours!r}, and PODS_PROJECT is {given!r}: its ports are unknown"
+    )
+    return [with_remedy(problem, "put .env back; rendered/services/.env has what it said")]
 
 
 def _certificate_notes(stack: Stack) -> list[str]:
@@ -78,12 +135,12 @@ def _certificate_notes(stack: Stack) -> list[str]:
     return [line] if line else []
 
 
-def backup_report(stack: Stack) -> BackupSummary | None:
-    """The backup service's summary, or None."""
+def read_backups(stack: Stack) -> BackupStatus | None:
+    """What the backup service said last, or None."""
     if "backup" not in stack.optional_services:
         return None
     try:
-        return parse_status(read_backup_state(stack.home, STATUS_FILE)).summary
+        return parse_status(read_backup_state(stack.home, STATUS_FILE))
     except (OSError, ValueError, RefusedError):
         return None
 
@@ -104,16 +161,24 @@ def print_json(data: object) -> None:
 def print_status(report: StatusReport) -> None:
     """Data for people."""
     print_nodes(report.nodes)
-    table(["pool", "leads to", "clients", "waiting", "servers", "of"], [_pool_cells(pool) for pool in report.pools])
+    table(["pool", "leads to", "clients", "waiting", "servers", "size"], [_pool_cells(pool) for pool in report.pools])
     if report.backup is not None:
         print(_backup_line(report.backup))
     for line in copy_lines(report.copies):
         print(line)
     print(f"✓ {report.project} is healthy" if report.healthy else f"✗ {report.project} is degraded")
     for reason in report.reasons:
-        print(f"  - {reason}")
+        _print_reason("-", reason)
     for note in report.notes:
-        print(f"  note: {note}")
+        _print_reason("note:", note)
+
+
+def _print_reason(mark: str, text: str) -> None:
+    """What is wrong, and on a line of its own what to do."""
+    problem, remedy = split_remedy(text)
+    print(f"  {mark} {problem}")
+    if remedy:
+        print(f"    → {remedy}")
 
 
 def _pool_cells(pool: PoolStatus) -> list[Cell]:

@@ -158,7 +158,7 @@ def test_names_that_upstream_dropped_are_there_for_other_peoples_dashboards(prom
         missing.intersection_update([name for name in names if not prometheus.now(name)])
         return not missing
 
-    # a rule records what the last scrape brought: one that timed out leaves its whole group without a value until the next
+    # a rule records what the last scrape brought: one that timed out leaves its group without a value until the next
     eventually(recorded, 60, "every name that upstream dropped has had a value", pause=1)
 
 

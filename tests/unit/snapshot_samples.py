@@ -47,6 +47,7 @@ def slot(name: str, **changes: Any) -> Slot:
     """A slot in use."""
     used = Slot(
         name=name,
+        type="physical",
         active=True,
         wal_status="reserved",
         safe_wal_size=1 << 30,

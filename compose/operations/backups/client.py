@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -20,8 +21,14 @@ _KINDS: dict[int, type[PodsError]] = {
 }
 
 
-def call(stack: Stack, console: Console, title: str, *arguments: str) -> Any:
+def _always(_: Any) -> bool:
+    return True
+
+
+def call(stack: Stack, console: Console, title: str, *arguments: str, good: Callable[[Any], bool] = _always) -> Any:
     """Run a command of the backup service, in its container or, if that is down, in a one-off one; its JSON result.
+
+    The step is done when the result is known: ``good`` says whether it ends with ✓.
 
     Raises:
         RefusedError: this cluster has no backups.
@@ -32,8 +39,11 @@ def call(stack: Stack, console: Console, title: str, *arguments: str) -> Any:
     container = stack.containers().get(SERVICE)
     with console.step(title) as step:
         if container is None or container.status != "running":
-            return run_one_off(stack, step, OneOffContainer(), *arguments)
-        return _run(stack, step, ["exec", "-T", SERVICE, "python3", "-m", SERVICE, *arguments])
+            result = run_one_off(stack, step, OneOffContainer(), *arguments)
+        else:
+            result = _run(stack, step, ["exec", "-T", SERVICE, "python3", "-m", SERVICE, *arguments])
+        step.failed = not good(result)
+    return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator
 
 @pytest.fixture
 def kept(backed_up: Kept) -> Iterator[Kept]:
-    """The shared cluster; each test leaves it healthy."""
+    """The shared cluster; each test leaves it healthy, but for a drill that was meant to fail."""
     yield backed_up
-    backed_up.check_healthy()
+    reasons = [each for each in backed_up.status()["reasons"] if not each.startswith("the last drill")]
+    assert not reasons, f"the test left the cluster unhealthy: {reasons}"

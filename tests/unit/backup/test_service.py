@@ -13,7 +13,7 @@ from backup.annotations import Hold, hold
 from backup.service.commands import _details
 from backup.service.daemon import _begin
 from backup.service.inventory import read_holdings
-from backup.service.status_file import MEMORY, StatusFile, failed, succeeded
+from backup.service.status_file import MEMORY, StatusFile, failed, succeeded, with_catalog
 from backup.store.local import LocalStore
 from backup.wal.identity import ArchiveIdentity, claim
 from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, BackupSummary, DrillStatus, read_status
@@ -22,7 +22,7 @@ from cluster.errors import UsageError
 from cluster.services import store_names
 from compose.operations.backups.request import parse_request
 from tests.fix_settings import settings_of
-from tests.unit.backup.samples import SEGMENT, SYSTEM, a_backup
+from tests.unit.backup.samples import SEGMENT, SYSTEM, a_backup, an_increment
 
 ARCHIVE = ArchiveStatus(updated=5.0, stores=(ArchivedStore(name="local", lag=1.2), ArchivedStore(name="s3", lag=40.4)))
 
@@ -42,6 +42,20 @@ def test_what_is_remembered_is_read_back(file: StatusFile) -> None:
     assert found.backups["incremental/s3"].last_success is None
     assert found.updated == 0.0, "no survey was made"
     assert read_status(file.shared) == found
+
+
+def test_a_host_built_anew_learns_the_last_backups_from_its_store() -> None:
+    full = a_backup(1)
+    known = with_catalog(BackupStatus(), "s3", [full, an_increment(2, full)])
+    assert known.last_backup == an_increment(2, full).name
+    assert known.last_success == an_increment(2, full).stopped
+    assert known.backups["full/s3"].last_success == full.stopped
+    assert known.backups["incremental/s3"].last_failure is None
+
+
+def test_what_is_remembered_of_a_newer_backup_stays() -> None:
+    remembered = succeeded(BackupStatus(last_backup="newer", last_success=9e9), "full", "s3", size=5, seconds=2.0)
+    assert with_catalog(remembered, "s3", [a_backup(1)]) == remembered
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "unknown": 1}', "[" * 100_000])
@@ -84,7 +98,7 @@ def test_threads_and_processes_that_write_at_once_lose_nothing(file: StatusFile)
 def test_without_anything_it_says_so(file: StatusFile) -> None:
     assert read_status(file.shared) == BackupStatus()
     file.begin()
-    assert (file.shared / "status.json").read_text().count("null") == 5
+    assert (file.shared / "status.json").read_text().count("null") == 6
 
 
 def test_the_start_of_the_service_is_no_survey(file: StatusFile) -> None:

@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.observed.nodes import Slot
 from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
+from cluster.remedies import split_remedy
 from cluster.topology import STATES, NodeState, Topology
 from cluster.verdict import Thresholds, Verdict, judge
 from tests.fix_settings import SYSTEM, settings_of, topology_of
@@ -38,8 +40,15 @@ def _judge(snapshot: Snapshot, thresholds: Thresholds | None = None) -> Verdict:
 def _only_reason(snapshot: Snapshot) -> str:
     verdict = _judge(snapshot)
     assert not verdict.healthy
-    (reason,) = verdict.reasons
-    return reason
+    (problem,) = _problems(verdict)
+    return problem
+
+
+def _problems(verdict: Verdict) -> list[str]:
+    """What each reason says is wrong; that each says what to do, too."""
+    parts = [split_remedy(reason) for reason in verdict.reasons]
+    assert all(remedy for _, remedy in parts), verdict.reasons
+    return [problem for problem, _ in parts]
 
 
 def test_a_cluster_as_it_should_be_is_healthy() -> None:
@@ -68,7 +77,7 @@ def test_any_node_that_is_silent_is_a_reason_that_names_it(topology: Topology, d
 
 def test_a_primary_that_is_gone() -> None:
     verdict = _judge(silent(WELL, "primary", "connection refused"))
-    assert verdict.reasons[0] == "primary (primary) does not answer: connection refused"
+    assert _problems(verdict)[0] == "primary (primary) does not answer: connection refused"
 
 
 def test_a_primary_that_is_gone_is_no_reason_to_blame_slots_or_lag() -> None:
@@ -77,17 +86,17 @@ def test_a_primary_that_is_gone_is_no_reason_to_blame_slots_or_lag() -> None:
 
 def test_a_primary_in_recovery() -> None:
     spoiled = with_node(with_facts(WELL, "primary", in_recovery=True), "primary", standbys=(), slots=())
-    assert "primary should be the primary and is in recovery" in _judge(spoiled).reasons
+    assert "primary should be the primary and is in recovery" in _problems(_judge(spoiled))
 
 
 def test_two_writable_nodes() -> None:
-    reasons = _judge(with_facts(WELL, "replica1", in_recovery=False, receiver_status=None)).reasons
+    reasons = _problems(_judge(with_facts(WELL, "replica1", in_recovery=False, receiver_status=None)))
     assert "two nodes take writes: primary and replica1" in reasons
     assert "replica1 should be a replica and takes writes" in reasons
 
 
 def test_a_replica_that_took_over_behind_our_back() -> None:
-    reasons = _judge(silent(with_facts(WELL, "replica1", in_recovery=False), "primary")).reasons
+    reasons = _problems(_judge(silent(with_facts(WELL, "replica1", in_recovery=False), "primary")))
     assert "replica1 should be a replica and takes writes" in reasons
     assert any(reason.startswith("primary (primary) does not answer") for reason in reasons)
 
@@ -117,47 +126,87 @@ def test_a_replica_an_operation_left_on_its_way(state: NodeState) -> None:
     assert "inv up" in reason
 
 
-def _synchronous(needed: int, *states: str) -> tuple[str, ...]:
+def _synchronous(needed: int, *states: str) -> list[str]:
     seen = tuple(standby(f"replica{n}", sync_state=state) for n, state in enumerate(states, start=1))
-    return judge(TOPOLOGY, with_node(WELL, "primary", standbys=seen), POOLS, synchronous=needed).reasons
+    return _problems(judge(TOPOLOGY, with_node(WELL, "primary", standbys=seen), POOLS, synchronous=needed))
 
 
 def test_commits_that_wait_for_too_few_replicas() -> None:
-    assert _synchronous(2, "quorum", "async") == ("commits wait: 2 synchronous replicas are asked for and 1 stream",)
+    assert _synchronous(2, "quorum", "async") == ["commits wait: 2 synchronous replicas are asked for and 1 stream"]
 
 
 @pytest.mark.parametrize(
     ("needed", "states"), [(0, ("async", "async")), (1, ("sync", "potential")), (2, ("quorum", "quorum"))]
 )
 def test_commits_that_find_the_replicas_they_wait_for(needed: int, states: tuple[str, ...]) -> None:
-    assert _synchronous(needed, *states) == ()
+    assert _synchronous(needed, *states) == []
 
 
-def _slots(*slots: object) -> Snapshot:
+def _slots(*slots: Slot) -> Snapshot:
     return with_node(WELL, "primary", slots=slots)
 
 
 def test_a_lost_slot_and_how_to_mend_it() -> None:
     lost = slot("replica1_slot", wal_status="lost", invalidation_reason="wal_removed", active=False)
-    reason = _only_reason(_slots(lost, slot("replica2_slot")))
-    assert "replica1 has lost its place in the WAL (slot replica1_slot: wal_removed)" in reason
-    assert "; run: inv " in reason
+    (reason,) = _judge(_slots(lost, slot("replica2_slot"))).reasons
+    assert reason.startswith("replica1 has lost its place in the WAL (slot replica1_slot: wal_removed) → run: inv ")
+
+
+def test_a_lost_slot_of_which_nobody_says_why() -> None:
+    lost = slot("replica1_slot", wal_status="lost", active=False)
+    problem = _only_reason(_slots(lost, slot("replica2_slot")))
+    assert problem == "replica1 has lost its place in the WAL (slot replica1_slot)"
 
 
 def test_a_missing_slot_and_how_to_mend_it() -> None:
     reason = _only_reason(_slots(slot("replica2_slot")))
-    assert reason == "replica1 has no replication slot replica1_slot on primary; run: inv up"
+    assert reason == "replica1 has no replication slot replica1_slot on primary"
 
 
 def test_an_orphan_slot_and_what_it_costs() -> None:
-    orphan = slot("gone_slot", active=False, retained_bytes=3 << 30)
-    reason = _only_reason(_slots(slot("replica1_slot"), slot("replica2_slot"), orphan))
-    assert reason == "slot gone_slot belongs to no node and holds back 3.0 GB of WAL"
+    orphan = slot("replica7_slot", active=False, retained_bytes=3 << 30)
+    (reason,) = _judge(_with_slots(orphan)).reasons
+    assert reason.startswith(
+        "slot replica7_slot is of no replica there is, and holds back 3.0 GB of WAL → run: inv psql"
+    )
+    assert "pg_drop_replication_slot('replica7_slot')" in reason
 
 
-@pytest.mark.parametrize("name", ["debezium", "pg_basebackup_123", "Gone_slot"])
-def test_a_slot_that_is_somebody_else_s_is_their_business(name: str) -> None:
-    assert _judge(_slots(slot("replica1_slot"), slot("replica2_slot"), slot(name, active=False))).healthy
+def _with_slots(*more: Slot) -> Snapshot:
+    return _slots(slot("replica1_slot"), slot("replica2_slot"), *more)
+
+
+@pytest.mark.parametrize("name", ["debezium", "weird_slot", "gone_slot", "replica7_slot", "archive_slot"])
+def test_a_slot_that_holds_no_wal_is_not_worth_a_word(name: str) -> None:
+    verdict = _judge(_with_slots(slot(name, active=False, retained_bytes=None, wal_status=None)))
+    assert (verdict.reasons, verdict.notes) == ((), ())
+
+
+@pytest.mark.parametrize("kind", ["physical", "logical"])
+@pytest.mark.parametrize("name", ["debezium", "weird_slot", "pg_basebackup_123", "reports_slot"])
+def test_a_slot_that_is_somebody_else_s_is_called_what_it_is(name: str, kind: str) -> None:
+    small = slot(name, type=kind, active=False, retained_bytes=1 << 20)
+    assert _judge(_with_slots(small)) == Verdict(())
+    used = slot(name, type=kind, retained_bytes=3 << 30)
+    assert _judge(_with_slots(used)) == Verdict(())
+    large = slot(name, type=kind, active=False, retained_bytes=3 << 30, inactive_seconds=90.0)
+    verdict = _judge(_with_slots(large))
+    assert verdict.healthy
+    (note,) = verdict.notes
+    assert note.startswith(
+        f"{kind} slot {name}, which is not PODS', is unused for 1 min 30 s and holds back 3.0 GB of WAL → "
+    )
+
+
+def test_a_logical_slot_is_no_node_s_whatever_its_name() -> None:
+    snapshot = _slots(slot("replica1_slot", type="logical"), slot("replica2_slot"))
+    assert _only_reason(snapshot) == "replica1 has no replication slot replica1_slot on primary"
+
+
+def test_a_server_that_lets_nobody_log_in_is_not_one_that_is_away() -> None:
+    waiting = silent(WELL, "primary", "127.0.0.1:5440 gave no answer within 3 s")
+    problem = _problems(_judge(with_node(waiting, "primary", speaks=True)))[0]
+    assert problem == "primary (primary) lets nobody log in: 127.0.0.1:5440 gave no answer within 3 s"
 
 
 def test_a_replica_that_does_not_stream() -> None:
@@ -196,14 +245,12 @@ def test_pgbouncer_that_does_not_answer() -> None:
 
 def test_a_missing_pool() -> None:
     fewer = tuple(p for p in WELL.pooler.pools if p.name != "appdb_read2")
-    assert _only_reason(replace(WELL, pooler=PoolsReading(pools=fewer))) == (
-        "PgBouncer has no pool appdb_read2; run: inv up"
-    )
+    assert _only_reason(replace(WELL, pooler=PoolsReading(pools=fewer))) == "PgBouncer has no pool appdb_read2"
 
 
 def test_missing_pools_are_told_in_a_fixed_order() -> None:
-    reasons = _judge(replace(WELL, pooler=PoolsReading())).reasons
-    assert list(reasons) == [f"PgBouncer has no pool {name}; run: inv up" for name in sorted(POOLS)]
+    reasons = _problems(_judge(replace(WELL, pooler=PoolsReading())))
+    assert reasons == [f"PgBouncer has no pool {name}" for name in sorted(POOLS)]
 
 
 def test_a_stray_pool() -> None:
@@ -213,7 +260,7 @@ def test_a_stray_pool() -> None:
 
 def test_a_pool_that_leads_elsewhere() -> None:
     reason = _only_reason(with_pool(WELL, "appdb_write", hosts=("replica1",)))
-    assert reason == "pool appdb_write leads to replica1 instead of primary; run: inv up"
+    assert reason == "pool appdb_write leads to replica1 instead of primary"
 
 
 def test_the_order_of_a_pool_s_hosts_means_nothing() -> None:
@@ -250,14 +297,15 @@ def test_several_faults_are_all_told() -> None:
 def test_a_pending_restart_is_a_note_and_no_alarm() -> None:
     verdict = _judge(with_facts(WELL, "replica1", pending_restart=("max_connections", "shared_buffers")))
     assert verdict.healthy
-    assert verdict.notes == ("replica1 needs a restart for max_connections, shared_buffers; run: inv restart",)
+    assert verdict.notes == ("replica1 needs a restart for max_connections, shared_buffers → run: inv restart",)
 
 
 def test_a_node_without_io_uring_among_nodes_with_it_is_a_note() -> None:
     verdict = _judge(with_facts(WELL, "replica2", io_method="worker"))
     assert verdict.healthy
     (note,) = verdict.notes
-    assert note.startswith("replica2 runs with io_method worker")
+    assert note.startswith("without io_uring, which this host did not give them at their start: replica2 → ")
+    assert "inv logs --service replica2" in note
 
 
 def test_where_no_node_has_io_uring_there_is_nothing_to_note() -> None:
@@ -269,7 +317,7 @@ def test_where_no_node_has_io_uring_there_is_nothing_to_note() -> None:
 
 def test_a_node_s_own_reasons_are_known_by_its_name() -> None:
     verdict = _judge(with_pool(silent(WELL, "replica2"), "appdb", paused=True))
-    assert verdict.about == {"replica2": ("replica2 (replica) does not answer: connection refused",)}
+    assert verdict.about == {"replica2": ("replica2 (replica) does not answer: connection refused → run: inv up",)}
     assert set(verdict.about["replica2"]) < set(verdict.reasons)
 
 

@@ -48,6 +48,12 @@ def test_a_step_that_fails_says_so_without_a_result_and_lets_the_error_through(
     assert _lines(stream)[-1] == "✗ Cloning replica1 (0.0 s)"
 
 
+def test_a_step_that_found_something_bad_ends_so(stream: io.StringIO) -> None:
+    with Console(stream).step("Verifying") as step:
+        step.failed = True
+    assert _lines(stream)[-1] == "✗ Verifying (0.0 s)"
+
+
 def test_steps_may_be_nested(stream: io.StringIO) -> None:
     told = Console(stream)
     with told.step("outer"), told.step("inner"):

@@ -32,7 +32,7 @@ from compose.operations.copies import lifecycle
 from compose.operations.copies import prepare_data as copies_data
 from compose.operations.down import _purge
 from compose.operations.replicas.clone import move_data
-from compose.report.status import backup_report
+from compose.report.status import read_backups
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -128,7 +128,7 @@ def test_status_reads_nothing_but_the_service_s_own_words(home: Home, victim: Pa
         path.mkdir()
     with pytest.raises(RefusedError, match=f"{name} is a link, or not"):
         read_backup_state(home, name)
-    assert backup_report(_stack(home)) is None
+    assert read_backups(_stack(home)) is None
 
 
 @pytest.mark.parametrize("temporary", [".postgresql.auto.conf.new", ".standby.signal.new", "postgresql.auto.conf"])

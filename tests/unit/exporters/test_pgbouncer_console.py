@@ -91,4 +91,4 @@ def test_what_is_about_dns_has_upstream_s_names() -> None:
 def test_a_pgbouncer_that_does_not_answer_is_a_reading_that_says_so(free_port: int, tmp_path: Path) -> None:
     reading = read_console(Access(host="127.0.0.1", port=free_port, user="monitor", password="x", ca=tmp_path / "ca"))
     assert reading.rows == {}
-    assert f"127.0.0.1:{free_port} does not let monitor in: Connection refused" in reading.error
+    assert f"nothing listens at 127.0.0.1:{free_port}: Connection refused" in reading.error

@@ -47,5 +47,5 @@ def test_one_source_s_answer_is_not_another_s() -> None:
 def test_a_node_that_refuses_is_a_reading_that_says_so(free_port: int, tmp_path: Path) -> None:
     access = Access(host="127.0.0.1", port=free_port, user="monitor", password="x", ca=tmp_path / "ca")
     reading = read_statistics(access, SOURCES, Remembered())
-    assert reading.error == f"127.0.0.1:{free_port} does not let monitor in: Connection refused"
+    assert reading.error == f"nothing listens at 127.0.0.1:{free_port}: Connection refused"
     assert (reading.rows, reading.failures) == ({}, {})

@@ -20,7 +20,7 @@ from tests.unit.snapshot_samples import silent, with_facts, with_node
 DOCUMENT = document()
 LOST = view_of(silent(silent(silent(WELL, "primary"), "replica1"), "replica2"))
 VIEWS = {
-    "well": view_of(backup=BackupSummary(last_success=1.0, last_backup="b")),
+    "well": replace(view_of(), backup=BackupSummary(last_success=1.0, last_backup="b")),
     "no primary": view_of(silent(WELL, "primary")),
     "replica cut": view_of(with_node(with_facts(WELL, "replica1", receiver_status=None), "primary", standbys=())),
     "two primaries": view_of(with_facts(WELL, "replica1", in_recovery=False)),
@@ -83,7 +83,7 @@ def test_a_healthy_cluster() -> None:
 def test_a_degraded_cluster_says_why() -> None:
     answer = _client(polled(VIEWS["no primary"])).get("/health")
     assert answer.status_code == 503
-    assert answer.json()["reasons"][0] == "primary (primary) does not answer: connection refused"
+    assert answer.json()["reasons"][0] == "primary (primary) does not answer: connection refused → run: inv up"
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ def test_without_javascript_there_is_a_table_of_everything() -> None:
 
 def test_open_reasons_are_there_without_javascript() -> None:
     text, _ = _get(polled(view_of(silent(WELL, "replica2"))))
-    assert "<li>replica2 (replica) does not answer: connection refused</li>" in text
+    said = '<li>replica2 (replica) does not answer: connection refused<span class="remedy">run: inv up</span></li>'
+    assert said in text
     assert "1 thing to look at" in text
 
 

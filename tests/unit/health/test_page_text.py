@@ -7,9 +7,9 @@ from cluster.postgres.lsn import Lsn
 from cluster.status import cluster_status
 from cluster.view import View
 from health.history import History, Point, Points
-from health.page_text import Card, PageText, page_text
+from health.page_text import Advice, Card, PageText, page_text
 from tests.unit.health.status_samples import TOPOLOGY, WELL, view_of
-from tests.unit.snapshot_samples import NOW, silent, with_facts
+from tests.unit.snapshot_samples import NOW, silent, with_facts, with_pool
 
 EMPTY = Points()
 
@@ -68,7 +68,7 @@ def test_what_a_node_is_beside_its_role_is_a_tag() -> None:
     ],
 )
 def test_the_last_backup(backup: BackupSummary | None, line: str) -> None:
-    assert _text(view_of(backup=backup)).backup == line
+    assert _text(replace(view_of(), backup=backup)).backup == line
 
 
 def test_a_curve_says_its_latest_and_its_greatest_value() -> None:
@@ -90,6 +90,19 @@ def test_a_curve_of_nothing_known_is_a_dash() -> None:
     text = _text(view_of(silent(WELL, "primary")), History().points)
     assert _card(text, "replica1").curve.most == "at most –"
     assert text.point is None
+
+
+def test_clients_that_wait_make_pgbouncer_and_its_pool_bad() -> None:
+    text = _text(view_of(with_pool(WELL, "appdb", clients_waiting=17)))
+    assert (text.pooler, text.pooler_mood) == ("17 clients wait", "bad")
+    assert {row.cells[0]: row.mood for row in text.pools}["appdb"] == "bad"
+    assert {row.mood for row in text.pools if row.cells[0] != "appdb"} == {"well"}
+    assert (_text(view_of()).pooler, _text(view_of()).pooler_mood) == ("running", "well")
+
+
+def test_each_reason_comes_with_what_to_do() -> None:
+    text = _text(view_of(silent(WELL, "replica1")))
+    assert text.reasons == (Advice("replica1 (replica) does not answer: connection refused", "run: inv up"),)
 
 
 def test_pools_say_how_much_of_them_is_used() -> None:

@@ -108,7 +108,8 @@ def test_thresholds_are_settings(setting: str, healthy: bool) -> None:
 
 def test_how_many_replicas_commits_wait_for_is_a_setting() -> None:
     view = view_of(WELL, settings=settings_of(sync="any:1"))
-    assert view.verdict.reasons == ("commits wait: 1 synchronous replicas are asked for and 0 stream",)
+    (reason,) = view.verdict.reasons
+    assert reason.startswith("commits wait: 1 synchronous replicas are asked for and 0 stream → ")
 
 
 ARCHIVE = ArchiveStatus(updated=1.0, stores=(ArchivedStore(name="local", lag=4.4),))
@@ -131,7 +132,7 @@ def test_what_the_backup_service_says(tmp_path: Path, text: str | None, expected
         path.write_text(text)
     state = read_backup_state(path)
     names = ("last_success", "last_backup", "archive_lag_seconds")
-    assert (state and tuple(getattr(state, name) for name in names)) == expected
+    assert (state and tuple(getattr(state.summary, name) for name in names)) == expected
 
 
 def test_the_history_holds_the_last_minutes_and_no_more() -> None:

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 
 from cluster.config.settings import Settings
+from cluster.services import LISTENING
 from cluster.topology import Topology
-from compose.render.optional_services import _PORTS
 from compose.render.prometheus_yml import EXPORTER, client_yml, prometheus_yml
 from exporters.server import _LEAST, _MARGIN
 from tests.fix_settings import settings_of, topology_of
@@ -41,7 +41,7 @@ def test_nodes_are_asked_of_the_exporter_often() -> None:
     discovery = _jobs()["pods-nodes"]["http_sd_configs"]
     login = {"username": "pods", "password_file": "/run/secrets/exporter_password"}
     assert discovery == [{"url": f"http://{EXPORTER}/sd", "refresh_interval": "2s", "basic_auth": login}]
-    assert f"exporter:{_PORTS['exporter']}" == EXPORTER
+    assert f"exporter:{LISTENING['exporter']}" == EXPORTER
 
 
 def test_every_job_says_whose_it_is_and_is_bounded() -> None:

@@ -1,6 +1,8 @@
 import json
 import re
-from dataclasses import fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -8,48 +10,77 @@ from psycopg.conninfo import conninfo_to_dict
 
 from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, BackupSummary, write_status
 from cluster.config.env_file import PROJECT_ROOT
+from cluster.config.settings import Settings
 from cluster.documents import to_json
 from cluster.errors import MachineError
+from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
+from cluster.remedies import split_remedy
 from cluster.status import NodeStatus, PoolStatus
 from cluster.topology import Copy, Topology
+from compose.engine.containers import Container, ContainerReader
 from compose.home.paths import Home
 from compose.report import status
 from compose.report.copies import CopyStatus
 from compose.report.status import StatusReport
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
+from tests.unit.compose.container_samples import container
 from tests.unit.snapshot_samples import NOW, as_wanted, silent, with_facts
 
-SETTINGS = settings_of()
+SETTINGS = settings_of(backup="off")
 TOPOLOGY = topology_of(SETTINGS)
 WELL = as_wanted(TOPOLOGY, pools(SETTINGS, TOPOLOGY))
 
 
+@dataclass(frozen=True)
+class _Containers:
+    """What the engine says, and what each container said last."""
+
+    found: dict[str, Container]
+
+    def containers(self) -> dict[str, Container]:
+        return self.found
+
+    def last_log_line(self, container: Container) -> str:
+        return f"FATAL: {container.service} cannot"
+
+
 class _Observed(Stack):
-    """A cluster seen at a moment of the test's choosing."""
+    """A cluster seen at a moment of the test's choosing; every service runs, but for those of ``without``."""
 
     seen: Snapshot = WELL
+    without: Mapping[str, Container | None] = MappingProxyType({})
 
-    def containers(self) -> dict[str, Any]:
-        return {}
+    @property
+    def container_reader(self) -> ContainerReader:
+        found = {**{name: container(name) for name in self.services}, **self.without}
+        return _Containers({name: each for name, each in found.items() if each is not None})
 
     def snapshot(self, deadline: float = 0) -> Snapshot:
         return self.seen
 
 
 class _WithoutEngine(_Observed):
-    def containers(self) -> dict[str, Any]:
-        raise MachineError("no engine answers")
+    @property
+    def container_reader(self) -> ContainerReader:
+        raise MachineError("no engine answers", "start it")
 
 
 def _report(
-    home: Home, snapshot: Snapshot = WELL, kind: type[_Observed] = _Observed, topology: Topology = TOPOLOGY
+    home: Home,
+    snapshot: Snapshot = WELL,
+    kind: type[_Observed] = _Observed,
+    topology: Topology = TOPOLOGY,
+    *,
+    settings: Settings = SETTINGS,
+    without: Mapping[str, Container | None] = MappingProxyType({}),
 ) -> StatusReport:
-    stack = kind(home, SETTINGS, topology)
+    stack = kind(home, settings, topology)
     object.__setattr__(stack, "seen", snapshot)
+    object.__setattr__(stack, "without", without)
     return status.status_report(stack)
 
 
@@ -69,8 +100,9 @@ def test_a_healthy_cluster_reports_every_node_and_pool(bare_home: Home) -> None:
 
 
 def test_the_engine_is_needed_where_postgresql_does_not_answer_for_itself(bare_home: Home) -> None:
-    """Its SDK takes long to load."""
-    assert _report(bare_home, kind=_WithoutEngine).healthy
+    report = _report(bare_home, kind=_WithoutEngine)
+    assert report.healthy
+    assert report.notes == ("nothing is known of the services beside the nodes: no engine answers → start it",)
     with pytest.raises(MachineError):
         _report(bare_home, silent(WELL, "replica1"), _WithoutEngine)
     beside = TOPOLOGY.with_copy(Copy(name="before", ordinal=3))
@@ -98,14 +130,55 @@ def test_a_role_is_what_a_node_is_now_and_what_it_should_be_beside_it(bare_home:
 
 
 def test_a_node_that_does_not_answer_is_told_with_why(bare_home: Home) -> None:
-    node = _node(_report(bare_home, silent(WELL, "replica1", "connection refused")), "replica1")
-    assert (node.state, node.error, node.lsn) == ("no container", "connection refused", None)
+    lost = silent(WELL, "replica1", "connection refused")
+    node = _node(_report(bare_home, lost), "replica1")
+    assert (node.state, node.error, node.lsn) == ("not answering", "connection refused", None)
+    node = _node(_report(bare_home, lost, without={"replica1": None}), "replica1")
+    assert (node.state, node.error, node.lsn) == ("no container", "it has no container", None)
+
+
+def test_a_node_that_goes_round_in_restarts_is_told_with_its_last_words(bare_home: Home) -> None:
+    looping = container("replica1", status="restarting", restarts=12)
+    report = _report(bare_home, silent(WELL, "replica1", "nothing listens"), without={"replica1": looping})
+    problem = (
+        "replica1 (replica) does not answer: its container was restarted 12 times and said: FATAL: replica1 cannot"
+    )
+    assert report.reasons == (f"{problem} → run: inv up",)
+    assert _node(report, "replica1").state == "restarting"
+
+
+def test_a_pooler_whose_container_ended_is_told_with_its_last_words(bare_home: Home) -> None:
+    gone = replace(WELL, pooler=PoolsReading(error="nothing listens"))
+    ended = container("pgbouncer", status="exited", exit_code=1)
+    (reason,) = _report(bare_home, gone, without={"pgbouncer": ended}).reasons
+    assert reason.startswith("PgBouncer does not answer: its container ended with code 1 and said: FATAL: pgbouncer")
+
+
+def test_who_watches_and_does_not_run_is_a_reason(bare_home: Home) -> None:
+    looping = container("prometheus", status="restarting", restarts=5)
+    report = _report(bare_home, without={"prometheus": looping, "gate": None})
+    assert [split_remedy(reason)[0] for reason in report.reasons] == [
+        "gate does not run, so that containers and disks are not measured: it has no container",
+        "prometheus does not run, so that no alert fires: its container was restarted 5 times and said: "
+        "FATAL: prometheus cannot",
+    ]
+
+
+def test_a_service_that_starts_has_time_however_often_it_did(bare_home: Home) -> None:
+    assert _report(bare_home, without={"health": container("health", health="starting", restarts=9)}).healthy
+
+
+def test_settings_of_another_cluster_are_the_first_thing_to_say(bare_home: Home) -> None:
+    other = settings_of(project="other", backup="off")
+    report = _report(bare_home, settings=other)
+    (reason,) = report.reasons
+    assert reason.startswith(f"the cluster in {bare_home.path} is called 'pods', and PODS_PROJECT is 'other'")
 
 
 def test_people_see_the_same_as_programs(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     status.print_status(_report(bare_home, with_facts(WELL, "replica1", lsn=Lsn(NOW - (65 << 20)))))
     out = capsys.readouterr().out
-    assert "✗ pods is degraded\n  - replica1 is 65.0 MB behind\n" in out
+    assert "✗ pods is degraded\n  - replica1 is 65.0 MB behind\n    → it catches up by itself" in out
     row = next(line for line in out.splitlines() if line.startswith("replica1 "))
     assert "streaming" in row
     assert "5433" in row
@@ -154,14 +227,14 @@ def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home
 def test_the_last_backup_is_reported_where_backups_are_taken(
     bare_home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert _report(bare_home).backup is None
+    assert _report(bare_home, settings=settings_of()).backup is None
     state = bare_home.data / ".state" / "status.json"
     state.parent.mkdir(parents=True)
     archive = ArchiveStatus(updated=NOW, stores=(ArchivedStore(name="local", lag=4.0),))
     write_status(state.parent, BackupStatus(last_success=NOW, last_backup="b1", archive=archive))
-    status.print_status(_report(bare_home))
+    status.print_status(_report(bare_home, settings=settings_of()))
     told = capsys.readouterr().out
     assert "last backup b1, " in told
     assert "archive 4 s behind" in told
     off = _Observed(bare_home, settings_of(backup="off"), TOPOLOGY)
-    assert status.backup_report(off) is None
+    assert status.read_backups(off) is None

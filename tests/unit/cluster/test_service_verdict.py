@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import pytest
+
+from cluster.backup_status import BackupAttempts, BackupStatus, StoreStatus
+from cluster.remedies import split_remedy
+from cluster.service_verdict import ServicesReading, ServicesVerdict
+from tests.fix_settings import settings_of
+from tests.unit.cluster.test_backup_verdict import NOW, WELL
+
+
+def _problems(reading: ServicesReading, backup: str = "on") -> list[str]:
+    verdict = ServicesVerdict(settings=settings_of(backup=backup), reading=reading, now=NOW, primary=True)
+    parts = [split_remedy(reason) for reason in verdict.reasons()]
+    assert all(remedy for _, remedy in parts), parts
+    return [problem for problem, _ in parts]
+
+
+def test_services_that_are_well_are_no_reason() -> None:
+    assert _problems(ServicesReading(backup=WELL)) == []
+    assert _problems(ServicesReading(), backup="off") == []
+
+
+def test_a_backup_service_of_which_nothing_is_known_is_a_reason() -> None:
+    assert _problems(ServicesReading()) == ["the backup service has written no status"]
+
+
+@pytest.mark.parametrize("service", ["gate", "exporter", "health", "sandbox", "prometheus", "alertmanager", "grafana"])
+def test_whoever_is_down_is_named_with_why(service: str) -> None:
+    (problem,) = _problems(ServicesReading(backup=WELL, down={service: "it has no container"}))
+    assert problem.startswith(f"{service} does not run")
+    assert problem.endswith(": it has no container")
+
+
+def test_a_backup_service_that_is_down_is_said_once_and_what_it_kept_besides() -> None:
+    old = {"full/local": BackupAttempts(last_failure=NOW - 60)}
+    status = replace(WELL, archive=None, backups=old, stores={"local": StoreStatus(broken=1)})
+    problems = _problems(ServicesReading(backup=status, down={"backup": "it was stopped"}))
+    assert problems == [
+        "backup does not run, so that no WAL is archived and no backup taken: it was stopped",
+        "the last backup into store local failed 1 min 0 s ago",
+        "1 backups in store local are damaged",
+    ]
+
+
+def test_a_status_that_says_nothing_yet_is_judged() -> None:
+    assert _problems(ServicesReading(backup=BackupStatus())) == ["no WAL is archived yet"]
