@@ -1,6 +1,6 @@
 """The page: a table that is there without JavaScript, and what brings it to life. Nothing is loaded from elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -8,7 +8,7 @@ from string import Template
 
 from starlette.responses import Response
 
-from health.page_text import TableRow, headline
+from health.page_text import Advice, PageText, TableRow, advice, headline
 from health.problem_details import ProblemDetails
 from health.responses import ResponseTable
 
@@ -21,6 +21,12 @@ ASSETS = {
     "elements.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
+_HEADS = {
+    "nodes": ("node", "role", "state", "lag", "behind", "sync", "timeline", "LSN", "connections", "up"),
+    "pools": ("pool", "leads to", "clients", "waiting", "servers", "size"),
+    "slots": ("slot", "state", "WAL", "kept"),
+}
+"""The columns of each table."""
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -55,34 +61,43 @@ def render(table: ResponseTable) -> str:
         project=escape(status.project),
         status=status.status,
         headline=escape(text.headline),
-        reasons=_items(status.reasons),
-        notes=_items(status.notes),
-        nodes=_rows(text.nodes),
-        pools=_rows(text.pools),
-        slots=_rows(text.slots),
+        reasons=_items(text.reasons),
+        notes=_items(text.notes),
+        **{name: _table(name, rows) for name, rows in _tables(text).items()},
     )
 
 
 def _render_error(error: str) -> str:
-    return _fill(project="PODS", status="degraded", headline=headline([error]), reasons=_items([error]))
+    return _fill(project="PODS", status="degraded", headline=headline([error]), reasons=_items(advice([error])))
 
 
 def _fill(**texts: str) -> str:
-    empty = dict.fromkeys(("reasons", "notes", "nodes", "pools", "slots"), "")
+    empty = dict.fromkeys(("reasons", "notes"), "") | {name: _table(name, ()) for name in _HEADS}
     return Template(_text("index.html")).substitute(empty | texts)
 
 
-def _items(lines: Iterable[str]) -> str:
-    return "".join(f"<li>{escape(line)}</li>" for line in lines)
+def _items(lines: Iterable[Advice]) -> str:
+    return "".join(f"<li>{escape(line.problem)}{_remedy(line.remedy)}</li>" for line in lines)
 
 
-def _rows(rows: Iterable[TableRow]) -> str:
-    return "".join(_row(row) for row in rows)
+def _remedy(text: str) -> str:
+    return f'<span class="remedy">{escape(text)}</span>' if text else ""
 
 
-def _row(row: TableRow) -> str:
+def _tables(text: PageText) -> dict[str, tuple[TableRow, ...]]:
+    return {"nodes": text.nodes, "pools": text.pools, "slots": text.slots}
+
+
+def _table(name: str, rows: Iterable[TableRow]) -> str:
+    """One table; each cell names its column, for a screen that is too narrow for a table."""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS[name])
+    body = "".join(_row(row, _HEADS[name]) for row in rows)
+    return f'<table id="{name}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _row(row: TableRow, heads: Sequence[str]) -> str:
     head, *rest = (escape(cell) for cell in row.cells)
-    cells = "".join(f"<td>{cell}</td>" for cell in rest)
+    cells = "".join(f'<td data-head="{name}">{cell}</td>' for name, cell in zip(heads[1:], rest, strict=True))
     return f'<tr data-mood="{row.mood}"><th scope="row">{head}</th>{cells}</tr>'
 
 

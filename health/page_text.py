@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.backup_status import BackupSummary
+from cluster.remedies import split_remedy
 from cluster.status import ClusterStatus, NodeStatus, PoolStatus, SlotStatus
 from cluster.units import human_seconds, human_size
 from health.history import Point, Points, last_known, most
@@ -16,6 +17,14 @@ UNKNOWN = "–"
 Mood = Literal["well", "warn", "bad"]
 """bad: something is wrong with the node itself; warn: it is on its way in or out."""
 Cell = str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A reason or a note: what there is, and what to do about it."""
+
+    problem: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +72,15 @@ class PageText:
     """All texts of the page, and the latest point of its curves with the rate of WAL (bytes a second)."""
 
     headline: str
+    reasons: tuple[Advice, ...] = ()
+    notes: tuple[Advice, ...] = ()
     nodes: tuple[TableRow, ...] = ()
     pools: tuple[TableRow, ...] = ()
     slots: tuple[TableRow, ...] = ()
     backup: str = ""
     cards: tuple[Card, ...] = ()
     pooler: str = "not answering"
+    pooler_mood: Mood = "bad"
     pool_lines: tuple[PoolLine, ...] = ()
     point: Point | None = None
     rate: float | None = None
@@ -76,15 +88,18 @@ class PageText:
 
 def page_text(status: ClusterStatus, points: Points, now: float) -> PageText:
     """The texts of one poll; ``now`` is Unix time."""
-    answers = any(pool.clients is not None for pool in status.pools)
+    pooler, pooler_mood = _pooler(status.pools)
     return PageText(
         headline=headline(status.reasons),
+        reasons=advice(status.reasons),
+        notes=advice(status.notes),
         nodes=tuple(TableRow(_node_cells(node), _mood(node)) for node in status.nodes),
-        pools=tuple(TableRow(_pool_cells(pool)) for pool in status.pools),
+        pools=tuple(TableRow(_pool_cells(pool), _pool_mood(pool)) for pool in status.pools),
         slots=tuple(TableRow(_slot_cells(slot)) for slot in status.slots),
         backup=_backup_line(status.backup, now) if status.backup else "",
         cards=tuple(_card(node, points) for node in status.nodes),
-        pooler="running" if answers else "not answering",
+        pooler=pooler,
+        pooler_mood=pooler_mood,
         pool_lines=tuple(_pool_line(pool) for pool in status.pools),
         point=points.points[-1] if points.points else None,
         rate=points.rates()[-1] if points.points else None,
@@ -95,6 +110,21 @@ def headline(reasons: Sequence[str]) -> str:
     """The verdict in a few words."""
     count = len(reasons)
     return f"{count} thing{'s' if count > 1 else ''} to look at" if count else "All is well"
+
+
+def advice(lines: Sequence[str]) -> tuple[Advice, ...]:
+    """Each line with what to do apart."""
+    return tuple(Advice(*split_remedy(line)) for line in lines)
+
+
+def _pooler(pools: Sequence[PoolStatus]) -> tuple[str, Mood]:
+    """What PgBouncer is at, in a word."""
+    if all(pool.clients is None for pool in pools):
+        return "not answering", "bad"
+    waiting = sum(pool.waiting or 0 for pool in pools)
+    if any(pool.paused for pool in pools):
+        return "paused", "bad"
+    return (f"{waiting} clients wait", "bad") if waiting else ("running", "well")
 
 
 def _mood(node: NodeStatus) -> Mood:
@@ -181,8 +211,12 @@ def _pool_line(pool: PoolStatus) -> PoolLine:
         title=f"{pool.name} → {target}",
         clients=_clients(pool),
         used=min(1.0, (pool.servers or 0) / (pool.size or 1)),
-        mood="bad" if pool.waiting or pool.paused else "well",
+        mood=_pool_mood(pool),
     )
+
+
+def _pool_mood(pool: PoolStatus) -> Mood:
+    return "bad" if pool.waiting or pool.paused else "well"
 
 
 def _clients(pool: PoolStatus) -> str:

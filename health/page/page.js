@@ -16,13 +16,14 @@ function announce(status, headline) {
   document.title = `${find("project").textContent}: ${status}`;
 }
 
-function list(id, texts) {
-  fill(find(id), texts.map((text) => span("li", {}, text)));
+function list(id, lines) {
+  fill(find(id), lines.map(({ problem, remedy }) => span("li", {}, problem, ...(remedy ? [span("span", { class: "remedy" }, remedy)] : []))));
 }
 
 function rows(id, items) {
+  const heads = [...find(id).tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
   fill(find(id).tBodies[0], items.map(({ cells: [head, ...rest], mood }) => {
-    const row = span("tr", {}, span("th", { scope: "row" }, head), ...rest.map((cell) => span("td", {}, cell)));
+    const row = span("tr", {}, span("th", { scope: "row" }, head), ...rest.map((cell, index) => span("td", { "data-head": heads[index] }, cell)));
     row.dataset.mood = mood;
     return row;
   }));
@@ -43,8 +44,8 @@ function show(overview) {
   const text = overview.page;
   find("project").textContent = overview.project;
   announce(overview.status, text.headline);
-  list("reasons", overview.reasons);
-  list("notes", overview.notes);
+  list("reasons", text.reasons);
+  list("notes", text.notes);
   for (const id of ["nodes", "pools", "slots"]) rows(id, text[id]);
   backup(text.backup);
   find("picture").hidden = false;
@@ -72,7 +73,7 @@ function listen() {
   stream.addEventListener("trouble", (event) => {
     received = performance.now();
     announce("silent", "Nothing is known");
-    list("reasons", [JSON.parse(event.data).detail]);
+    list("reasons", [{ problem: JSON.parse(event.data).detail, remedy: "" }]);
   });
   // a browser gives up for good when it is refused (too many listen, a secret changed)
   stream.addEventListener("error", () => { if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 3000); });

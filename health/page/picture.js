@@ -37,7 +37,7 @@ function replicaCard(node, points) {
 function poolerCard(text) {
   const made = span("article", { class: "card pooler", id: "card-pgbouncer" }, span("h3", {}, "PgBouncer"),
     span("div", { class: "state" }, text.pooler), span("ul", { class: "pools" }, ...text.pool_lines.map(poolLine)));
-  made.dataset.mood = text.pooler === "running" ? "well" : "bad";
+  made.dataset.mood = text.pooler_mood;
   return made;
 }
 
