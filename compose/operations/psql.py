@@ -1,7 +1,7 @@
 """psql in a container of its own: no client on the host needed, no password on a command line or in an environment."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster.endpoints import POOLER
@@ -68,9 +68,19 @@ def _server(stack: Stack, name: str) -> str:
     return name if name in stack.topology.servers else stack.topology.node(name).name
 
 
+def for_script(stack: Stack, target: PsqlTarget) -> PsqlTarget:
+    """Where SQL from stdin goes: a script expects a session of its own, as every dump does, so to the primary directly.
+
+    A pool would lend it another server connection after each transaction; who names a node or a pool gets that.
+    """
+    chosen = target.node or target.pool or target.superuser
+    return target if chosen else replace(target, node=stack.topology.primary)
+
+
 def run_psql(stack: Stack, target: PsqlTarget, command: str | None) -> int:
     """Run psql and return its exit code. Without a terminal it reads SQL from stdin."""
-    arguments = psql_arguments(stack, target)
+    reads_script = not command and not sys.stdin.isatty()
+    arguments = psql_arguments(stack, for_script(stack, target) if reads_script else target)
     run = [
         "--profile",
         "tools",

@@ -7,7 +7,7 @@ from cluster.errors import RefusedError, UsageError
 from cluster.postgres.session import guarded, options
 from cluster.topology import Copy
 from compose.home.paths import Home
-from compose.operations.psql import PsqlTarget, psql_arguments
+from compose.operations.psql import PsqlTarget, for_script, psql_arguments
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -108,3 +108,21 @@ def test_an_unknown_node_is_refused_with_those_there_are(stack: Stack, node: str
 def test_no_password_is_ever_among_the_arguments(stack: Stack) -> None:
     for asked in ({}, {"node": "primary"}, {"node": "primary", "superuser": True}):
         assert "password" not in _goes_to(stack, **asked)
+
+
+def test_a_script_without_a_destination_goes_to_the_primary_itself(stack: Stack) -> None:
+    """Through a pool each transaction may get another server connection, and a dump breaks off half-way."""
+    assert for_script(stack, NOTHING).node == "primary"
+    assert for_script(stack, replace(NOTHING, user="monitor")) == replace(NOTHING, user="monitor", node="primary")
+    switched = stack.with_topology(replace(stack.topology, primary="replica1"))
+    assert for_script(switched, NOTHING).node == "replica1"
+
+
+@pytest.mark.parametrize("chosen", [{"node": "replica1"}, {"pool": "shopdb_read"}, {"superuser": True}])
+def test_a_script_goes_where_somebody_sends_it(stack: Stack, chosen: dict[str, object]) -> None:
+    target = replace(NOTHING, **chosen)  # type: ignore[arg-type]
+    assert for_script(stack, target) == target
+
+
+def test_a_script_may_name_a_database_of_the_primary(stack: Stack) -> None:
+    assert psql_arguments(stack, for_script(stack, replace(NOTHING, database="other")))[0].endswith("dbname=other")
