@@ -5,6 +5,7 @@ status logs psql doctor  look at it, talk to it
 replica.*                replicas
 config.*                 settings and generated files
 certs.*                  certificates
+pool.*                   PgBouncer's server connections
 images.*                 how old the images are, updates
 backup.*                 backups, restores
 test                     every quality gate
@@ -12,7 +13,7 @@ test                     every quality gate
 
 from invoke.collection import Collection
 
-from compose.commands import backup, certs, cluster, config, images, inspect, replica, test
+from compose.commands import backup, certs, cluster, config, images, inspect, pool, replica, test
 
 ns = Collection(
     cluster.up,
@@ -26,6 +27,7 @@ ns = Collection(
     Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.sync),
     Collection("config", config.check, config.render),
     Collection("certs", certs.renew),
+    Collection("pool", pool.reconnect),
     Collection("images", images.check, images.update),
     Collection(
         "backup",

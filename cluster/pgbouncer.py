@@ -79,6 +79,11 @@ def reload(console: "psycopg.Connection[Any]") -> None:
     console.execute("RELOAD")
 
 
+def reconnect(console: "psycopg.Connection[Any]", pool: str = "") -> None:
+    """RECONNECT: every server connection, or those of ``pool``, is closed as it comes free; no client notices."""
+    console.execute(f"RECONNECT {pool}" if pool else "RECONNECT")
+
+
 def is_held(console: "psycopg.Connection[Any]") -> bool:
     """Whether PgBouncer as a whole holds its clients back, which SHOW DATABASES does not tell."""
     state = {row["key"]: row["value"] for row in console.execute("SHOW STATE").fetchall()}

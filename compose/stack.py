@@ -132,6 +132,12 @@ class Stack:
             raise RefusedError(f"there is no service {name!r}", "there are: " + ", ".join(known))
         return name
 
+    def check_pool(self, name: str) -> str:
+        """``name`` if it is a pool of this cluster."""
+        if name not in self.pools:
+            raise UsageError(f"there is no pool {name!r}", "the pools are: " + ", ".join(self.pools))
+        return name
+
 
 def reopened(stack: Stack) -> Stack:
     """The same cluster with the topology and settings that are on disk now."""

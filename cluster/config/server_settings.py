@@ -106,3 +106,15 @@ class ServerSettings:
     pool_size: int | None = setting(
         AUTO, pool_size, "Server connections of each pool; auto: from max_connections.", PGBOUNCER
     )
+    pool_reset: str = setting(
+        "on",
+        one_of("on", "off"),
+        "Whether a server connection forgets what a client set before it is lent on; off is faster, and leaves it.",
+        PGBOUNCER,
+    )
+    pool_idle_transaction: int = setting(
+        "300",
+        whole(0, 86_400),
+        "Seconds of silence within a transaction after which PgBouncer ends its client; 0: never.",
+        PGBOUNCER,
+    )

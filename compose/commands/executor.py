@@ -10,6 +10,7 @@ from invoke.exceptions import Exit, ParseError, UnexpectedExit
 from invoke.executor import Executor
 
 from cluster.errors import EXIT_BUG, EXIT_INTERRUPTED, MachineError, PodsError
+from compose.home.operation_lock import OperationInterrupted
 
 _FILE_SYSTEM = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT})
 """What the disk, its mount or its owners can say to a write."""
@@ -37,7 +38,9 @@ class PodsExecutor(Executor):
         except BrokenPipeError:  # whoever read the output has gone
             discard_output()
             raise Exit("", 0) from None
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
+            if not isinstance(interruption, OperationInterrupted):  # a query, a log: nothing is half done
+                raise Exit("✗ interrupted", EXIT_INTERRUPTED) from None
             raise Exit("✗ interrupted; the next `inv up` repairs what is half done", EXIT_INTERRUPTED) from None
         except Exception as error:  # noqa: BLE001 - the boundary: what nobody foresaw is a bug, and says so
             known = foreseen(error)

@@ -46,7 +46,7 @@ def logs(c: Context, service: str | None = None, follow: bool = False, lines: in
 @task(
     help={
         "node": "connect to this node directly",
-        "pool": "connect through PgBouncer to this pool (default: the write pool; for SQL from stdin the primary itself)",
+        "pool": "connect through PgBouncer to this pool (default: the write pool; for stdin the primary)",
         "user": "log in as this role (default: the application's)",
         "superuser": "log in as postgres; needs --node",
         "database": "with --node: this database (default: the application's; with --superuser: postgres)",

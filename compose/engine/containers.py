@@ -39,6 +39,8 @@ class Container:
     definition: str
     one_off: bool
     directory: str
+    pid: int = 0
+    """Its first process, as the engine's host counts; 0 unless running."""
 
     @property
     def well(self) -> bool:
@@ -88,6 +90,7 @@ def made_of(raw: Mapping[str, Any]) -> Container:
         definition=labels.get(DEFINITION_LABEL, ""),
         one_off=labels.get(_ONE_OFF) == "True",
         directory=labels.get(_DIRECTORY, ""),
+        pid=state.get("Pid", 0),
     )
 
 

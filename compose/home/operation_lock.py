@@ -13,6 +13,10 @@ from cluster.lock import FileLock
 from cluster.units import human_seconds
 
 
+class OperationInterrupted(KeyboardInterrupt):
+    """Ctrl-C while the cluster was being changed."""
+
+
 @contextmanager
 def exclusive(path: Path, operation: str) -> Iterator[None]:
     """Hold the cluster while the body runs.
@@ -33,7 +37,10 @@ def exclusive(path: Path, operation: str) -> Iterator[None]:
                 f"another operation is under way: {_holder(lock, path)}", "wait for it to end, then run this again"
             )
         lock.write(_signature(operation))
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise OperationInterrupted(operation) from None
         lock.write("")
 
 

@@ -83,6 +83,11 @@ class Home:
         return self.path / "rendered"
 
     @property
+    def pooled_defaults(self) -> Path:
+        """Digest of what sessions began with when PgBouncer opened its connections last."""
+        return self.rendered / ".pooled-defaults"
+
+    @property
     def user_config(self) -> Path:
         """PostgreSQL parameters and pg_hba lines of the user's own."""
         return self.path / "config"

@@ -13,7 +13,13 @@ from compose.console import Console, Progress
 from compose.operations.convergence.data_directories import initialise, make_directories
 from compose.operations.convergence.primary import provision_missing, settle_owner
 from compose.operations.convergence.replica_data import clone_missing, finish_interrupted, repair_failed
-from compose.operations.convergence.services import join_networks, reload_changed, replace_changed, start_missing
+from compose.operations.convergence.services import (
+    join_networks,
+    reload_changed,
+    renew_connections,
+    replace_changed,
+    start_missing,
+)
 from compose.operations.convergence.state import Convergence
 from compose.operations.preflight import DataState
 from compose.operations.start import not_running
@@ -83,6 +89,7 @@ _PHASES: tuple[_Phase, ...] = (
     start_missing,
     provision_missing,
     reload_changed,
+    renew_connections,
     settle_owner,
     repair_failed,
 )

@@ -22,7 +22,7 @@ from compose.engine.host import io_uring_refusal
 from compose.home import certificates, passwords
 from compose.home.certificate_names import faces_of
 from compose.home.paths import Home, service_user
-from compose.operations import preflight, provision
+from compose.operations import pooler_limits, preflight, provision
 from compose.operations.database_owner import REMEDY
 from compose.operations.image_states import report_of
 from compose.stack import Stack
@@ -68,7 +68,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *_clock(client),
         *_ports(settings, wanted, found),
         *_leftovers(home, wanted, found),
-        *(_roles(Stack(home, settings, topology, client)) if topology else ()),
+        *(_cluster(Stack(home, settings, topology, client), found) if topology else ()),
         *findings,
     ]
 
@@ -167,6 +167,12 @@ def _leftovers(home: Home, topology: Topology, found: list[containers.Container]
         yield Finding(
             "data", False, f"{home.aside} keeps replaced data: {', '.join(kept)}; delete it when you no longer need it"
         )
+
+
+def _cluster(stack: Stack, found: list[containers.Container]) -> Iterator[Finding]:
+    if short := pooler_limits.missing_files(stack, found):
+        yield Finding("pgbouncer", True, short, pooler_limits.REMEDY)
+    yield from _roles(stack)
 
 
 def _roles(stack: Stack) -> Iterator[Finding]:

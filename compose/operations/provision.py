@@ -42,17 +42,26 @@ class Database:
     settled: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """One row of what new sessions begin with."""
+
+    line: str
+
+
 @dataclass(frozen=True, slots=True)
 class Provisioned:
     """What was made in the primary, in words; the slots that outgrew the WAL budget; what PODS did not make there.
 
     ``unsettled`` is the database while it belongs to an application, which may then set what holds in all its sessions.
+    ``pooled_defaults`` is a digest of what new sessions begin with, and PgBouncer remembers of old ones.
     """
 
     made: list[str]
     lost_slots: frozenset[str]
     excess: tuple[Excess, ...]
     unsettled: Database | None
+    pooled_defaults: str
 
 
 def converge(superuser: Access, settings: Settings, passwords: Passwords, replicas: Iterable[str]) -> Provisioned:
@@ -67,11 +76,13 @@ def converge(superuser: Access, settings: Settings, passwords: Passwords, replic
         made += [*_slots(connection, replicas), *_user_lookup(connection)]
         lost = frozenset(slot.name for slot in read_slots(connection) if slot.wal_status == "lost")
         found = _excess(connection, settings.user)
+        defaults = fetch_all(connection, "pooled_defaults", _Line)
     if known is None:  # new: nobody is in it yet
         settle(superuser, Database(name=settings.database, owner=settings.user, settled=False))
     # an application that is superuser for now will not be for ever
     unsettled = known if known and (not known.settled or known.owner == settings.user) else None
-    return Provisioned(made, lost, found, unsettled)
+    digest = hashlib.sha256("\n".join(each.line for each in defaults).encode()).hexdigest()
+    return Provisioned(made, lost, found, unsettled, digest)
 
 
 def settle(superuser: Access, database: Database) -> tuple[list[str], tuple[Excess, ...]]:

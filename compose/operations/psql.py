@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cluster import pgbouncer
 from cluster.endpoints import POOLER
 from cluster.errors import UsageError
 from cluster.naming import write_pools
@@ -46,9 +47,8 @@ def psql_arguments(stack: Stack, target: PsqlTarget) -> list[str]:
         return [_direct(stack, target, _server(stack, target.node))]
     user = target.user or settings.user
     pool = target.pool or write_pools(settings.database)[1]
-    if pool not in (*stack.pools, "pgbouncer"):
-        raise UsageError(f"there is no pool {pool!r}", "the pools are: " + ", ".join(stack.pools))
-    return [make_conninfo(host=POOLER, port=6432, user=user, dbname=pool)]
+    entry = pool if pool == pgbouncer.CONSOLE else stack.check_pool(pool)
+    return [make_conninfo(host=POOLER, port=6432, user=user, dbname=entry)]
 
 
 def _direct(stack: Stack, target: PsqlTarget, server: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from cluster import pgbouncer
 from cluster.endpoints import POOLER
 from cluster.errors import MachineError
+from cluster.files import write_atomically
 from cluster.postgres.connection import connect, fetch_one
 from cluster.topology import Topology
 from cluster.waiting import comes_true
@@ -90,6 +91,27 @@ def _restart_with_new_secrets(stack: Stack, service: str, container: Container) 
     if stale:
         stack.client.api.restart(container.id, timeout=60)
     return stale
+
+
+def reconnect_pools(stack: Stack, pool: str = "") -> None:
+    """Let PgBouncer replace its server connections, all or those of ``pool``, each as it comes free."""
+    with connect(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), console=True) as console:
+        pgbouncer.reconnect(console, pool)
+
+
+def renew_pooled(stack: Stack, digest: str, *, same: bool) -> bool:
+    """Reconnect where sessions begin otherwise (``digest``) than when that was done last; True if it was.
+
+    Not if PgBouncer is not the ``same`` as before: one that has just started has no connections from before.
+    """
+    mark = stack.home.pooled_defaults
+    known = mark.read_text(errors="replace") if mark.exists() else None
+    if known == digest:
+        return False
+    if same:
+        reconnect_pools(stack)
+    write_atomically(mark, digest)
+    return same and known is not None
 
 
 def reload_pooler(stack: Stack) -> None:

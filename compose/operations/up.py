@@ -26,6 +26,7 @@ from compose.operations import preflight
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.image_states import note_images
+from compose.operations.pooler_limits import REMEDY, missing_files
 from compose.operations.preflight import DataState
 from compose.operations.reload import show_new
 from compose.operations.replicas.scaling import scale_to
@@ -58,6 +59,8 @@ def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster)
         stack = converge(stack, console, data)
         lifecycle.keep(stack, console)
         note_images(stack)
+        if short := missing_files(stack, stack.containers().values()):
+            console.warn(f"{short}; {REMEDY}")
         return stack if wanted.replicas is None else scale_to(stack, console, wanted.replicas, yes=wanted.yes)
 
 

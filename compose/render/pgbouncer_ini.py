@@ -9,6 +9,18 @@ from cluster.topology import Topology
 
 _AUTH_MAX = 2
 """Connections to ask for verifiers with; a question takes less than a millisecond."""
+_RESET = (
+    "RESET SESSION AUTHORIZATION",  # and with it the role
+    "RESET ALL",
+    "CLOSE ALL",
+    "UNLISTEN *",
+    "SELECT pg_catalog.pg_advisory_unlock_all()",
+    "DISCARD TEMP",
+)
+"""DISCARD ALL but for plans and prepared statements, which are to be lent on, and for sequences, whose cached values
+would be thrown away with each transaction (docs/decisions/0035)."""
+_SPARE_FILES = 128
+"""What PgBouncer opens beside clients and servers: listeners, DNS, its own files."""
 
 
 def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> str:
@@ -35,6 +47,12 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
     return "\n".join([*lines, *(f"{name} = {value}" for name, value in parameters.items())]) + "\n"
 
 
+def open_files(settings: Settings, topology: Topology, derived: Derived) -> int:
+    """How many files PgBouncer opens at most: one a client, one a server connection."""
+    led = pools(settings, topology)
+    return settings.max_clients + len(led) * (derived.pool_size + _AUTH_MAX) + _SPARE_FILES
+
+
 def _where(hosts: tuple[str, ...]) -> str:
     return f"host={','.join(hosts)} port=5432" + (" load_balance_hosts=round-robin" if len(hosts) > 1 else "")
 
@@ -50,6 +68,8 @@ def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dic
         "default_pool_size": str(derived.pool_size),
         "max_db_connections": str(derived.pool_size),
         "max_prepared_statements": "200",
+        **_reset(settings),
+        "idle_transaction_timeout": str(settings.pool_idle_transaction),
         "auth_type": "scram-sha-256",
         "auth_file": "/run/pods/userlist.txt",
         "auth_user": "pooler",
@@ -69,7 +89,16 @@ def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dic
         "dns_nxdomain_ttl": "1",
         # JDBC sends it at login, and means nothing by it
         "ignore_startup_parameters": "extra_float_digits",
+        # what it restores for a client in one packet, such as a long search_path, must fit in
+        "pkt_buf": "16384",
         "log_connections": "0",
         "log_disconnections": "0",
         "log_stats": "0",
     }
+
+
+def _reset(settings: Settings) -> dict[str, str]:
+    """What a server connection is sent before it is lent to the next client."""
+    if settings.pool_reset == "off":
+        return {"server_reset_query": "", "server_reset_query_always": "0"}
+    return {"server_reset_query": "; ".join(_RESET), "server_reset_query_always": "1"}

@@ -12,7 +12,7 @@ from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
 from compose.operations.pooler_pause import console_access, paused, release
-from compose.operations.reload import reload_node, reload_optional, reload_pooler
+from compose.operations.reload import reload_node, reload_optional, reload_pooler, renew_pooled
 from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step
 
@@ -90,6 +90,23 @@ def reload_changed(run: Convergence) -> Iterator[Step]:
     yield Step("Reloading changed services", lambda _: _reload_optional(run), quiet=True)
     if run.was_well(POOLER):
         yield Step("Reloading PgBouncer", lambda _: _reload_pooler(run), quiet=True)
+
+
+def renew_connections(run: Convergence) -> Iterator[Step]:
+    """What is set on roles and databases holds for new server connections, and PgBouncer keeps old ones for an hour.
+
+    Some of it, such as search_path and TimeZone, it remembers even longer, and restores for every new client.
+    """
+    if run.provisioned is not None:
+        digest = run.provisioned.pooled_defaults
+        yield Step("Renewing PgBouncer's server connections", lambda _: _renew_connections(run, digest), quiet=True)
+
+
+def _renew_connections(run: Convergence, digest: str) -> None:
+    before, now = run.before.get(POOLER), run.stack.containers().get(POOLER)
+    same = before is not None and now is not None and (before.id, before.started) == (now.id, now.started)
+    if renew_pooled(run.stack, digest, same=same):
+        run.console.note("settings of roles or databases changed: PgBouncer opens its server connections anew")
 
 
 def _reload_nodes(run: Convergence) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from cluster.pgbouncer import is_held, read_pools, reload
+from cluster.pgbouncer import is_held, read_pools, reconnect, reload
 
 
 @dataclass
@@ -88,3 +88,10 @@ def test_a_pooler_that_holds_everybody_back_has_no_pool_that_goes_on(state: str)
     assert all(pool.paused for pool in read_pools(_Console(answers)))  # type: ignore[arg-type]
     assert is_held(_Console(answers))  # type: ignore[arg-type]
     assert not is_held(_Console({"SHOW STATE": [{"key": "active", "value": "yes"}]}))  # type: ignore[arg-type]
+
+
+def test_server_connections_of_all_pools_or_of_one_are_replaced() -> None:
+    console: Any = _Console()
+    reconnect(console)
+    reconnect(console, "appdb_read")
+    assert console.asked == ["RECONNECT", "RECONNECT appdb_read"]

@@ -15,6 +15,7 @@ from cluster import errors
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import PodsError
 from compose.commands.executor import PodsExecutor, foreseen
+from compose.home.operation_lock import exclusive
 
 
 def _run(body: Any) -> Any:
@@ -53,11 +54,21 @@ def test_an_error_without_a_hint_is_a_line() -> None:
     assert _exit_of(errors.RefusedError("no")).message == "✗ no"
 
 
-def test_an_interruption_says_how_to_repair() -> None:
+def test_an_interrupted_operation_says_how_to_repair(tmp_path: Path) -> None:
+    def work() -> None:
+        with exclusive(tmp_path / ".lock", "up"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Exit) as ended:
+        _run(work)
+    assert ended.value.code == 130
+    assert ended.value.message is not None
+    assert "inv up" in ended.value.message
+
+
+def test_where_nothing_was_being_changed_there_is_nothing_to_repair() -> None:
     ended = _exit_of(KeyboardInterrupt())
-    assert ended.code == 130
-    assert ended.message is not None
-    assert "inv up" in ended.message
+    assert (ended.code, ended.message) == (130, "✗ interrupted")
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])

@@ -63,6 +63,7 @@ ALLOWED = {
     "compose/home/operation_lock.py:exclusive": HOME,
     "compose/home/permissions.py": "looks, and follows nothing but what it looked at",
     "compose/home/pgpass.py": SECRETS,
+    "compose/operations/pooler_limits.py:file_limit": SYSTEM,
     "compose/operations/preflight.py:free_disk": HOME,
     "compose/operations/preflight.py:_holder": SYSTEM,
     "compose/operations/preflight.py:_listening_inodes": SYSTEM,

@@ -99,6 +99,11 @@ def run(bare_home: Home, console: Console, host: _Host) -> Convergence:
     return made
 
 
+def _provisioned() -> Provisioned:
+    lost = frozenset({slot_of("replica1")})
+    return Provisioned(made=[], lost_slots=lost, excess=(), unsettled=None, pooled_defaults="")
+
+
 def _well(run: Convergence, services: Iterable[str]) -> dict[str, Container]:
     return {service: _container(service, run.definitions[service]) for service in services}
 
@@ -123,7 +128,7 @@ def test_a_service_that_failed_twice_is_one(run: Convergence, host: _Host) -> No
 
 
 def test_a_replica_whose_wal_is_gone_does_not_end_the_waiting_for_the_others(run: Convergence, host: _Host) -> None:
-    run.provisioned = Provisioned(made=[], lost_slots=frozenset({slot_of("replica1")}), excess=(), unsettled=None)
+    run.provisioned = _provisioned()
     host.now.clear()
     starting = {name: _container(name, run.definitions[name], "starting") for name in ("replica1", POOLER)}
     host.outcomes = [{**_well(run, run.services), **starting}, _well(run, [POOLER])]
@@ -133,7 +138,7 @@ def test_a_replica_whose_wal_is_gone_does_not_end_the_waiting_for_the_others(run
 
 
 def test_a_replica_whose_wal_is_gone_is_not_waited_for_where_it_is_the_only_one(run: Convergence, host: _Host) -> None:
-    run.provisioned = Provisioned(made=[], lost_slots=frozenset({slot_of("replica1")}), excess=(), unsettled=None)
+    run.provisioned = _provisioned()
     del host.now["replica1"]
     host.outcomes = [{"replica1": _container("replica1", run.definitions["replica1"], "starting")}]
     perform(start_missing(run), run.console)

@@ -328,6 +328,8 @@ PAGES = {"exporter", "prometheus", "alertmanager", "grafana"}
         ({"max_connections": "200"}, set()),
         ({"max_clients": "2000"}, set()),
         ({"pool_size": "5"}, set()),
+        ({"pool_reset": "off"}, set()),
+        ({"pool_idle_transaction": "0"}, set()),
         ({"tls_names": "db.example.org"}, set()),
         ({"start_timeout": "60"}, set()),
         ({"scrape_interval": "15"}, {"grafana"}),

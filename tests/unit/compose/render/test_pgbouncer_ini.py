@@ -110,6 +110,18 @@ def test_settings_become_its_limits() -> None:
     assert (pgbouncer["max_client_conn"], pgbouncer["default_pool_size"]) == ("77", "7")
 
 
+def test_a_server_connection_forgets_its_client_unless_somebody_wants_it_otherwise() -> None:
+    on, off = _ini()["pgbouncer"], _ini(settings_of(pool_reset="off"))["pgbouncer"]
+    assert (on["server_reset_query_always"], off["server_reset_query_always"]) == ("1", "0")
+    assert {"RESET SESSION AUTHORIZATION", "RESET ALL", "CLOSE ALL"} <= set(on["server_reset_query"].split("; "))
+    assert not {"DISCARD ALL", "DEALLOCATE ALL"} & set(on["server_reset_query"].split("; ")), "prepared ones go on"
+
+
+def test_silence_within_a_transaction_has_an_end() -> None:
+    assert _ini()["pgbouncer"]["idle_transaction_timeout"] == "300"
+    assert _ini(settings_of(pool_idle_transaction="0"))["pgbouncer"]["idle_transaction_timeout"] == "0"
+
+
 def test_clients_come_with_scram_over_tls_and_servers_are_verified() -> None:
     pgbouncer = _ini()["pgbouncer"]
     assert pgbouncer["auth_type"] == "scram-sha-256"
