@@ -10,7 +10,7 @@ from compose.home import passwords, rendered_files
 from compose.home.paths import Home
 from compose.operations import preflight
 from compose.render.config_files import render_files
-from compose.render.postgresql_conf import fixed_parameters
+from compose.render.postgresql_conf import NO_STATISTICS, fixed_parameters, leaves_out_statistics
 from compose.stack import open_home
 
 
@@ -38,6 +38,8 @@ def check_configuration() -> list[str]:
         lines.append(
             "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
         )
+    if leaves_out_statistics(rendered_files.read_user_files(home).parameters):
+        lines.append(NO_STATISTICS)
     differing = rendered_files.changes(home, _rendered(home, settings, topology))
     lines.append(
         "generated files: "

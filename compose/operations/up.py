@@ -34,7 +34,7 @@ from compose.operations.try_config import try_configuration, try_receivers
 from compose.render.config_files import render_files
 from compose.render.host_facts import HostFacts
 from compose.render.monitoring import RECEIVERS_PATH
-from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
+from compose.render.postgresql_conf import NO_STATISTICS, USER_HBA, USER_PARAMETERS, leaves_out_statistics
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ def _write_files(home: Home, settings: Settings, topology: Topology, facts: Host
         files = {name: text for name, text in rendered.items() if name.startswith(directory)}
         with console.step("Trying your own configuration in a throw-away server"):
             try_configuration(home, topology.project, files, facts)
+    if leaves_out_statistics(user.parameters):
+        console.note(NO_STATISTICS)
     if RECEIVERS_PATH in changed and user.receivers:
         with console.step("Checking your own config/alertmanager.yml"):
             try_receivers(home, topology.project, user.receivers, facts)

@@ -4,6 +4,7 @@ Order inside postgresql.conf: what is derived, then the user's own file (which m
 stands on (which nothing overrides).
 """
 
+import re
 from collections.abc import Mapping
 
 from cluster.config.settings import Settings
@@ -20,6 +21,10 @@ SENDERS = 40
 """max_wal_senders and max_replication_slots: room for 30 replicas, their clones and a backup."""
 NO_MAPS = "# Made by PODS: no user name maps.\n"
 """The text of pg_ident.conf."""
+_PRELOAD = re.compile(r"^\s*shared_preload_libraries\b([^#\n]*)", re.IGNORECASE | re.MULTILINE)
+NO_STATISTICS = (
+    "config/postgresql.conf sets shared_preload_libraries without pg_stat_statements: no statement is counted"
+)
 _HEAD = "# Made by PODS from .env and data/topology.json; changes here are lost."
 
 
@@ -89,6 +94,12 @@ def _apart(copy: Copy) -> dict[str, str]:
 def fixed_parameters(settings: Settings, topology: Topology, node: str) -> frozenset[str]:
     """Parameters that the user's file cannot change."""
     return frozenset(_fixed(settings, topology, node)) | {"config_file", "hba_file", "ident_file", "data_directory"}
+
+
+def leaves_out_statistics(parameters: str) -> bool:
+    """Whether a file of the user's sets the preloaded libraries without the one that counts statements."""
+    found: list[str] = _PRELOAD.findall(parameters)
+    return bool(found) and "pg_stat_statements" not in found[-1]  # the last line holds
 
 
 def _tunable(settings: Settings, derived: Derived) -> dict[str, str]:

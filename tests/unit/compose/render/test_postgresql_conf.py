@@ -16,6 +16,7 @@ from compose.render.postgresql_conf import (
     USER_PARAMETERS,
     copy_conf,
     fixed_parameters,
+    leaves_out_statistics,
     pg_hba_conf,
     postgresql_conf,
 )
@@ -245,3 +246,20 @@ def test_nobody_gets_into_a_copy_through_whom_nodes_work_together() -> None:
     assert not [row for row in rows if "replication" in row[1]]
     others = [row for row in _rows(pg_hba_conf(SETTINGS)) if row not in rows]
     assert {row[2] for row in others} == {"replicator", "archiver", "monitor", "pooler"}
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        ("", False),
+        ("#shared_preload_libraries = 'auto_explain'", False),
+        ("work_mem = 8MB # shared_preload_libraries = ''", False),
+        ("shared_preload_libraries = 'auto_explain'", True),
+        ("  Shared_Preload_Libraries 'auto_explain' # no pg_stat_statements", True),
+        ("shared_preload_libraries='pg_stat_statements,auto_explain'", False),
+        ("shared_preload_libraries = ''\nshared_preload_libraries = 'pg_stat_statements'", False),
+        ("shared_preload_libraries = 'pg_stat_statements'\nshared_preload_libraries = ''", True),
+    ],
+)
+def test_whoever_sets_preloaded_libraries_without_the_statistics_hears_of_it(text: str, left_out: bool) -> None:
+    assert leaves_out_statistics(text) is left_out
