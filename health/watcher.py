@@ -11,7 +11,7 @@ from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
 from cluster.http.pages import pages
 from cluster.observed.poller import Poller
-from cluster.observed.snapshot import Snapshot, read_snapshot
+from cluster.observed.snapshot import Snapshot, keep_known, read_snapshot
 from cluster.postgres.lsn import Lsn
 from cluster.service_verdict import ServicesReading
 from cluster.services import optional_services
@@ -89,7 +89,8 @@ class ClusterWatcher:
     def _poll(self) -> None:
         config = self._config.read()
         began = time.monotonic()
-        snapshot = self._read(config)
+        before = self.latest.view.snapshot if self.latest else None
+        snapshot = keep_known(self._read(config), before)
         if snapshot.primary and snapshot.primary.facts:
             self._written = snapshot.primary.facts.lsn
         services = self._read_services(config)

@@ -11,6 +11,8 @@ from cluster.observed.pooler import PoolsReading, read_pooler
 from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn, bytes_behind
 
+LATE = "no answer within"
+"""How the error of a reading begins that has not come back yet."""
 PATIENCE = 3.0
 """A read may last this many deadlines before its connection is closed: a server that hangs is retried only then."""
 
@@ -82,7 +84,7 @@ def read_snapshot(
         "pooler": partial(read_pooler, _patient(pooler, deadline)),
     }
     done = (poller or Poller()).run(work, deadline)
-    late = f"no answer within {deadline:.0f} s"
+    late = f"{LATE} {deadline:.0f} s"
     readings: dict[str, NodeReading] = {}
     for name in nodes:
         reading = done.get(f"node {name}")
@@ -91,6 +93,13 @@ def read_snapshot(
     return Snapshot(
         nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time()
     )
+
+
+def keep_known(snapshot: Snapshot, before: Snapshot | None) -> Snapshot:
+    """A reading that is late says nothing new of a server that was found to let nobody log in: that is still so."""
+    known = {name: reading for name, reading in (before.nodes if before else {}).items() if reading.speaks}
+    late = {name for name, reading in snapshot.nodes.items() if reading.error.startswith(LATE)}
+    return replace(snapshot, nodes={**snapshot.nodes, **{name: known[name] for name in late & known.keys()}})
 
 
 def _patient(access: Access, deadline: float) -> Access:

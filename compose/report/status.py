@@ -57,12 +57,13 @@ def status_report(stack: Stack) -> StatusReport:
     seen = _read_containers(stack, snapshot)
     running = seen.found
     view = stack.view(_explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=_down(stack, seen)))
-    verdict = view.verdict.with_more(_foreign_settings(stack), (*seen.notes, *_certificate_notes(stack)))
+    verdict = view.verdict.with_more((), (*seen.notes, *_certificate_notes(stack)))
+    reasons = (*_foreign_settings(stack), *verdict.reasons)
     return StatusReport(
         project=stack.topology.project,
         home=str(stack.home.path),
-        healthy=verdict.healthy,
-        reasons=verdict.reasons,
+        healthy=not reasons,
+        reasons=reasons,
         notes=verdict.notes,
         primary=stack.topology.primary,
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),

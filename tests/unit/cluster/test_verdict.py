@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cluster.observed.nodes import Slot
 from cluster.observed.pooler import PoolsReading
-from cluster.observed.snapshot import Snapshot
+from cluster.observed.snapshot import LATE, Snapshot, keep_known
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import split_remedy
@@ -201,6 +201,17 @@ def test_a_slot_that_is_somebody_else_s_is_called_what_it_is(name: str, kind: st
 def test_a_logical_slot_is_no_node_s_whatever_its_name() -> None:
     snapshot = _slots(slot("replica1_slot", type="logical"), slot("replica2_slot"))
     assert _only_reason(snapshot) == "replica1 has no replication slot replica1_slot on primary"
+
+
+def test_a_late_reading_does_not_unsay_that_nobody_can_log_in() -> None:
+    hangs = with_node(silent(WELL, "primary", "gave no answer within 6 s"), "primary", speaks=True)
+    late = silent(WELL, "primary", f"{LATE} 2 s")
+    assert keep_known(late, hangs).nodes["primary"] == hangs.nodes["primary"]
+    assert keep_known(late, WELL) == late
+    assert keep_known(late, None) == late
+    gone = silent(WELL, "primary", "nothing listens")
+    assert keep_known(gone, hangs) == gone
+    assert keep_known(WELL, hangs) == WELL
 
 
 def test_a_server_that_lets_nobody_log_in_is_not_one_that_is_away() -> None:
