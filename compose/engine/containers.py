@@ -47,11 +47,6 @@ class Container:
         """Running, and healthy if anyone checks."""
         return self.status == "running" and self.health in ("", "healthy")
 
-    @property
-    def starting(self) -> bool:
-        """Running, and not checked yet."""
-        return self.status == "running" and self.health == "starting"
-
 
 def one_off_labels(project: str) -> dict[str, str]:
     """Labels of a container that `up` may remove when it finds it left over."""

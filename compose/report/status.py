@@ -57,7 +57,7 @@ def status_report(stack: Stack) -> StatusReport:
     seen = _read_containers(stack, snapshot)
     running = seen.found
     view = stack.view(_explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=_down(stack, seen)))
-    verdict = view.verdict.with_more((), (*seen.notes, *_certificate_notes(stack)))
+    verdict = view.verdict.with_more((), (*seen.notes, *_unwell(stack, seen), *_certificate_notes(stack)))
     reasons = (*_foreign_settings(stack), *verdict.reasons)
     return StatusReport(
         project=stack.topology.project,
@@ -80,6 +80,10 @@ class _SeenContainers:
     found: Mapping[str, Container]
     reader: ContainerReader | None = None
     notes: tuple[str, ...] = ()
+
+    def runs(self, service: str) -> bool:
+        """Whether its container runs, well or not."""
+        return service in self.found and self.found[service].status == "running"
 
     def fault(self, service: str) -> str:
         """What is wrong with a service's container; "" where nothing is, or nothing is known."""
@@ -114,9 +118,15 @@ def _explained(snapshot: Snapshot, seen: _SeenContainers) -> Snapshot:
 
 
 def _down(stack: Stack, seen: _SeenContainers) -> dict[str, str]:
-    """The services beside nodes and PgBouncer that are not well, and why; one that starts right now has time."""
-    settled = [name for name in stack.optional_services if not (name in seen.found and seen.found[name].starting)]
-    return {service: fault for service in settled if (fault := seen.fault(service))}
+    """The services beside nodes and PgBouncer that do not run, and why."""
+    return {name: fault for name in stack.optional_services if not seen.runs(name) and (fault := seen.fault(name))}
+
+
+def _unwell(stack: Stack, seen: _SeenContainers) -> list[str]:
+    """A line for each of them that runs and whose check fails: on a host with much to do that passes."""
+    found = [(name, seen.found[name]) for name in stack.optional_services if seen.runs(name)]
+    unhealthy = [name for name, container in found if container.health == "unhealthy"]
+    return [with_remedy(f"{name} runs, but its check fails", f"see inv logs --service {name}") for name in unhealthy]
 
 
 def _foreign_settings(stack: Stack) -> list[str]:

@@ -168,6 +168,12 @@ def test_a_service_that_starts_has_time_however_often_it_did(bare_home: Home) ->
     assert _report(bare_home, without={"health": container("health", health="starting", restarts=9)}).healthy
 
 
+def test_a_service_whose_check_fails_is_a_note(bare_home: Home) -> None:
+    report = _report(bare_home, without={"exporter": container("exporter", health="unhealthy")})
+    assert report.healthy
+    assert report.notes == ("exporter runs, but its check fails → see inv logs --service exporter",)
+
+
 def test_settings_of_another_cluster_are_the_first_thing_to_say(bare_home: Home) -> None:
     other = settings_of(project="other", backup="off")
     report = _report(bare_home, settings=other)
