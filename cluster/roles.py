@@ -31,8 +31,11 @@ POWERFUL = frozenset(
     }
 )
 """Predefined roles that reach beyond a role's own objects (PostgreSQL documentation, "Predefined Roles")."""
-_UNTOUCHED = {"search_path": "pg_catalog, pg_temp", "event_triggers": "off"}
-"""Parameters that a service cannot set at login: they are a superuser's, or the session is PgBouncer's."""
+_UNTOUCHED = {"search_path": "pg_catalog, pg_temp", "event_triggers": "off", "pg_stat_statements.track": "none"}
+"""Parameters that a service cannot set at login: they are a superuser's, or the session is PgBouncer's.
+
+What watches and backs up is not counted in pg_stat_statements, where people look for the application's statements.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

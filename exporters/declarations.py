@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 Kind = Literal["gauge", "counter", "unknown"]
 """``unknown`` is for upstream's counters whose names lack the suffix that the format wants of counters."""
+Rest = Literal["sum", "max", "none"]
+"""What one series for many says: their sum (of counters, what it grew by), the greatest of them, or nothing."""
 Row = Mapping[str, Any]
 
 
@@ -21,6 +23,7 @@ class Metric:
     kind: Kind
     help: str
     value: str = ""
+    rest: Rest = "sum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +49,16 @@ class MetricSource:
     every: float = 0.0
 
 
-def gauge(column: str, text: str, value: str = "") -> Metric:
+def gauge(column: str, text: str, value: str = "", rest: Rest = "sum") -> Metric:
     """A value that goes up and down."""
-    return Metric(column, "gauge", text, value)
+    return Metric(column, "gauge", text, value, rest)
 
 
-def counter(column: str, text: str, value: str = "") -> Metric:
+def counter(column: str, text: str, value: str = "", rest: Rest = "sum") -> Metric:
     """A value that only grows; its name ends in _total."""
-    return Metric(column, "counter", text, value)
+    return Metric(column, "counter", text, value, rest)
 
 
-def unknown(column: str, text: str, value: str = "") -> Metric:
+def unknown(column: str, text: str, value: str = "", rest: Rest = "sum") -> Metric:
     """A counter that upstream named without _total."""
-    return Metric(column, "unknown", text, value)
+    return Metric(column, "unknown", text, value, rest)

@@ -16,6 +16,7 @@ from exporters.collectors.statistics import Remembered, Statistics, read_statist
 from exporters.metrics.exposition import encode
 from exporters.metrics.postgres import SOURCES
 from exporters.metrics.probe import node_metrics
+from exporters.metrics.series import NodeSeries, StackSeries
 from exporters.metrics.stack import Reported, stack_metrics
 
 if TYPE_CHECKING:
@@ -47,18 +48,24 @@ class Scraper:
     def __init__(self, version: str) -> None:
         self._version = version
         self._remembered: dict[str, Remembered] = {}
+        self._series: dict[str, NodeSeries] = {}
+        self._stack = StackSeries()
 
     def node(self, config: ClusterConfig, name: str, patience: float, accept: str) -> Callable[[], Scrape]:
         """A scrape of one node, to be run in a thread."""
         remembered = self._remembered.setdefault(name, Remembered())
+        series = self._series.setdefault(name, NodeSeries())
         for gone in self._remembered.keys() - set(config.topology.names):
             self._remembered.pop(gone, None)
+            self._series.pop(gone, None)
 
         def scrape() -> Scrape:
             began = time.perf_counter()
             access = replace(config.node(name), application="pods_exporter", patience=patience)
             reading = read_statistics(access, SOURCES, remembered)
-            return _written(node_metrics(reading, time.perf_counter() - began), accept)
+            seconds, most = time.perf_counter() - began, config.settings.metrics_databases
+            first = ("postgres", config.settings.database, "archive", *config.topology.names)
+            return _written(node_metrics(reading, seconds, series, most=most, first=first), accept)
 
         return scrape
 
@@ -82,7 +89,7 @@ class Scraper:
                 images=image_report.read_report(ROOT / image_report.NAME),
                 certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
             )
-            found = stack_metrics(config, console, gate, self._version, read_backups(), reported)
+            found = stack_metrics(config, console, gate, self._version, read_backups(), reported, self._stack)
             return _written([*found, *itself], accept)
 
         return scrape

@@ -24,6 +24,8 @@ PATIENCE = 3.0
 _MARGIN = 0.5
 """Seconds kept back from Prometheus' timeout for the response to travel."""
 _LEAST = 0.5
+_ENCODING = 0.3
+"""Seconds in which what was read in time is written."""
 
 
 def patience(header: str | None) -> float:
@@ -68,7 +70,7 @@ class Pages:
             known = ", ".join(config.topology.names)
             return PlainTextResponse(f"there is no node of that name; the nodes are: {known}\n", 400)
         limit, accept = _limits(request)
-        scrape = await self._running.join(target, self._scraper.node(config, target, limit, accept), limit)
+        scrape = await self._running.join(target, self._scraper.node(config, target, limit, accept), limit + _ENCODING)
         return _page(scrape or self._scraper.late_node(limit), accept)
 
     async def metrics(self, request: "Request") -> "Response":
@@ -78,7 +80,7 @@ class Pages:
         limit, accept = _limits(request)
         # a name with a space is no node's
         scrape = await self._running.join(
-            "the stack", self._scraper.stack(self._mounted.read(), limit, accept), limit + 0.3
+            "the stack", self._scraper.stack(self._mounted.read(), limit, accept), limit + _ENCODING
         )
         return PlainTextResponse("the stack did not answer in time\n", 503) if scrape is None else _page(scrape, accept)
 

@@ -57,6 +57,12 @@ class MonitoringSettings(ServerSettings):
         MONITORING,
     )
     scrape_interval: int = setting("10", whole(3, 300), "Seconds between two looks of Prometheus.", MONITORING)
+    metrics_databases: int = setting(
+        "100",
+        whole(1, 200),
+        "Databases with metrics of their own, the largest of each node; the others are summed up as `other`.",
+        MONITORING,
+    )
     metrics_days: int = setting("15", whole(1, 3650), "Days that Prometheus keeps metrics.", MONITORING)
     metrics_size: int = setting("5GB", size("64MB"), "Disk that Prometheus may use for metrics.", MONITORING)
     health: str = setting("on", one_of("on", "off"), "Whether the health service runs.", HEALTH)

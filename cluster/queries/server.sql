@@ -30,7 +30,7 @@ SELECT standby AS in_recovery,
        CASE WHEN standby THEN extract(epoch FROM pg_catalog.now() - last_msg_receipt_time)::pg_catalog.float8 END AS receiver_silence,
        CASE WHEN standby THEN pg_catalog.pg_is_wal_replay_paused() END AS replay_paused,
        coalesce(since_replay, 0) AS since_replay,
-       -- upstream's measure, blind while the link is cut (research: postgres_exporter PR 977); ours is the next
+       -- upstream's measure, blind while the link is cut; ours is the next
        CASE WHEN NOT standby OR received = lsn THEN 0 ELSE coalesce(greatest(since_replay, 0), 0) END AS upstream_lag_seconds,
        CASE WHEN NOT standby THEN 0
             WHEN status IS DISTINCT FROM 'streaming' OR silence > 20 THEN silence

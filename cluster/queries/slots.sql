@@ -9,7 +9,9 @@ SELECT slot_name, slot_type, coalesce(database, '') AS database,
        safe_wal_size,
        CASE WHEN active THEN 0 ELSE extract(epoch FROM pg_catalog.now() - inactive_since)::pg_catalog.float8 END AS inactive_seconds,
        (invalidation_reason IS NOT NULL) AS invalidated,
-       synced
+       synced,
+       pg_catalog.age(xmin) AS xmin_age,
+       pg_catalog.age(catalog_xmin) AS catalog_xmin_age
 FROM pg_catalog.pg_replication_slots
 CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END) AS here(lsn)
 WHERE NOT temporary

@@ -12,7 +12,8 @@ SELECT r.application_name, r.application_name AS standby, r.state, coalesce(s.sl
            AS flush_lag_seconds,
        extract(epoch FROM CASE WHEN r.replay_lsn IS NULL THEN NULL
            ELSE coalesce(r.replay_lag, CASE WHEN here.lsn = r.replay_lsn THEN interval '0' END) END)::pg_catalog.float8
-           AS replay_lag_seconds
+           AS replay_lag_seconds,
+       pg_catalog.age(r.backend_xmin) AS xmin_age
 FROM pg_catalog.pg_stat_replication r
 LEFT JOIN pg_catalog.pg_replication_slots s ON s.active_pid = r.pid
 CROSS JOIN LATERAL (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END) AS here(lsn)

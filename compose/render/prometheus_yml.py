@@ -5,8 +5,8 @@ from cluster.http.pages import USER, pages
 from cluster.topology import Topology
 
 EXPORTER, ALERTMANAGER = "exporter:9187", "alertmanager:9093"
-_MOST_SAMPLES = 20_000
-"""A node answers with about 600; a bound keeps a mistake from filling the disk."""
+SAMPLE_LIMIT = 20_000
+"""A bound keeps a mistake from filling the disk. What data can multiply the exporter bounds itself, far below it."""
 
 
 def prometheus_yml(settings: Settings, topology: Topology) -> str:
@@ -61,7 +61,7 @@ def _nodes(settings: Settings) -> dict[str, object]:
     """
     url = f"{pages(settings)['exporter'].scheme}://{EXPORTER}/sd"
     discovery = {"url": url, "refresh_interval": "2s", **_client(settings, "exporter")}
-    job = {"job_name": "pods-nodes", "sample_limit": _MOST_SAMPLES, **_http_client(settings, "exporter")}
+    job = {"job_name": "pods-nodes", "sample_limit": SAMPLE_LIMIT, **_http_client(settings, "exporter")}
     return {**job, "http_sd_configs": [discovery]}
 
 
@@ -74,7 +74,7 @@ def _others(settings: Settings, topology: Topology) -> list[dict[str, object]]:
     return [
         {
             "job_name": job,
-            "sample_limit": _MOST_SAMPLES,
+            "sample_limit": SAMPLE_LIMIT,
             **_http_client(settings, service),
             "static_configs": [{"targets": [target], "labels": {"cluster": topology.project, "instance": instance}}],
         }

@@ -1,7 +1,7 @@
 """PostgreSQL's statistics views, one query after the other over one connection; one that fails hides no other."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Remembered:
     """Rows that serve for longer than one scrape, by source, and until when (monotonic seconds)."""
 
     answers: dict[str, tuple[Rows, float]] = field(default_factory=dict)
+    refusals: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def recall(self, source: MetricSource) -> Rows | None:
         """The rows of an earlier scrape, None when they are too old."""
@@ -43,17 +44,38 @@ class Remembered:
         if source.every:
             self.answers[source.name] = (rows, time.monotonic() + source.every)
 
+    def refused(self, source: MetricSource) -> str:
+        """Why it could not be read a moment ago, "" if it may be tried: what takes too long would cost every scrape."""
+        reason, until = self.refusals.get(source.name, ("", 0.0))
+        return reason if time.monotonic() < until else ""
 
-def read_statistics(access: Access, sources: Iterable[MetricSource], remembered: Remembered) -> Statistics:
-    """Read one node within the access's patience; an unreachable one is a reading too."""
+    def refuse(self, source: MetricSource, reason: str) -> None:
+        """Remember that a source that has an ``every`` could not be read."""
+        if source.every:
+            self.refusals[source.name] = (reason, time.monotonic() + source.every)
+
+
+def read_statistics(access: Access, sources: Sequence[MetricSource], remembered: Remembered) -> Statistics:
+    """Read one node within the access's patience; an unreachable one is a reading too.
+
+    One that answers and has too much to say for the time is a node that answers: what was not read has failed.
+    """
     found = Statistics()
     try:
         with translated(), connect(access) as connection:
             for source in sources:
                 _read(connection, source, remembered, found)
     except ConnectError as error:
-        return Statistics(error=error.message, failure=error.kind)
+        if error.kind is not Failure.TIMEOUT or not found.rows:
+            return Statistics(error=error.message, failure=error.kind)
+        _fail_unread(sources, found, error.message)
     return found
+
+
+def _fail_unread(sources: Sequence[MetricSource], found: Statistics, reason: str) -> None:
+    for source in sources:
+        if source.name not in found.rows:
+            found.failures.setdefault(source.collector, reason)
 
 
 def _read(
@@ -63,14 +85,19 @@ def _read(
 
     began = time.perf_counter()
     try:
+        if reason := remembered.refused(source):
+            found.failures[source.collector] = reason
+            return
         rows = remembered.recall(source)
         if rows is None:
             rows = tuple(connection.execute(queries.get(source.name)).fetchall())
             remembered.keep(source, rows)
         found.rows[source.name] = rows
-    except psycopg.Error as error:
-        found.failures[source.collector] = one_line(error)
-        if connection.broken:
+    except (psycopg.Error, ConnectError) as error:
+        reason = error.message if isinstance(error, ConnectError) else one_line(error)
+        found.failures[source.collector] = reason
+        remembered.refuse(source, reason)
+        if isinstance(error, ConnectError) or connection.broken:
             raise
     seconds = time.perf_counter() - began
     found.seconds[source.collector] = found.seconds.get(source.collector, 0.0) + seconds

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
 
 Labels = tuple[str, ...]
+_LONGEST = 1024
+"""Characters of a label's value; a reader with a limit of its own refuses the whole page for a longer one."""
 
 
 def expose(families: Iterable[Family], rows: Mapping[str, Sequence[Row]]) -> "list[Exposed]":
@@ -52,7 +54,7 @@ def by_label(name: str, text: str, label: str, values: Mapping[str, float]) -> "
 
 def _labels(family: Family, row: Row) -> Labels | None:
     values = [row.get(label) for label in family.labels]
-    return None if any(value is None for value in values) else tuple(str(value) for value in values)
+    return None if any(value is None for value in values) else tuple(str(value)[:_LONGEST] for value in values)
 
 
 def _named(name: str, metric: Metric) -> "Exposed":

@@ -18,7 +18,7 @@ POOLS = Family(
         gauge("server_used_connections", "Server connections idle so long that they are checked before use."),
         gauge("server_testing_connections", "Server connections being checked."),
         gauge("server_login_connections", "Server connections logging in."),
-        gauge("client_maxwait_seconds", "How long the first in the queue has waited."),
+        gauge("client_maxwait_seconds", "How long the first in the queue has waited.", rest="max"),
     ),
 )
 TOTALS = Family(

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from exporters.declarations import Family, Metric, MetricSource, Row, counter, gauge, unknown
 from exporters.metrics.background import BACKGROUND
+from exporters.metrics.cardinality import NOT_SHOWN
+from exporters.metrics.sessions import ACTIVITY, TRANSACTIONS
 
 SOURCES = (
     MetricSource(name="server", collector="server"),
@@ -12,12 +14,15 @@ SOURCES = (
     MetricSource(name="metrics_sessions", collector="stat_activity"),
     MetricSource(name="metrics_activity", collector="stat_activity"),
     MetricSource(name="metrics_databases", collector="stat_database"),
-    MetricSource(name="metrics_sizes", collector="database", every=60.0),
     MetricSource(name="metrics_locks", collector="locks"),
+    MetricSource(name="metrics_horizon", collector="xid"),
+    MetricSource(name="metrics_transactions", collector="xid"),
     MetricSource(name="metrics_settings", collector="settings"),
     MetricSource(name="metrics_background", collector="background"),
     MetricSource(name="metrics_waldir", collector="wal", every=30.0),
     MetricSource(name="metrics_io", collector="stat_io"),
+    # last: it looks at every file of every database, and what comes after it would wait
+    MetricSource(name="metrics_sizes", collector="database", every=60.0),
 )
 
 _SERVER = (
@@ -87,6 +92,7 @@ _REPLICATION = (
             gauge("write_lag_seconds", "Time until the standby writes, as the primary measures it."),
             gauge("flush_lag_seconds", "Time until the standby has it on disk."),
             gauge("replay_lag_seconds", "Time until the standby shows it to readers."),
+            gauge("xmin_age", "Transactions since the oldest that its queries need, by feedback without a slot."),
         ),
     ),
     Family(
@@ -125,6 +131,8 @@ _REPLICATION = (
             gauge("retained_wal_bytes", "WAL that the slot holds back.", "retained_bytes"),
             gauge("inactive_seconds", "Seconds for which nobody has used the slot; 0 while somebody does."),
             gauge("synced", "1 for a slot that was copied from the primary."),
+            gauge("xmin_age", "Transactions since the oldest whose rows the slot keeps from vacuum."),
+            gauge("catalog_xmin_age", "The same of the system catalogs' rows, for logical decoding."),
         ),
     ),
 )
@@ -138,34 +146,11 @@ _SLOT_STATES = (
     ),
 )
 
-_ACTIVITY = (
-    Family(
-        source="metrics_activity",
-        prefix="pg_stat_activity_",
-        labels=("datname", "state", "usename", "application_name"),
-        metrics=(
-            gauge("count", "Sessions in this state."),
-            gauge("max_tx_duration", "Age of the oldest transaction among them, in seconds."),
-        ),
-    ),
-    Family(
-        source="metrics_sessions",
-        prefix="pods_activity_",
-        metrics=(
-            gauge("oldest_transaction_seconds", "Age of the oldest transaction of a client."),
-            gauge("oldest_idle_in_transaction_seconds", "How long the laziest open transaction has done nothing."),
-            gauge("blocked_backends", "Clients that wait for a lock."),
-        ),
-    ),
-    Family(
-        source="metrics_locks",
-        prefix="pg_locks_",
-        labels=("datname", "mode"),
-        metrics=(gauge("count", "Locks held or awaited."),),
-    ),
-)
-
 _DATABASES = (
+    Family(
+        source="invalid",
+        metrics=(gauge("pods_databases_invalid", "Databases that an interrupted DROP DATABASE left unusable."),),
+    ),
     Family(
         source="metrics_databases",
         prefix="pg_stat_database_",
@@ -187,7 +172,7 @@ _DATABASES = (
             unknown("deadlocks", "Deadlocks found."),
             unknown("blk_read_time", "Time spent reading blocks, in milliseconds."),
             unknown("blk_write_time", "Time spent writing blocks, in milliseconds."),
-            unknown("stats_reset", "When these counters were last reset, Unix time."),
+            unknown("stats_reset", "When these counters were last reset, Unix time.", rest="none"),
             counter("active_time_seconds_total", "Time that sessions spent at work."),
         ),
     ),
@@ -196,8 +181,8 @@ _DATABASES = (
         prefix="pods_database_",
         labels=("datname",),
         metrics=(
-            gauge("xid_age", "Transaction ids in use since the oldest; wraparound is near 2e9."),
-            gauge("mxid_age", "Multixact ids in use since the oldest."),
+            gauge("xid_age", "Transaction ids in use since the oldest; wraparound is near 2e9.", rest="max"),
+            gauge("mxid_age", "Multixact ids in use since the oldest.", rest="max"),
             counter("checksum_failures_total", "Blocks whose checksum was wrong when they were read."),
         ),
     ),
@@ -206,15 +191,25 @@ _DATABASES = (
         prefix="pg_database_wraparound_",
         labels=("datname",),
         metrics=(
-            gauge("age_datfrozenxid_seconds", "Upstream's name for pods_database_xid_age; no seconds in spite of it."),
-            gauge("age_datminmxid_seconds", "Upstream's name for pods_database_mxid_age."),
+            gauge(
+                "age_datfrozenxid_seconds",
+                "Upstream's name for pods_database_xid_age; no seconds in spite of it.",
+                rest="max",
+            ),
+            gauge("age_datminmxid_seconds", "Upstream's name for pods_database_mxid_age.", rest="max"),
         ),
     ),
     Family(
         source="metrics_databases",
         prefix="pg_database_",
         labels=("datname",),
-        metrics=(gauge("connection_limit", "Sessions the database allows; -1 is no limit."),),
+        metrics=(
+            gauge(
+                "connection_limit",
+                "Sessions the database allows; -1 is no limit, -2 a DROP DATABASE that was interrupted.",
+                rest="none",
+            ),
+        ),
     ),
     Family(
         source="metrics_sizes",
@@ -238,16 +233,28 @@ FAMILIES = (
     *_REPLICATION,
     *_SLOT_STATES,
     *_STATUS,
-    *_ACTIVITY,
+    *ACTIVITY,
+    *TRANSACTIONS,
     *_DATABASES,
     *BACKGROUND,
+    NOT_SHOWN,
 )
+INVALID = -2
+"""The connection limit of a database whose DROP was interrupted: PostgreSQL lets it be dropped, and nothing else."""
 COLLECTORS = tuple(dict.fromkeys(source.collector for source in SOURCES))
 
 
 def counted(rows: Mapping[str, Sequence[Row]]) -> Mapping[str, Sequence[Row]]:
-    """``rows`` with what is counted from them: standbys that stream and replay, for programs only copy WAL."""
-    if "standbys" not in rows:
-        return rows
-    streaming = [row for row in rows["standbys"] if row["state"] == "streaming" and row["replay_lag_bytes"] is not None]
-    return {**rows, "streaming": [{"pods_replication_streaming_replicas": len(streaming)}]}
+    """``rows`` with what is counted from them."""
+    found = dict(rows)
+    if "standbys" in rows:
+        found["streaming"] = [{"pods_replication_streaming_replicas": sum(map(_replays, rows["standbys"]))}]
+    if "metrics_databases" in rows:
+        invalid = sum(row["connection_limit"] == INVALID for row in rows["metrics_databases"])
+        found["invalid"] = [{"pods_databases_invalid": invalid}]
+    return found
+
+
+def _replays(row: Row) -> bool:
+    """A standby that streams and replays: programs only copy WAL."""
+    return row["state"] == "streaming" and row["replay_lag_bytes"] is not None

@@ -1,11 +1,13 @@
 """The metrics of /probe: one node's statistics, whether it is up, and if not, why. Pure."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cluster.postgres.failures import Failure
 from exporters.collectors.statistics import Statistics
 from exporters.metrics.exposition import by_label, expose, single
 from exporters.metrics.postgres import COLLECTORS, FAMILIES, counted
+from exporters.metrics.series import MOST_DATABASES, NodeSeries
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -13,8 +15,19 @@ if TYPE_CHECKING:
 STATES = ("up", *Failure)
 
 
-def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":
-    """Metrics of one node; ``seconds`` is how long the scrape took."""
+def node_metrics(
+    reading: Statistics,
+    seconds: float,
+    series: NodeSeries | None = None,
+    *,
+    most: int = MOST_DATABASES,
+    first: Iterable[str] = (),
+) -> "list[Exposed]":
+    """Metrics of one node; ``seconds`` is how long the scrape took.
+
+    ``series`` remembers what has series of its own: at most ``most`` databases, and always those of ``first``.
+    """
+    rows = (series or NodeSeries()).bounded(counted(reading.rows), most, first)
     state = (reading.failure or Failure.UNREACHABLE) if reading.error else "up"
     succeeded = {name: float(not reading.error and name not in reading.failures) for name in COLLECTORS}
     metrics = [
@@ -38,7 +51,7 @@ def node_metrics(reading: Statistics, seconds: float) -> "list[Exposed]":
             "1 if anything could not be read.",
             float(bool(reading.error or reading.failures)),
         ),
-        *expose(FAMILIES, counted(reading.rows)),
+        *expose(FAMILIES, rows),
     ]
     count = sum(len(metric.samples) for metric in metrics) + 1
     return [*metrics, single("pods_scrape_samples", "Samples in this answer.", float(count))]

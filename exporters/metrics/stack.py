@@ -13,7 +13,9 @@ from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading
 from exporters.declarations import Family, Row, gauge
 from exporters.metrics import backups, certificates, containers, images, pgbouncer
+from exporters.metrics.cardinality import NOT_SHOWN
 from exporters.metrics.exposition import expose, single
+from exporters.metrics.series import StackSeries
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -53,6 +55,7 @@ FAMILIES = (
     *images.FAMILIES,
     *certificates.FAMILIES,
     *DESIRED,
+    NOT_SHOWN,
 )
 
 
@@ -71,10 +74,12 @@ def stack_metrics(
     version: str,
     kept: BackupReading | None = None,
     reported: Reported | None = None,
+    series: StackSeries | None = None,
 ) -> "list[Exposed]":
     """Metrics of all that is no node.
 
-    ``kept`` is what the backup service says of itself, where it runs; ``reported`` what the host wrote.
+    ``kept`` is what the backup service says of itself, where it runs; ``reported`` what the host wrote; ``series``
+    remembers what has series of its own.
     """
     reported = reported or Reported()
     watched = config.settings.container_metrics == "on"
@@ -91,7 +96,7 @@ def stack_metrics(
     return [
         single("pgbouncer_up", "1 if PgBouncer's console answered.", float(not console.error)),
         *([gate_up] if watched else []),
-        *expose(FAMILIES, rows),
+        *expose(FAMILIES, (series or StackSeries()).bounded(rows, config.settings.user)),
     ]
 
 

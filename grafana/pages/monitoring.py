@@ -43,19 +43,31 @@ _SCRAPES = Row(
             "How long Prometheus waits for a node's metrics.",
             "s",
             series(f'scrape_duration_seconds{{job="pods-nodes", {_THESE}}}', "{{instance}}"),
+            width=6,
             limits=warn_at(1, 3),
         ),
         lines(
             "Samples of a node",
-            "Samples in each node's answer; grows with databases, sessions' programs, slots.",
+            "Samples in each node's answer; grows with databases, sessions' programs, slots. At 20000 Prometheus drops "
+            "the whole answer.",
             "none",
             series(f"pods_scrape_samples{{{_THESE}}}", "{{instance}}"),
+            width=6,
+            limits=warn_at(16000, 20000),
+        ),
+        lines(
+            "Without series of their own",
+            "How many databases, sessions, slots and so on are part of `other`, or left out, so that no number of them "
+            "blinds Prometheus. PODS_METRICS_DATABASES says how many databases are shown.",
+            "none",
+            series('max by (what) (pods_scrape_not_shown{cluster="$cluster"}) > 0', "{{what}}"),
         ),
         lines(
             "Time of a collector",
             "How long each part of a look takes, on the slowest node.",
             "s",
             series(f"max by (collector) (pg_scrape_collector_duration_seconds{{{_THESE}}})", "{{collector}}"),
+            width=6,
         ),
         states(
             "Collectors",

@@ -172,6 +172,23 @@ _VACUUM = Row(
             width=12,
             limits=warn_at(5e8, 1.2e9),
         ),
+        lines(
+            "Held back from vacuum",
+            "Transactions since the oldest whose rows vacuum must leave, by what needs them: a session, a query of a "
+            "replica (by feedback), a slot, a prepared transaction. What was deleted since then stays.",
+            "short",
+            series(f"pods_xmin_age{{{_THESE}}} > 0", "{{instance}} {{held_by}}"),
+            width=12,
+            limits=(from_(10e6, "orange"),),
+        ),
+        lines(
+            "Prepared transactions",
+            "Age of the oldest prepared transaction; one that nobody ends outlives every restart.",
+            "s",
+            series(f"pods_prepared_oldest_seconds{{{_THESE}}}", "{{instance}}"),
+            width=12,
+            limits=(from_(3600, "orange"),),
+        ),
     ),
 )
 

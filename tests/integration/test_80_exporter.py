@@ -64,6 +64,8 @@ def test_the_numbers_are_postgresqls_own(web: Web) -> None:
     assert value(found, "pg_database_size_bytes", datname="appdb") == pytest.approx(size, rel=0.2)
     identifier = web.cluster.stack.topology.system_identifier
     assert value(found, "pods_node_info", system_identifier=identifier) == 1
+    assert {value(found, "pods_xmin_age", held_by=who) for who in ("slot", "slot_catalog", "prepared")} == {0.0}
+    assert (value(found, "pg_xid_current") or 0) > 700
 
 
 def test_commits_are_counted(web: Web) -> None:
@@ -185,6 +187,31 @@ def test_lag_is_honest_while_the_link_is_cut_and_on_an_idle_primary(web: Web) ->
         eventually(lambda: _has_one_lag(web, "replica1"), 30, "three faces, one lag")
     web.cluster.query("SELECT pg_reload_conf()", "replica1")
     eventually(lambda: value(web.probe("replica1"), "pods_replication_lag_seconds") == 0, 30, "no lag")
+
+
+def test_beyond_so_many_databases_the_rest_is_one_and_what_was_half_dropped_is_named(web: Web) -> None:
+    env = web.cluster.home.path / ".env"
+    before, extra = env.read_text(), ("small", "half_dropped")
+    env.write_text(before + "PODS_METRICS_DATABASES=3\n")
+    web.cluster.inv.ok("up")
+    try:
+        for name in extra:
+            web.cluster.query(f"CREATE DATABASE {name}", database="postgres")
+        web.cluster.query(
+            "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half_dropped'", database="postgres"
+        )
+        found = web.probe("primary")
+        shown = {dict(labels)["datname"] for name, labels in found if name == "pg_stat_database_numbackends"}
+        assert shown == {"postgres", "appdb", "half_dropped", "other"}
+        assert value(found, "pods_databases_invalid") == 1
+        assert value(found, "pg_database_connection_limit", datname="half_dropped") == -2
+        assert value(found, "pods_scrape_not_shown", what="databases") == 3
+        assert value(found, "pg_database_size_bytes", datname="other")
+    finally:
+        for name in extra:
+            web.cluster.query(f"DROP DATABASE IF EXISTS {name}", database="postgres")
+        env.write_text(before)
+    web.cluster.inv.ok("up")
 
 
 def test_pgbouncer_down_hides_no_container(web: Web) -> None:

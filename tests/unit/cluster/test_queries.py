@@ -25,6 +25,15 @@ def test_a_query_is_read_by_its_name_and_used_by_it(name: str) -> None:
     assert f'"{name}"' in CODE
 
 
+@pytest.mark.parametrize("name", [path.stem for path in FILES])
+def test_no_comment_of_ours_reaches_a_server_and_nothing_else_is_lost(name: str) -> None:
+    """Its log and pg_stat_statements keep the text of a statement as it came."""
+    plain = queries.get(name)
+    assert "--" not in plain
+    code = [line for line in queries.source(name).splitlines() if not line.lstrip().startswith("--")]
+    assert plain.splitlines() == code
+
+
 def test_a_query_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         queries.get("no_such_query")

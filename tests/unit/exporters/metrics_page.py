@@ -49,6 +49,8 @@ _FROM = {
     "image_check": "`images.json`: when that was.",
     "certificates": "`certificates.json`, which `inv up` and `inv certs.renew` write.",
     "build": "This version of PODS.",
+    "not_shown": "Counted: what is beyond the bounds that keep a page below Prometheus' `sample_limit`.",
+    "invalid": "Counted from the rows of [`metrics_databases`](../../cluster/queries/metrics_databases.sql).",
     "streaming": "Counted from the rows of [`standbys`](../../cluster/queries/standbys.sql).",
 }
 Row = tuple[str, str, tuple[str, ...], str]
@@ -110,7 +112,7 @@ def _row(family: Family, metric: Metric) -> Row:
 def _comment(query: str) -> str:
     """What a query says of itself, in the comment it begins with."""
     lines = []
-    for line in queries.get(query).splitlines():
+    for line in queries.source(query).splitlines():
         if not line.startswith("--"):
             break
         lines.append(line.removeprefix("--").strip())

@@ -88,6 +88,7 @@ PRIMARY: dict[str, list[dict[str, Any]]] = {
             "write_lag_seconds": 0.0,
             "flush_lag_seconds": 0.0,
             "replay_lag_seconds": 0.0,
+            "xmin_age": None,
         }
     ],
     "slots": [
@@ -105,6 +106,8 @@ PRIMARY: dict[str, list[dict[str, Any]]] = {
             "inactive_seconds": 8.141001,
             "invalidated": False,
             "synced": False,
+            "xmin_age": None,
+            "catalog_xmin_age": None,
         }
     ],
 }

@@ -9,6 +9,7 @@ import yaml
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.postgres.failures import Failure
+from compose.render.prometheus_yml import SAMPLE_LIMIT
 from tests.unit.grafana.alert_rules import RECORDED, ROOM, RULES, Rule, claims, runbook
 from tests.unit.grafana.promql import TARGET_LABELS, branches, emitted, parse
 
@@ -20,6 +21,7 @@ CLAIMS = tuple(claims())
 THEIR_OWN: Mapping[str, frozenset[str]] = {
     # Prometheus' of every target; of itself; Alertmanager's. test_82_prometheus looks for each on the live stack.
     "up": frozenset(),
+    "scrape_samples_scraped": frozenset(),
     "prometheus_config_last_reload_successful": frozenset(),
     "prometheus_rule_evaluation_failures_total": frozenset({"rule_group"}),
     "prometheus_sd_http_failures_total": frozenset(),
@@ -94,6 +96,12 @@ def test_a_rule_is_proven_to_fire_and_not_to_fire(rule: Rule) -> None:
 
 def test_proofs_are_about_rules_there_are() -> None:
     assert {claim.alert for claim in CLAIMS} == {rule.name for rule in RULES}
+
+
+def test_the_limit_that_is_warned_of_is_the_one_that_is_set() -> None:
+    (rule,) = [rule for rule in RULES if rule.name == "PodsScrapeNearLimit"]
+    assert rule.expr == f"scrape_samples_scraped > {SAMPLE_LIMIT * 4 // 5}"
+    assert f"at {SAMPLE_LIMIT} " in dict(rule.annotations)["summary"]
 
 
 def test_no_text_shows_a_broken_template() -> None:

@@ -148,6 +148,7 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_NODE_EGRESS=yes", "on, off"),
         ("PODS_SCRAPE_INTERVAL=1", "from 3 to 300"),
         ("PODS_METRICS_DAYS=0", "from 1 to 3650"),
+        ("PODS_METRICS_DATABASES=201", "from 1 to 200"),
         ("PODS_METRICS_SIZE=auto", "512MB"),
         ("PODS_HEALTH=1", "on, off"),
         ("PODS_HEALTH_PORT=70000", "from 1 to 65535"),
