@@ -2,9 +2,11 @@
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
+from cluster.http.pages import pages
 from cluster.services import optional_services
 from cluster.topology import Topology
 from compose.render.prometheus_yml import client_yml, prometheus_yml
+from compose.render.runbooks import pages_of, runbook_pages, with_addresses
 
 PROMETHEUS = PROJECT_ROOT / "compose" / "prometheus"
 GRAFANA = PROJECT_ROOT / "grafana"
@@ -23,6 +25,8 @@ def monitoring_files(settings: Settings, topology: Topology, receivers: str) -> 
         "rendered/prometheus/prometheus.yml": prometheus_yml(settings, topology),
         **{f"rendered/prometheus/rules/{name}": _rules(name, settings) for name in RULES},
         **{f"rendered/{name}/{CLIENT}": client_yml(settings, name) for name in ("prometheus", "alertmanager")},
+        **{f"rendered/prometheus/runbooks/{name}": text for name, text in runbook_pages().items()},
+        **{f"rendered/pages/{name}/index.html": pages_of(name) for name in ("prometheus", "alertmanager")},
         RECEIVERS_PATH: receivers or (PROMETHEUS / RECEIVERS).read_text(),
     }
     if "grafana" in optional_services(settings, topology.image_source):
@@ -36,4 +40,4 @@ def _rules(name: str, settings: Settings) -> str:
     """Rules about backups are silent, not gone, where none are taken: a file that is left out would stay as it was."""
     if name == "backup_alerts.yml" and settings.backup == "off":
         return "groups: []\n"
-    return (PROMETHEUS / name).read_text()
+    return with_addresses((PROMETHEUS / name).read_text(), pages(settings)["prometheus"].url)

@@ -14,6 +14,8 @@ from compose.render.service_definition import port as published
 GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"
+_PAGES = "/usr/share/prometheus"
+"""Where Debian's packages have what they show in place of the web applications that they leave out."""
 _SILENT = "30s"
 """After which Prometheus closes a connection that asks nothing; the exporter and health have theirs."""
 _GRAFANA_TLS = {
@@ -92,12 +94,14 @@ def _prometheus(template: Service, settings: Settings, _: Topology, facts: HostF
         f"--storage.tsdb.retention.size={settings.metrics_size}B",
         f"--web.external-url={page.url}",
         "--web.config.file=/run/secrets/prometheus_web",
+        "--web.user-assets=/etc/prometheus/runbooks",
         "--web.cors.origin=^$",  # no other site's page may read an answer
         f"--web.read-timeout={_SILENT}",
     ]
     service["healthcheck"]["test"].append(f"--url={page.scheme}://127.0.0.1:{LISTENING['prometheus']}")
     service["volumes"] += [
         mount("./rendered/prometheus", "/etc/prometheus"),
+        mount("./rendered/pages/prometheus", f"{_PAGES}/web/no-ui"),
         mount("./data/prometheus", "/prometheus", read_only=False),
     ]
     return service
@@ -110,6 +114,7 @@ def _alertmanager(template: Service, settings: Settings, _: Topology, facts: Hos
     service["healthcheck"]["test"].append(f"--alertmanager.url={page.scheme}://127.0.0.1:{LISTENING['alertmanager']}")
     service["volumes"] += [
         mount("./rendered/alertmanager", "/etc/alertmanager"),
+        mount("./rendered/pages/alertmanager", f"{_PAGES}/alertmanager/no-ui"),
         mount("./data/alertmanager", "/alertmanager", read_only=False),
     ]
     return service

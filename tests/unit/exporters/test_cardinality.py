@@ -165,7 +165,7 @@ def test_ages_of_the_rest_are_the_oldest_s() -> None:
 
 def test_the_cluster_s_own_database_and_what_was_left_half_dropped_are_always_shown() -> None:
     rows = _rows(10)
-    states = {0: {"datname": "postgres"}, 1: {"connection_limit": -2}}
+    states: dict[int, dict[str, Any]] = {0: {"datname": "postgres"}, 1: {"connection_limit": -2}}
     databases = tuple(dict(row) | states.get(n, {}) for n, row in enumerate(rows["metrics_databases"]))
     found = _scrape(rows | {"metrics_databases": databases}, most=3)
     assert _named(found, "pg_database_connection_limit") == {"postgres", "t1", "t9"}
