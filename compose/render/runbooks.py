@@ -38,7 +38,7 @@ def _style() -> str:
 
 
 def _page(title: str, blocks: list[str]) -> str:
-    nav = '<nav><a href="index.html">Runbooks</a><a href="/alerts">Alerts</a></nav>'
+    nav = '<nav><a href="./">Runbooks</a><a href="/alerts">Alerts</a></nav>'
     head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
     return f"{head}<style>{_style()}</style>\n{nav}\n" + "\n".join(blocks) + "\n"
 
