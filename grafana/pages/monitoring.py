@@ -61,6 +61,7 @@ _SCRAPES = Row(
             "blinds Prometheus. PODS_METRICS_DATABASES says how many databases are shown.",
             "none",
             series('max by (what) (pods_scrape_not_shown{cluster="$cluster"}) > 0', "{{what}}"),
+            width=6,
         ),
         lines(
             "Time of a collector",
