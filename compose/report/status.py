@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -11,20 +11,19 @@ from urllib.parse import quote
 from cluster.backup_status import STATUS_FILE, BackupStatus, BackupSummary, parse_status
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import to_json
-from cluster.endpoints import POOLER, host_endpoint
-from cluster.errors import MachineError, RefusedError
+from cluster.endpoints import host_endpoint
+from cluster.errors import RefusedError
 from cluster.http.pages import USER, pages
-from cluster.observed.snapshot import Snapshot
 from cluster.remedies import split_remedy, with_remedy
 from cluster.service_verdict import ServicesReading
 from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
 from cluster.units import human_seconds, human_size
 from cluster.view import View
-from compose.engine.containers import Container, ContainerReader
+from compose.engine.containers import Container
 from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
 from compose.home.paths import read_backup_state
-from compose.report.container_faults import container_fault
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
+from compose.report.seen_containers import down_services, explained, read_containers, unwell_services
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -54,10 +53,12 @@ class StatusReport:
 def status_report(stack: Stack) -> StatusReport:
     """Observe and judge the cluster."""
     snapshot = stack.snapshot()
-    seen = _read_containers(stack, snapshot)
+    seen = read_containers(stack, snapshot)
     running = seen.found
-    view = stack.view(_explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=_down(stack, seen)))
-    verdict = view.verdict.with_more((), (*seen.notes, *_unwell(stack, seen), *_certificate_notes(stack)))
+    view = stack.view(
+        explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=down_services(stack, seen))
+    )
+    verdict = view.verdict.with_more((), (*seen.notes, *unwell_services(stack, seen), *_certificate_notes(stack)))
     reasons = (*_foreign_settings(stack), *verdict.reasons)
     return StatusReport(
         project=stack.topology.project,
@@ -71,62 +72,6 @@ def status_report(stack: Stack) -> StatusReport:
         backup=view.backup,
         copies=copy_statuses(stack, running),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SeenContainers:
-    """Containers by service, and whom to ask for their last words; notes where the engine does not answer."""
-
-    found: Mapping[str, Container]
-    reader: ContainerReader | None = None
-    notes: tuple[str, ...] = ()
-
-    def runs(self, service: str) -> bool:
-        """Whether its container runs, well or not."""
-        return service in self.found and self.found[service].status == "running"
-
-    def fault(self, service: str) -> str:
-        """What is wrong with a service's container; "" where nothing is, or nothing is known."""
-        return container_fault(self.found.get(service), self.reader.last_log_line) if self.reader else ""
-
-
-def _read_containers(stack: Stack, snapshot: Snapshot) -> _SeenContainers:
-    """What the engine says; it is needed only where PostgreSQL does not answer for itself."""
-    silent = any(reading.facts is None for reading in snapshot.nodes.values())
-    try:
-        reader = stack.container_reader
-        return _SeenContainers(found=reader.containers(), reader=reader)
-    except MachineError as error:
-        if silent or stack.topology.copies:
-            raise
-        note = with_remedy(
-            f"nothing is known of the services beside the nodes: {error.message}", error.hint or "start it"
-        )
-        return _SeenContainers(found={}, notes=(note,))
-
-
-def _explained(snapshot: Snapshot, seen: _SeenContainers) -> Snapshot:
-    """Where a server does not answer because its container does not run, that is said, and why."""
-    nodes = {
-        name: replace(reading, error=fault) if reading.facts is None and (fault := seen.fault(name)) else reading
-        for name, reading in snapshot.nodes.items()
-    }
-    pooler = snapshot.pooler
-    if pooler.error and (fault := seen.fault(POOLER)):
-        pooler = replace(pooler, error=fault)
-    return replace(snapshot, nodes=nodes, pooler=pooler)
-
-
-def _down(stack: Stack, seen: _SeenContainers) -> dict[str, str]:
-    """The services beside nodes and PgBouncer that do not run, and why."""
-    return {name: fault for name in stack.optional_services if not seen.runs(name) and (fault := seen.fault(name))}
-
-
-def _unwell(stack: Stack, seen: _SeenContainers) -> list[str]:
-    """A line for each of them that runs and whose check fails: on a host with much to do that passes."""
-    found = [(name, seen.found[name]) for name in stack.optional_services if seen.runs(name)]
-    unhealthy = [name for name, container in found if container.health == "unhealthy"]
-    return [with_remedy(f"{name} runs, but its check fails", f"see inv logs --service {name}") for name in unhealthy]
 
 
 def _foreign_settings(stack: Stack) -> list[str]:

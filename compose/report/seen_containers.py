@@ -1,0 +1,68 @@
+"""The containers behind a status: which service does not run, and why a server that does not answer does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from cluster.endpoints import POOLER
+from cluster.errors import MachineError
+from cluster.observed.snapshot import Snapshot
+from cluster.remedies import with_remedy
+from compose.engine.containers import Container, ContainerReader
+from compose.report.container_faults import container_fault
+from compose.stack import Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenContainers:
+    """Containers by service, and whom to ask for their last words; notes where the engine does not answer."""
+
+    found: Mapping[str, Container]
+    reader: ContainerReader | None = None
+    notes: tuple[str, ...] = ()
+
+    def runs(self, service: str) -> bool:
+        """Whether its container runs, well or not."""
+        return service in self.found and self.found[service].status == "running"
+
+    def fault(self, service: str) -> str:
+        """What is wrong with a service's container; "" where nothing is, or nothing is known."""
+        return container_fault(self.found.get(service), self.reader.last_log_line) if self.reader else ""
+
+
+def read_containers(stack: Stack, snapshot: Snapshot) -> SeenContainers:
+    """What the engine says; it is needed only where PostgreSQL does not answer for itself."""
+    silent = any(reading.facts is None for reading in snapshot.nodes.values())
+    try:
+        reader = stack.container_reader
+        return SeenContainers(found=reader.containers(), reader=reader)
+    except MachineError as error:
+        if silent or stack.topology.copies:
+            raise
+        note = with_remedy(
+            f"nothing is known of the services beside the nodes: {error.message}", error.hint or "start it"
+        )
+        return SeenContainers(found={}, notes=(note,))
+
+
+def explained(snapshot: Snapshot, seen: SeenContainers) -> Snapshot:
+    """Where a server does not answer because its container does not run, that is said, and why."""
+    nodes = {
+        name: replace(reading, error=fault) if reading.facts is None and (fault := seen.fault(name)) else reading
+        for name, reading in snapshot.nodes.items()
+    }
+    pooler = snapshot.pooler
+    if pooler.error and (fault := seen.fault(POOLER)):
+        pooler = replace(pooler, error=fault)
+    return replace(snapshot, nodes=nodes, pooler=pooler)
+
+
+def down_services(stack: Stack, seen: SeenContainers) -> dict[str, str]:
+    """The services beside nodes and PgBouncer that do not run, and why."""
+    return {name: fault for name in stack.optional_services if not seen.runs(name) and (fault := seen.fault(name))}
+
+
+def unwell_services(stack: Stack, seen: SeenContainers) -> list[str]:
+    """A line for each of them that runs and whose check fails: on a host with much to do that passes."""
+    found = [(name, seen.found[name]) for name in stack.optional_services if seen.runs(name)]
+    unhealthy = [name for name, container in found if container.health == "unhealthy"]
+    return [with_remedy(f"{name} runs, but its check fails", f"see inv logs --service {name}") for name in unhealthy]
