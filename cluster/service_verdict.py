@@ -33,7 +33,7 @@ class ServicesVerdict:
         """What makes the cluster degraded."""
         for service, why in self.reading.down.items():
             cost = _COSTS.get(service, "")
-            yield with_remedy(f"{service} does not run{cost}: {why}", f"run: inv up; inv logs --service {service}")
+            yield with_remedy(f"{service} does not work{cost}: {why}", f"run: inv up; inv logs --service {service}")
         if self.settings.backup != "on":
             return
         if self._backups is None:

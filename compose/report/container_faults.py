@@ -21,9 +21,7 @@ def container_fault(container: Container | None, last_words: Callable[[Container
         return f"its container was restarted {container.restarts} times and said: {_short(last_words(container))}"
     if container.status == "running":
         return (
-            f"its container is unhealthy and said: {_short(last_words(container))}"
-            if container.health == "unhealthy"
-            else ""
+            f"its check fails, and it said: {_short(last_words(container))}" if container.health == "unhealthy" else ""
         )
     return _ended(container, last_words) if container.status in ("exited", "dead") else _idle(container)
 

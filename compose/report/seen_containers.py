@@ -20,9 +20,10 @@ class SeenContainers:
     reader: ContainerReader | None = None
     notes: tuple[str, ...] = ()
 
-    def runs(self, service: str) -> bool:
-        """Whether its container runs, well or not."""
-        return service in self.found and self.found[service].status == "running"
+    def starts(self, service: str) -> bool:
+        """Whether it runs and its check has not said anything yet."""
+        found = self.found.get(service)
+        return found is not None and (found.status, found.health) == ("running", "starting")
 
     def fault(self, service: str) -> str:
         """What is wrong with a service's container; "" where nothing is, or nothing is known."""
@@ -57,12 +58,6 @@ def explained(snapshot: Snapshot, seen: SeenContainers) -> Snapshot:
 
 
 def down_services(stack: Stack, seen: SeenContainers) -> dict[str, str]:
-    """The services beside nodes and PgBouncer that do not run, and why."""
-    return {name: fault for name in stack.optional_services if not seen.runs(name) and (fault := seen.fault(name))}
-
-
-def unwell_services(stack: Stack, seen: SeenContainers) -> list[str]:
-    """A line for each of them that runs and whose check fails: on a host with much to do that passes."""
-    found = [(name, seen.found[name]) for name in stack.optional_services if seen.runs(name)]
-    unhealthy = [name for name, container in found if container.health == "unhealthy"]
-    return [with_remedy(f"{name} runs, but its check fails", f"see inv logs --service {name}") for name in unhealthy]
+    """The services beside nodes and PgBouncer that are not well, and why; one that starts right now has time."""
+    settled = [name for name in stack.optional_services if not seen.starts(name)]
+    return {name: fault for name in settled if (fault := seen.fault(name))}

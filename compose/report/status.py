@@ -23,7 +23,7 @@ from compose.engine.containers import Container
 from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
 from compose.home.paths import read_backup_state
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
-from compose.report.seen_containers import down_services, explained, read_containers, unwell_services
+from compose.report.seen_containers import down_services, explained, read_containers
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def status_report(stack: Stack) -> StatusReport:
     view = stack.view(
         explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=down_services(stack, seen))
     )
-    verdict = view.verdict.with_more((), (*seen.notes, *unwell_services(stack, seen), *_certificate_notes(stack)))
+    verdict = view.verdict.with_more((), (*seen.notes, *_certificate_notes(stack)))
     reasons = (*_foreign_settings(stack), *verdict.reasons)
     return StatusReport(
         project=stack.topology.project,

@@ -28,7 +28,7 @@ def test_a_backup_service_of_which_nothing_is_known_is_a_reason() -> None:
 @pytest.mark.parametrize("service", ["gate", "exporter", "health", "sandbox", "prometheus", "alertmanager", "grafana"])
 def test_whoever_is_down_is_named_with_why(service: str) -> None:
     (problem,) = _problems(ServicesReading(backup=WELL, down={service: "it has no container"}))
-    assert problem.startswith(f"{service} does not run")
+    assert problem.startswith(f"{service} does not work")
     assert problem.endswith(": it has no container")
 
 
@@ -37,7 +37,7 @@ def test_a_backup_service_that_is_down_is_said_once_and_what_it_kept_besides() -
     status = replace(WELL, archive=None, backups=old, stores={"local": StoreStatus(broken=1)})
     problems = _problems(ServicesReading(backup=status, down={"backup": "it was stopped"}))
     assert problems == [
-        "backup does not run, so that no WAL is archived and no backup taken: it was stopped",
+        "backup does not work, so that no WAL is archived and no backup taken: it was stopped",
         "the last backup into store local failed 1 min 0 s ago",
         "1 backups in store local are damaged",
     ]

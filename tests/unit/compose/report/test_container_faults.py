@@ -18,7 +18,7 @@ CASES = {
         container("a", health="starting", restarts=7),
         "its container was restarted 7 times and said: last words",
     ),
-    "unhealthy": (container("a", health="unhealthy"), "its container is unhealthy and said: last words"),
+    "unhealthy": (container("a", health="unhealthy"), "its check fails, and it said: last words"),
     "ended": (
         container("a", status="exited", health="", exit_code=3, restarts=9),
         "its container ended with code 3 and said: last words",

@@ -158,8 +158,8 @@ def test_who_watches_and_does_not_run_is_a_reason(bare_home: Home) -> None:
     looping = container("prometheus", status="restarting", restarts=5)
     report = _report(bare_home, without={"prometheus": looping, "gate": None})
     assert [split_remedy(reason)[0] for reason in report.reasons] == [
-        "gate does not run, so that containers and disks are not measured: it has no container",
-        "prometheus does not run, so that no alert fires: its container was restarted 5 times and said: "
+        "gate does not work, so that containers and disks are not measured: it has no container",
+        "prometheus does not work, so that no alert fires: its container was restarted 5 times and said: "
         "FATAL: prometheus cannot",
     ]
 
@@ -168,10 +168,9 @@ def test_a_service_that_starts_has_time_however_often_it_did(bare_home: Home) ->
     assert _report(bare_home, without={"health": container("health", health="starting", restarts=9)}).healthy
 
 
-def test_a_service_whose_check_fails_is_a_note(bare_home: Home) -> None:
-    report = _report(bare_home, without={"exporter": container("exporter", health="unhealthy")})
-    assert report.healthy
-    assert report.notes == ("exporter runs, but its check fails → see inv logs --service exporter",)
+def test_a_service_whose_check_fails_is_a_reason(bare_home: Home) -> None:
+    (reason,) = _report(bare_home, without={"exporter": container("exporter", health="unhealthy")}).reasons
+    assert reason.startswith("exporter does not work, so that nothing is measured: its check fails, and it said: FATAL")
 
 
 def test_settings_of_another_cluster_are_the_first_thing_to_say(bare_home: Home) -> None:
