@@ -12,7 +12,7 @@ from cluster.postgres.failures import Failure
 from exporters.collectors.backup_files import read_backups
 from exporters.collectors.container_stats import read_gate
 from exporters.collectors.pgbouncer_console import read_console
-from exporters.collectors.statistics import Remembered, Statistics, read_statistics
+from exporters.collectors.statistics import Remembered, Statistics, fail_unread, read_statistics
 from exporters.metrics.exposition import encode
 from exporters.metrics.postgres import SOURCES
 from exporters.metrics.probe import node_metrics
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Page = tuple[bytes, str]
 """Body and content type."""
+_FIRST = ("server", "standbys", "slots", "metrics_sessions")
+"""Sources that a page which comes too late still has: few rows, read first, and most alerts are about them."""
 
 
 class Scrape:
@@ -49,6 +51,7 @@ class Scraper:
         self._version = version
         self._remembered: dict[str, Remembered] = {}
         self._series: dict[str, NodeSeries] = {}
+        self._begun: dict[str, Statistics] = {}
         self._stack = StackSeries()
 
     def node(self, config: ClusterConfig, name: str, patience: float, accept: str) -> Callable[[], Scrape]:
@@ -62,16 +65,24 @@ class Scraper:
         def scrape() -> Scrape:
             began = time.perf_counter()
             access = replace(config.node(name), application="pods_exporter", patience=patience)
-            reading = read_statistics(access, SOURCES, remembered)
+            begun = self._begun[name] = Statistics()
+            reading = read_statistics(access, SOURCES, remembered, begun)
             seconds, most = time.perf_counter() - began, config.settings.metrics_databases
             first = ("postgres", config.settings.database, "archive", *config.topology.names)
-            return _written(node_metrics(reading, seconds, series, most=most, first=first), accept)
+            page = _written(node_metrics(reading, seconds, series, most=most, first=first), accept)
+            self._begun.pop(name, None)
+            return page
 
         return scrape
 
-    def late_node(self, patience: float) -> Scrape:
-        """The metrics of a node that did not answer in time."""
-        reading = Statistics(error=f"no answer within {patience:.1f} s", failure=Failure.TIMEOUT)
+    def late_node(self, name: str, patience: float) -> Scrape:
+        """The metrics of a node of which not all was there in time: up, if it answered at all."""
+        reason, begun = f"no answer within {patience:.1f} s", self._begun.get(name, Statistics())
+        rows = {source: begun.rows[source] for source in _FIRST if source in begun.rows}
+        if not rows:
+            return Scrape(node_metrics(Statistics(error=reason, failure=Failure.TIMEOUT), patience))
+        reading = Statistics(rows=rows)
+        fail_unread(SOURCES, reading, reason)
         return Scrape(node_metrics(reading, patience))
 
     def stack(self, config: ClusterConfig, patience: float, accept: str) -> Callable[[], Scrape]:

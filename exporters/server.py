@@ -71,7 +71,7 @@ class Pages:
             return PlainTextResponse(f"there is no node of that name; the nodes are: {known}\n", 400)
         limit, accept = _limits(request)
         scrape = await self._running.join(target, self._scraper.node(config, target, limit, accept), limit + _ENCODING)
-        return _page(scrape or self._scraper.late_node(limit), accept)
+        return _page(scrape or self._scraper.late_node(target, limit), accept)
 
     async def metrics(self, request: "Request") -> "Response":
         """All that is no node."""

@@ -55,12 +55,14 @@ class Remembered:
             self.refusals[source.name] = (reason, time.monotonic() + source.every)
 
 
-def read_statistics(access: Access, sources: Sequence[MetricSource], remembered: Remembered) -> Statistics:
-    """Read one node within the access's patience; an unreachable one is a reading too.
+def read_statistics(
+    access: Access, sources: Sequence[MetricSource], remembered: Remembered, found: Statistics | None = None
+) -> Statistics:
+    """Read one node within the access's patience; an unreachable one is a reading too. ``found`` shows how far it is.
 
     One that answers and has too much to say for the time is a node that answers: what was not read has failed.
     """
-    found = Statistics()
+    found = found or Statistics()
     try:
         with translated(), connect(access) as connection:
             for source in sources:
@@ -68,11 +70,12 @@ def read_statistics(access: Access, sources: Sequence[MetricSource], remembered:
     except ConnectError as error:
         if error.kind is not Failure.TIMEOUT or not found.rows:
             return Statistics(error=error.message, failure=error.kind)
-        _fail_unread(sources, found, error.message)
+        fail_unread(sources, found, error.message)
     return found
 
 
-def _fail_unread(sources: Sequence[MetricSource], found: Statistics, reason: str) -> None:
+def fail_unread(sources: Sequence[MetricSource], found: Statistics, reason: str) -> None:
+    """Say of every source without rows that it failed."""
     for source in sources:
         if source.name not in found.rows:
             found.failures.setdefault(source.collector, reason)

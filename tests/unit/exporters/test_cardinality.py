@@ -16,12 +16,13 @@ from exporters.collectors.pgbouncer_console import ConsoleReading
 from exporters.collectors.statistics import Statistics
 from exporters.declarations import Row
 from exporters.metrics.cardinality import OTHER, TopN
-from exporters.metrics.postgres import SOURCES
+from exporters.metrics.postgres import COLLECTORS, SOURCES
 from exporters.metrics.probe import node_metrics
 from exporters.metrics.series import MOST_DATABASES, NodeSeries, StackSeries
 from exporters.metrics.stack import stack_metrics
+from exporters.scrape import Scraper
 from tests.fix_settings import settings_of, topology_of
-from tests.unit.exporters.exposition import Samples, read_back, value_of
+from tests.unit.exporters.exposition import Samples, read_back, samples_in, value_of
 from tests.unit.sql_columns import columns_of
 
 ROOM = 0.8 * SAMPLE_LIMIT
@@ -276,3 +277,23 @@ def _everything() -> Iterator[str]:
 def test_what_could_not_be_read_hides_nothing_else(source: str) -> None:
     rows = {name: each for name, each in _rows(5, 5, 5, 5).items() if name != source}
     assert value_of(_scrape(rows, most=2), "pg_up") == 1
+
+
+def test_a_node_that_answered_and_was_not_read_in_time_is_up_and_says_what_is_missing() -> None:
+    scraper, rows = Scraper("1"), _rows(500, 100, 1, 1)
+    scraper._begun["primary"] = Statistics(rows={name: rows[name] for name in ("server", "standbys", "metrics_locks")})
+    found = samples_in(*scraper.late_node("primary", 3.0).page(""))
+    assert value_of(found, "pg_up") == 1
+    assert value_of(found, "pods_node_state", state="up") == 1
+    assert value_of(found, "pg_replication_is_replica") == 1
+    succeeded = {name: value_of(found, "pg_scrape_collector_success", collector=name) for name in COLLECTORS}
+    assert {name for name, well in succeeded.items() if well} == {"server", "replication"}
+
+
+def test_a_node_that_has_not_answered_yet_is_down() -> None:
+    scraper = Scraper("1")
+    scraper._begun["primary"] = Statistics()
+    for node in ("primary", "replica1"):
+        found = samples_in(*scraper.late_node(node, 3.0).page(""))
+        assert value_of(found, "pg_up") == 0
+        assert value_of(found, "pods_node_state", state="timeout") == 1
