@@ -1,11 +1,11 @@
 """Marks on backups: a hold keeps one from retention and deletion, a verification tells whether its bytes are right."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from backup.catalog import Backup
-from backup.layout import hold_key, holds_prefix, verified_key, verified_prefix
+from backup.layout import hold_key, holds_prefix, verified_key, verified_prefix, verified_wal_key
 from backup.store import MOST_LISTED, DamagedError, MissingError, Store, at_most, read_text
 from cluster.documents import LAST_MOMENT, dump, load
 from cluster.errors import RefusedError
@@ -28,6 +28,15 @@ class Verified:
     when: float
     ok: bool
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedWal:
+    """The last verification of all WAL, at ``when`` (Unix seconds): segments read, and why which are ``damaged``."""
+
+    when: float
+    segments: int
+    damaged: dict[str, str] = field(default_factory=dict)
 
 
 Mark = TypeVar("Mark", Hold, Verified)
@@ -64,6 +73,19 @@ def read_verified(store: Store, system: str) -> dict[str, Verified]:
     return _read_all(store, verified_prefix(system), Verified, lambda _: None)
 
 
+def mark_wal(store: Store, system: str, mark: VerifiedWal) -> None:
+    """Record a verification of all WAL in place of the one before."""
+    store.replace(verified_wal_key(system), dump(mark, indent=None).encode())
+
+
+def read_damaged_wal(store: Store, system: str) -> dict[str, str]:
+    """Segments that the last verification found damaged, and why. One that cannot be read does not count."""
+    try:
+        return load(VerifiedWal, read_text(store, verified_wal_key(system)), "a verification of WAL").damaged
+    except (MissingError, DamagedError, ValueError):
+        return {}
+
+
 def refuse_held(backups: Iterable[Backup], holds: Mapping[str, Hold]) -> None:
     """Stop whoever is about to delete these.
 
@@ -87,6 +109,8 @@ def _read_all(store: Store, prefix: str, kind: type[Mark], damaged: Callable[[st
     for stored in list(at_most(store.list(prefix), MOST_LISTED, "marks on backups")):
         mark: Mark | None
         name = stored.key.removeprefix(prefix).removesuffix(".json")
+        if name == "wal":
+            continue
         try:
             mark = parse(read_text(store, stored.key), kind, name)
         except MissingError:

@@ -119,6 +119,11 @@ def verified_key(system: str, name: str) -> str:
     return f"{verified_prefix(system)}{check_backup_name(name)}.json"
 
 
+def verified_wal_key(system: str) -> str:
+    """The last verification of all WAL."""
+    return f"{verified_prefix(system)}wal.json"
+
+
 def drills_prefix(system: str) -> str:
     """Results of restore drills."""
     return f"{system_prefix(system)}drills/"

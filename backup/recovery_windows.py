@@ -28,10 +28,14 @@ class RecoveryWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A segment that is not there, though there is WAL before and after it. ``known``: a recorded gap explains it."""
+    """A segment that is not there, or ``damaged``, though there is WAL before and after it.
+
+    ``known``: a recorded gap explains it.
+    """
 
     segment: str
     known: bool = False
+    damaged: bool = False
 
 
 def find_windows(backups: Iterable[Backup], archive: WalCoverage) -> tuple[RecoveryWindow, ...]:
@@ -117,7 +121,10 @@ def audit(
         lost.update(segment for segment in backup.segments if archive.covered(segment) < size)
     for goal in {*oldest, *archive.histories}:
         lost.update(_holes(goal, oldest, archive))
-    return tuple(Missing(segment=name, known=_is_known(name, size, gaps)) for name in sorted(lost))
+    return tuple(
+        Missing(segment=name, known=_is_known(name, size, gaps), damaged=name in archive.damaged)
+        for name in sorted(lost)
+    )
 
 
 def _holes(goal: int, oldest: Mapping[int, int], archive: WalCoverage) -> Iterator[str]:

@@ -70,6 +70,7 @@ def decide(
     *,
     holds: Collection[str] = (),
     histories: Histories | None = None,
+    damaged: Collection[str] = (),
 ) -> tuple[Decision, ...]:
     """What becomes of each backup, oldest first.
 
@@ -79,24 +80,34 @@ def decide(
         now: Unix seconds.
         holds: names of backups that stay whatever the policy says.
         histories: timeline histories, which say from which backups the present can be reached.
+        damaged: names of backups that cannot be restored. None goes sooner for it, and none counts: what would stay if
+            they were not there stays too.
     """
     decisions = [Decision(backup=backup) for backup in sorted(backups, key=attrgetter("order"))]
-    if policy.is_off:
-        _keep(decisions, "no rule is set, so everything stays", follow=True)
-    _keep_window(decisions, policy, now, histories or {})
-    if policy.count:
-        _keep(decisions[-policy.count :], f"one of the {policy.count} newest", follow=True)
-    for period, form in _PERIODS.items():
-        _keep_periods(decisions, period, form, getattr(policy, period), policy.zone)
-    _keep(decisions[-policy.minimum :], f"the newest {policy.minimum} always stay", follow=True)
+    _apply(policy, decisions, now, histories or {})
+    if damaged:
+        _apply(policy, [each for each in decisions if each.backup.name not in damaged], now, histories or {})
     _keep([each for each in decisions if each.backup.name in holds], "it is held", follow=False)
     _keep_parents(decisions)
     return tuple(decisions)
 
 
+def _apply(policy: Policy, decisions: Sequence[Decision], now: float, histories: Histories) -> None:
+    """What the rules keep of these."""
+    if policy.is_off:
+        _keep(decisions, "no rule is set, so everything stays", follow=True)
+    _keep_window(decisions, policy, now, histories)
+    if policy.count:
+        _keep(decisions[-policy.count :], f"one of the {policy.count} newest", follow=True)
+    for period, form in _PERIODS.items():
+        _keep_periods(decisions, period, form, getattr(policy, period), policy.zone)
+    _keep(decisions[-policy.minimum :], f"the newest {policy.minimum} always stay", follow=True)
+
+
 def _keep(decisions: Iterable[Decision], reason: str, *, follow: bool) -> None:
     for decision in decisions:
-        decision.reasons.append(reason)
+        if reason not in decision.reasons:
+            decision.reasons.append(reason)
         decision.follow |= follow
 
 
@@ -126,7 +137,7 @@ def _keep_periods(decisions: Sequence[Decision], period: str, form: str, number:
     for each in decisions:
         newest[datetime.fromtimestamp(each.backup.stopped, zone).strftime(form)] = each
     for name in sorted(newest, reverse=True)[:number]:
-        newest[name].reasons.append(f"the newest of {name} ({period}, {number})")
+        _keep([newest[name]], f"the newest of {name} ({period}, {number})", follow=False)
 
 
 def _keep_parents(decisions: Sequence[Decision]) -> None:

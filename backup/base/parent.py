@@ -5,7 +5,7 @@ is taken whenever one of these lies between (research/backup.md, trap 22). Relea
 trusted at all give full ones only (backup/trust.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,6 +29,7 @@ def decide(
     node: SourceNode,
     longest: int,
     trusted_since: int = TRUSTED_SINCE,
+    damaged: Collection[str] = (),
 ) -> ParentChoice:
     """Choose the kind and the parent.
 
@@ -38,6 +39,7 @@ def decide(
         node: where it will be taken.
         longest: how many incremental backups may stand on one full one.
         trusted_since: the first release (``server_version_num``) whose incremental backups are taken; 0: of any.
+        damaged: names of backups that a store has and that are known to be damaged.
     """
     if wanted == "full":
         return ParentChoice(parent=None, why="as asked")
@@ -49,7 +51,8 @@ def decide(
     parent = newest_common(catalogs)
     if parent is None:
         return ParentChoice(parent=None, why="there is no earlier backup in every store")
-    reasons = [*_changes(parent, node), *_too_long(parent, catalogs[0], longest)]
+    broken = [f"{parent.name} is damaged"] if parent.name in damaged else []
+    reasons = [*broken, *_changes(parent, node), *_too_long(parent, catalogs[0], longest)]
     if reasons:
         return ParentChoice(parent=None, why="; ".join(reasons))
     return ParentChoice(parent=parent, why=f"what changed since {parent.name}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from backup import catalog
+from backup.annotations import read_verified
 from backup.base import basebackup_protocol
 from backup.base.attempt import StartedBackup, begin_one, plan_attempts
 from backup.base.backup_lock import BackupLock, acquire_lock
@@ -15,6 +16,7 @@ from backup.base.fan_out import FanOut
 from backup.base.parent import decide
 from backup.base.source import SourceNode, choose, read_nodes
 from backup.catalog import Backup, Codec
+from backup.damage import damaged_ones
 from backup.delete import sweep
 from backup.layout import MANIFEST, Kind, backup_key, backup_name, backup_prefix, check_backup_name
 from backup.manifest import parse
@@ -88,11 +90,11 @@ def take(site: BackupSite, options: BackupOptions) -> BackupResult:
     began = time.monotonic()
     with acquire_lock(site.spool) as lock:
         source, first = choose(read_nodes(site.nodes, site.progress), site.primary())
-        catalogs, failures = _catalogs(site, first.system_identifier)
+        catalogs, damaged, failures = _catalogs(site, first.system_identifier)
         stores = tuple(store for store in site.stores if store.name in catalogs)
         _clear_leftovers(stores, first.system_identifier, lock.abandoned, site.progress)
         held = [catalogs[store.name] for store in stores]
-        choice = decide(options.kind, held, source, options.longest, options.trusted_since)
+        choice = decide(options.kind, held, source, options.longest, options.trusted_since, damaged)
         plan = plan_attempts(choice, source, first)
         with begin_one(plan, site.nodes, stores, _request(options), site.progress) as started:
             backup, fan_out = _stream(site, options, lock, stores, started)
@@ -106,19 +108,22 @@ def take(site: BackupSite, options: BackupOptions) -> BackupResult:
     )
 
 
-def _catalogs(site: BackupSite, system: str) -> tuple[dict[str, tuple[Backup, ...]], dict[str, PodsError]]:
-    """The catalog of each store; one that does not answer is dropped at once."""
+def _catalogs(site: BackupSite, system: str) -> tuple[dict[str, tuple[Backup, ...]], set[str], dict[str, PodsError]]:
+    """The catalog of each store, and what is known to be damaged in any; one that does not answer is dropped."""
     found: dict[str, tuple[Backup, ...]] = {}
+    damaged: set[str] = set()
     failures: dict[str, PodsError] = {}
     for store in site.stores:
         try:
-            found[store.name] = catalog.read_catalog(store, system, on_damaged=lambda *_: None)
+            backups = catalog.read_catalog(store, system, on_damaged=lambda *_: None)
+            damaged |= damaged_ones(backups, read_verified(store, system)).keys()
+            found[store.name] = backups
         except PodsError as error:
             failures[store.name] = error
     if not found:
         reasons = "; ".join(f"{name}: {error.message}" for name, error in failures.items()) or "none is set up"
         raise MachineError(f"no store answers: {reasons}", "see the stores, then try again")
-    return found, failures
+    return found, damaged, failures
 
 
 def _clear_leftovers(stores: Sequence[Store], system: str, attempt: str, progress: Callable[[str], None]) -> None:

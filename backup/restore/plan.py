@@ -65,6 +65,7 @@ def plan(
     name: str = "",
     timeline: int | None = None,
     trusted_since: int = TRUSTED_SINCE,
+    damaged: Mapping[str, str] | None = None,
 ) -> Plan:
     """The best way to ``target``: from the newest backup before it, or from the one of that ``name``.
 
@@ -76,20 +77,24 @@ def plan(
             there is none such, the newest.
         timeline: the one to follow; None: the newest, and for ``immediate`` the backup's own.
         trusted_since: see backup/trust.py.
+        damaged: backups that are known to be damaged, and why (backup/damage.py); nothing begins with one.
 
     Raises:
         RefusedError: it cannot be reached; says why.
     """
-    doubts = untrusted_ones(catalog, trusted_since)
+    doubts, known = untrusted_ones(catalog, trusted_since), damaged or {}
     named = name if name != "latest" else ""
     refusals: dict[Backup, RefusedError] = {}
     for backup in [find(catalog, named)] if named else _best_first(catalog, doubts):
         try:
             found = _plan_from(catalog, archive, target, backup, _aim(archive, backup, target, timeline))
+            _refuse_damaged(backup, known)
         except RefusedError as error:
             refusals[backup] = error
         else:
-            return replace(found, notes=(*_doubt(backup, doubts, () if named else catalog), *found.notes))
+            others = [] if named else [each for each in catalog if each.name not in known]
+            notes = (*_passed_over(refusals), *_doubt(backup, doubts, others), *found.notes)
+            return replace(found, notes=notes)
     raise _telling([refusals[backup] for backup in sorted(refusals, key=lambda backup: backup.order, reverse=True)])
 
 
@@ -103,6 +108,10 @@ def _telling(refusals: Sequence[RefusedError]) -> PodsError:
 
 class TooLateError(RefusedError):
     """The backup ended after the target; an older one may do."""
+
+
+class DamagedBackupError(RefusedError):
+    """The backup leads there, and is known to be damaged."""
 
 
 class HoleError(RefusedError):
@@ -154,6 +163,23 @@ def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> Reach:
         message = f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}"
         raise HoleError(message) if found.hole else RefusedError(message)
     return found
+
+
+def _refuse_damaged(backup: Backup, damaged: Mapping[str, str]) -> None:
+    """What is known to fail is not begun: in place, that would stop the cluster for nothing."""
+    if backup.name in damaged:
+        raise DamagedBackupError(
+            f"backup {backup.name} is damaged: {damaged[backup.name]}",
+            "begin with another (inv backup.list), or take another store (--store); "
+            f"after a repair, inv backup.verify --name {backup.name} reads it again",
+        )
+
+
+def _passed_over(refusals: Mapping[Backup, RefusedError]) -> Iterator[str]:
+    """Those that would have led there as well, but for their damage."""
+    for error in refusals.values():
+        if isinstance(error, DamagedBackupError):
+            yield f"passed over: {error.message}"
 
 
 def _refuse_too_late(backup: Backup, target: RecoveryTarget) -> None:

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from backup.restore.plan import HoleError, Plan
+from backup.annotations import read_verified
+from backup.catalog import read_catalog
+from backup.damage import damaged_ones
+from backup.restore.plan import HoleError, Plan, plan
+from backup.restore.target import RecoveryTarget
+from backup.restore.wal_coverage import WalCoverage, read_archive
+from backup.store import Store
+from backup.wal.identity import segment_size
 from cluster.waiting import attempts
 
 _ARRIVAL_SECONDS = 10.0
@@ -23,3 +30,34 @@ def read_plan(make: Callable[[], Plan], timeout: float = _ARRIVAL_SECONDS, pause
             if not left:
                 raise
     raise AssertionError
+
+
+def plan_from(
+    store: Store,
+    system: str,
+    target: RecoveryTarget,
+    name: str = "",
+    timeline: int | None = None,
+    known: Callable[[WalCoverage], WalCoverage] = lambda archive: archive,
+) -> Plan:
+    """The plan for ``target`` from what a store has now, without what is known to be damaged.
+
+    Args:
+        store: where to restore from.
+        system: system identifier of the cluster.
+        target: where to stop.
+        name: the backup to begin with; "": the best.
+        timeline: the one to follow.
+        known: adds to what the store shows of its WAL what is known of it otherwise.
+
+    Raises:
+        PodsError: it cannot be done; says why.
+    """
+
+    def make() -> Plan:
+        catalog = read_catalog(store, system)
+        archive = known(read_archive(store, system, segment_size(store, system)))
+        damaged = damaged_ones(catalog, read_verified(store, system))
+        return plan(catalog, archive, target, name, timeline, damaged=damaged)
+
+    return read_plan(make)

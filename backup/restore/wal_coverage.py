@@ -1,9 +1,19 @@
 """The WAL that a store has: which runs of it are there on each timeline, and how far they lead."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from backup.layout import WalObject, history_key, is_segment, parse_segment, parse_wal_key, segment_start, wal_prefix
+from backup.annotations import read_damaged_wal
+from backup.layout import (
+    WalObject,
+    history_key,
+    is_segment,
+    parse_segment,
+    parse_wal_key,
+    segment_name,
+    segment_start,
+    wal_prefix,
+)
 from backup.store import MOST_WAL_LISTED, Store, at_most, read_text
 from backup.timelines import Histories, History, TimelineSpan, parse_history, path_to
 from cluster.errors import RefusedError
@@ -21,11 +31,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalCoverage:
-    """All WAL of one cluster in one store: runs by timeline, in order, and the histories of timelines."""
+    """All WAL of one cluster in one store: runs by timeline, in order, and the histories of timelines.
+
+    ``damaged``: segments that are known to be, and why; they are in no run.
+    """
 
     wal_segment_size: int
     runs: Mapping[int, Sequence[Run]]
     histories: Histories
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def timelines(self) -> frozenset[int]:
@@ -74,8 +88,13 @@ def make_archive(
 ) -> WalCoverage:
     """The same from a list that was read already: objects, and the Unix time at which each was stored."""
     lines = [wal.timeline for wal, _ in found if wal.segment is None]
-    histories = {timeline: _read_history(store, system, timeline) for timeline in lines}
-    return WalCoverage(wal_segment_size=wal_segment_size, runs=find_runs(found, wal_segment_size), histories=histories)
+    damaged = read_damaged_wal(store, system)
+    return WalCoverage(
+        wal_segment_size=wal_segment_size,
+        runs=find_runs([each for each in found if each[0].segment not in damaged], wal_segment_size),
+        histories={timeline: _read_history(store, system, timeline) for timeline in lines},
+        damaged=damaged,
+    )
 
 
 def find_runs(found: Iterable[tuple[WalObject, float]], wal_segment_size: int) -> dict[int, list[Run]]:
@@ -161,5 +180,8 @@ def _needed(archive: WalCoverage, left: Lsn, following: int) -> Lsn:
 
 def _hole(archive: WalCoverage, timeline: int, lsn: Lsn) -> str:
     later = archive.after(timeline, lsn)
+    segment = segment_name(timeline, segment_start(lsn, archive.wal_segment_size), archive.wal_segment_size)
+    if segment in archive.damaged:
+        return f"segment {segment} of the archive is damaged"
     upto = f" to {later.start}" if later else ""
     return f"WAL from {lsn}{upto} of timeline {timeline} is missing in the archive"

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from backup.annotations import Hold, hold, release
 from backup.catalog import Backup, File, find, read_catalog
+from backup.damage import damage
 from backup.delete import delete
 from backup.layout import Kind
 from backup.recovery_windows import Missing, RecoveryWindow
@@ -39,7 +40,7 @@ class TakenBackup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedBackup:
-    """A backup in one store. Times are Unix seconds, sizes bytes; ``untrusted`` says why, ``hold`` why it is held."""
+    """A backup in one store. Times are Unix seconds, sizes bytes; ``untrusted``, ``damaged`` and ``hold`` say why."""
 
     store: str
     name: str
@@ -55,6 +56,7 @@ class ListedBackup:
     stop_lsn: str
     server_version: str
     untrusted: str
+    damaged: str
     verified: float | None
     verified_ok: bool | None
     verified_detail: str
@@ -134,6 +136,7 @@ def _listed(store: Store, holdings: StoreInventory, backup: Backup) -> Mapping[s
         "store": store.name,
         "size": backup.size,
         "untrusted": untrusted(backup, holdings.backups),
+        "damaged": damage(backup, holdings.backups, holdings.verified),
         "verified": verified.when if verified else None,
         "verified_ok": verified.ok if verified else None,
         "verified_detail": verified.detail if verified else "",

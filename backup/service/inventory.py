@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from backup.annotations import Hold, Verified, read_holds, read_verified
 from backup.catalog import Backup, read_catalog
+from backup.damage import damaged_ones
 from backup.drill import read_last
 from backup.layout import parse_wal_key, wal_prefix
 from backup.recovery_windows import Missing, RecoveryWindow, audit, find_windows
@@ -39,7 +40,18 @@ class StoreInventory:
     @property
     def windows(self) -> tuple[RecoveryWindow, ...]:
         """The intervals that can be restored to."""
-        return find_windows(self.backups, self.archive)
+        return find_windows(self.restorable, self.archive)
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Backups that are known to be damaged, and why."""
+        return damaged_ones(self.backups, self.verified)
+
+    @property
+    def restorable(self) -> tuple[Backup, ...]:
+        """The others."""
+        damaged = self.damaged
+        return tuple(backup for backup in self.backups if backup.name not in damaged)
 
     @property
     def histories(self) -> Histories:
@@ -70,7 +82,14 @@ def missing_wal(store: Store, system: str, holdings: StoreInventory, policy: Pol
     gaps: dict[int, list[tuple[int, int]]] = {}
     for gap in read_gaps(store, system):
         gaps.setdefault(gap.timeline, []).append((Lsn.parse(gap.from_lsn), Lsn.parse(gap.to_lsn)))
-    decisions = decide(holdings.backups, policy, time.time(), holds=holdings.holds, histories=holdings.histories)
+    decisions = decide(
+        holdings.backups,
+        policy,
+        time.time(),
+        holds=holdings.holds,
+        histories=holdings.histories,
+        damaged=holdings.damaged,
+    )
     needs = wal_needs(decisions, holdings.histories, holdings.archive.wal_segment_size)
     found = audit(holdings.backups, holdings.archive, gaps)
     return tuple(lost for lost in found if not needs.may_go(lost.segment))
@@ -124,7 +143,8 @@ def _inspect(context: ServiceContext, store: Store) -> _Survey:
 
 
 def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreStatus:
-    windows, verified = holdings.windows, holdings.verified.values()
+    """A damaged backup does not count as taken: what is due takes another at once, and a full one."""
+    windows, good = holdings.windows, holdings.restorable
     return StoreStatus(
         counts=dict(Counter(backup.kind for backup in holdings.backups)),
         bytes=sum(backup.size for backup in holdings.backups),
@@ -133,9 +153,9 @@ def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreSta
         newest=max((window.until for window in windows), default=None),
         missing=sum(not lost.known for lost in missing),
         lost=len(missing),
-        verified=max((mark.when for mark in verified if mark.ok), default=None),
-        broken=sum(not mark.ok for mark in verified),
+        verified=max((mark.when for mark in holdings.verified.values() if mark.ok), default=None),
+        broken=len(holdings.backups) - len(good),
         untrusted=len(untrusted_ones(holdings.backups)),
-        last_full=max((b.started for b in holdings.backups if b.kind == "full"), default=None),
-        last_started=max((b.started for b in holdings.backups), default=None),
+        last_full=max((b.started for b in good if b.kind == "full"), default=None),
+        last_started=max((b.started for b in good), default=None),
     )

@@ -34,6 +34,7 @@ def _prune_store(context: ServiceContext, store: Store, *, dry_run: bool, progre
         time.time(),
         holds=holdings.holds,
         histories=holdings.histories,
+        damaged=holdings.damaged,
     )
     yield from (f"{store.name}: {decision}" for decision in decisions)
     keys = _superfluous_wal(holdings, decisions)

@@ -6,19 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backup.catalog import read_catalog, systems
-from backup.restore import Plan, check_target, plan, read_archive
+from backup.catalog import systems
+from backup.restore import Plan, check_target
 from backup.restore.plan import BeyondError
-from backup.restore.read_plan import read_plan
+from backup.restore.read_plan import plan_from
 from backup.restore.target import RecoveryTarget
-from backup.restore.wal_coverage import vouch
+from backup.restore.wal_coverage import WalCoverage, vouch
 from backup.sandbox.dispatch import Sandbox
 from backup.sandbox.job import Job
 from backup.sandbox.outcome import reached, seconds
 from backup.service.context import ServiceContext, open_context
 from backup.service.flush_wal import WalFlush, archive_now
 from backup.store import ProbedStore, Store
-from backup.wal.identity import segment_size
 from cluster.config.mounted import MountedConfig
 from cluster.errors import UsageError
 
@@ -52,13 +51,10 @@ def planned(window: MountedConfig, request: argparse.Namespace) -> tuple[Service
 def _plan(
     store: Store, system: str, target: RecoveryTarget, request: argparse.Namespace, present: WalFlush | None = None
 ) -> Plan:
-    def make() -> Plan:
-        archive = read_archive(store, system, segment_size(store, system))
-        if present is not None:
-            archive = vouch(archive, present.timeline, present.lsn, present.when)
-        return plan(read_catalog(store, system), archive, target, request.name, request.timeline)
+    def known(archive: WalCoverage) -> WalCoverage:
+        return vouch(archive, present.timeline, present.lsn, present.when) if present else archive
 
-    return read_plan(make)
+    return plan_from(store, system, target, request.name, request.timeline, known)
 
 
 def _reach_for(context: ServiceContext, store: Store, system: str, target: RecoveryTarget) -> WalFlush | None:

@@ -10,15 +10,14 @@ from backup import verify as verifying
 from backup.base.backup_lock import acquire_lock
 from backup.catalog import Backup, find, read_catalog
 from backup.drill import Drill
-from backup.restore import Plan, RecoveryTarget, plan, read_archive
+from backup.restore import RecoveryTarget
 from backup.restore.assertions import read_questions
-from backup.restore.read_plan import read_plan
+from backup.restore.read_plan import plan_from
 from backup.sandbox.dispatch import Sandbox
 from backup.service.context import ServiceContext
 from backup.service.inventory import survey
 from backup.store import Store
 from backup.verify import Verification
-from backup.wal.identity import segment_size
 from cluster.errors import RefusedError
 
 Progress = Callable[[str], None]
@@ -71,15 +70,13 @@ def _drill(context: ServiceContext, store: Store, progress: Progress) -> Drill:
     _clear(context.workshop)
     assertions = ASSERTIONS if ASSERTIONS.is_dir() else None
     rules = drills.Rules(questions=read_questions(assertions, context.inside.settings.database))
-    return drills.drill(lambda: _newest(store, context.system), store, rules, Sandbox(longest=_LONGEST).run, progress)
-
-
-def _newest(store: Store, system: str) -> Plan:
-    def make() -> Plan:
-        catalog = read_catalog(store, system)
-        return plan(catalog, read_archive(store, system, segment_size(store, system)), RecoveryTarget())
-
-    return read_plan(make)
+    return drills.drill(
+        lambda: plan_from(store, context.system, RecoveryTarget()),
+        store,
+        rules,
+        Sandbox(longest=_LONGEST).run,
+        progress,
+    )
 
 
 def _clear(workshop: Path) -> None:

@@ -34,9 +34,9 @@ def _backup(row: dict[str, Any]) -> list[Any]:
 
 
 def _verified(row: dict[str, Any]) -> str | None:
-    if row["verified"] is None:
-        return None
-    return utc(row["verified"]) if row["verified_ok"] else f"DAMAGED: {row['verified_detail']}"
+    if row["damaged"]:
+        return f"DAMAGED: {row['damaged']}"
+    return None if row["verified"] is None else utc(row["verified"])
 
 
 def print_windows(found: list[dict[str, Any]]) -> None:
@@ -45,8 +45,11 @@ def print_windows(found: list[dict[str, Any]]) -> None:
     table(["store", "timeline", "from (UTC)", "to (UTC)", "from LSN", "to LSN", "backups"], rows)
     for store in found:
         for lost in store["missing"]:
-            known = " (a recorded gap)" if lost["known"] else ""
-            print(f"! {store['store']}: segment {lost['segment']} is missing{known}")
+            print(f"! {store['store']}: segment {lost['segment']} is {_why_lost(lost)}")
+
+
+def _why_lost(lost: dict[str, Any]) -> str:
+    return "damaged" if lost["damaged"] else "missing (a recorded gap)" if lost["known"] else "missing"
 
 
 def _window(store: str, window: dict[str, Any]) -> list[Any]:

@@ -170,7 +170,7 @@ def test_a_drill_of_an_earlier_version_is_kept(file: StatusFile) -> None:
 
 LISTED = (
     "store name kind parent started stopped size data_bytes node timeline start_lsn stop_lsn server_version untrusted"
-    " verified verified_ok verified_detail hold"
+    " damaged verified verified_ok verified_detail hold"
 )
 
 

@@ -9,9 +9,9 @@ import pytest
 from backup import catalog
 from backup.layout import wal_key
 from backup.restore.plan import HoleError, Plan, plan
-from backup.restore.read_plan import read_plan
+from backup.restore.read_plan import plan_from, read_plan
 from backup.restore.target import RecoveryTarget
-from backup.service import restore_request, verification
+from backup.service import restore_request
 from backup.store import Store, Stored
 from backup.store.local import LocalStore
 from cluster.errors import RefusedError
@@ -64,7 +64,7 @@ def _restored(store: Store) -> Plan:
     return restore_request._plan(store, SYSTEM, RecoveryTarget(), argparse.Namespace(name="", timeline=None))
 
 
-@pytest.mark.parametrize("make", [_restored, lambda store: verification._newest(store, SYSTEM)])
+@pytest.mark.parametrize("make", [_restored, lambda store: plan_from(store, SYSTEM, RecoveryTarget())])
 def test_a_restore_and_a_drill_read_the_store_again(tmp_path: Path, make: Callable[[Store], Plan]) -> None:
     store = _Late(tmp_path)
     put(store, *(name(number) for number in range(1, 6)))

@@ -14,6 +14,7 @@ from backup.restore.recovery_settings import Recovery, rewrite, settings
 from backup.restore.target import RecoveryTarget, check_target
 from backup.restore.target_directory import MARKER, claim
 from backup.restore.wal_coverage import Run, WalCoverage, reach, read_archive, spans_between
+from backup.store import MissingError
 from backup.store.local import LocalStore
 from backup.timelines import Switchpoint, TimelineSpan
 from cluster.errors import MachineError, RefusedError, UsageError
@@ -139,7 +140,10 @@ class TestArchive:
 
 
 class Listing:
-    """A store that only lists."""
+    """A store that only lists: nothing in it was ever verified."""
+
+    def get(self, key: str, most: int = 0) -> bytes:
+        raise MissingError(key)
 
     def __init__(self, keys: list[str]) -> None:
         self.keys = keys
