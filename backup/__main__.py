@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve")
     commands.add_parser("now").add_argument("--type", choices=["full", "incremental", "auto"], default="auto")
-    for name in ("list", "windows"):
+    for name in ("list", "windows", "verify-wal"):
         commands.add_parser(name)
     commands.add_parser("prune").add_argument("--dry-run", action="store_true")
     for name in ("show", "hold", "release", "delete", "verify"):
@@ -119,6 +119,13 @@ def _verify(arguments: Arguments) -> Result:
     ]
 
 
+def _verify_wal(_: Arguments) -> Result:
+    from backup.service.context import open_context
+    from backup.service.verification import verify_wal
+
+    return verify_wal(open_context(MountedConfig()), progress)
+
+
 def _drill(arguments: Arguments) -> Result:
     from backup.service.context import open_context
     from backup.service.verification import drill
@@ -131,7 +138,7 @@ def _drill(arguments: Arguments) -> Result:
 def _plan(arguments: Arguments) -> Result:
     from backup.service.restore_request import planned
 
-    context, _, plan = planned(MountedConfig(), arguments)
+    context, _, plan = planned(MountedConfig(), arguments, progress)
     return {
         "lines": list(plan.lines()),
         "space": plan.space,
@@ -158,6 +165,7 @@ _COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {
     "release": _mark,
     "delete": _mark,
     "verify": _verify,
+    "verify-wal": _verify_wal,
     "drill": _drill,
     "plan": _plan,
     "restore": _restore,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backup.catalog import Backup
-from backup.layout import parse_segment, segment_name, segment_start
+from backup.layout import parse_segment, segment_start
 from backup.restore.wal_coverage import Reach, WalCoverage, reach
 from backup.timelines import Histories, TimelineSpan, path_to
 from cluster.postgres.lsn import Lsn
@@ -134,20 +134,9 @@ def _holes(goal: int, oldest: Mapping[int, int], archive: WalCoverage) -> Iterat
     if not starts or newest is None:
         return
     for start in range(segment_start(min(starts), size), segment_start(newest, size), size):
-        name = _best(spans, archive, start)
+        name = archive.best(spans, start)
         if archive.covered(name) < size:
             yield name
-
-
-def _best(spans: Sequence[TimelineSpan], archive: WalCoverage, start: int) -> str:
-    """The segment at ``start``, of the latest timeline that has begun by its end and has it; whole ones first.
-
-    As PostgreSQL does: where two timelines of the way share a segment, that of the later one holds both and is asked
-    for first (src/backend/access/transam/xlogrecovery.c, XLogFileReadAnyTLI).
-    """
-    size = archive.wal_segment_size
-    sharing = [part for part in spans if part.start < start + size and (part.end is None or part.end > start)]
-    return max((segment_name(part.timeline, start, size) for part in reversed(sharing)), key=archive.covered)
 
 
 def _is_known(segment: str, size: int, gaps: Mapping[int, Sequence[tuple[int, int]]]) -> bool:

@@ -1,16 +1,20 @@
 """What a restore would do, and every reason why it cannot, before anything is touched. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from backup.catalog import Backup, chain, find
 from backup.restore.target import RecoveryTarget
 from backup.restore.wal_coverage import Reach, WalCoverage, reach, spans_between
+from backup.timelines import TimelineSpan
 from backup.trust import TRUSTED_SINCE, untrusted_ones
 from cluster.errors import PodsError, RefusedError
 from cluster.postgres.lsn import Lsn
 from cluster.units import human_size
+
+Locate = Callable[[WalCoverage, Sequence[TimelineSpan], Reach], Lsn | None]
+"""Where the first record on the way is that recovery would stop at (backup/wal/record_search.py)."""
 
 _WAL_ROOM = 64
 """Segments that recovery may keep beside the data (PostgreSQL's default max_wal_size)."""
@@ -66,6 +70,7 @@ def plan(
     timeline: int | None = None,
     trusted_since: int = TRUSTED_SINCE,
     damaged: Mapping[str, str] | None = None,
+    locate: Locate | None = None,
 ) -> Plan:
     """The best way to ``target``: from the newest backup before it, or from the one of that ``name``.
 
@@ -78,6 +83,7 @@ def plan(
         timeline: the one to follow; None: the newest, and for ``immediate`` the backup's own.
         trusted_since: see backup/trust.py.
         damaged: backups that are known to be damaged, and why (backup/damage.py); nothing begins with one.
+        locate: finds a transaction or a restore point in the archive; None: where it is cannot be known.
 
     Raises:
         RefusedError: it cannot be reached; says why.
@@ -87,7 +93,8 @@ def plan(
     refusals: dict[Backup, RefusedError] = {}
     for backup in [find(catalog, named)] if named else _best_first(catalog, doubts):
         try:
-            found = _plan_from(catalog, archive, target, backup, _aim(archive, backup, target, timeline))
+            aim = _aim(archive, backup, target, timeline)
+            found = _plan_from(catalog, archive, target, backup, aim, locate)
             _refuse_damaged(backup, known)
         except RefusedError as error:
             refusals[backup] = error
@@ -99,11 +106,11 @@ def plan(
 
 
 def _telling(refusals: Sequence[RefusedError]) -> PodsError:
-    """Why the newest backup would not do; that of the oldest, where all came too late."""
+    """Why the newest backup would not do; that of the oldest, where none has the target behind it."""
     if not refusals:
         return RefusedError("there is no backup to restore from", "inv backup.now takes one")
-    late = [error for error in refusals if isinstance(error, TooLateError)]
-    return late[-1] if len(late) == len(refusals) else next(e for e in refusals if not isinstance(e, TooLateError))
+    others = [error for error in refusals if not isinstance(error, TooLateError | UnknownTargetError)]
+    return others[0] if others else refusals[-1]
 
 
 class TooLateError(RefusedError):
@@ -122,6 +129,10 @@ class BeyondError(RefusedError):
     """The target is later than all that is archived; on a live cluster it soon may be."""
 
 
+class UnknownTargetError(BeyondError):
+    """No such transaction or restore point comes after the backup; before an older one's end it may."""
+
+
 def _best_first(catalog: Sequence[Backup], doubts: Mapping[str, str]) -> list[Backup]:
     """Those that can be trusted before those that cannot, and the newest first of each."""
     return sorted(catalog, key=lambda backup: (backup.name not in doubts, backup.order), reverse=True)
@@ -134,10 +145,17 @@ def _aim(archive: WalCoverage, backup: Backup, target: RecoveryTarget, timeline:
 
 
 def _plan_from(
-    catalog: Sequence[Backup], archive: WalCoverage, target: RecoveryTarget, backup: Backup, timeline: int
+    catalog: Sequence[Backup],
+    archive: WalCoverage,
+    target: RecoveryTarget,
+    backup: Backup,
+    timeline: int,
+    locate: Locate | None,
 ) -> Plan:
     _refuse_too_late(backup, target)
-    found = _lead(archive, backup, timeline)
+    parts, found = _lead(archive, backup, timeline)
+    if locate is not None and target.kind in ("xid", "name"):
+        target = _located(target, backup, found, locate(archive, parts, found))
     _refuse_beyond(target, found)
     return Plan(
         target=target,
@@ -149,7 +167,18 @@ def _plan_from(
     )
 
 
-def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> Reach:
+def _located(target: RecoveryTarget, backup: Backup, found: Reach, at: Lsn | None) -> RecoveryTarget:
+    """The same, knowing where it is; recovery stops at the first of its kind."""
+    if at is None:
+        message = f"there is no {target} in the archive from backup {backup.name} ({backup.start_lsn}) to {_end(found)}"
+        hint = "see that it is spelled right; a restore point is at what pg_create_restore_point() was given"
+        raise UnknownTargetError(f"{message}; then {found.hole}" if found.hole else message, hint)
+    located = replace(target, lsn=at)
+    _refuse_too_late(backup, located)
+    return located
+
+
+def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> tuple[tuple[TimelineSpan, ...], Reach]:
     """How far the archive leads from a backup along the way to ``timeline``: at least to where it is consistent."""
     stop = Lsn.parse(backup.stop_lsn)
     parts = spans_between(archive, backup.timeline, Lsn.parse(backup.start_lsn), timeline)
@@ -162,7 +191,7 @@ def _lead(archive: WalCoverage, backup: Backup, timeline: int) -> Reach:
     if found.timeline == backup.timeline and found.lsn < stop:
         message = f"backup {backup.name} cannot become consistent: {found.hole or 'its WAL is missing'}"
         raise HoleError(message) if found.hole else RefusedError(message)
-    return found
+    return parts, found
 
 
 def _refuse_damaged(backup: Backup, damaged: Mapping[str, str]) -> None:
@@ -228,13 +257,15 @@ def _doubt(chosen: Backup, doubts: Mapping[str, str], others: Iterable[Backup]) 
 
 
 def _notes(target: RecoveryTarget, backup: Backup) -> Iterator[str]:
-    if target.kind in ("xid", "name"):
+    if target.kind in ("xid", "name") and target.lsn is not None:
+        yield f"{target} is at {target.lsn}"
+    elif target.kind in ("xid", "name"):
         yield (
             f"whether {target} comes after {_utc(backup.stopped)} cannot be known beforehand; "
-            "if recovery ends before it is reached, begin with an older backup"
+            "if recovery ends before it is reached, --name begins with an older backup"
         )
     if target.kind == "time":
-        yield "if nothing was committed after that moment, recovery ends without reaching it: then restore to latest"
+        yield "if nothing was committed after that moment, the archive is replayed to its end, which is the same"
 
 
 def _end(found: Reach) -> str:

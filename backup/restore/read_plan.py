@@ -10,6 +10,7 @@ from backup.restore.target import RecoveryTarget
 from backup.restore.wal_coverage import WalCoverage, read_archive
 from backup.store import Store
 from backup.wal.identity import segment_size
+from backup.wal.record_search import RecordSearch
 from cluster.waiting import attempts
 
 _ARRIVAL_SECONDS = 10.0
@@ -39,6 +40,7 @@ def plan_from(
     name: str = "",
     timeline: int | None = None,
     known: Callable[[WalCoverage], WalCoverage] = lambda archive: archive,
+    progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """The plan for ``target`` from what a store has now, without what is known to be damaged.
 
@@ -49,15 +51,20 @@ def plan_from(
         name: the backup to begin with; "": the best.
         timeline: the one to follow.
         known: adds to what the store shows of its WAL what is known of it otherwise.
+        progress: told what is searched for a transaction or a restore point; None: it is not searched for.
 
     Raises:
         PodsError: it cannot be done; says why.
     """
 
+    locate = None
+    if progress is not None and target.kind in ("xid", "name"):
+        locate = RecordSearch(store, system, target, progress).first
+
     def make() -> Plan:
         catalog = read_catalog(store, system)
         archive = known(read_archive(store, system, segment_size(store, system)))
         damaged = damaged_ones(catalog, read_verified(store, system))
-        return plan(catalog, archive, target, name, timeline, damaged=damaged)
+        return plan(catalog, archive, target, name, timeline, damaged=damaged, locate=locate)
 
     return read_plan(make)

@@ -30,6 +30,10 @@ _FETCHING = re.compile(r"[0-9A-F]{8}([0-9A-F]{16}|\.history): ")
 """What our restore_command says of a file of WAL."""
 _TRIED = "FATAL:  the database system is "
 """What the server says to our own tries to connect."""
+_MISSED = "recovery ended before configured recovery target was reached"
+_TOO_EARLY = "requested recovery stop point is before consistent recovery point"
+"""How PostgreSQL says that a target is not between the backup's end and the archive's (xlogrecovery.c)."""
+_UNREAD = "could not restore file"
 _MOST_SOCKET = 107
 """Bytes of a socket's path that Linux takes (unix(7), less its ending zero)."""
 PARAMETERS = {
@@ -58,6 +62,14 @@ PARAMETERS = {
 """What such a server must have, whatever the cluster had; it may lose everything, so it need not flush."""
 _PINNED = session.guarded() | {"search_path": "pg_catalog", "row_security": "off", "jit": "off"}
 """What counts in the superuser's sessions, whatever was set for a role or a database: options win over those."""
+
+
+class TargetMissedError(MachineError):
+    """Recovery came to the end of the archive, and its target had not come by; ``early``: it came too early."""
+
+    def __init__(self, message: str, *, early: bool = False) -> None:
+        super().__init__(message)
+        self.early = early
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +131,21 @@ def serve(data: Path, folder: Path, programs: PgPrograms, *, user: str, timeout:
         timeout: seconds its recovery may take.
 
     Raises:
+        TargetMissedError: it recovered, and not to its target.
         MachineError: it did not come up; with the last of its log.
     """
     check_folder(folder)
     (data / "postgresql.conf").write_text(f"unix_socket_directories = '{folder}'\n")
     (data / "pg_hba.conf").write_text("local all all trust\n")
     log = folder / LOG
+    log.unlink(missing_ok=True)  # of an earlier start, which says nothing of this one
     try:
         programs.run("pg_ctl", "start", f"--pgdata={data}", f"--log={log}", "--no-wait")
         server = TemporaryServer(folder, user)
         _await(server, data, timeout)
         yield server
     except MachineError as error:
-        raise MachineError(f"{error.message}{_last_words(log)}") from None
+        raise explain(error, log) from None
     finally:
         _stop(data, programs)
 
@@ -174,7 +188,23 @@ def _stop(data: Path, programs: PgPrograms) -> None:
             return
 
 
-def _last_words(log: Path) -> str:
+def explain(error: MachineError, log: Path) -> MachineError:
+    """What a server's log says of why it is no more, in our words where they are better than its own."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    text = "\n".join(lines)
+    if _MISSED in text or _TOO_EARLY in text:
+        early = _TOO_EARLY in text
+        return TargetMissedError("recovery did not come to its target", early=early)
+    fetched = [line for line in lines if _FETCHING.match(line)]
+    if _UNREAD in text and fetched:
+        return MachineError(
+            f"the archive does not give the WAL that recovery needs: {fetched[-1]}",
+            "if it is damaged, inv backup.verify --wal finds all that is, and inv backup.windows then shows what is "
+            "left; another store (--store) may have it",
+        )
+    return MachineError(f"{error.message}{_last_words(lines)}", error.hint)
+
+
+def _last_words(lines: list[str]) -> str:
     telling = [line for line in lines if _FETCHING.match(line) or (_TELLING.search(line) and _TRIED not in line)]
     return "".join(f" / {line}" for line in telling[-3:])

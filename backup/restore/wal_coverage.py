@@ -56,6 +56,16 @@ class WalCoverage:
         run = self.around(wanted.timeline, wanted.start)
         return min(run.end, wanted.end) - wanted.start if run else 0
 
+    def best(self, spans: Sequence[TimelineSpan], start: int) -> str:
+        """The segment at ``start``, of the latest timeline that has begun by its end and has it; whole ones first.
+
+        As PostgreSQL does: where two timelines of the way share a segment, that of the later one holds both and is
+        asked for first (src/backend/access/transam/xlogrecovery.c, XLogFileReadAnyTLI).
+        """
+        size = self.wal_segment_size
+        sharing = [part for part in spans if part.start < start + size and (part.end is None or part.end > start)]
+        return max((segment_name(part.timeline, start, size) for part in reversed(sharing)), key=self.covered)
+
     def newest(self, timeline: int) -> Lsn | None:
         """Up to where there is something of a timeline."""
         runs = self.runs.get(timeline)

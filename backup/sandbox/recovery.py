@@ -9,10 +9,11 @@ from typing import Any
 
 from backup.restore.execute import AUTO_CONF, restore
 from backup.restore.recovery_settings import FROM_RESTORE, Recovery
-from backup.restore.temporary_server import PARAMETERS, TemporaryServer, serve
+from backup.restore.temporary_server import PARAMETERS, TargetMissedError, TemporaryServer, serve
 from backup.sandbox.job import Job
 from backup.sandbox.rehearsal import DrillSite
 from backup.store import Store
+from cluster.errors import RefusedError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.data_directory import PGDATA
 
@@ -37,12 +38,42 @@ def recover(job: Job, store: Store, site: DrillSite, progress: Callable[[str], N
     recovery = Recovery(restore_command=site.restore_command, parameters=PARAMETERS | _MORE)
     done = restore(job.plan, store, data, recovery, progress, site.programs, check=True)
     progress(f"Recovering to {job.target}")
+    try:
+        reached = _run(job, data, site, progress)
+    except TargetMissedError as error:
+        if job.target.kind != "time" or error.early:
+            raise _missed(job, error) from None
+        progress("Nothing was committed after that moment, so all of the archive is wanted")
+        _forget_target(data)
+        reached = _run(job, data, site, progress)
+    _tidy(data)
+    return {"seconds": done.seconds, **reached}
+
+
+def _run(job: Job, data: Path, site: DrillSite, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Recover, finish and shut down; where it came to."""
     with serve(data, site.folder, site.programs, user=site.user, timeout=job.timeout) as server:
         reached = _finish(server, job)
         progress("Shutting it down cleanly")
         site.programs.run("pg_ctl", "stop", f"--pgdata={data}", "--mode=fast", "--wait", "--timeout=3600")
-    _tidy(data)
-    return {"seconds": done.seconds, **reached}
+    return reached
+
+
+def _missed(job: Job, error: TargetMissedError) -> RefusedError:
+    """Whoever restores is told where the target was looked for, and how to begin earlier."""
+    backup = job.chain[-1]
+    where = f"before the end of backup {backup.name}" if error.early else f"after backup {backup.name}"
+    why = (
+        f"{job.target} lies {where}" if error.early else f"there is no {job.target} {where} on timeline {job.timeline}"
+    )
+    return RefusedError(why, "--name OLDER begins with an older backup (inv backup.list); or it does not exist")
+
+
+def _forget_target(data: Path) -> None:
+    """Recover to the end instead: what was committed until the target is what was committed at all."""
+    configuration = data / AUTO_CONF
+    kept = [line for line in configuration.read_text().splitlines() if not line.startswith("recovery_target_time =")]
+    configuration.write_text("\n".join(kept) + "\n")
 
 
 def _finish(server: TemporaryServer, job: Job) -> dict[str, Any]:

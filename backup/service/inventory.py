@@ -9,7 +9,7 @@ from backup.annotations import Hold, Verified, read_holds, read_verified
 from backup.catalog import Backup, read_catalog
 from backup.damage import damaged_ones
 from backup.drill import read_last
-from backup.layout import parse_wal_key, wal_prefix
+from backup.layout import parse_segment, parse_wal_key, wal_prefix
 from backup.recovery_windows import Missing, RecoveryWindow, audit, find_windows
 from backup.restore.wal_coverage import WalCoverage, make_archive
 from backup.retention import Policy, decide, wal_needs
@@ -52,6 +52,23 @@ class StoreInventory:
         """The others."""
         damaged = self.damaged
         return tuple(backup for backup in self.backups if backup.name not in damaged)
+
+    @property
+    def leading(self) -> tuple[Backup, ...]:
+        """Those of them behind which no WAL is known to be damaged, so that they lead to the present."""
+        size = self.archive.wal_segment_size
+        damaged = [parse_segment(segment, size) for segment in self.archive.damaged]
+        return tuple(
+            backup
+            for backup in self.restorable
+            if not any(lost.timeline >= backup.timeline and lost.end > Lsn.parse(backup.start_lsn) for lost in damaged)
+        )
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Every segment of which there is something, in order."""
+        found = (parse_wal_key(key) for key in self.wal_keys)
+        return tuple(sorted({wal.segment for wal in found if wal is not None and wal.segment is not None}))
 
     @property
     def histories(self) -> Histories:
@@ -143,8 +160,8 @@ def _inspect(context: ServiceContext, store: Store) -> _Survey:
 
 
 def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreStatus:
-    """A damaged backup does not count as taken: what is due takes another at once, and a full one."""
-    windows, good = holdings.windows, holdings.restorable
+    """A backup that is damaged, or leads over damaged WAL, does not count as taken: another is due at once."""
+    windows, good = holdings.windows, holdings.leading
     return StoreStatus(
         counts=dict(Counter(backup.kind for backup in holdings.backups)),
         bytes=sum(backup.size for backup in holdings.backups),
@@ -154,7 +171,7 @@ def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreSta
         missing=sum(not lost.known for lost in missing),
         lost=len(missing),
         verified=max((mark.when for mark in holdings.verified.values() if mark.ok), default=None),
-        broken=len(holdings.backups) - len(good),
+        broken=len(holdings.damaged),
         untrusted=len(untrusted_ones(holdings.backups)),
         last_full=max((b.started for b in good if b.kind == "full"), default=None),
         last_started=max((b.started for b in good), default=None),

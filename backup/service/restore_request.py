@@ -23,14 +23,19 @@ from cluster.errors import UsageError
 
 Progress = Callable[[str], None]
 _ARRIVAL = 120.0
+_FRESH_SECONDS = 60.0
+"""What was stored so long after a moment has all that was committed until then."""
 _LONGEST = 7 * 86_400.0
 """Seconds that a recovery may take."""
 
 
-def planned(window: MountedConfig, request: argparse.Namespace) -> tuple[ServiceContext, ProbedStore, Plan]:
+def planned(
+    window: MountedConfig, request: argparse.Namespace, progress: Progress | None = None
+) -> tuple[ServiceContext, ProbedStore, Plan]:
     """The restore that was asked for, without touching anything.
 
-    A moment that the archive has not reached yet, and the cluster has, is archived first.
+    A moment that the archive has not reached yet, and the cluster has, is archived first. ``progress``: as for
+    ``plan_from``.
 
     Raises:
         PodsError: it cannot be done; says why.
@@ -40,21 +45,39 @@ def planned(window: MountedConfig, request: argparse.Namespace) -> tuple[Service
     system = which_system(store, request.system or context.system)
     target = check_target(request.to, request.kind)
     try:
-        return context, store, _plan(store, system, target, request)
+        found = _plan(store, system, target, request, progress)
+        if not _is_fresh(context, store.name, target, found):
+            return context, store, found
+        present = _reach_for(context, store, system, target)
+        return context, store, _plan(store, system, target, request, progress, present) if present else found
     except BeyondError:
         present = _reach_for(context, store, system, target)
         if present is None:
             raise
-        return context, store, _plan(store, system, target, request, present)
+        return context, store, _plan(store, system, target, request, progress, present)
 
 
 def _plan(
-    store: Store, system: str, target: RecoveryTarget, request: argparse.Namespace, present: WalFlush | None = None
+    store: Store,
+    system: str,
+    target: RecoveryTarget,
+    request: argparse.Namespace,
+    progress: Progress | None = None,
+    present: WalFlush | None = None,
 ) -> Plan:
     def known(archive: WalCoverage) -> WalCoverage:
         return vouch(archive, present.timeline, present.lsn, present.when) if present else archive
 
-    return plan_from(store, system, target, request.name, request.timeline, known)
+    return plan_from(store, system, target, request.name, request.timeline, known, progress)
+
+
+def _is_fresh(context: ServiceContext, store: str, target: RecoveryTarget, found: Plan) -> bool:
+    """Whether a commit before ``target`` may still be on its way, though the last WAL was stored after that moment."""
+    if target.time is None:
+        return False
+    archive = context.status_file.read().archive
+    lag = max((each.lag for each in archive.stores if each.name == store), default=0.0) if archive else 0.0
+    return target.time > found.reach.made - _FRESH_SECONDS - lag
 
 
 def _reach_for(context: ServiceContext, store: Store, system: str, target: RecoveryTarget) -> WalFlush | None:
@@ -90,10 +113,12 @@ class FinishedRestore:
 def restore_into(window: MountedConfig, request: argparse.Namespace, progress: Progress) -> FinishedRestore:
     """Have the sandbox restore, recover to the target, promote and shut down cleanly, where the host mounted it.
 
+    A backup that is named was chosen by a plan, which has searched for the target already.
+
     What takes the place of a cluster's data (``passwords``) gets a superuser whose password this host knows. On stdin
     comes what stands for it in the server.
     """
-    _, store, plan = planned(window, request)
+    _, store, plan = planned(window, request, progress if request.name in ("", "latest") else None)
     job = Job(
         what="restore",
         store=store.name,

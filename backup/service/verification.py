@@ -1,23 +1,28 @@
 """Proof that backups can be used: every byte against the manifest, and a restore into a throw-away server."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from backup import drill as drills
 from backup import verify as verifying
+from backup.annotations import VerifiedWal, mark_wal
 from backup.base.backup_lock import acquire_lock
 from backup.catalog import Backup, find, read_catalog
 from backup.drill import Drill
+from backup.recovery_windows import Missing, RecoveryWindow
 from backup.restore import RecoveryTarget
 from backup.restore.assertions import read_questions
 from backup.restore.read_plan import plan_from
 from backup.sandbox.dispatch import Sandbox
 from backup.service.context import ServiceContext
-from backup.service.inventory import survey
+from backup.service.inventory import missing_wal, read_holdings, survey
 from backup.store import Store
 from backup.verify import Verification
+from backup.wal.scrub import WalScrub, scrub
 from cluster.errors import RefusedError
 
 Progress = Callable[[str], None]
@@ -36,6 +41,30 @@ def verify(context: ServiceContext, name: str, progress: Progress) -> list[tuple
             result = verifying.verify(store, backup, progress)
             verifying.record(store, backup, result)
             found.append((store.name, result))
+    survey(context)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrubbedStore:
+    """The WAL of one store: what was read, what is damaged or missing, and what can be restored to with that."""
+
+    store: str
+    scrub: WalScrub
+    missing: tuple[Missing, ...]
+    windows: tuple[RecoveryWindow, ...]
+
+
+def verify_wal(context: ServiceContext, progress: Progress) -> list[ScrubbedStore]:
+    """Read all archived WAL of every store. Damage is recorded: from then on no plan leads over it."""
+    found = []
+    for store in context.stores:
+        holdings = read_holdings(store, context.system)
+        result = scrub(store, context.system, holdings.segments, holdings.archive.wal_segment_size, progress)
+        mark_wal(store, context.system, VerifiedWal(when=time.time(), segments=result.segments, damaged=result.damaged))
+        holdings = read_holdings(store, context.system)
+        missing = missing_wal(store, context.system, holdings, context.retention)
+        found.append(ScrubbedStore(store=store.name, scrub=result, missing=missing, windows=holdings.windows))
     survey(context)
     return found
 

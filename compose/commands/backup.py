@@ -103,17 +103,24 @@ def prune(c: Context, dry_run: bool = False) -> None:
         print(line)
 
 
-@task(help={"name": "the backup; latest, or all"}, auto_shortflags=False)
-def verify(c: Context, name: str = "latest") -> None:
+@task(
+    help={"name": "the backup; latest, or all", "wal": "read all archived WAL as well, of every backup"},
+    auto_shortflags=False,
+)
+def verify(c: Context, name: str = "latest", wal: bool = False) -> None:
     """Check every byte of a backup against its manifest."""
     from cluster.errors import RefusedError
     from compose.operations.backups.client import call
-    from compose.report.backups import all_good, print_verified
+    from compose.report.backups import all_good, print_scrubbed, print_verified, wal_good
     from compose.stack import open_stack
 
-    found = call(open_stack(), Console(), "Verifying", "verify", f"--name={name}", good=all_good)
+    stack = open_stack()
+    found = call(stack, Console(), "Verifying", "verify", f"--name={name}", good=all_good)
     print_verified(found)
     broken = [each["name"] for each in found if not each["ok"]]
+    if wal:
+        scrubbed = call(stack, Console(), "Reading the archived WAL", "verify-wal", good=wal_good)
+        broken += print_scrubbed(scrubbed)
     if broken:
         raise RefusedError(f"damaged: {', '.join(broken)}", "take a new one: inv backup.now --type full")
 

@@ -80,6 +80,39 @@ def all_good(found: list[dict[str, Any]]) -> bool:
     return all(each["ok"] for each in found)
 
 
+def wrong_wal(found: list[dict[str, Any]]) -> list[str]:
+    """The segments that are damaged, or missing and nothing explains it."""
+    wrong: list[str] = []
+    for each in found:
+        wrong += each["scrub"]["damaged"]
+        lost = [one for one in each["missing"] if not one["damaged"] and not one["known"]]
+        wrong += [f"{one['segment']} (missing)" for one in lost]
+    return wrong
+
+
+def wal_good(found: list[dict[str, Any]]) -> bool:
+    """Whether all WAL that was verified is whole, and all there."""
+    return not wrong_wal(found)
+
+
+def print_scrubbed(found: list[dict[str, Any]]) -> list[str]:
+    """What was read of each store's WAL, and where something is wrong, what can be restored to; what is wrong."""
+    for each in found:
+        scrub = each["scrub"]
+        read = f"{scrub['segments']} segments, {human_size(scrub['bytes'])}, in {human_seconds(scrub['seconds'])}"
+        print(f"{'✓' if wal_good([each]) else '✗'} WAL in {each['store']}: {read}")
+        for segment, why in scrub["damaged"].items():
+            print(f"  segment {segment} is damaged: {why}")
+        for one in each["missing"]:
+            if not one["damaged"]:
+                print(f"  segment {one['segment']} is {_why_lost(one)}")
+    wrong = wrong_wal(found)
+    if wrong:
+        print("what can be restored to:")
+        print_windows([{**each, "missing": []} for each in found])
+    return wrong
+
+
 def print_drill(found: dict[str, Any]) -> None:
     """What a drill saw."""
     newest = f", newest commit {utc(found['newest'])}" if found.get("newest") else ""

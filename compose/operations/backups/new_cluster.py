@@ -41,6 +41,7 @@ def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> RestoreRe
     """
     with exclusive(stack.home.lock, "backup.restore"):
         plan = show_plan(stack, console, wanted, stack.home.data)
+        wanted = plan.pin(wanted)
         topology = replace(stack.topology, system_identifier=plan.system)
         save(stack.home.topology, stack.home.topology_copy, topology)
         stack = stack.with_topology(topology)

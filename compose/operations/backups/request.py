@@ -1,7 +1,7 @@
 """A restore as data: which backup and recovery target, the plan, the result."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cluster.errors import UsageError
@@ -75,11 +75,16 @@ class RestoreTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePlan:
-    """What a restore would do, in lines; the bytes it needs; the cluster whose backup it is (system identifier)."""
+    """What a restore would do, in lines; the bytes it needs; the cluster whose ``backup`` it is (system identifier)."""
 
     lines: tuple[str, ...]
     space: int
     system: str
+    backup: str
+
+    def pin(self, wanted: RestoreRequest) -> RestoreRequest:
+        """The same from the backup that the search of the archive found, which need not be searched again."""
+        return replace(wanted, name=self.backup) if wanted.kind in ("xid", "name") else wanted
 
 
 def parse_request(name: str, targets: Mapping[str, str | None], immediate: bool, **rest: str | None) -> RestoreRequest:

@@ -28,14 +28,18 @@ def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Pa
         PodsError: it cannot; nothing was touched.
     """
     found = call(stack, console, "Looking for a way there", "plan", *wanted.arguments)
-    plan = RestorePlan(lines=tuple(found["lines"]), space=found["space"], system=found["system"])
+    plan = RestorePlan(
+        lines=tuple(found["lines"]), space=found["space"], system=found["system"], backup=found["backup"]
+    )
     for line in plan.lines:
         console.note(line)
-    if target is not None and (free := free_disk(target)) < plan.space:
-        raise MachineError(
-            f"the restore may need {human_size(plan.space)}, and {human_size(free)} are free below {target}",
-            "free some space (data/.aside holds replaced data), or choose a directory on another disk",
-        )
+    room = target or stack.home.data
+    if (free := free_disk(room)) < plan.space:
+        message = f"the restore may need {human_size(plan.space)}, and {human_size(free)} are free below {room}"
+        if target is not None:
+            hint = "free some space (data/.aside holds replaced data), or choose a directory on another disk"
+            raise MachineError(message, hint)
+        console.warn(message)
     return plan
 
 
@@ -50,7 +54,7 @@ def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directo
         raise RefusedError(f"{directory} is not empty", "give a new directory, or an empty one")
     if not directory.parent.is_dir():
         raise RefusedError(f"{directory.parent} does not exist", "make it first: a mistyped path must not be filled")
-    show_plan(stack, console, wanted, directory)
+    wanted = show_plan(stack, console, wanted, directory).pin(wanted)
     existed = directory.exists()
     make_private_directory(directory)
     try:
@@ -75,7 +79,7 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
     """
     with exclusive(stack.home.lock, "backup.restore"):
         stack = reopened(stack)
-        show_plan(stack, console, wanted, stack.home.data)
+        wanted = show_plan(stack, console, wanted, stack.home.data).pin(wanted)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."
         if not ask(question, yes=yes, expect=project):

@@ -34,7 +34,7 @@ def restore_as_node(
         stack = reopened(stack)
         copy = stack.topology.new_copy(name, writable=writable)
         _check_port(stack, copy)
-        show_plan(stack, console, wanted, stack.home.data)
+        wanted = show_plan(stack, console, wanted, stack.home.data).pin(wanted)
         making = MakeCopy(stack, wanted, copy)
         perform(making.steps(), console)
         host, port = host_endpoint(making.stack.settings, making.stack.topology, name)
