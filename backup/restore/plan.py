@@ -241,7 +241,7 @@ def _is_beyond(target: RecoveryTarget, found: Reach) -> bool:
 
 def _wal_bytes(backup: Backup, target: RecoveryTarget, found: Reach) -> int:
     """Of WAL to replay, at most."""
-    end = {"immediate": Lsn.parse(backup.stop_lsn), "lsn": target.lsn or found.lsn}.get(target.kind, found.lsn)
+    end = Lsn.parse(backup.stop_lsn) if target.kind == "immediate" else target.lsn or found.lsn
     return max(0, end - Lsn.parse(backup.start_lsn))
 
 

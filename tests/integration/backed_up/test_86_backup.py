@@ -267,6 +267,11 @@ def test_a_flipped_byte_and_a_deleted_segment_are_found_and_named(kept: Kept) ->
         assert refused.code in (3, 4), refused
         assert f"{name} is damaged" in refused.err
         assert not (kept.home.path / "damaged").exists()
+        planned = kept.inv.ok("backup.restore", "--plan").err
+        assert f"passed over: backup {name} is damaged" in planned
+        assert f"full backup {name}" not in planned
+        assert kept.inv("backup.restore", "--in-place", "--yes", "--name", name).code == 3
+        assert kept.stack.containers()["primary"].status == "running"
     kept.inv.ok("backup.verify", "--name", name)
     kept.query("SELECT pg_switch_wal()")
     kept.query("CHECKPOINT")
@@ -278,6 +283,34 @@ def test_a_flipped_byte_and_a_deleted_segment_are_found_and_named(kept: Kept) ->
         kept.inv.ok("backup.hold", "--name", name)  # looks through the stores anew
         assert _metrics(kept)['pods_backup_missing_wal_segments{storage="local"}'] == 1
     kept.inv.ok("backup.release", "--name", name)
+    with _altered(segment, _flipped):
+        to_end = kept.inv("backup.restore", "--name", name, "--into", str(kept.home.path / "damaged"))
+        assert (to_end.code, f"WAL that recovery needs: {segment.stem}: " in to_end.err) == (4, True), to_end
+        assert "command not executable" not in to_end.err
+        result = kept.inv("backup.verify", "--name", name, "--wal")
+        assert (result.code, f"segment {segment.stem} is damaged: " in result.out) == (3, True), result
+        refused = kept.inv("backup.restore", "--in-place", "--yes", "--name", name)
+        assert (refused.code, f"segment {segment.stem} of the archive is damaged" in refused.err) == (3, True), refused
+    kept.inv.ok("backup.verify", "--name", name, "--wal")
+
+
+def test_a_target_between_two_backups_and_one_that_never_was(kept: Kept, tmp_path: Path) -> None:
+    """What the archive's own WAL says, read without PostgreSQL, is where PostgreSQL stops."""
+    kept.query("CREATE TABLE ledger (entry int)")
+    kept.query("INSERT INTO ledger VALUES (1)")
+    kept.query("SELECT pg_create_restore_point('between two')")
+    kept.query("INSERT INTO ledger VALUES (2)")
+    (last,) = kept.query("INSERT INTO ledger VALUES (3) RETURNING pg_current_xact_id()::text AS xid")
+    kept.query("INSERT INTO ledger VALUES (4)")
+    newest = kept.ask("backup.now", "--type", "full")["name"]
+    with kept.restored(tmp_path / "point", "--to-name", "between two") as restored:
+        assert restored.rows("SELECT entry FROM ledger ORDER BY 1") == ["1"]
+    assert newest not in kept.inv.ok("backup.restore", "--plan", "--to-xid", last["xid"]).err
+    with kept.restored(tmp_path / "xid", "--to-xid", last["xid"]) as restored:
+        assert restored.rows("SELECT entry FROM ledger ORDER BY 1") == ["1", "2", "3"]
+    kept.query("DROP TABLE ledger")
+    never = kept.inv("backup.restore", "--plan", "--to-name", "never")
+    assert (never.code, "there is no name never in the archive" in never.err) == (3, True), never
 
 
 @contextmanager
