@@ -36,6 +36,8 @@ _LONG_PAGE, _SHORT_PAGE = PAGE - 40, PAGE - 24
 _FURTHEST = 1 << 30
 _EDGE = 1024
 """Bytes of each segment that are looked at together with its neighbour's."""
+_NEAR = 512
+"""Bytes before a prepared transaction's number in which the header of its last record is."""
 _AT_ONCE = 4
 
 Pattern = Callable[[bytes], Iterator[int]]
@@ -63,18 +65,17 @@ def _of_name(name: str) -> Pattern:
 def _of_transaction(number: int) -> Pattern:
     """As PostgreSQL does, by the lower 32 bits; a prepared one is named in what its last record holds."""
     xid = struct.pack("=I", number & 0xFFFFFFFF)
-    ended = re.compile(re.escape(xid) + rb"(?=.{8}" + _ENDED + rb")", re.DOTALL)
-    prepared = re.compile(_PREPARED)
+    anywhere, prepared = re.compile(re.escape(xid)), re.compile(_PREPARED)
+    ended = re.compile(re.escape(xid) + rb".{8}" + _ENDED, re.DOTALL)
 
     def find(records: bytes) -> Iterator[int]:
-        for match in ended.finditer(records):
-            if match.start() >= 4:
-                yield match.start() - 4
-        for match in prepared.finditer(records):
-            begin = match.start() - 16
-            if begin >= 0:
-                (length,) = struct.unpack_from("=I", records, begin)
-                if xid in records[begin + _HEADER.size : begin + min(length, _EDGE)]:
+        for match in anywhere.finditer(records):  # by far the cheapest thing to search for
+            at = match.start()
+            if at >= 4 and ended.match(records, at):
+                yield at - 4
+            for header in prepared.finditer(records, max(0, at - _NEAR), at):
+                begin = header.start() - 16
+                if begin >= 0 and at < begin + struct.unpack_from("=I", records, begin)[0]:
                     yield begin
 
     return find
