@@ -10,13 +10,18 @@ def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
 
     A replica that catches up or is on its way out has its own pool and no part in the shared one.
     """
-    shared = topology.in_state("member")
+    shared = readers(topology)
     own = topology.in_state("member", "catching_up", "leaving")
     return {
         **dict.fromkeys(write_pools(settings.database), (topology.primary,)),
         shared_read_pool(settings.database): shared or (topology.primary,),
         **{read_pool_of(name, settings.database): (name,) for name in own},
     }
+
+
+def readers(topology: Topology) -> tuple[str, ...]:
+    """The replicas that take part in the pool of all readers."""
+    return topology.in_state("member")
 
 
 def synchronous_count(settings: Settings) -> int:

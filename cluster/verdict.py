@@ -12,6 +12,7 @@ from cluster.naming import slot_of
 from cluster.observed.nodes import NodeReading
 from cluster.observed.snapshot import Snapshot
 from cluster.pgbouncer import Pool
+from cluster.pool_verdict import absences, leads, out_of_pools, stale
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import with_remedy
 from cluster.slot_verdict import foreign_slots, stray_slots
@@ -26,11 +27,17 @@ class Thresholds:
     lag_bytes: int = 64 << 20
     silence: float = 30.0
     pool_wait: float = 5.0
+    read_lag: float = 60.0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """As the settings say."""
-        return cls(lag_bytes=settings.health_lag, silence=settings.health_silence, pool_wait=settings.health_wait)
+        return cls(
+            lag_bytes=settings.health_lag,
+            silence=settings.health_silence,
+            pool_wait=settings.health_wait,
+            read_lag=settings.read_lag,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,8 @@ def judge(
     slots = snapshot.primary.slots if snapshot.primary else ()
     own = {topology.primary: tuple(_primary(topology, snapshot))}
     own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits, written)) for node in topology.replicas}
+    out = out_of_pools(snapshot, expected_pools)
+    own |= {name: tuple(stale(snapshot, name, out[name], limits.read_lag)) for name in out if not own[name]}
     reasons = [
         *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
@@ -86,7 +95,7 @@ def judge(
         *stray_slots(topology, slots),
     ]
     about = {name: reasons for name, reasons in own.items() if reasons}
-    notes = (*_notes(snapshot), *foreign_slots(topology, slots, limits.lag_bytes))
+    notes = (*absences(out, about), *_notes(snapshot), *foreign_slots(topology, slots, limits.lag_bytes))
     return Verdict(tuple(reasons), notes, about)
 
 
@@ -180,7 +189,7 @@ def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: 
 
 
 def _pool(pool: Pool, hosts: tuple[str, ...], limits: Thresholds) -> Iterator[str]:
-    if set(pool.hosts) != set(hosts):
+    if not leads(pool, hosts):
         yield with_remedy(f"pool {pool.name} leads to {','.join(pool.hosts)} instead of {','.join(hosts)}", _UP)
     if pool.paused or pool.disabled:
         yield with_remedy(f"pool {pool.name} is {'paused' if pool.paused else 'disabled'}", _UP)

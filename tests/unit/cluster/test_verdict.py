@@ -274,6 +274,32 @@ def test_a_pool_that_leads_elsewhere() -> None:
     assert reason == "pool appdb_write leads to replica1 instead of primary"
 
 
+def test_a_member_that_is_out_of_the_pool_of_all_readers_is_no_fault_of_the_pool() -> None:
+    out = with_pool(silent(WELL, "replica1"), "appdb_read", hosts=("replica2",))
+    verdict = _judge(out)
+    assert [reason.split(":")[0] for reason in verdict.reasons] == ["replica1 (replica) does not answer"]
+    assert verdict.notes[0].startswith("replica1 is out of appdb_read")
+
+
+def test_one_that_is_well_again_and_not_back_yet_leaves_the_cluster_healthy() -> None:
+    verdict = _judge(with_pool(WELL, "appdb_read", hosts=("replica2",)))
+    assert verdict.healthy
+    assert "replica1 is out of appdb_read" in verdict.notes[0]
+    assert "it is well and comes back" in verdict.notes[0]
+
+
+def test_one_that_is_out_for_its_old_data_is_a_reason() -> None:
+    late = with_facts(with_pool(WELL, "appdb_read", hosts=("replica2",)), "replica1", lag_seconds=3600.0)
+    assert _only_reason(late).startswith("replica1 is 1 h 0 min behind, and out of appdb_read")
+    assert _judge(late).about.keys() == {"replica1"}
+    assert _judge(late, Thresholds(read_lag=0)).healthy
+
+
+@pytest.mark.parametrize("hosts", [(), ("replica3",), ("replica1", "replica3"), ("primary",)])
+def test_a_pool_of_several_that_leads_elsewhere_is_a_reason(hosts: tuple[str, ...]) -> None:
+    assert _only_reason(with_pool(WELL, "appdb_read", hosts=hosts)).startswith("pool appdb_read leads to ")
+
+
 def test_the_order_of_a_pool_s_hosts_means_nothing() -> None:
     assert _judge(with_pool(WELL, "appdb_read", hosts=("replica2", "replica1"))).healthy
 

@@ -21,7 +21,8 @@ TOPOLOGY = topology_of(SETTINGS)
 
 def _ini(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=True, delimiters="=")
-    parser.read_string(pgbouncer_ini(settings, topology, derive(settings, topology.sizing)))
+    text = pgbouncer_ini(settings, topology, derive(settings, topology.sizing))
+    parser.read_string(text.removesuffix("%include /run/pods/readers.ini\n"))
     return parser
 
 
