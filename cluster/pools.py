@@ -8,7 +8,7 @@ from cluster.topology import Topology
 def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
     """Every pool and the nodes it leads to. With no replica to read from, reads go to the primary.
 
-    A replica that catches up or is on its way out has its own pool and no part in the shared one.
+    A replica that catches up, is on its way out or is kept apart has its own pool and no part in the shared one.
     """
     shared = readers(topology)
     own = topology.in_state("member", "catching_up", "leaving")
@@ -21,7 +21,7 @@ def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
 
 def readers(topology: Topology) -> tuple[str, ...]:
     """The replicas that take part in the pool of all readers."""
-    return topology.in_state("member")
+    return tuple(name for name in topology.in_state("member") if topology.node(name).pool == "shared")
 
 
 def synchronous_count(settings: Settings) -> int:

@@ -21,7 +21,7 @@ CUT_AFTER = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class PoolMember:
     """One member: what it counts as, what it was last, and since when it has differed, or been silent; monotonic."""
 
     settled: Condition = "fresh"
@@ -30,24 +30,24 @@ class Reader:
     silent_since: float | None = None
 
 
-Readers = Mapping[str, Reader]
+PoolMembers = Mapping[str, PoolMember]
 
 
-def advance(members: Readers, observed: Mapping[str, Condition], now: float) -> dict[str, Reader]:
+def advance(members: PoolMembers, observed: Mapping[str, Condition], now: float) -> dict[str, PoolMember]:
     """The members after one more observation of each; who is not in ``observed`` is no member any more.
 
     Where nobody in the pool answers, one outside that does counts at once: it need not prove itself.
     """
     if not observed:
         return {}
-    after = {name: _advanced(members.get(name, Reader()), condition, now) for name, condition in observed.items()}
+    after = {name: _advanced(members.get(name, PoolMember()), condition, now) for name, condition in observed.items()}
     present = serving(after)
     if all(after[name].latest == "silent" for name in present):
         return {name: _joining(member, after[present[0]].settled) for name, member in after.items()}
     return after
 
 
-def _advanced(member: Reader, latest: Condition, now: float) -> Reader:
+def _advanced(member: PoolMember, latest: Condition, now: float) -> PoolMember:
     silent_since = None if latest != "silent" else now if member.silent_since is None else member.silent_since
     member_now = replace(member, latest=latest, silent_since=silent_since)
     if latest == member.settled:
@@ -60,7 +60,7 @@ def _advanced(member: Reader, latest: Condition, now: float) -> Reader:
     return replace(member_now, since=since)
 
 
-def _joining(member: Reader, settled: Condition) -> Reader:
+def _joining(member: PoolMember, settled: Condition) -> PoolMember:
     """One that answers counts as those in the pool do, and as what it is when that has lasted."""
     return (
         member
@@ -69,7 +69,7 @@ def _joining(member: Reader, settled: Condition) -> Reader:
     )
 
 
-def serving(members: Readers) -> tuple[str, ...]:
+def serving(members: PoolMembers) -> tuple[str, ...]:
     """Those in the pool: all that count as the best condition that any of them has."""
     best = min((_RANK[member.settled] for member in members.values()), default=0)
     return tuple(name for name, member in members.items() if _RANK[member.settled] == best)
@@ -84,7 +84,7 @@ class LagLimits:
 
 
 def condition(
-    member: Reader, *, answers: bool, behind: int | None, age: float, watched: float, limits: LagLimits
+    member: PoolMember, *, answers: bool, behind: int | None, age: float, watched: float, limits: LagLimits
 ) -> Condition:
     """What a member is now.
 
@@ -113,7 +113,7 @@ class Absence:
     cut: bool = False
 
 
-def absences(members: Readers, now: float) -> tuple[Absence, ...]:
+def absences(members: PoolMembers, now: float) -> tuple[Absence, ...]:
     """Who is out."""
     present = serving(members)
     return tuple(
@@ -131,7 +131,7 @@ def dump(beat: int, absent: Iterable[Absence]) -> str:
     return "".join([f"{beat}\n", *(f"{each.node} {'cut' if each.cut else 'out'}\n" for each in absent)])
 
 
-def resumed(text: str, names: Iterable[str]) -> dict[str, Reader]:
+def resumed(text: str, names: Iterable[str]) -> dict[str, PoolMember]:
     """The members as a text of ``dump`` has them, for who begins anew: out is out until it has proven itself.
 
     They count as silent at worst and prove themselves from now on; a text that is none leaves everybody in.
@@ -139,5 +139,5 @@ def resumed(text: str, names: Iterable[str]) -> dict[str, Reader]:
     out = {line.split(" ")[0] for line in text.splitlines()[1:] if line.endswith((" out", " cut"))}
     known = list(names)
     if set(known) <= out:
-        return {name: Reader() for name in known}
-    return {name: Reader(settled="silent", latest="silent") if name in out else Reader() for name in known}
+        return {name: PoolMember() for name in known}
+    return {name: PoolMember(settled="silent", latest="silent") if name in out else PoolMember() for name in known}

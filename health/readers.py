@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cluster.files import replace_file
 from cluster.pools import readers
-from cluster.read_pool import Absence, Condition, LagLimits, Reader, absences, advance, condition, dump, resumed
+from cluster.read_pool import Absence, Condition, LagLimits, PoolMember, absences, advance, condition, dump, resumed
 from cluster.replay_age import ReplayAge
 from cluster.view import View
 
@@ -27,7 +27,7 @@ class ReadPoolKeeper:
     def __init__(self, path: Path = ABSENT) -> None:
         self._path = path
         self._ages = ReplayAge()
-        self._members: Mapping[str, Reader] | None = None
+        self._members: Mapping[str, PoolMember] | None = None
         self._beat = 0
         self._absent: tuple[Absence, ...] = ()
         self._written = float("-inf")
@@ -39,11 +39,11 @@ class ReadPoolKeeper:
         if primary is not None and primary.facts is not None:
             self._ages.add(now, primary.facts.lsn)
         members = resumed(self._read(), names) if self._members is None else self._members
-        observed = {name: self._condition(view, name, members.get(name, Reader()), now) for name in names}
+        observed = {name: self._condition(view, name, members.get(name, PoolMember()), now) for name in names}
         self._members = advance(members, observed, now)
         self._write(now)
 
-    def _condition(self, view: View, name: str, member: Reader, now: float) -> Condition:
+    def _condition(self, view: View, name: str, member: PoolMember, now: float) -> Condition:
         facts, known = view.snapshot.nodes[name].facts, view.topology.system_identifier
         answers = facts is not None and facts.in_recovery and known in ("", facts.system_identifier)
         return condition(

@@ -9,7 +9,7 @@ from cluster.read_pool import (
     Absence,
     Condition,
     LagLimits,
-    Reader,
+    PoolMember,
     absences,
     advance,
     condition,
@@ -28,8 +28,8 @@ history = st.lists(
 """What was observed of whom, and how many seconds after the observation before."""
 
 
-def _after(steps: list[tuple[float, dict[str, Condition]]]) -> tuple[dict[str, Reader], float]:
-    members: dict[str, Reader] = {}
+def _after(steps: list[tuple[float, dict[str, Condition]]]) -> tuple[dict[str, PoolMember], float]:
+    members: dict[str, PoolMember] = {}
     now = 100.0
     for seconds, observed in steps:
         now += seconds
@@ -38,8 +38,8 @@ def _after(steps: list[tuple[float, dict[str, Condition]]]) -> tuple[dict[str, R
 
 
 def _held(
-    members: dict[str, Reader], now: float, seconds: float, **observed: Condition
-) -> tuple[dict[str, Reader], float]:
+    members: dict[str, PoolMember], now: float, seconds: float, **observed: Condition
+) -> tuple[dict[str, PoolMember], float]:
     for _ in range(int(seconds)):
         now += 1
         members = advance(members, observed, now)
@@ -131,14 +131,14 @@ def test_from_whatever_text_one_begins_anew_somebody_serves(text: str) -> None:
 LIMITS = LagLimits(seconds=60, bytes=1000)
 
 
-def _condition(member: Reader | None = None, limits: LagLimits = LIMITS, **known: float) -> Condition:
+def _condition(member: PoolMember | None = None, limits: LagLimits = LIMITS, **known: float) -> Condition:
     behind, age, watched = known.get("behind"), known.get("age", 0.0), known.get("watched", 1e6)
     given = None if behind is None else int(behind)
-    return condition(member or Reader(), answers=True, behind=given, age=age, watched=watched, limits=limits)
+    return condition(member or PoolMember(), answers=True, behind=given, age=age, watched=watched, limits=limits)
 
 
 def test_what_a_member_is() -> None:
-    assert condition(Reader(), answers=False, behind=0, age=0, watched=1, limits=LIMITS) == "silent"
+    assert condition(PoolMember(), answers=False, behind=0, age=0, watched=1, limits=LIMITS) == "silent"
     assert _condition(behind=1000, age=60) == "fresh"
     assert _condition(behind=1001) == "lagging"
     assert _condition(age=61) == "lagging"
@@ -147,7 +147,7 @@ def test_what_a_member_is() -> None:
 
 
 def test_one_that_is_out_has_to_catch_up_with_where_the_watch_began() -> None:
-    out = Reader(settled="lagging")
+    out = PoolMember(settled="lagging")
     assert _condition(out, age=3, watched=3) == "lagging"
     assert _condition(out, age=1, watched=3) == "fresh"
     assert _condition(age=3, watched=3) == "fresh"

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 from cluster.observed.snapshot import Snapshot
 from cluster.postgres.lsn import Lsn
@@ -9,7 +10,7 @@ from tests.unit.health.status_samples import WELL, view_of
 from tests.unit.snapshot_samples import NOW, silent, with_facts
 
 
-def _polls(keeper: ReadPoolKeeper, begin: float, seconds: float, snapshot: Snapshot, **more: object) -> float:
+def _polls(keeper: ReadPoolKeeper, begin: float, seconds: float, snapshot: Snapshot, **more: Any) -> float:
     """What a keeper is given over ``seconds``, a poll each second; the time after it."""
     for second in range(int(seconds)):
         keeper.update(view_of(snapshot, **more), begin + second)
