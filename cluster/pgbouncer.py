@@ -90,6 +90,14 @@ def is_held(console: "psycopg.Connection[Any]") -> bool:
     return "yes" in (state.get("paused"), state.get("suspended"))
 
 
+def open_pool(console: "psycopg.Connection[Any]", pool: Pool) -> None:
+    """ENABLE and RESUME one pool: let new clients in, and let those go on that are held back."""
+    if pool.disabled:
+        console.execute(f"ENABLE {pool.name}".encode())
+    if pool.paused:
+        console.execute(f"RESUME {pool.name}".encode())
+
+
 def pause(console: "psycopg.Connection[Any]") -> None:
     """PAUSE: hold every client back; returns when no transaction runs and no server is connected any more."""
     console.execute("PAUSE")

@@ -11,6 +11,7 @@ from cluster.config.settings import Settings
 from cluster.naming import slot_of
 from cluster.observed.nodes import NodeReading
 from cluster.observed.snapshot import Snapshot
+from cluster.parameter_verdict import altered, overridden, waiting_commits
 from cluster.pgbouncer import Pool
 from cluster.pool_verdict import absences, leads, out_of_pools, stale
 from cluster.postgres.lsn import Lsn
@@ -90,7 +91,7 @@ def judge(
     reasons = [
         *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
-        *_synchronous(snapshot, synchronous),
+        *_synchronous(snapshot, synchronous, limits),
         *_pools(snapshot, expected_pools, limits),
         *stray_slots(topology, slots),
     ]
@@ -101,6 +102,7 @@ def judge(
 
 def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
     reading = snapshot.nodes[topology.primary]
+    yield from overridden(reading)
     if len(snapshot.writable) > 1:
         others = ", ".join(name for name in snapshot.writable if name != topology.primary)
         stop = f"stop what writes to {others}, then run: inv replica.reclone --name {others.split(', ')[0]}"
@@ -140,6 +142,7 @@ def _replica(
     if reading.facts is None:
         yield _silent(reading, "replica")
         return
+    yield from overridden(reading)
     if not reading.facts.in_recovery:
         yield with_remedy(f"{name} should be a replica and takes writes", reclone)
         return
@@ -163,9 +166,12 @@ def _stream(snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | No
         yield with_remedy(f"{name} is {human_size(lag)} behind", cure)
 
 
-def _synchronous(snapshot: Snapshot, needed: int) -> Iterator[str]:
-    """Commits wait for ever when fewer synchronous replicas stream than they need."""
-    if snapshot.primary is None or not needed:
+def _synchronous(snapshot: Snapshot, needed: int, limits: Thresholds) -> Iterator[str]:
+    """Commits wait for ever when fewer synchronous replicas stream than they need, whoever said that they shall."""
+    if snapshot.primary is None:
+        return
+    yield from waiting_commits(snapshot.primary, limits.pool_wait)
+    if not needed:
         return
     waiting_for = [
         s for s in snapshot.primary.standbys if s.sync_state in ("sync", "quorum") and s.state == "streaming"
@@ -212,6 +218,7 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
         problem = f"without io_uring, which this host did not give them at their start: {', '.join(without)}"
         yield with_remedy(problem, f"only speed is lost; inv logs --service {without[0]} says why")
     for reading in snapshot.nodes.values():
+        yield from altered(reading)
         if reading.facts and reading.facts.pending_restart:
             names = ", ".join(reading.facts.pending_restart)
             yield with_remedy(f"{reading.name} needs a restart for {names}", "run: inv restart")

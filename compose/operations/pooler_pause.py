@@ -58,6 +58,20 @@ def release(access: Access) -> None:
             pgbouncer.resume(pooler)
 
 
+def open_pools(stack: Stack) -> list[str]:
+    """Let clients into pools again that were disabled or paused on the console; their names.
+
+    Raises:
+        MachineError: PgBouncer does not answer.
+    """
+    with connect(console_access(stack), console=True) as console:
+        held = pgbouncer.is_held(console)
+        closed = [pool for pool in pgbouncer.read_pools(console) if pool.disabled or (pool.paused and not held)]
+        for pool in closed:
+            pgbouncer.open_pool(console, pool)
+    return [pool.name for pool in closed]
+
+
 def console_access(stack: Stack) -> Access:
     """PgBouncer's console, as the role that may pause it."""
     return replace(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), connect_timeout=3)

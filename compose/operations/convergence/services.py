@@ -11,7 +11,7 @@ from compose.engine.networks import join_nodes
 from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
-from compose.operations.pooler_pause import console_access, paused, release
+from compose.operations.pooler_pause import console_access, open_pools, paused, release
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, renew_pooled
 from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step
@@ -50,6 +50,20 @@ def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
         run.report(failed)  # start_missing tries again
 
     return replace
+
+
+def reload_unwell(run: Convergence) -> Iterator[Step]:
+    """A node that runs and is not well may be so for a parameter that was taken back: it has to read that first."""
+    now = run.stack.containers()
+    nodes = [name for name in run.stack.topology.names if name in now and now[name].status == "running"]
+    unwell = [name for name in nodes if not now[name].well]
+
+    def signal(_: Progress) -> None:
+        for name in unwell:
+            run.stack.client.api.kill(now[name].id, "HUP")
+
+    if unwell:
+        yield Step("Reloading " + ", ".join(unwell), signal, quiet=True)
 
 
 def start_missing(run: Convergence) -> Iterator[Step]:
@@ -132,4 +146,7 @@ def _reload_optional(run: Convergence) -> None:
 
 def _reload_pooler(run: Convergence) -> None:
     reload_pooler(run.stack)
+    opened = open_pools(run.stack)
+    if opened:
+        run.console.note(f"let clients into {', '.join(opened)} again, closed by somebody on PgBouncer's console")
     release(console_access(run.stack))  # clients that an update which was killed left waiting

@@ -331,6 +331,21 @@ def test_several_faults_are_all_told() -> None:
     assert len(_judge(spoiled).reasons) == 2
 
 
+def test_a_parameter_the_cluster_stands_on_that_alter_system_set_is_a_reason() -> None:
+    verdict = _judge(with_facts(WELL, "replica1", altered=("primary_conninfo", "work_mem")))
+    (reason,) = verdict.reasons
+    assert reason.startswith("replica1 does not follow PODS in primary_conninfo: ALTER SYSTEM set it")
+    assert verdict.about.keys() == {"replica1"}
+    assert verdict.notes[0].startswith("replica1 has parameters of its own by ALTER SYSTEM: work_mem")
+    assert _only_reason(with_facts(WELL, "primary", altered=("synchronous_standby_names",))).startswith("primary does")
+
+
+def test_commits_that_wait_for_replicas_are_a_reason_whoever_asked_for_that() -> None:
+    reason = _only_reason(with_facts(WELL, "primary", waiting_commits=3, longest_commit=12.0))
+    assert reason.startswith("commits wait for replicas: 3, the longest for 12 s")
+    assert _judge(with_facts(WELL, "primary", waiting_commits=3, longest_commit=1.0)).healthy
+
+
 def test_a_pending_restart_is_a_note_and_no_alarm() -> None:
     verdict = _judge(with_facts(WELL, "replica1", pending_restart=("max_connections", "shared_buffers")))
     assert verdict.healthy
