@@ -114,7 +114,9 @@ def open_context(window: MountedConfig) -> ServiceContext:
 def open_stores(inside: ClusterConfig) -> tuple[ProbedStore, ...]:
     """Every store, sealed where encryption is on."""
     made: dict[str, ProbedStore] = {
-        name: LocalStore(LOCAL) if name == "local" else S3Store(_bucket(inside))
+        name: LocalStore(LOCAL, shown=inside.settings.backup_directory or "data/backups")
+        if name == "local"
+        else S3Store(_bucket(inside))
         for name in store_names(inside.settings)
     }
     if inside.settings.backup_encryption == "on":
