@@ -22,6 +22,7 @@ from compose.engine.host import io_uring_refusal
 from compose.home import certificates, passwords
 from compose.home.certificate_names import faces_of
 from compose.home.paths import Home, service_user
+from compose.home.store_directory import examine_store
 from compose.operations import pooler_limits, preflight, provision
 from compose.operations.database_owner import REMEDY
 from compose.operations.image_states import report_of
@@ -55,7 +56,12 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         findings.append(Finding("topology", True, error.message, error.hint))
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
-    findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, settings, topology)]
+    findings += [
+        *_backups(home, settings, topology),
+        *_disk(home, settings, wanted),
+        *_memory(settings, wanted),
+        *_permissions(home, settings, topology),
+    ]
     findings += examine_images(home, time.time())
     try:
         client = daemon.connect()

@@ -13,6 +13,7 @@ from cluster.waiting import comes_true
 from compose.engine import containers
 from compose.engine.containers import Container
 from compose.home import passwords
+from compose.home.store_directory import has_local_store, local_store
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def reload_optional(stack: Stack, service: str, container: Container) -> bool:
     directory = stack.home.rendered / service
     if service in _SECRETS and _restart_with_new_secrets(stack, service, container):
         return True
+    if service == "backup" and has_local_store(stack.settings):
+        return restart_on_other_disk(stack, container)
     if service not in ("prometheus", "alertmanager") or container.started is None:
         return False
     newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())
@@ -112,6 +115,17 @@ def renew_pooled(stack: Stack, digest: str, *, same: bool) -> bool:
         reconnect_pools(stack)
     write_atomically(mark, digest)
     return same and known is not None
+
+
+def restart_on_other_disk(stack: Stack, container: Container) -> bool:
+    """A disk that was mounted after the backup service started is not seen by it, nor a directory made anew."""
+    found = local_store(stack.home, stack.settings).stat()
+    inspection = stack.client.api.exec_create(container.id, ["stat", "-c", "%d %i", "/backups"])
+    seen = stack.client.api.exec_start(inspection["Id"]).decode(errors="replace").split()
+    stale = seen != [str(found.st_dev), str(found.st_ino)]
+    if stale:
+        stack.client.api.restart(container.id, timeout=60)
+    return stale
 
 
 def reload_pooler(stack: Stack) -> None:

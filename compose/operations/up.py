@@ -22,6 +22,7 @@ from compose.engine.host import host_facts_with
 from compose.home import certificates, passwords, pgpass, rendered_files
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home
+from compose.home.store_directory import check_store
 from compose.operations import preflight
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
@@ -128,6 +129,7 @@ def _check(
     ours = [c.service for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]
     preflight.check_ports(settings, replace(topology, copies=()), ours)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
+    check_store(home, settings, topology.system_identifier)
     if topology.image_source and settings.images not in ("auto", topology.image_source):
         raise RefusedError(
             f"this cluster's images stand on {topology.image_base}, and PODS_IMAGES is {settings.images!r}",

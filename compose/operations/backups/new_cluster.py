@@ -8,6 +8,7 @@ from cluster.topology_file import load, save
 from compose.console import Console
 from compose.home.operation_lock import exclusive
 from compose.home.paths import make_service_directories
+from compose.home.store_directory import make_store_directory
 from compose.operations.backups.replace_data import await_archive, install, restore_into_staging, staging_of
 from compose.operations.backups.request import RestoreRequest, RestoreResult
 from compose.operations.backups.restore import show_plan
@@ -29,7 +30,8 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
     with exclusive(home.lock, "backup.restore"):
         stack = prepare(home, settings, console, DesiredCluster())
-        make_service_directories(home, settings, stack.optional_services)
+        make_service_directories(home, stack.optional_services)
+        make_store_directory(home, settings)
     return stack, False
 
 
