@@ -1,5 +1,6 @@
 """Where the service works: its directories, its stores, the nodes, as settings and topology say now."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,7 +52,7 @@ class ServiceContext:
 
     def address(self, store: str) -> str:
         """Where the store of that name is."""
-        return store_address(self.inside.settings, store)
+        return store_address(_mounted(self.inside.settings), store)
 
     @property
     def spool(self) -> Path:
@@ -128,7 +129,7 @@ def open_stores(inside: ClusterConfig, memory: StoreMemory) -> tuple[ProbedStore
     """Every store, as long as it is the one it was, and sealed where encryption is on."""
     settings = inside.settings
     made = [
-        memory.guard(store, store_address(settings, store.name), shown)
+        memory.guard(store, store_address(_mounted(settings), store.name), shown)
         for store, shown in (_open_store(inside, name) for name in store_names(settings))
     ]
     if settings.backup_encryption == "on":
@@ -140,10 +141,15 @@ def open_stores(inside: ClusterConfig, memory: StoreMemory) -> tuple[ProbedStore
 def _open_store(inside: ClusterConfig, name: str) -> tuple[ProbedStore, str]:
     """A store, and what people call the directory or bucket."""
     if name == "local":
-        shown = inside.settings.backup_directory or DEFAULT_DIRECTORY
+        shown = _mounted(inside.settings).backup_directory or DEFAULT_DIRECTORY
         return LocalStore(LOCAL, shown=shown), f"the backup directory {shown}"
     bucket = _bucket(inside)
     return S3Store(bucket), bucket.where + (f", {bucket.folder}" if bucket.folder else "")
+
+
+def _mounted(settings: Settings) -> Settings:
+    """With the directory that this container was made with: a new one is mounted into the container after it."""
+    return replace(settings, backup_directory=os.environ.get("STORE_DIRECTORY", settings.backup_directory))
 
 
 def _bucket(inside: ClusterConfig) -> Bucket:

@@ -23,6 +23,8 @@ from backup.store.keys import SHA256, check_key, sha256
 from cluster.files import sync_directory
 
 INCOMING = ".incoming"
+_PROBE = "probe-"
+"""What names of objects made on trial begin with."""
 PIECE = 1 << 20
 _AHEAD = 8 << 20
 """Bytes that the kernel shall fetch while we work on those before."""
@@ -76,12 +78,13 @@ class LocalStore:
 
     def probe(self) -> tuple[str, ...]:
         """Make and remove an object; says when the file system keeps no metadata."""
-        key = f"probe-{secrets.token_hex(8)}"
+        key = f"{_PROBE}{secrets.token_hex(8)}"
         self.create(key, b"probe")
         try:
             found = self.head(key)
         finally:
-            self.delete([key])
+            with suppress(StoreError):  # a sweep removes it, once that is let
+                self.delete([key])
         if found and not found.metadata:
             return (f"{self.shown}: the file system has no extended attributes, so objects have no metadata",)
         return ()
@@ -204,7 +207,8 @@ class LocalStore:
         old = time.time() - older_than
         with self._errors(INCOMING):
             self._check_root()
-            left = [path for path in (self.root / INCOMING).glob("*") if path.stat().st_mtime < old]
+            files = [*(self.root / INCOMING).glob("*"), *self.root.glob(f"{_PROBE}*")]
+            left = [path for path in files if path.stat().st_mtime < old]
             for path in left:
                 path.unlink(missing_ok=True)
         return len(left)

@@ -21,6 +21,7 @@ from cluster.postgres.lsn import Lsn
 from cluster.waiting import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_DAY = 86_400.0
 _NAMES = re.compile(r"[0-9A-F]{8,}")
 """Of timelines and segments."""
 
@@ -40,7 +41,7 @@ class Shipper:
     def __init__(self, store: Store, pipeline: Pipeline, how: Shipping, progress: Callable[[str], None]) -> None:
         self.store, self._pipeline, self._how, self._progress = store, pipeline, how, progress
         self._spool = spool = pipeline.spool
-        self._partial = PartialSegments(store, spool, how.level)
+        self._partial = PartialSegments(store, spool, how.level, self._leave)
         self._buffer = Buffer()
         self._stop = threading.Event()
         self._conflicts: dict[str, str] = {}
@@ -48,7 +49,7 @@ class Shipper:
         self._threads: list[threading.Thread] = []
         self._claimed = False
         self._failing: set[str] = set()
-        self._complain = LogFilter(progress)
+        self._complain, self._complain_of_pieces = LogFilter(progress), LogFilter(progress, _DAY)
         self.segments = self.gaps = 0
         self.shipped_at: float | None = None
         self.error = self.tail_error = ""
@@ -132,6 +133,10 @@ class Shipper:
         """Say what is wrong, once; ``whatever``: also of other segments, which all fail while a store is down."""
         self._complain(error, about=_NAMES.sub("", error) if whatever else "")
         self.error = error
+
+    def _leave(self, error: str) -> None:
+        """What goes on for as long as the store is as it is; each piece has a name and a place of its own."""
+        self._complain_of_pieces(error, about="pieces")
 
     def _recover(self, name: str) -> None:
         """A file is in the store, or no longer to be shipped; when that was the last that failed, all is well again."""

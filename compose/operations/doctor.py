@@ -57,7 +57,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
     findings += [
-        *_backups(home, settings, topology),
+        *(Finding("backups", *each) for each in examine_store(home, settings, _system(topology))),
         *_disk(home, settings, wanted),
         *_memory(settings, wanted),
         *_permissions(home, settings, topology),
@@ -77,6 +77,10 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *(_cluster(Stack(home, settings, topology, client), found) if topology else ()),
         *findings,
     ]
+
+
+def _system(topology: Topology | None) -> str:
+    return topology.system_identifier if topology else ""
 
 
 def _engine(client: "DockerClient") -> Iterator[Finding]:
