@@ -43,7 +43,7 @@ _complaints = LogFilter(log)
 
 
 def complain(error: PodsError) -> str:
-    """The line for the log, where it is written unless it is there: what is tried every few seconds may fail for days."""
+    """To the log, unless it is there: what is tried every few seconds may fail for days. Returns the line."""
     line = f"{error.message}{f' → {error.hint}' if error.hint else ''}"
     _complaints(line)
     return line

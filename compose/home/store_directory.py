@@ -143,6 +143,29 @@ def _archive(directory: Path, system: str) -> str | None:
         return None
 
 
+_SEAL = b"PODSEAL1"
+"""What a sealed object begins with; the name of its key follows (docs/reference/backup-layout.md)."""
+
+
+def sealing_key(directory: Path) -> str:
+    """The name of the key that sealed the archive of some cluster in the directory; "" where none is sealed."""
+    try:
+        with Directory.open(directory) as store:
+            for name in store.names():
+                if name.isdigit() and (found := _beginning(store, f"{name}/archive.json")).startswith(_SEAL):
+                    return found[len(_SEAL) : 2 * len(_SEAL)].hex()
+    except FileNotFoundError:
+        pass
+    return ""
+
+
+def _beginning(store: Directory, name: str) -> bytes:
+    try:
+        return store.read(name)
+    except (OSError, RefusedError):
+        return b""
+
+
 def _read_known(home: Home, system: str) -> KnownStores:
     try:
         return parse_known_stores(_read(home, KNOWN_STORES)).of(system)
