@@ -203,7 +203,7 @@ def test_a_purge_takes_links_away_and_not_what_they_lead_to(
         (directory / "deep" / "link").symlink_to(victim / "shadow")
     home.secrets.mkdir()
     (home.secrets / "link").symlink_to(victim)
-    _purge(home, TOPOLOGY, Console())
+    _purge(home, SETTINGS, TOPOLOGY, Console())
     left = sorted(path.name for path in home.data.iterdir())
     assert left == ["backups"]
     assert not home.secrets.exists()
