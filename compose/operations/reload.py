@@ -119,7 +119,10 @@ def renew_pooled(stack: Stack, digest: str, *, same: bool) -> bool:
 
 def restart_on_other_disk(stack: Stack, container: Container) -> bool:
     """A disk that was mounted after the backup service started is not seen by it, nor a directory made anew."""
-    found = local_store(stack.home, stack.settings).stat()
+    directory = local_store(stack.home, stack.settings)
+    if not directory.is_dir():
+        return False
+    found = directory.stat()
     inspection = stack.client.api.exec_create(container.id, ["stat", "-c", "%d %i", "/backups"])
     seen = stack.client.api.exec_start(inspection["Id"]).decode(errors="replace").split()
     stale = seen != [str(found.st_dev), str(found.st_ino)]

@@ -27,6 +27,7 @@ from compose.home.paths import (
     service_directories,
     service_user,
 )
+from compose.home.store_directory import make_store_directory
 from compose.operations import preflight
 from compose.operations.copies import lifecycle
 from compose.operations.copies import prepare_data as copies_data
@@ -85,6 +86,12 @@ def _stack(home: Home, copies: tuple[str, ...] = ()) -> Stack:
     return Stack(home, SETTINGS, topology)
 
 
+def _make_directories(home: Home, services: tuple[str, ...]) -> None:
+    """As `up` does."""
+    make_service_directories(home, services)
+    make_store_directory(home, SETTINGS)
+
+
 @pytest.mark.parametrize("link", ["backup/state", "backup", ".state", ".gate", ".disk", "backups", "prometheus"])
 def test_up_gives_no_directory_away_through_a_link(home: Home, victim: Path, link: str) -> None:
     """Primitive 1: data/backup/state was a link, and what it led to was the containers' afterwards."""
@@ -94,9 +101,9 @@ def test_up_gives_no_directory_away_through_a_link(home: Home, victim: Path, lin
     services = ("backup", "gate", "prometheus")
     if os.geteuid() == 0 and link != "backup/state":
         with pytest.raises(RefusedError, match=f"{link} is a link"):
-            make_service_directories(home, services)
+            _make_directories(home, services)
     else:
-        make_service_directories(home, services)
+        _make_directories(home, services)
     assert not (home.data / ".state").is_symlink() or link == ".state"
 
 
@@ -195,7 +202,7 @@ def test_nothing_is_removed_behind_a_link(home: Home, victim: Path, component: s
 def test_a_purge_takes_links_away_and_not_what_they_lead_to(
     home: Home, victim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_service_directories(home, ("backup", "gate", "prometheus"))
+    _make_directories(home, ("backup", "gate", "prometheus"))
     for directory in (home.node("primary"), home.data / "backup", home.copies / "blue", home.aside / KEPT):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "link").symlink_to(victim)
