@@ -56,12 +56,8 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         findings.append(Finding("topology", True, error.message, error.hint))
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
-    findings += [
-        *(Finding("backups", *each) for each in examine_store(home, settings, _system(topology))),
-        *_disk(home, settings, wanted),
-        *_memory(settings, wanted),
-        *_permissions(home, settings, topology),
-    ]
+    findings += [Finding("backups", *each) for each in examine_store(home, settings, wanted.system_identifier)]
+    findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, settings, topology)]
     findings += examine_images(home, time.time())
     try:
         client = daemon.connect()
@@ -77,10 +73,6 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *(_cluster(Stack(home, settings, topology, client), found) if topology else ()),
         *findings,
     ]
-
-
-def _system(topology: Topology | None) -> str:
-    return topology.system_identifier if topology else ""
 
 
 def _engine(client: "DockerClient") -> Iterator[Finding]:
