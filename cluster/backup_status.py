@@ -141,7 +141,8 @@ class BackupStatus:
 
     def had_backups(self, store: str) -> bool:
         """Whether the last look at a store found backups there."""
-        return store in self.stores and self.stores[store].last_started is not None
+        known = self.stores.get(store, StoreStatus())
+        return bool(known.counts) or known.last_started is not None
 
     @property
     def summary(self) -> BackupSummary:
