@@ -2,6 +2,7 @@
 
 import difflib
 
+from cluster.config.env_file import origin_notes
 from cluster.config.settings import Settings
 from cluster.topology import Topology
 from cluster.topology_file import load
@@ -25,7 +26,10 @@ def check_configuration() -> list[str]:
     passwords.check_env(home)
     check_store(home, settings, "")
     lines = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
+    lines += origin_notes(home.path)
+    preflight.check_addresses(settings)
     topology = load(home.topology)
+    preflight.check_possible(settings, topology or Topology.first(settings, preflight.measure_host(home, 1)))
     if topology is None:
         return [*lines, "no cluster yet: nothing else to check"]
     preflight.check_data(home, topology)

@@ -123,8 +123,7 @@ def _clock(client: "DockerClient") -> Iterator[Finding]:
 
 
 def _ports(settings: Settings, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
-    ours = [c.service for c in found if c.status in ("running", "restarting", "paused")]
-    clashes = preflight.port_clashes(settings, topology, ours)
+    clashes = preflight.own_port_clashes(settings, topology, found)
     for clash in clashes:
         yield Finding(
             "ports",

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from cluster import pgbouncer
+from cluster.config.settings import Settings
 from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.files import write_atomically
@@ -12,6 +13,7 @@ from cluster.topology import Topology
 from cluster.waiting import comes_true
 from compose.engine import containers
 from compose.engine.containers import Container
+from compose.engine.published_ports import listens_elsewhere
 from compose.home import passwords
 from compose.home.store_directory import has_local_store, local_store
 from compose.stack import Stack
@@ -56,14 +58,17 @@ def _load_time(stack: Stack, node: str) -> float:
         return 0.0
 
 
-def show_new(client: "DockerClient", topology: Topology, made: Collection[str]) -> None:
+def show_new(client: "DockerClient", settings: Settings, topology: Topology, made: Collection[str]) -> None:
     """Have nodes and PgBouncer show certificates that were ``made`` anew, by a signal.
 
-    With one that has ended they would let nobody in who could ask them to.
+    With one that has ended they would let nobody in who could ask them to. A server that listens elsewhere until it is
+    replaced keeps the one that is good for where it is.
     """
     servers = {*topology.servers, POOLER}.intersection(made)
     for container in containers.of_project(client, topology.project) if servers else ():
-        if container.service in servers and container.status == "running" and not container.one_off:
+        if container.status != "running" or container.one_off or listens_elsewhere(settings, topology, container):
+            continue
+        if container.service in servers:
             client.api.kill(container.id, "HUP")
 
 

@@ -8,11 +8,10 @@ aside and cloned anew, only while the primary is healthy; the primary's data is 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import RETIRED, retired_in_file
+from cluster.config.env_file import RETIRED, origin_notes, retired_in_file
 from cluster.config.server_settings import MOST_REPLICAS
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError, UsageError
-from cluster.pools import synchronous_count
 from cluster.postgres import data_directory
 from cluster.topology import Topology
 from cluster.topology_file import load, save
@@ -83,6 +82,8 @@ def _inspect_and_prepare(
         console.note(f"removed {name}, left by an interrupted operation")
     for name in containers.remove_retired(client, found):
         console.note(f"removed {name}, a service that is no more")
+    for note in origin_notes(home.path):
+        console.note(note)
     for variable in retired_in_file(home.path):
         console.note(f"{variable} in .env is no more: {RETIRED[variable]}")
     return _prepare(home, settings, topology, console, client), data
@@ -126,8 +127,7 @@ def _check(
     passwords.check_env(home)
     preflight.check_home(home, topology.project, found)
     data = preflight.check_data(home, topology)
-    ours = [c.service for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]
-    preflight.check_ports(settings, replace(topology, copies=()), ours)  # the cluster does not wait for a copy
+    preflight.check_own_ports(settings, replace(topology, copies=()), found)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
     check_store(home, settings, topology.system_identifier)
     if topology.image_source and settings.images not in ("auto", topology.image_source):
@@ -135,11 +135,7 @@ def _check(
             f"this cluster's images stand on {topology.image_base}, and PODS_IMAGES is {settings.images!r}",
             "set it back; data made on one base is not moved to another silently",
         )
-    if len(topology.in_state("member", "catching_up", "joining")) < synchronous_count(settings):
-        raise RefusedError(
-            f"PODS_SYNC={settings.sync} asks for more replicas than the {len(topology.replicas)} there are",
-            "set PODS_SYNC=off in .env, add replicas, then set it again",
-        )
+    preflight.check_possible(settings, topology)
     if topology.system_identifier:
         passwords.read(home)
     return data
@@ -149,7 +145,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     """Secrets, certificates, images and files: all that is needed before a container starts."""
     passwords.ensure(home, settings, first=not topology.system_identifier)
     pgpass.ensure(home, settings, topology)
-    show_new(client, topology, certificates.ensure_all(home, settings, topology))
+    show_new(client, settings, topology, certificates.ensure_all(home, settings, topology))
     if not topology.image_base:
         source, base = image_build.choose(client, settings, console)
         images = image_build.ensure(client, settings, source, base, console)
