@@ -15,7 +15,7 @@ from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
 TOPOLOGY = topology_of(SETTINGS)
-WATCHING = ("rendered/prometheus/", "rendered/alertmanager/", "rendered/grafana/")
+WATCHING = ("rendered/prometheus/", "rendered/alertmanager/", "rendered/grafana/", "rendered/pages/")
 
 
 def _render(topology: Topology = TOPOLOGY, user: UserFiles | None = None) -> dict[str, str]:
