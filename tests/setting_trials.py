@@ -94,7 +94,7 @@ TRIALS: Mapping[str, Trial] = {
     "PODS_HEALTH_TLS": Trial("on", "off"),
     "PODS_HEALTH_TLS_NAMES": Trial("health.example", "", "services"),
     "PODS_HEALTH_LAG": Trial("1MB", "1024TB", "services"),
-    "PODS_READ_LAG": Trial("1MB", "1GB", "services"),
+    "PODS_READ_LAG": Trial("0", "86400", "services"),
     "PODS_HEALTH_SILENCE": Trial("20", "3600", "services"),
     "PODS_HEALTH_WAIT": Trial("1", "3600", "services"),
     "PODS_BACKUP": Trial("on", "off"),
