@@ -115,8 +115,12 @@ class Stack:
         return optional_services(self.settings, self.topology.image_source)
 
     def containers(self) -> dict[str, Container]:
-        """This cluster's lasting containers by service."""
-        return SdkReader(self.client, self.topology.project).containers()
+        """Its lasting containers by service; of one made before the home was moved, no definition holds."""
+        found = SdkReader(self.client, self.topology.project).containers()
+        return {service: self._as_defined(each) for service, each in found.items()}
+
+    def _as_defined(self, container: Container) -> Container:
+        return container if self.home.is_at(container.directory) else replace(container, definition="")
 
     @property
     def container_reader(self) -> ContainerReader:
@@ -155,7 +159,10 @@ def open_home() -> tuple[Home, Settings]:
     """
     path = home_directory()
     if not path.is_dir():
-        raise UsageError(f"the cluster's home {path} does not exist", "make that directory, or mend PODS_HOME")
+        raise UsageError(
+            f"the cluster's home {path} does not exist",
+            "is its disk not mounted, or was it moved? Else mend PODS_HOME; for a new cluster make that directory",
+        )
     check_home(Home(path))
     return Home(path), load_settings(path)
 

@@ -92,6 +92,13 @@ class Home:
         """PostgreSQL parameters and pg_hba lines of the user's own."""
         return self.path / "config"
 
+    def is_at(self, directory: str) -> bool:
+        """Whether ``directory`` is this home, be it by another name; "" is nobody's in particular."""
+        try:
+            return directory in ("", str(self.path)) or self.path.samefile(directory)
+        except OSError:
+            return False
+
     def node(self, name: str) -> Path:
         """What is mounted as /var/lib/postgresql in ``name``."""
         return self.data / name

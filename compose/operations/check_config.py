@@ -26,12 +26,13 @@ def check_configuration() -> list[str]:
     topology = load(home.topology)
     if topology is None:
         return [*lines, "no cluster yet: nothing else to check"]
-    preflight.check_data(home, topology)
-    passwords.read(home)
+    found = preflight.check_data(home, topology)
+    if topology.system_identifier:
+        passwords.read(home)
     lines += [
         f"topology: {', '.join(topology.names)}",
-        "secrets: present, closed to others",
-        "data: this cluster's, PostgreSQL 18",
+        "secrets: present, closed to others" if topology.system_identifier else "secrets: made by the first inv up",
+        "data: none yet" if found[topology.primary] is None else "data: this cluster's, PostgreSQL 18",
     ]
     overridden = _overridden(home, settings, topology)
     if overridden:

@@ -24,6 +24,7 @@ from compose.home.certificate_names import faces_of
 from compose.home.paths import Home, service_user
 from compose.operations import pooler_limits, preflight, provision
 from compose.operations.database_owner import REMEDY
+from compose.operations.home_identity import moved_from
 from compose.operations.image_states import report_of
 from compose.stack import Stack
 
@@ -67,6 +68,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *_exposure(client, settings),
         *_clock(client),
         *_ports(settings, wanted, found),
+        *_identity(client, home, wanted, found),
         *_leftovers(home, wanted, found),
         *(_cluster(Stack(home, settings, topology, client), found) if topology else ()),
         *findings,
@@ -134,18 +136,24 @@ def _ports(settings: Settings, topology: Topology, found: list[containers.Contai
         yield Finding("ports", False, "every port is this cluster's or free")
 
 
+def _identity(
+    client: "DockerClient", home: Home, topology: Topology, found: list[containers.Container]
+) -> Iterator[Finding]:
+    """Whether the containers are this home's."""
+    try:
+        before = moved_from(client, home, topology.project, topology, found)
+    except PodsError as error:
+        yield Finding("containers", True, error.message, error.hint)
+        return
+    if before:
+        yield Finding("containers", True, f"they were made when this home was {before}", "inv up makes them anew")
+
+
 def _leftovers(home: Home, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
     for container in found:
         if container.one_off and container.service != "psql":
             yield Finding(
                 "containers", True, f"{container.name} was left by an interrupted operation", "inv up removes it"
-            )
-        elif container.directory and Path(container.directory) != home.path:
-            yield Finding(
-                "containers",
-                True,
-                f"{container.name} belongs to a cluster of the same name in {container.directory}",
-                "set another PODS_PROJECT",
             )
         elif container.oom_killed:
             yield Finding(

@@ -13,7 +13,7 @@ from compose.engine.compose_cli import Compose
 from compose.home.node_data import remove
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home, service_directories
-from compose.operations import preflight
+from compose.operations.home_identity import moved_from
 
 
 def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: bool) -> None:
@@ -29,14 +29,18 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
             )
         client = daemon.connect()
         found = containers.of_project(client, project)
-        preflight.check_home(home, project, found)
+        moved_from(client, home, project, topology, found)
         containers.remove_leftovers(client, found)
         if home.compose_file.exists():
             with console.step(f"Stopping {project}") as step:
                 Compose(home, project).follow(step, "--profile", "tools", "down", "--remove-orphans")
             for network in networks.remove_unused(client, project):
                 console.note(f"the network {network} stays: a container that is not this cluster's is in it")
-        elif not found:
+        elif found:  # the home was made anew, or its disk is not mounted
+            with console.step(f"Removing the containers of {project}"):
+                containers.remove_all(client, found)
+            networks.remove_unused(client, project)
+        else:
             console.note(f"there is no cluster in {home.path}")
         if purge:
             _purge(home, topology, console)

@@ -18,7 +18,6 @@ from cluster.services import optional_services
 from cluster.sizing import Sizing
 from cluster.topology import Topology, host_ports
 from cluster.units import human_size
-from compose.engine.containers import Container
 from compose.home.paths import Home, service_user
 
 DataState = DataDirectory | ValueError | None
@@ -140,16 +139,6 @@ def _listening_inodes(port: int) -> set[str]:
             if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
                 found.add(f"socket:[{fields[9]}]")
     return found
-
-
-def check_home(home: Home, project: str, containers: list[Container]) -> None:
-    """Refuse a project whose containers were made from another home: two clusters must not share a name."""
-    stranger = next((c for c in containers if c.directory and Path(c.directory) != home.path), None)
-    if stranger is not None:
-        raise RefusedError(
-            f"a cluster called {project!r} runs from {stranger.directory} already",
-            "set another PODS_PROJECT (and ports) in .env, or work from there",
-        )
 
 
 def check_data(home: Home, topology: Topology) -> dict[str, DataState]:

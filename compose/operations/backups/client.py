@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError, UsageError
 from compose.console import Console, Progress
+from compose.operations.home_identity import check_no_copy
 from compose.process import last_words
 from compose.stack import Stack
 
@@ -36,6 +37,7 @@ def call(stack: Stack, console: Console, title: str, *arguments: str, good: Call
     """
     if SERVICE not in stack.optional_services:
         raise RefusedError("this cluster has no backups: PODS_BACKUP is off", "set PODS_BACKUP=on in .env, then inv up")
+    check_no_copy(stack)
     container = stack.containers().get(SERVICE)
     with console.step(title) as step:
         if container is None or container.status != "running":

@@ -28,7 +28,7 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
     if not may_prepare:
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
     with exclusive(home.lock, "backup.restore"):
-        stack = prepare(home, settings, console, DesiredCluster())
+        stack = prepare(home, settings, console, DesiredCluster(restored=True))
         make_service_directories(home, settings, stack.optional_services)
     return stack, False
 

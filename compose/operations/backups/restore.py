@@ -9,16 +9,16 @@ from cluster.files import Directory
 from cluster.postgres.data_directory import PGDATA
 from cluster.units import human_size
 from compose.console import Console, ask
-from compose.home.operation_lock import exclusive
 from compose.home.paths import make_private_directory
 from compose.operations.backups import sandbox
 from compose.operations.backups.client import call
 from compose.operations.backups.replace_data import ReplaceData, await_archive
 from compose.operations.backups.request import RestorePlan, RestoreRequest, RestoreResult
+from compose.operations.home_identity import changing
 from compose.operations.preflight import free_disk
 from compose.operations.steps import perform
 from compose.operations.up import DesiredCluster, up
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 
 def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Path | None = None) -> RestorePlan:
@@ -77,8 +77,7 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
     Raises:
         RefusedError: not confirmed, or it cannot be done; nothing was touched.
     """
-    with exclusive(stack.home.lock, "backup.restore"):
-        stack = reopened(stack)
+    with changing(stack, "backup.restore") as stack:
         wanted = show_plan(stack, console, wanted, stack.home.data).pin(wanted)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."

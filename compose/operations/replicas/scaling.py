@@ -14,8 +14,8 @@ from cluster.topology import Topology
 from compose.console import Console, Progress, ask
 from compose.engine import containers
 from compose.home import node_data
-from compose.home.operation_lock import exclusive
 from compose.operations import preflight
+from compose.operations.home_identity import changing
 from compose.operations.replicas.clone import (
     CloneSource,
     aside_path,
@@ -44,8 +44,8 @@ class ReplicaRequest:
 
 def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """Add a replica, or go on with one that an interrupted add left; returns its name."""
-    with exclusive(stack.home.lock, "replica.add"):
-        return _add_locked(reopened(stack), console, request)
+    with changing(stack, "replica.add") as held:
+        return _add_locked(held, console, request)
 
 
 def _add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
@@ -75,8 +75,7 @@ def _joining(topology: Topology, wanted: str) -> tuple[Topology, str]:
 
 def remove(stack: Stack, console: Console, name: str, *, purge: bool, yes: bool, patience: float) -> None:
     """Take a replica out, having asked."""
-    with exclusive(stack.home.lock, "replica.remove"):
-        stack = reopened(stack)  # as it is now that nobody else changes it
+    with changing(stack, "replica.remove") as stack:
         if patience < 0:
             raise UsageError("--timeout cannot be negative", "give seconds, such as 30")
         _check_going(stack, name)
@@ -96,8 +95,7 @@ def _remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pa
 
 def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
     """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
-    with exclusive(stack.home.lock, "replica.reclone"):
-        stack = reopened(stack)
+    with changing(stack, "replica.reclone") as stack:
         name = _check_replica(stack, request.name)
         _clear(stack, console)
         source = _clone_source(stack, _healthy_primary(stack), name, request)
