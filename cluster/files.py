@@ -8,6 +8,7 @@ descriptors it holds. A test (tests/unit/house/test_trusted_paths.py) keeps othe
 
 import errno
 import os
+import re
 import secrets
 import stat
 import time
@@ -25,6 +26,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIMIT = 1 << 20
 """Bytes: everything PODS reads there is smaller, and what is larger was not made by PODS or PostgreSQL."""
+
+LOST_AND_FOUND = "lost+found"
+"""What a file system of its own has at its root for repairs: no content of anybody's."""
 
 _STALE_SECONDS = 3600.0
 """A temporary this old has no writer any more."""
@@ -193,29 +197,44 @@ class Directory:
             raise
         return True
 
-    def remove_tree(self, name: Name) -> bool:
-        """Remove ``name`` with all that is in it; of a link only the link itself. Whether there was anything."""
+    def remove_tree(self, name: Name) -> list[Path]:
+        """Remove ``name`` with all that is in it; of a link only the link itself.
+
+        Returns:
+            The mount points that are left, ``name`` or below it, each empty.
+        """
         found = self.stat(name)
         if found is None:
-            return False
+            return []
         if not stat.S_ISDIR(found.st_mode):
             self.unlink(name)
-            return True
+            return []
         with self.enter(name) as doomed:
-            doomed.clear()
-        with self._at(name) as (folder, last, _):
-            os.rmdir(last, dir_fd=folder)
-        return True
+            mounts = doomed.clear()
+            if doomed.is_mount_point():
+                return [doomed.path]
+        if not mounts:
+            with self._at(name) as (folder, last, _):
+                os.rmdir(last, dir_fd=folder)
+        return mounts
 
-    def clear(self) -> None:
-        """Remove all that is in this directory.
+    def clear(self) -> list[Path]:
+        """Remove all that is in this directory, but `LOST_AND_FOUND` at the root of a file system of its own.
 
-        Deeper directories come up here before they are emptied, so that neither their depth nor their number matters.
+        Deeper directories come up here before they are emptied, so that neither their depth nor their number matters;
+        those with a mount point below do not.
+
+        Returns:
+            The mount points that are left below, each empty.
         """
-        while names := self.names():
+        mounted = {path.parts[0] for path in self._mounts() if path.parts}
+        left = [path for name in mounted for path in self.remove_tree(name)]
+        kept = mounted | ({LOST_AND_FOUND} if self.is_mount_point() else set())
+        while names := [name for name in self.names() if name not in kept]:
             for name in names:
                 if not _unlink(self._fd, name):
                     self._dissolve(name)
+        return left
 
     def _dissolve(self, name: str) -> None:
         with self.enter(name) as folder:
@@ -224,6 +243,17 @@ class Directory:
                     above = f".{secrets.token_hex(8)}"
                     os.rename(inner, above, src_dir_fd=folder._fd, dst_dir_fd=self._fd)
         os.rmdir(name, dir_fd=self._fd)
+
+    def is_mount_point(self) -> bool:
+        """Whether something is mounted here."""
+        return PurePath() in self._mounts()
+
+    def _mounts(self) -> list[PurePath]:
+        """What is mounted here (an empty path) and below; the kernel's list, as only that knows of bind mounts."""
+        here = os.readlink(f"/proc/self/fd/{self._fd}")
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+            points = [PurePath(_unescape(line.split(" ")[4])) for line in table]
+        return [point.relative_to(here) for point in points if point.is_relative_to(here)]
 
     @contextmanager
     def _at(self, name: Name) -> Iterator[tuple[int, str, Path]]:
@@ -275,6 +305,11 @@ def _strange(path: Path) -> RefusedError:
         f"{path} is a link, or not of the kind that PODS makes there, and was not touched",
         "a container may have put it there: look at what it is, then remove it",
     )
+
+
+def _unescape(point: str) -> str:
+    r"""A path of mountinfo, where blanks and backslashes are written as ``\\040``."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), point)
 
 
 def _sweep(folder: int, name: str) -> None:

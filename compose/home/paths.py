@@ -12,6 +12,8 @@ from cluster.errors import RefusedError
 from cluster.files import Directory
 from cluster.services import store_names
 
+ASIDE = ".aside"
+"""Name of a directory in which replaced data waits."""
 SERVICE_UID = 999
 """User of the official image; containers run as it when root starts them."""
 
@@ -50,7 +52,7 @@ class Home:
     @property
     def aside(self) -> Path:
         """Where data that is replaced waits until its owner deletes it."""
-        return self.data / ".aside"
+        return self.data / ASIDE
 
     @property
     def copies(self) -> Path:

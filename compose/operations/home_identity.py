@@ -87,7 +87,7 @@ def _refuse_other_home(project: str, directory: Path) -> None:
     if exists:
         raise RefusedError(
             f"a cluster called {project!r} runs from {directory} already",
-            "work from there; a copy of it, or another cluster, wants a PODS_PROJECT (and ports) of its own in .env",
+            "work from there: a copied home is no second cluster; that wants PODS_PROJECT and ports of its own in .env",
         )
 
 

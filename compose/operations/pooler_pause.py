@@ -1,6 +1,6 @@
 """Holding clients back at PgBouncer while the server behind it is away, so that they wait instead of failing."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -56,6 +56,21 @@ def release(access: Access) -> None:
     with connect(access, console=True) as pooler:
         if pgbouncer.is_held(pooler):
             pgbouncer.resume(pooler)
+
+
+def open_pools(access: Access, names: Collection[str]) -> list[str]:
+    """Let clients into those of the pools ``names`` that somebody disabled or paused; returns which these were.
+
+    Raises:
+        MachineError: PgBouncer does not answer.
+    """
+    with connect(access, console=True) as pooler:
+        closed = [
+            pool for pool in pgbouncer.read_pools(pooler) if pool.name in names and (pool.disabled or pool.paused)
+        ]
+        for pool in closed:
+            pgbouncer.open_pool(pooler, pool)
+        return [pool.name for pool in closed]
 
 
 def console_access(stack: Stack) -> Access:

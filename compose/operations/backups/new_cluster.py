@@ -40,7 +40,7 @@ def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> RestoreRe
     new cluster in its place, and the same restore begins again.
     """
     with exclusive(stack.home.lock, "backup.restore"):
-        plan = show_plan(stack, console, wanted, stack.home.data)
+        plan = show_plan(stack, console, wanted, staging_of(stack).parent)
         wanted = plan.pin(wanted)
         topology = replace(stack.topology, system_identifier=plan.system)
         save(stack.home.topology, stack.home.topology_copy, topology)

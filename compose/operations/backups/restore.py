@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from cluster.errors import MachineError, RefusedError
-from cluster.files import Directory
+from cluster.files import LOST_AND_FOUND, Directory
 from cluster.postgres.data_directory import PGDATA
 from cluster.units import human_size
 from compose.console import Console, ask
 from compose.home.paths import make_private_directory
 from compose.operations.backups import sandbox
 from compose.operations.backups.client import call
-from compose.operations.backups.replace_data import ReplaceData, await_archive
+from compose.operations.backups.replace_data import ReplaceData, await_archive, staging_of
 from compose.operations.backups.request import RestorePlan, RestoreRequest, RestoreResult
 from compose.operations.home_identity import changing
 from compose.operations.preflight import free_disk
@@ -50,7 +50,8 @@ def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directo
         RefusedError: it is not empty, or the restore cannot be done; nothing was touched.
     """
     directory = directory.resolve()  # the user's own path, and where it leads to
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    taken = directory.exists() and not directory.is_dir()
+    if taken or (directory.exists() and any(each.name != LOST_AND_FOUND for each in directory.iterdir())):
         raise RefusedError(f"{directory} is not empty", "give a new directory, or an empty one")
     if not directory.parent.is_dir():
         raise RefusedError(f"{directory.parent} does not exist", "make it first: a mistyped path must not be filled")
@@ -78,7 +79,7 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
         RefusedError: not confirmed, or it cannot be done; nothing was touched.
     """
     with changing(stack, "backup.restore") as stack:
-        wanted = show_plan(stack, console, wanted, stack.home.data).pin(wanted)
+        wanted = show_plan(stack, console, wanted, staging_of(stack).parent).pin(wanted)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."
         if not ask(question, yes=yes, expect=project):

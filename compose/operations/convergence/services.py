@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from cluster.endpoints import POOLER
-from cluster.naming import ARCHIVE_SLOT
+from cluster.naming import ARCHIVE_SLOT, read_pool_of
 from cluster.slots import drop_slot
 from compose.console import Progress
 from compose.engine.networks import join_nodes
 from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
-from compose.operations.pooler_pause import console_access, paused, release
+from compose.operations.pooler_pause import console_access, open_pools, paused, release
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, renew_pooled
 from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step
@@ -132,4 +132,8 @@ def _reload_optional(run: Convergence) -> None:
 
 def _reload_pooler(run: Convergence) -> None:
     reload_pooler(run.stack)
-    release(console_access(run.stack))  # clients that an update which was killed left waiting
+    access = console_access(run.stack)
+    release(access)  # clients that an update which was killed left waiting
+    leaving = {read_pool_of(name, run.stack.settings.database) for name in run.stack.topology.in_state("leaving")}
+    for name in open_pools(access, run.stack.pools.keys() - leaving):
+        run.console.note(f"pool {name} takes clients again, which somebody had disabled or paused")

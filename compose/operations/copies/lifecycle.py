@@ -95,9 +95,10 @@ def _dispose(stack: Stack, console: Console, copy: Copy) -> Path | None:
 
 
 def _set_aside(stack: Stack, name: str) -> Path | None:
-    directory, kept = stack.home.copy(name), aside_path(stack, name)
+    directory = stack.home.copy(name)
     if not node_data.present(directory):
         return None
+    kept = aside_path(stack, directory)
     node_data.set_aside(stack.home, directory, kept)
     node_data.remove(directory)
     return kept

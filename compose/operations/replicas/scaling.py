@@ -11,9 +11,8 @@ from cluster.pools import synchronous_count
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.data_directory import holds_data
 from cluster.topology import Topology
-from compose.console import Console, Progress, ask
+from compose.console import Console, ask
 from compose.engine import containers
-from compose.home import node_data
 from compose.operations import preflight
 from compose.operations.home_identity import changing
 from compose.operations.replicas.clone import (
@@ -21,11 +20,10 @@ from compose.operations.replicas.clone import (
     aside_path,
     check_room,
     healthiest_source,
-    move_data,
-    remove_container,
+    replacement,
 )
 from compose.operations.replicas.membership import AddReplica, RemoveReplica
-from compose.operations.steps import Step, perform
+from compose.operations.steps import perform
 from compose.stack import Stack, reopened
 
 _RATE = re.compile(r"[1-9]\d{0,6}[kM]\Z")
@@ -103,24 +101,8 @@ def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
         check_room(stack, name)
         joining = stack.topology.with_state(name, "joining")
         enter, *others = AddReplica(stack, joining, name, source).steps()
-        perform([enter, _set_aside(stack, name), *others], console)
-
-
-def _set_aside(stack: Stack, name: str) -> Step:
-    """Stop a replica and move its data aside; undone, it runs again on its old data."""
-    kept, directory = aside_path(stack, name), stack.home.node(name)
-
-    def do(step: Progress) -> None:
-        remove_container(stack, name, step)
-        if node_data.present(directory):
-            move_data(stack, name, kept)
-            step.result = f"kept in {kept}"
-
-    def undo() -> None:
-        node_data.put_back(kept, directory)
-        stack.compose.run("up", "--detach", "--no-deps", name)
-
-    return Step(f"Stopping {name} and moving its old data aside", do, undo)
+        kept = aside_path(stack, stack.home.node(name))
+        perform([enter, replacement(stack, name, kept), *others], console)
 
 
 def scale_to(stack: Stack, console: Console, count: int, *, yes: bool) -> Stack:
