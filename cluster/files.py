@@ -8,7 +8,6 @@ descriptors it holds. A test (tests/unit/house/test_trusted_paths.py) keeps othe
 
 import errno
 import os
-import re
 import secrets
 import stat
 import time
@@ -18,6 +17,7 @@ from pathlib import Path, PurePath
 from typing import Self
 
 from cluster.errors import RefusedError
+from cluster.mounts import mount_points
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -227,7 +227,7 @@ class Directory:
         Returns:
             The mount points that are left below, each empty.
         """
-        mounted = {path.parts[0] for path in self._mounts() if path.parts}
+        mounted = {path.parts[0] for path in mount_points(self._fd) if path.parts}
         left = [path for name in mounted for path in self.remove_tree(name)]
         kept = mounted | ({LOST_AND_FOUND} if self.is_mount_point() else set())
         while names := [name for name in self.names() if name not in kept]:
@@ -246,14 +246,7 @@ class Directory:
 
     def is_mount_point(self) -> bool:
         """Whether something is mounted here."""
-        return PurePath() in self._mounts()
-
-    def _mounts(self) -> list[PurePath]:
-        """What is mounted here (an empty path) and below; the kernel's list, as only that knows of bind mounts."""
-        here = os.readlink(f"/proc/self/fd/{self._fd}")
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
-            points = [PurePath(_unescape(line.split(" ")[4])) for line in table]
-        return [point.relative_to(here) for point in points if point.is_relative_to(here)]
+        return PurePath() in mount_points(self._fd)
 
     @contextmanager
     def _at(self, name: Name) -> Iterator[tuple[int, str, Path]]:
@@ -305,11 +298,6 @@ def _strange(path: Path) -> RefusedError:
         f"{path} is a link, or not of the kind that PODS makes there, and was not touched",
         "a container may have put it there: look at what it is, then remove it",
     )
-
-
-def _unescape(point: str) -> str:
-    r"""A path of mountinfo, where blanks and backslashes are written as ``\\040``."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), point)
 
 
 def _sweep(folder: int, name: str) -> None:

@@ -24,7 +24,7 @@ ALLOWED = {
     "cluster/backup_status.py": "in the backup service's container, its own folder",
     "cluster/files.py:write_atomically": "for such paths only",
     "cluster/files.py:open": "for such paths only",
-    "cluster/files.py:_mounts": SYSTEM,
+    "cluster/mounts.py": SYSTEM,
     "cluster/files.py:replace_file": "in a service's container, its own folder",
     "cluster/files.py:sync_directory": "in a service's container, its own folder",
     "cluster/lock.py": HOME + "; in a service's container, its own folder",
