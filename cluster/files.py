@@ -18,6 +18,7 @@ from typing import Self
 
 from cluster.errors import RefusedError
 from cluster.mounts import mount_points
+from cluster.path_errors import named, strange
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -133,7 +134,7 @@ class Directory:
         """
         found = self.stat(name)
         if found is not None and not stat.S_ISDIR(found.st_mode):
-            raise _strange(self.path / name)
+            raise strange(self.path / name)
         return found is not None
 
     def names(self) -> list[str]:
@@ -144,7 +145,7 @@ class Directory:
         """The whole of a regular file of at most ``limit`` bytes."""
         with self._at(name) as (folder, last, path), _opened(os.open(last, _READ, dir_fd=folder)) as file:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise _strange(path)
+                raise strange(path)
             with os.fdopen(os.dup(file), "rb") as stream:
                 content = stream.read(limit + 1)
         if len(content) > limit:
@@ -177,7 +178,7 @@ class Directory:
             there = os.stat(target[1], dir_fd=target[0], follow_symlinks=False)
             if not os.path.samestat(there, os.fstat(moved._fd)):
                 os.rename(target[1], source[1], src_dir_fd=target[0], dst_dir_fd=source[0])
-                raise _strange(source[2])
+                raise strange(source[2])
 
     def unlink(self, name: Name) -> None:
         """Remove the file ``name``, or the link, if it is there."""
@@ -198,11 +199,7 @@ class Directory:
         return True
 
     def remove_tree(self, name: Name) -> list[Path]:
-        """Remove ``name`` with all that is in it; of a link only the link itself.
-
-        Returns:
-            The mount points that are left, ``name`` or below it, each empty.
-        """
+        """Remove ``name`` with all that is in it, of a link only the link; return the mount points left, each empty."""
         found = self.stat(name)
         if found is None:
             return []
@@ -255,11 +252,11 @@ class Directory:
         folder = os.dup(self._fd)
         try:
             for depth, part in enumerate(parts[:-1], 1):
-                with _named(self.path.joinpath(*parts[:depth])):
+                with named(self.path.joinpath(*parts[:depth])):
                     inner = os.open(part, _FOLDER if depth == len(parts) - 1 else _PASSED, dir_fd=folder)
                 folder, above = inner, folder
                 os.close(above)
-            with _named(path):
+            with named(path):
                 yield folder, parts[-1], path
         finally:
             os.close(folder)
@@ -278,26 +275,6 @@ def _parts(name: Name) -> tuple[str, ...]:
     if not parts or parts[0] == "/" or ".." in parts:
         raise ValueError(f"{name} is no name below a directory")
     return parts
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Errors that name the whole path, and links as a refusal."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
-            raise _strange(path) from None
-        if error.filename is not None:
-            error.filename = str(path)
-        raise
-
-
-def _strange(path: Path) -> RefusedError:
-    return RefusedError(
-        f"{path} is a link, or not of the kind that PODS makes there, and was not touched",
-        "a container may have put it there: look at what it is, then remove it",
-    )
 
 
 def _sweep(folder: int, name: str) -> None:
