@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.config.env_file import home_directory, load_settings
@@ -158,6 +159,7 @@ def open_home() -> tuple[Home, Settings]:
         RefusedError: somebody else could lead PODS astray there.
     """
     path = home_directory()
+    _refuse_unspeakable(path)
     if not path.is_dir():
         raise UsageError(
             f"the cluster's home {path} does not exist",
@@ -165,6 +167,15 @@ def open_home() -> tuple[Home, Settings]:
         )
     check_home(Home(path))
     return Home(path), load_settings(path)
+
+
+def _refuse_unspeakable(path: Path) -> None:
+    """The engine takes paths in UTF-8 alone."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="surrogateescape").decode(errors="replace")
+        raise UsageError(f"the cluster's home {shown} has a byte that is no UTF-8 in its path", "rename it") from None
 
 
 def open_stack() -> Stack:

@@ -14,6 +14,8 @@ from cluster.services import store_names
 
 ASIDE = ".aside"
 """Name of a directory in which replaced data waits."""
+MOUNT = "/var/lib/postgresql"
+"""Where a node's directory is in its container."""
 SERVICE_UID = 999
 """User of the official image; containers run as it when root starts them."""
 

@@ -13,14 +13,11 @@ from cluster.errors import RefusedError
 from cluster.topology import Topology
 from compose.engine.containers import Container, mounted_inode, of_project
 from compose.home.operation_lock import exclusive
-from compose.home.paths import Home
+from compose.home.paths import MOUNT, Home
 from compose.stack import Stack, reopened
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
-_MOUNT = "/var/lib/postgresql"
-"""Where a node's directory is in its container."""
 
 
 @contextmanager
@@ -96,7 +93,7 @@ def _refuse_other_data(client: "DockerClient", home: Home, topology: Topology, s
     for each in strangers:
         if each.service in topology.names and each.status in ("running", "paused"):
             found = home.node(each.service).stat() if home.node(each.service).exists() else None
-            if found is None or mounted_inode(client, each, _MOUNT) != (found.st_dev, found.st_ino):
+            if found is None or mounted_inode(client, each, MOUNT) != (found.st_dev, found.st_ino):
                 raise RefusedError(
                     f"{each.name} runs on data of {each.directory}, which is not there any more; it is not this home's",
                     f"if nobody needs what it holds: {_removal(strangers)}",
