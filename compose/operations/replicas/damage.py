@@ -58,7 +58,7 @@ def _missing_tablespace(stack: Stack, node: str, path: str) -> MachineError:
     directory, (uid, gid) = PurePath(path), service_user()
     message = f"{node} has no directory {path}, which a tablespace of the primary is in"
     if not directory.is_relative_to(MOUNT):
-        return MachineError(message, f"tablespaces belong below {MOUNT}, see docs/how-to/tablespaces.md")
+        return MachineError(message, f"tablespaces belong below {MOUNT}, see docs/how-to/disks.md")
     here = stack.home.node(node) / directory.relative_to(MOUNT)
     return MachineError(message, f"install -d -m 700 -o {uid} -g {gid} {here}, then run inv up")
 
