@@ -13,7 +13,7 @@ from cluster.errors import EXIT_BUG, EXIT_INTERRUPTED, MachineError, PodsError
 from compose.home.operation_lock import OperationInterrupted
 
 _FILE_SYSTEM = frozenset(
-    getattr(errno, name) for name in ("EACCES", "EPERM", "ENOSPC", "EROFS", "EDQUOT", "EXDEV", "EBUSY", "EIO", "ESTALE")
+    {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EXDEV, errno.EBUSY, errno.ESTALE}
 )
 """What the disk, its mount or its owners can say to a write."""
 
