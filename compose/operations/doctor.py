@@ -18,6 +18,7 @@ from cluster.topology import Topology
 from cluster.topology_file import load
 from cluster.units import human_seconds, human_size
 from compose.engine import apt, containers, daemon, exposure
+from compose.engine.containers import Container
 from compose.engine.host import io_uring_refusal
 from compose.home import certificates, passwords
 from compose.home.certificate_names import faces_of
@@ -136,17 +137,12 @@ def _ports(settings: Settings, topology: Topology, found: list[containers.Contai
         yield Finding("ports", False, "every port is this cluster's or free")
 
 
-def _identity(
-    client: "DockerClient", home: Home, topology: Topology, found: list[containers.Container]
-) -> Iterator[Finding]:
-    """Whether the containers are this home's."""
+def _identity(client: "DockerClient", home: Home, topology: Topology, found: list[Container]) -> Iterator[Finding]:
     try:
-        before = moved_from(client, home, topology.project, topology, found)
+        if before := moved_from(client, home, topology.project, topology, found):
+            yield Finding("containers", True, f"they were made when this home was {before}", "inv up makes them anew")
     except PodsError as error:
         yield Finding("containers", True, error.message, error.hint)
-        return
-    if before:
-        yield Finding("containers", True, f"they were made when this home was {before}", "inv up makes them anew")
 
 
 def _leftovers(home: Home, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
