@@ -24,7 +24,7 @@ ns = Collection(
     inspect.psql,
     inspect.doctor,
     test.test,
-    Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.sync),
+    Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.pool, replica.sync),
     Collection("config", config.check, config.render),
     Collection("certs", certs.renew),
     Collection("pool", pool.reconnect),

@@ -84,18 +84,18 @@ def reconnect(console: "psycopg.Connection[Any]", pool: str = "") -> None:
     console.execute(f"RECONNECT {pool}" if pool else "RECONNECT")
 
 
-def open_pool(console: "psycopg.Connection[Any]", pool: Pool) -> None:
-    """ENABLE and RESUME, as far as it takes; names of pools need no quotes."""
-    if pool.disabled:
-        console.execute(f"ENABLE {pool.name}".encode())
-    if pool.paused:
-        console.execute(f"RESUME {pool.name}".encode())
-
-
 def is_held(console: "psycopg.Connection[Any]") -> bool:
     """Whether PgBouncer as a whole holds its clients back, which SHOW DATABASES does not tell."""
     state = {row["key"]: row["value"] for row in console.execute("SHOW STATE").fetchall()}
     return "yes" in (state.get("paused"), state.get("suspended"))
+
+
+def open_pool(console: "psycopg.Connection[Any]", pool: Pool) -> None:
+    """ENABLE and RESUME one pool: let new clients in, and let those go on that are held back."""
+    if pool.disabled:
+        console.execute(f"ENABLE {pool.name}".encode())
+    if pool.paused:
+        console.execute(f"RESUME {pool.name}".encode())
 
 
 def pause(console: "psycopg.Connection[Any]") -> None:

@@ -8,15 +8,20 @@ from cluster.topology import Topology
 def pools(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
     """Every pool and the nodes it leads to. With no replica to read from, reads go to the primary.
 
-    A replica that catches up or is on its way out has its own pool and no part in the shared one.
+    A replica that catches up, is on its way out or is kept apart has its own pool and no part in the shared one.
     """
-    shared = topology.in_state("member")
+    shared = readers(topology)
     own = topology.in_state("member", "catching_up", "leaving")
     return {
         **dict.fromkeys(write_pools(settings.database), (topology.primary,)),
         shared_read_pool(settings.database): shared or (topology.primary,),
         **{read_pool_of(name, settings.database): (name,) for name in own},
     }
+
+
+def readers(topology: Topology) -> tuple[str, ...]:
+    """The replicas that take part in the pool of all readers."""
+    return tuple(name for name in topology.in_state("member") if topology.node(name).pool == "shared")
 
 
 def synchronous_count(settings: Settings) -> int:

@@ -77,7 +77,15 @@ SERVICES = (
         name=POOLER_ROLE,
         secret="pooler",  # noqa: S106
         create="create_pooler_role",
-        kept=_UNTOUCHED | {"role": "none", "statement_timeout": "10s", "default_transaction_read_only": "on"},
+        kept=_UNTOUCHED
+        | {
+            "role": "none",
+            "statement_timeout": "10s",
+            "transaction_timeout": "0",
+            "default_transaction_read_only": "on",
+            # a standby serves no session that begins serializable, whoever set that for all
+            "default_transaction_isolation": "read committed",
+        },
     ),
     Role(
         name="archiver",

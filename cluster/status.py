@@ -13,7 +13,7 @@ from cluster.endpoints import host_endpoint
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.nodes import NodeFacts, Slot, Standby
 from cluster.pgbouncer import Pool
-from cluster.topology import Role
+from cluster.topology import ReadPool, Role
 from cluster.view import View
 
 Bytes = Annotated[int, "bytes"]
@@ -23,12 +23,16 @@ Moment = Annotated[float, "Unix time of the look"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStatus:
-    """One node. ``role`` is what it is, or should be where it does not answer; ``wanted_role`` what it should be."""
+    """One node. ``role`` is what it is, or should be where it does not answer; ``wanted_role`` what it should be.
+
+    ``pool`` says whether a replica shall take part in the pool of all readers, or has its own alone.
+    """
 
     name: str
     role: Role
     wanted_role: Role
     member: bool
+    pool: ReadPool | None
     state: str
     healthy: bool
     reasons: tuple[str, ...]
@@ -167,6 +171,7 @@ def node_status(view: View, name: str) -> NodeStatus:
         role=_role(facts, wanted),
         wanted_role=wanted,
         member=view.topology.node(name).state == "member",
+        pool=view.topology.node(name).pool if wanted == "replica" else None,
         state=node_state(facts),
         healthy=not reasons,
         reasons=reasons,

@@ -18,16 +18,23 @@ from cluster.sizing import Sizing
 Role = Literal["primary", "replica"]
 NodeState = Literal["joining", "catching_up", "member", "leaving"]
 """A replica on its way: being made (no pool yet), streaming but behind (its own pool), a member, on its way out."""
+ReadPool = Literal["shared", "own"]
+"""Which pools lead to a replica: the one of all readers and its own, or its own alone."""
+READ_POOLS: tuple[ReadPool, ...] = get_args(ReadPool)
 STATES: tuple[NodeState, ...] = get_args(NodeState)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One PostgreSQL server. ``ordinal`` 0 is the first primary; the others count up and give the host port."""
+    """One PostgreSQL server. ``ordinal`` 0 is the first primary; the others count up and give the host port.
+
+    ``pool`` counts while it is a replica.
+    """
 
     name: str
     ordinal: int
     state: NodeState = "member"
+    pool: ReadPool = "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +131,14 @@ class Topology:
 
     def with_state(self, name: str, state: NodeState) -> Self:
         """This topology with ``name`` in another state."""
-        changed = replace(self.node(name), state=state)
-        return replace(self, nodes=tuple(changed if node.name == name else node for node in self.nodes))
+        return self._with_node(replace(self.node(name), state=state))
+
+    def with_pool(self, name: str, pool: ReadPool) -> Self:
+        """This topology with other pools that lead to ``name``."""
+        return self._with_node(replace(self.node(name), pool=pool))
+
+    def _with_node(self, changed: Node) -> Self:
+        return replace(self, nodes=tuple(changed if node.name == changed.name else node for node in self.nodes))
 
     def remove(self, name: str) -> Self:
         """This topology without the replica ``name``.
@@ -137,14 +150,14 @@ class Topology:
             raise RefusedError(f"{name} is the primary and cannot be removed", "only replicas can")
         return replace(self, nodes=tuple(node for node in self.nodes if node.name != name))
 
-    def add(self, name: str | None = None, state: NodeState = "member") -> Self:
+    def add(self, name: str | None = None, state: NodeState = "member", pool: ReadPool = "shared") -> Self:
         """This topology with one more replica: ``name``, or the lowest free ``replicaN``.
 
         Raises:
             RefusedError: the name is taken, reserved or malformed.
         """
-        name = self.check_free(name or next_replica_name(self.servers))
-        node = Node(name=name, ordinal=self.free_ordinal(), state=state)
+        name = self.check_free(next_replica_name(self.servers) if name is None else name)
+        node = Node(name=name, ordinal=self.free_ordinal(), state=state, pool=pool)
         return replace(self, nodes=tuple(sorted((*self.nodes, node), key=lambda node: node.ordinal)))
 
     def find_copy(self, name: str) -> Copy:

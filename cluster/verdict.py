@@ -11,7 +11,9 @@ from cluster.config.settings import Settings
 from cluster.naming import slot_of
 from cluster.observed.nodes import NodeReading
 from cluster.observed.snapshot import Snapshot
+from cluster.parameter_verdict import altered, overridden, waiting_commits
 from cluster.pgbouncer import Pool
+from cluster.pool_verdict import absences, leads, out_of_pools, stale
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import with_remedy
 from cluster.slot_verdict import foreign_slots, stray_slots
@@ -26,11 +28,17 @@ class Thresholds:
     lag_bytes: int = 64 << 20
     silence: float = 30.0
     pool_wait: float = 5.0
+    read_lag: float = 60.0
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """As the settings say."""
-        return cls(lag_bytes=settings.health_lag, silence=settings.health_silence, pool_wait=settings.health_wait)
+        return cls(
+            lag_bytes=settings.health_lag,
+            silence=settings.health_silence,
+            pool_wait=settings.health_wait,
+            read_lag=settings.read_lag,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +86,23 @@ def judge(
     slots = snapshot.primary.slots if snapshot.primary else ()
     own = {topology.primary: tuple(_primary(topology, snapshot))}
     own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits, written)) for node in topology.replicas}
+    out = out_of_pools(snapshot, expected_pools)
+    own |= {name: tuple(stale(snapshot, name, out[name], limits.read_lag)) for name in out if not own[name]}
     reasons = [
         *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
-        *_synchronous(snapshot, synchronous),
+        *_synchronous(snapshot, synchronous, limits),
         *_pools(snapshot, expected_pools, limits),
         *stray_slots(topology, slots),
     ]
     about = {name: reasons for name, reasons in own.items() if reasons}
-    notes = (*_notes(snapshot), *foreign_slots(topology, slots, limits.lag_bytes))
+    notes = (*absences(out, about), *_notes(snapshot), *foreign_slots(topology, slots, limits.lag_bytes))
     return Verdict(tuple(reasons), notes, about)
 
 
 def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
     reading = snapshot.nodes[topology.primary]
+    yield from overridden(reading)
     if len(snapshot.writable) > 1:
         others = ", ".join(name for name in snapshot.writable if name != topology.primary)
         stop = f"stop what writes to {others}, then run: inv replica.reclone --name {others.split(', ')[0]}"
@@ -131,6 +142,7 @@ def _replica(
     if reading.facts is None:
         yield _silent(reading, "replica")
         return
+    yield from overridden(reading)
     if not reading.facts.in_recovery:
         yield with_remedy(f"{name} should be a replica and takes writes", reclone)
         return
@@ -154,9 +166,12 @@ def _stream(snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | No
         yield with_remedy(f"{name} is {human_size(lag)} behind", cure)
 
 
-def _synchronous(snapshot: Snapshot, needed: int) -> Iterator[str]:
-    """Commits wait for ever when fewer synchronous replicas stream than they need."""
-    if snapshot.primary is None or not needed:
+def _synchronous(snapshot: Snapshot, needed: int, limits: Thresholds) -> Iterator[str]:
+    """Commits wait for ever when fewer synchronous replicas stream than they need, whoever said that they shall."""
+    if snapshot.primary is None:
+        return
+    yield from waiting_commits(snapshot.primary, limits.pool_wait)
+    if not needed:
         return
     waiting_for = [
         s for s in snapshot.primary.standbys if s.sync_state in ("sync", "quorum") and s.state == "streaming"
@@ -180,7 +195,7 @@ def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: 
 
 
 def _pool(pool: Pool, hosts: tuple[str, ...], limits: Thresholds) -> Iterator[str]:
-    if set(pool.hosts) != set(hosts):
+    if not leads(pool, hosts):
         yield with_remedy(f"pool {pool.name} leads to {','.join(pool.hosts)} instead of {','.join(hosts)}", _UP)
     if pool.paused or pool.disabled:
         yield with_remedy(f"pool {pool.name} is {'paused' if pool.paused else 'disabled'}", _UP)
@@ -203,6 +218,7 @@ def _notes(snapshot: Snapshot) -> Iterator[str]:
         problem = f"without io_uring, which this host did not give them at their start: {', '.join(without)}"
         yield with_remedy(problem, f"only speed is lost; inv logs --service {without[0]} says why")
     for reading in snapshot.nodes.values():
+        yield from altered(reading)
         if reading.facts and reading.facts.pending_restart:
             names = ", ".join(reading.facts.pending_restart)
             yield with_remedy(f"{reading.name} needs a restart for {names}", "run: inv restart")

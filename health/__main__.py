@@ -15,6 +15,7 @@ from cluster.http.server import serve
 from cluster.http.sockets import sockets
 from health.app import HealthService
 from health.auth import Authentication
+from health.readers import ReadPoolKeeper
 from health.server import BOUNDS, PORT, make_server
 from health.watcher import ClusterWatcher
 
@@ -69,7 +70,7 @@ def main() -> None:
         except (PodsError, OSError):
             return False  # half written, perhaps; it is read again soon
 
-    service = HealthService(ClusterWatcher(MountedConfig()), Authentication(listener.secret))
+    service = HealthService(ClusterWatcher(MountedConfig(), readers=ReadPoolKeeper()), Authentication(listener.secret))
     hosts = HostCheck(service, lambda: read_hosts(config, "health", _names))
     listening = sockets(config.read().settings.project, "health", PORT)
     asyncio.run(serve(make_server(hosts, *listener.tls), BOUNDS, changed, listening))

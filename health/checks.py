@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from cluster.pools import readers
 from cluster.units import parse_size
 from cluster.view import View
 
@@ -23,7 +24,7 @@ class CheckState:
     """What a check needs to know of one node. Lags in bytes, None where unknown.
 
     ``primary`` and ``replica`` are what it is *and* shall be: both are false of a node that does not answer. A replica
-    that is no member yet, or no longer, is one that no balancer shall use: ``replica`` is false.
+    that is no member yet, or no longer, or has a pool of its own alone, no balancer shall use: ``replica`` is false.
     """
 
     name: str
@@ -48,7 +49,7 @@ def check_state(view: View, name: str) -> CheckState:
     """What the checks of load balancers need to know of one node."""
     facts, standby = view.snapshot.nodes[name].facts, view.snapshot.standby(name)
     wanted, ours = view.topology.role(name), _ours(view, name)
-    member = view.topology.node(name).state == "member"
+    member = name in readers(view.topology)
     return CheckState(
         name=name,
         answers=facts is not None,

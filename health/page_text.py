@@ -174,7 +174,8 @@ def _card(node: NodeStatus, points: Points) -> Card:
 def _tags(node: NodeStatus) -> list[str]:
     found = [] if node.role == node.wanted_role else [f"should be {node.wanted_role}"]
     found += [node.sync] if node.sync not in (None, "", "async") else []
-    return found + ([] if node.member else ["not a member"])
+    apart = ["its own pool only"] if node.pool == "own" else []
+    return found + apart + ([] if node.member else ["not a member"])
 
 
 def _facts(node: NodeStatus, *, primary: bool) -> list[tuple[str, str]]:

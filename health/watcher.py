@@ -18,6 +18,7 @@ from cluster.services import optional_services
 from cluster.view import make_view
 from health.broadcast import Broadcast
 from health.history import History
+from health.readers import ReadPoolKeeper
 from health.responses import ResponseTable, make_response_table
 from health.service_probe import ServiceProbe
 
@@ -38,11 +39,16 @@ log = logging.getLogger("health")
 class ClusterWatcher:
     """Polls the nodes and judges the cluster. ``latest``: responses of the latest poll; ``error``: why none is newer.
 
-    ``broadcast`` is notified after each poll.
+    ``broadcast`` is notified after each poll, and ``readers`` decides who takes part in the pool of all readers.
     """
 
     def __init__(
-        self, config: MountedConfig, *, backup_state: Path = BACKUP_STATE, broadcast: Broadcast | None = None
+        self,
+        config: MountedConfig,
+        *,
+        backup_state: Path = BACKUP_STATE,
+        broadcast: Broadcast | None = None,
+        readers: ReadPoolKeeper | None = None,
     ) -> None:
         self.latest: ResponseTable | None = None
         self.error = "it has not looked yet"
@@ -50,6 +56,7 @@ class ClusterWatcher:
         self.broadcast = broadcast or Broadcast()
         self._config, self._backup_state = config, backup_state
         self._poller, self._probe = Poller(), ServiceProbe()
+        self._readers = readers
         self._written: Lsn | None = None
         self._stopped = threading.Event()
 
@@ -96,6 +103,8 @@ class ClusterWatcher:
         services = self._read_services(config)
         view = make_view(config.settings, config.topology, snapshot, written=self._written, services=services)
         self.latest = make_response_table(view, began, self.history.add(view))
+        if self._readers is not None:
+            self._readers.update(view, time.monotonic())
 
     def _read_services(self, config: ClusterConfig) -> ServicesReading:
         names = optional_services(config.settings, config.topology.image_source)

@@ -118,3 +118,9 @@ class ServerSettings:
         "Seconds of silence within a transaction after which PgBouncer ends its client; 0: never.",
         PGBOUNCER,
     )
+    read_lag: int = setting(
+        "60",
+        whole(0, 86_400),
+        "Seconds behind after which a replica is out of the pool of all readers while another is nearer; 0: never.",
+        PGBOUNCER,
+    )

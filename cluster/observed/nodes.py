@@ -64,7 +64,11 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """One running server. Ages and lag in seconds; ``connections`` are its clients, this reading itself left out."""
+    """One running server. Ages and lag in seconds; ``connections`` are its clients, this reading itself left out.
+
+    ``altered`` are parameters that ALTER SYSTEM set; ``waiting_commits`` wait for synchronous replicas, the one that
+    waits longest for ``longest_commit`` seconds.
+    """
 
     in_recovery: bool
     system_identifier: str
@@ -78,6 +82,9 @@ class NodeFacts:
     uptime: float
     pending_restart: tuple[str, ...]
     connections: int
+    altered: tuple[str, ...] = ()
+    waiting_commits: int = 0
+    longest_commit: float = 0.0
 
     @classmethod
     def of(cls, server: Row) -> Self:
@@ -96,6 +103,9 @@ class NodeFacts:
             uptime=server["uptime"],
             pending_restart=tuple(server["pending_restart"]),
             connections=server["connections"],
+            altered=tuple(server["altered"]),
+            waiting_commits=server["waiting_commits"],
+            longest_commit=server["longest_commit"],
         )
 
 

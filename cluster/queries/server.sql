@@ -40,6 +40,13 @@ SELECT standby AS in_recovery,
         WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()) AS connections,
        -- what the entrypoint set on the command line (io_method, where io_uring is not to be had) no restart would change
        pending.names AS pending_restart,
-       pg_catalog.cardinality(pending.names) AS pending_restart_count
-FROM here, (SELECT coalesce(pg_catalog.array_agg(name ORDER BY name), '{}') AS names FROM pg_catalog.pg_settings
+       pg_catalog.cardinality(pending.names) AS pending_restart_count,
+       -- ALTER SYSTEM wins over every file that PODS renders
+       (SELECT coalesce(pg_catalog.array_agg(name ORDER BY name), '{}') FROM pg_catalog.pg_settings
+        WHERE sourcefile LIKE '%/postgresql.auto.conf') AS altered,
+       waiting.commits AS waiting_commits, waiting.longest AS longest_commit
+FROM here, (SELECT pg_catalog.count(*) AS commits,
+                   coalesce(extract(epoch FROM pg_catalog.max(pg_catalog.clock_timestamp() - state_change)), 0)::pg_catalog.float8 AS longest
+            FROM pg_catalog.pg_stat_activity WHERE wait_event = 'SyncRep') AS waiting,
+     (SELECT coalesce(pg_catalog.array_agg(name ORDER BY name), '{}') AS names FROM pg_catalog.pg_settings
             WHERE pending_restart AND source <> 'command line') AS pending

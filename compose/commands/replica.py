@@ -21,17 +21,24 @@ def list_(c: Context, json: bool = False) -> None:
         "name": "its name; without one the lowest free replicaN",
         "source": "clone from primary or from this replica; without one the healthiest",
         "max_rate": "clone no faster than this per second, such as 100M",
+        "pool": "shared: it joins the pool of all readers; own: only a pool of its own leads to it, say for reports",
     },
     auto_shortflags=False,
 )
-def add(c: Context, name: str | None = None, source: str | None = None, max_rate: str | None = None) -> None:
+def add(
+    c: Context,
+    name: str | None = None,
+    source: str | None = None,
+    max_rate: str | None = None,
+    pool: str = "shared",
+) -> None:
     """Add a replica; nothing else restarts."""
     from compose.operations.replicas.scaling import ReplicaRequest, describe
     from compose.operations.replicas.scaling import add as add_replica
     from compose.stack import open_stack, reopened
 
     stack = open_stack()
-    added = add_replica(stack, Console(), ReplicaRequest(name or "", source or "", max_rate or ""))
+    added = add_replica(stack, Console(), ReplicaRequest(name, source, max_rate, pool))
     print(describe(reopened(stack), added))
 
 
@@ -66,7 +73,7 @@ def reclone(c: Context, name: str, source: str | None = None, max_rate: str | No
     from compose.operations.replicas.scaling import reclone as rebuild
     from compose.stack import open_stack
 
-    rebuild(open_stack(), Console(), ReplicaRequest(name, source or "", max_rate or ""))
+    rebuild(open_stack(), Console(), ReplicaRequest(name, source, max_rate))
 
 
 @task(help={"mode": "off, any:N or first:N"}, auto_shortflags=False)
@@ -76,3 +83,15 @@ def sync(c: Context, mode: str) -> None:
     from compose.stack import open_stack
 
     set_sync(open_stack(), Console(), mode)
+
+
+@task(
+    help={"name": "the replica", "mode": "shared: it joins the pool of all readers; own: only its own leads to it"},
+    auto_shortflags=False,
+)
+def pool(c: Context, name: str, mode: str) -> None:
+    """Let a replica join the pool of all readers, or leave it."""
+    from compose.operations.replicas.scaling import set_pool
+    from compose.stack import open_stack
+
+    print(set_pool(open_stack(), name, mode))

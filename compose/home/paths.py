@@ -145,6 +145,8 @@ BACKUP_STATE = ".state"
 write can lead anywhere, and this is mounted into others."""
 
 _STATE_BEFORE = "state"
+_READERS = ".readers"
+"""Who is out of the pool of all readers: the health service writes it, PgBouncer's container reads it."""
 _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
     "gate": (".gate", ".disk"),
     "backup": ("backup", BACKUP_STATE),
@@ -157,12 +159,11 @@ _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
 
 
 def make_service_directories(home: Home, settings: Settings, services: Iterable[str]) -> None:
-    """Make what ``services`` keep their data in."""
+    """Make what PgBouncer and ``services`` keep their data in."""
     if "backup" in services:
         _move_state(home)
-    for name in services:
-        for directory in _DIRECTORIES.get(name, ()):
-            make_private_directory(home.data / directory)
+    for directory in (_READERS, *(each for name in services for each in _DIRECTORIES.get(name, ()))):
+        make_private_directory(home.data / directory)
     if "backup" in services:
         (home.user_config / "drill").mkdir(parents=True, exist_ok=True)
     if "backup" in services and "local" in store_names(settings):
@@ -207,7 +208,7 @@ def own_disks(home: Home) -> tuple[str, ...]:
 
 def service_directories(home: Home) -> list[Path]:
     """All of these directories; backups are not in them."""
-    return [home.data / name for names in _DIRECTORIES.values() for name in names]
+    return [home.data / name for names in ((_READERS,), *_DIRECTORIES.values()) for name in names]
 
 
 def local_store(home: Home, settings: Settings) -> Path:

@@ -10,7 +10,7 @@ from compose.home import passwords, rendered_files
 from compose.home.paths import Home
 from compose.operations import preflight
 from compose.render.config_files import render_files
-from compose.render.postgresql_conf import NO_STATISTICS, fixed_parameters, leaves_out_statistics
+from compose.render.postgresql_conf import NO_STATISTICS, fixed_parameters, leaves_out_statistics, serializable
 from compose.stack import open_home
 
 
@@ -41,6 +41,10 @@ def check_configuration() -> list[str]:
         )
     if leaves_out_statistics(rendered_files.read_user_files(home).parameters):
         lines.append(NO_STATISTICS)
+    if topology.replicas and serializable(rendered_files.read_user_files(home).parameters):
+        lines.append(
+            "config/postgresql.conf makes every session serializable, which no replica can: they get repeatable read"
+        )
     differing = rendered_files.changes(home, _rendered(home, settings, topology))
     lines.append(
         "generated files: "

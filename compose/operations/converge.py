@@ -16,6 +16,7 @@ from compose.operations.convergence.replica_data import clone_missing, finish_in
 from compose.operations.convergence.services import (
     join_networks,
     reload_changed,
+    reload_unwell,
     renew_connections,
     replace_changed,
     start_missing,
@@ -86,6 +87,7 @@ _PHASES: tuple[_Phase, ...] = (
     initialise,
     clone_missing,
     replace_changed,
+    reload_unwell,
     start_missing,
     provision_missing,
     reload_changed,

@@ -1,6 +1,6 @@
 """Holding clients back at PgBouncer while the server behind it is away, so that they wait instead of failing."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -58,19 +58,18 @@ def release(access: Access) -> None:
             pgbouncer.resume(pooler)
 
 
-def open_pools(access: Access, names: Collection[str]) -> list[str]:
-    """Let clients into those of the pools ``names`` that somebody disabled or paused; returns which these were.
+def open_pools(stack: Stack) -> list[str]:
+    """Let clients into pools again that were disabled or paused on the console; their names.
 
     Raises:
         MachineError: PgBouncer does not answer.
     """
-    with connect(access, console=True) as pooler:
-        closed = [
-            pool for pool in pgbouncer.read_pools(pooler) if pool.name in names and (pool.disabled or pool.paused)
-        ]
+    with connect(console_access(stack), console=True) as console:
+        held = pgbouncer.is_held(console)
+        closed = [pool for pool in pgbouncer.read_pools(console) if pool.disabled or (pool.paused and not held)]
         for pool in closed:
-            pgbouncer.open_pool(pooler, pool)
-        return [pool.name for pool in closed]
+            pgbouncer.open_pool(console, pool)
+    return [pool.name for pool in closed]
 
 
 def console_access(stack: Stack) -> Access:

@@ -13,7 +13,7 @@ from compose.render.compose_types import Project, Service
 from compose.render.copy_services import copy_service
 from compose.render.host_facts import HostFacts
 from compose.render.limits import bounded, bounded_node
-from compose.render.optional_services import optional_service
+from compose.render.optional_services import READERS, optional_service
 from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, node_profile, security_option
 from compose.render.service_definition import hardened, mount
 from compose.render.service_definition import port as published
@@ -115,7 +115,11 @@ def _node(template: Service, node: Node, port: int, settings: Settings, derived:
 def _pgbouncer(template: Service, port: int, settings: Settings, facts: HostFacts) -> Service:
     service = hardened(template, facts.images.pgbouncer, facts.user)
     service["ports"] = [published(settings.bind, port, 6432)]
-    service["volumes"] += [mount("./rendered/pgbouncer", "/etc/pods"), mount("./secrets/tls/pgbouncer", "/run/tls")]
+    service["volumes"] += [
+        mount("./rendered/pgbouncer", "/etc/pods"),
+        mount("./secrets/tls/pgbouncer", "/run/tls"),
+        mount(READERS, "/run/readers"),
+    ]
     return service
 
 

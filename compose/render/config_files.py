@@ -11,7 +11,14 @@ from compose.render.copy_services import copy_files
 from compose.render.host_facts import HostFacts
 from compose.render.monitoring import monitoring_files
 from compose.render.pgbouncer_ini import pgbouncer_ini
-from compose.render.postgresql_conf import NO_MAPS, USER_HBA, USER_PARAMETERS, pg_hba_conf, postgresql_conf
+from compose.render.postgresql_conf import (
+    NO_MAPS,
+    USER_HBA,
+    USER_PARAMETERS,
+    pg_hba_conf,
+    postgresql_conf,
+    user_parameters,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ def _node_files(settings: Settings, topology: Topology, derived: Derived, node: 
         f"{directory}/postgresql.conf": postgresql_conf(settings, topology, derived, node),
         f"{directory}/pg_hba.conf": pg_hba_conf(settings),
         f"{directory}/pg_ident.conf": NO_MAPS,
-        f"{directory}/{USER_PARAMETERS}": user.parameters,
+        f"{directory}/{USER_PARAMETERS}": user_parameters(user.parameters, topology.role(node)),
         f"{directory}/{USER_HBA}": user.hba,
         f"{directory}/role": topology.role(node) + "\n",
     }

@@ -14,6 +14,7 @@ from compose.render.service_definition import port as published
 GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"
+READERS = "./data/.readers"
 _PAGES = "/usr/share/prometheus"
 """Where Debian's packages have what they show in place of the web applications that they leave out."""
 _SILENT = "30s"
@@ -81,6 +82,7 @@ def _health(template: Service, settings: Settings, _: Topology, facts: HostFacts
     service = _shown(_ours(template, facts), "health", settings)
     if settings.health_tls == "on":
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["health"])]
+    service["volumes"].append(mount(READERS, "/run/readers", read_only=False))
     return _with_backups(service, settings)
 
 

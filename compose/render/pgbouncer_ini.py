@@ -44,7 +44,9 @@ def pgbouncer_ini(settings: Settings, topology: Topology, derived: Derived) -> s
         "[pgbouncer]",
     ]
     parameters = _parameters(settings, topology, derived)
-    return "\n".join([*lines, *(f"{name} = {value}" for name, value in parameters.items())]) + "\n"
+    lines += [f"{name} = {value}" for name, value in parameters.items()]
+    # the entries above that lead to several nodes, without those that are out; see images/database/pods-pooler
+    return "\n".join([*lines, "", "%include /run/pods/readers.ini"]) + "\n"
 
 
 def open_files(settings: Settings, topology: Topology, derived: Derived) -> int:
@@ -85,6 +87,11 @@ def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dic
         # a node that comes back is found again within a second or two, not fifteen
         "server_login_retry": "1",
         "server_connect_timeout": "5",
+        # a connection whose other end has vanished; a frozen server's kernel goes on answering: cluster/read_pool.py
+        "tcp_keepidle": "30",
+        "tcp_keepintvl": "10",
+        "tcp_keepcnt": "3",
+        "tcp_user_timeout": "30000",
         "dns_max_ttl": "5",
         "dns_nxdomain_ttl": "1",
         # JDBC sends it at login, and means nothing by it

@@ -11,7 +11,7 @@ from cluster.config.settings import Settings
 from cluster.naming import slot_of
 from cluster.pools import synchronous_count
 from cluster.sizing import MB, RESERVED_CONNECTIONS, Derived
-from cluster.topology import Copy, Topology
+from cluster.topology import Copy, Role, Topology
 from cluster.units import postgres_size
 
 USER_PARAMETERS = "user.conf"
@@ -89,6 +89,26 @@ def _apart(copy: Copy) -> dict[str, str]:
         return parameters
     # It waits for WAL that never comes and need not look for it; the default is for the day somebody promotes it.
     return parameters | {"wal_retrieve_retry_interval": "1d", "default_transaction_read_only": "on"}
+
+
+_ISOLATION = re.compile(
+    r"^\s*default_transaction_isolation\s*(?:=|\s)\s*'?([a-z ]*[a-z])", re.IGNORECASE | re.MULTILINE
+)
+
+
+def serializable(text: str) -> bool:
+    """Whether the user's parameters make every session serializable, in which a standby serves none."""
+    return [found.lower() for found in _ISOLATION.findall(text)][-1:] == ["serializable"]
+
+
+def user_parameters(text: str, role: Role) -> str:
+    """The user's parameters as a node of that role has them."""
+    if role == "primary" or not serializable(text):
+        return text
+    return f"{text.rstrip()}\n\n# A standby knows no serializable transactions.\n{_NEAREST}\n"
+
+
+_NEAREST = "default_transaction_isolation = 'repeatable read'"
 
 
 def fixed_parameters(settings: Settings, topology: Topology, node: str) -> frozenset[str]:

@@ -157,7 +157,7 @@ def print_nodes(nodes: Sequence[NodeStatus]) -> None:
 def _node_cells(node: NodeStatus) -> list[Cell]:
     return [
         node.name,
-        node.role + ("" if node.role == node.wanted_role else " (!)"),
+        _role_cell(node),
         node.state,
         node.sync,
         node.port,
@@ -170,6 +170,11 @@ def _node_cells(node: NodeStatus) -> list[Cell]:
         node.io_method,
         human_seconds(node.uptime),
     ]
+
+
+def _role_cell(node: NodeStatus) -> str:
+    apart = ", own pool" if node.pool == "own" else ""
+    return node.role + apart + ("" if node.role == node.wanted_role else " (!)")
 
 
 def _slot_cell(node: NodeStatus) -> str | None:

@@ -5,8 +5,12 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
 
 from cluster.errors import MachineError
@@ -15,10 +19,12 @@ from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
+from compose.home import passwords
 from compose.operations.replicas.damage import damage, streams_from
 from tests.fix_chaos import walk
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
+from tests.fix_wait import eventually
 
 MakeLedger = Callable[[Access], Ledger]
 
@@ -76,6 +82,37 @@ def test_reads_go_on_while_a_replica_is_down(cluster: Cluster) -> None:
             row = connection.execute("SELECT current_setting('cluster_name') AS node").fetchone()
             assert row == {"node": "replica2"}
     cluster.inv.ok("up")
+
+
+def _leads_to(cluster: Cluster) -> set[str]:
+    """Nodes of the pool of all readers, as PgBouncer has them now."""
+    return {host for pool in cluster.stack.snapshot().pooler.pools if pool.name == "appdb_read" for host in pool.hosts}
+
+
+def test_a_silent_replica_holds_no_reader_for_long_and_comes_back_by_itself(cluster: Cluster) -> None:
+    both = {"replica1", "replica2"}
+    eventually(lambda: _leads_to(cluster) == both, 60, "both replicas are read from")
+    with ExitStack() as clients, ThreadPoolExecutor() as threads:
+        held: dict[str, psycopg.Connection[Any]] = {}
+        for _ in range(20):  # a transaction keeps its server connection; the next client gets another one
+            client = clients.enter_context(connect(cluster.access(database="appdb_read")))
+            client.autocommit = False
+            held.setdefault(
+                client.execute("SELECT current_setting('cluster_name') AS name").fetchall()[0]["name"], client
+            )
+            if held.keys() == both:
+                break
+        cluster.docker("pause", cluster.container("replica1"))
+        try:
+            waits = threads.submit(held["replica1"].execute, "SELECT 1")
+            eventually(lambda: _leads_to(cluster) == {"replica2"}, 60, "the silent one is out")
+            assert cluster.query("SELECT 1 AS one", "pgbouncer", passwords.APP, "appdb_read") == [{"one": 1}]
+            with pytest.raises(psycopg.OperationalError, match="admin forced disconnect"):
+                waits.result(60)
+            assert held["replica2"].execute("SELECT 1 AS one").fetchall() == [{"one": 1}]
+        finally:
+            cluster.docker("unpause", cluster.container("replica1"))
+        eventually(lambda: _leads_to(cluster) == both, 60, "it is back")
 
 
 def test_a_replica_whose_link_was_cut_catches_up_by_itself(cluster: Cluster) -> None:

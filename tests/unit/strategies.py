@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cluster.images import Build
 from cluster.naming import RESERVED
 from cluster.sizing import Sizing
-from cluster.topology import STATES, Copy, Node, NodeState, Topology
+from cluster.topology import READ_POOLS, STATES, Copy, Node, NodeState, Topology
 
 _numbered = st.integers(0, 10**6).map(lambda n: f"replica{n}")
 _padded = st.tuples(st.integers(1, 3), st.integers(0, 999)).map(lambda t: f"replica{'0' * t[0]}{t[1]}")
@@ -47,7 +47,12 @@ def topologies(draw: st.DrawFn, *, min_nodes: int = 1, states: Sequence[NodeStat
     return Topology(
         project=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,30}", fullmatch=True)),
         nodes=tuple(
-            Node(name=name, ordinal=ordinal, state="member" if name == primary else draw(st.sampled_from(states)))
+            Node(
+                name=name,
+                ordinal=ordinal,
+                state="member" if name == primary else draw(st.sampled_from(states)),
+                pool=draw(st.sampled_from(READ_POOLS)),
+            )
             for name, ordinal in zip(names, ordinals, strict=True)
         ),
         primary=primary,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 from cluster.endpoints import POOLER
-from cluster.naming import ARCHIVE_SLOT, read_pool_of
+from cluster.naming import ARCHIVE_SLOT
 from cluster.slots import drop_slot
 from compose.console import Progress
 from compose.engine.networks import join_nodes
@@ -50,6 +50,20 @@ def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
         run.report(failed)  # start_missing tries again
 
     return replace
+
+
+def reload_unwell(run: Convergence) -> Iterator[Step]:
+    """A node that runs and is not well may be so for a parameter that was taken back: it has to read that first."""
+    now = run.stack.containers()
+    nodes = [name for name in run.stack.topology.names if name in now and now[name].status == "running"]
+    unwell = [name for name in nodes if not now[name].well]
+
+    def signal(_: Progress) -> None:
+        for name in unwell:
+            run.stack.client.api.kill(now[name].id, "HUP")
+
+    if unwell:
+        yield Step("Reloading " + ", ".join(unwell), signal, quiet=True)
 
 
 def start_missing(run: Convergence) -> Iterator[Step]:
@@ -132,8 +146,7 @@ def _reload_optional(run: Convergence) -> None:
 
 def _reload_pooler(run: Convergence) -> None:
     reload_pooler(run.stack)
-    access = console_access(run.stack)
-    release(access)  # clients that an update which was killed left waiting
-    leaving = {read_pool_of(name, run.stack.settings.database) for name in run.stack.topology.in_state("leaving")}
-    for name in open_pools(access, run.stack.pools.keys() - leaving):
-        run.console.note(f"pool {name} takes clients again, which somebody had disabled or paused")
+    opened = open_pools(run.stack)
+    if opened:
+        run.console.note(f"let clients into {', '.join(opened)} again, closed by somebody on PgBouncer's console")
+    release(console_access(run.stack))  # clients that an update which was killed left waiting

@@ -43,16 +43,17 @@ class AddReplica:
         self.made_slot = False
 
     def steps(self) -> list[Step]:
-        """From nothing to a member of the shared read pool."""
+        """From nothing to a member, of the shared read pool mostly."""
         node, database = self.node, self.stack.settings.database
-        own, shared = read_pool_of(node, database), shared_read_pool(database)
+        own, apart = read_pool_of(node, database), self.joining.node(node).pool == "own"
+        joins = "" if apart else f" to join {shared_read_pool(database)}"
         return [
             Step(f"Entering {node} in the topology", self._enter, self._forget),
             Step(f"Reserving WAL in slot {slot_of(node)}", self._reserve, self._release),
             Step(f"Cloning {node} from {self.source.node}", self._clone, self._delete_clone),
             Step(f"Starting {node} and waiting until it streams", self._start, self._stop),
             Step(f"Opening pool {own}", self._open),
-            Step(f"Waiting until {node} is close enough to join {shared}", self._admit),
+            Step(f"Waiting until {node} is close enough{joins}", self._admit),
         ]
 
     def _enter(self, _: Progress) -> None:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError, UsageError
-from cluster.naming import read_pool_of, slot_of
+from cluster.naming import read_pool_of, shared_read_pool, slot_of
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import synchronous_count
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.data_directory import holds_data
-from cluster.topology import Topology
+from cluster.topology import READ_POOLS, ReadPool, Topology
 from compose.console import Console, ask
 from compose.engine import containers
 from compose.operations import preflight
+from compose.operations.apply_topology import publish
 from compose.operations.home_identity import changing
 from compose.operations.replicas.clone import (
     CloneSource,
@@ -33,11 +34,12 @@ _CLONE_SENDERS = 2
 
 @dataclass(frozen=True, slots=True)
 class ReplicaRequest:
-    """Options of `replica.add` and `replica.reclone`; empty means: choose."""
+    """Options of `replica.add` and `replica.reclone`; None means: choose."""
 
-    name: str = ""
-    source: str = ""
-    rate: str = ""
+    name: str | None = None
+    source: str | None = None
+    rate: str | None = None
+    pool: str = "shared"
 
 
 def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
@@ -48,7 +50,7 @@ def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
 
 def _add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """``add`` for those who hold the lock."""
-    topology, name = _joining(stack.topology, request.name)
+    topology, name = _joining(stack.topology, request.name, read_pool(request.pool))
     if name in stack.topology.names:
         console.note(f"going on with {name}, which an interrupted operation left half done")
     found = _clear(stack, console)
@@ -62,12 +64,24 @@ def _add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     return name
 
 
-def _joining(topology: Topology, wanted: str) -> tuple[Topology, str]:
+def read_pool(word: str) -> ReadPool:
+    """What somebody typed.
+
+    Raises:
+        UsageError: it is none of the words.
+    """
+    for known in READ_POOLS:
+        if word == known:
+            return known
+    raise UsageError(f"{word!r} is no choice of pools", "use shared, or own: then no pool but its own leads to it")
+
+
+def _joining(topology: Topology, wanted: str | None, pool: ReadPool) -> tuple[Topology, str]:
     """The topology with the replica that shall come in, and its name."""
     half_done = topology.in_state("joining", "catching_up")
-    if half_done and wanted in ("", *half_done):
+    if half_done and wanted in (None, *half_done):
         return topology, wanted or half_done[0]
-    joining = topology.add(wanted or None, "joining")
+    joining = topology.add(wanted, "joining", pool)
     return joining, next(name for name in joining.names if name not in topology.names)
 
 
@@ -94,7 +108,7 @@ def _remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pa
 def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
     """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
     with changing(stack, "replica.reclone") as stack:
-        name = _check_replica(stack, request.name)
+        name = _check_replica(stack, request.name or "")
         _clear(stack, console)
         source = _clone_source(stack, _healthy_primary(stack), name, request)
         _check_replication_room(stack, source)
@@ -103,6 +117,15 @@ def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
         enter, *others = AddReplica(stack, joining, name, source).steps()
         kept = aside_path(stack, stack.home.node(name))
         perform([enter, replacement(stack, name, kept), *others], console)
+
+
+def set_pool(stack: Stack, name: str, pool: str) -> str:
+    """Let a replica take part in the pool of all readers, or no longer; what it does now, for people."""
+    with changing(stack, "replica.pool") as stack:
+        topology = stack.topology.with_pool(_check_replica(stack, name), read_pool(pool))
+        _healthy_primary(stack)
+        publish(stack, topology)
+        return describe(stack.with_topology(topology), name)
 
 
 def scale_to(stack: Stack, console: Console, count: int, *, yes: bool) -> Stack:
@@ -139,19 +162,20 @@ def _healthy_primary(stack: Stack) -> Snapshot:
 
 
 def _clone_source(stack: Stack, snapshot: Snapshot, name: str, request: ReplicaRequest) -> CloneSource:
-    if request.rate and not _RATE.match(request.rate):
+    if request.rate is not None and not _RATE.match(request.rate):
         raise UsageError(
             f"--max-rate {request.rate!r} is not a rate", "give a number with k or M per second, such as 100M"
         )
-    if not request.source:
-        return CloneSource(healthiest_source(stack, snapshot, name), request.rate)
+    rate = request.rate or ""
+    if request.source is None:
+        return CloneSource(healthiest_source(stack, snapshot, name), rate)
     node = stack.topology.primary if request.source == "primary" else stack.topology.node(request.source).name
     reading = snapshot.nodes[node]
     if node == name or reading.facts is None:
         raise RefusedError(
             f"{node} cannot be cloned from: {reading.error or 'it is the one to be made'}", "choose another --source"
         )
-    return CloneSource(node, request.rate)
+    return CloneSource(node, rate)
 
 
 def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) -> None:
@@ -199,6 +223,6 @@ def _check_going(stack: Stack, name: str) -> None:
 def describe(stack: Stack, name: str) -> str:
     """Where the new replica is reached, for the person who asked for it."""
     host, port = host_endpoint(stack.settings, stack.topology, name)
-    return (
-        f"{name} is a member: {host}:{port}, pool {read_pool_of(name, stack.settings.database)}, slot {slot_of(name)}"
-    )
+    own, shared = read_pool_of(name, stack.settings.database), shared_read_pool(stack.settings.database)
+    pools = f"pool {own} and no other" if stack.topology.node(name).pool == "own" else f"pools {own} and {shared}"
+    return f"{name} is a member: {host}:{port}, {pools}, slot {slot_of(name)}"

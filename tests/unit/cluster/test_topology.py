@@ -135,6 +135,27 @@ def test_the_file_is_made_for_reading_and_says_its_format() -> None:
     assert len(text.splitlines()) > 10
 
 
+def test_a_file_from_before_replicas_could_be_kept_apart_is_read() -> None:
+    stored = json.loads(dump(FIRST))
+    for node in stored["nodes"]:
+        del node["pool"]
+    assert parse(json.dumps(stored)) == FIRST
+
+
+@given(topologies(min_nodes=2), st.sampled_from(STATES))
+def test_who_is_kept_apart_stays_so_whatever_becomes_of_it(topology: Topology, state: NodeState) -> None:
+    name = topology.replicas[0].name
+    apart = topology.with_pool(name, "own").with_state(name, state)
+    assert parse(dump(apart.add("newcomer"))).node(name).pool == "own"
+    assert apart.node(name).state == state
+
+
+@pytest.mark.parametrize("name", ["", " ", "A"])
+def test_what_is_no_name_is_refused_and_nobody_chooses_another(name: str) -> None:
+    with pytest.raises(RefusedError, match="cannot name a node"):
+        FIRST.add(name)
+
+
 def test_a_file_from_before_nodes_had_states_is_read_as_members() -> None:
     old = json.loads(dump(FIRST))
     for node in old["nodes"]:

@@ -274,6 +274,32 @@ def test_a_pool_that_leads_elsewhere() -> None:
     assert reason == "pool appdb_write leads to replica1 instead of primary"
 
 
+def test_a_member_that_is_out_of_the_pool_of_all_readers_is_no_fault_of_the_pool() -> None:
+    out = with_pool(silent(WELL, "replica1"), "appdb_read", hosts=("replica2",))
+    verdict = _judge(out)
+    assert [reason.split(":")[0] for reason in verdict.reasons] == ["replica1 (replica) does not answer"]
+    assert verdict.notes[0].startswith("replica1 is out of appdb_read")
+
+
+def test_one_that_is_well_again_and_not_back_yet_leaves_the_cluster_healthy() -> None:
+    verdict = _judge(with_pool(WELL, "appdb_read", hosts=("replica2",)))
+    assert verdict.healthy
+    assert "replica1 is out of appdb_read" in verdict.notes[0]
+    assert "it is well and comes back" in verdict.notes[0]
+
+
+def test_one_that_is_out_for_its_old_data_is_a_reason() -> None:
+    late = with_facts(with_pool(WELL, "appdb_read", hosts=("replica2",)), "replica1", lag_seconds=3600.0)
+    assert _only_reason(late).startswith("replica1 is 1 h 0 min behind, and out of appdb_read")
+    assert _judge(late).about.keys() == {"replica1"}
+    assert _judge(late, Thresholds(read_lag=0)).healthy
+
+
+@pytest.mark.parametrize("hosts", [(), ("replica3",), ("replica1", "replica3"), ("primary",)])
+def test_a_pool_of_several_that_leads_elsewhere_is_a_reason(hosts: tuple[str, ...]) -> None:
+    assert _only_reason(with_pool(WELL, "appdb_read", hosts=hosts)).startswith("pool appdb_read leads to ")
+
+
 def test_the_order_of_a_pool_s_hosts_means_nothing() -> None:
     assert _judge(with_pool(WELL, "appdb_read", hosts=("replica2", "replica1"))).healthy
 
@@ -303,6 +329,21 @@ def test_thresholds_decide_what_is_worth_saying() -> None:
 def test_several_faults_are_all_told() -> None:
     spoiled = with_pool(silent(WELL, "replica2"), "appdb", paused=True)
     assert len(_judge(spoiled).reasons) == 2
+
+
+def test_a_parameter_the_cluster_stands_on_that_alter_system_set_is_a_reason() -> None:
+    verdict = _judge(with_facts(WELL, "replica1", altered=("primary_conninfo", "work_mem")))
+    (reason,) = verdict.reasons
+    assert reason.startswith("replica1 does not follow PODS in primary_conninfo: ALTER SYSTEM set it")
+    assert verdict.about.keys() == {"replica1"}
+    assert verdict.notes[0].startswith("replica1 has parameters of its own by ALTER SYSTEM: work_mem")
+    assert _only_reason(with_facts(WELL, "primary", altered=("synchronous_standby_names",))).startswith("primary does")
+
+
+def test_commits_that_wait_for_replicas_are_a_reason_whoever_asked_for_that() -> None:
+    reason = _only_reason(with_facts(WELL, "primary", waiting_commits=3, longest_commit=12.0))
+    assert reason.startswith("commits wait for replicas: 3, the longest for 12 s")
+    assert _judge(with_facts(WELL, "primary", waiting_commits=3, longest_commit=1.0)).healthy
 
 
 def test_a_pending_restart_is_a_note_and_no_alarm() -> None:

@@ -95,7 +95,17 @@ def test_every_query_of_metrics_is_a_source() -> None:
     assert files | {"server", "standbys", "slots"} == {source.name for source in SOURCES}
 
 
-VERDICT_ALONE = {"server": {"pending_restart", "uptime", "receiver_silence", "receiver_status"}}
+VERDICT_ALONE = {
+    "server": {
+        "pending_restart",
+        "uptime",
+        "receiver_silence",
+        "receiver_status",
+        "altered",
+        "waiting_commits",
+        "longest_commit",
+    }
+}
 """Columns that status and verdict read and no metric does."""
 
 

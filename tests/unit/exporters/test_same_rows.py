@@ -25,6 +25,9 @@ _SERVER: dict[str, Any] = {
     "timeline": 1,
     "pending_restart": ["max_connections"],
     "pending_restart_count": 1,
+    "altered": [],
+    "waiting_commits": 0,
+    "longest_commit": 0.0,
 }
 REPLICA: dict[str, list[dict[str, Any]]] = {
     "server": [

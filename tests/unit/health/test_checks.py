@@ -85,6 +85,12 @@ def test_a_replica_that_is_on_its_way_in_or_out_is_not_to_be_used() -> None:
         assert _passing(check_state(view_of(topology=topology), "replica1")) == set()
 
 
+def test_a_replica_that_is_kept_apart_is_for_those_who_name_it() -> None:
+    apart = TOPOLOGY.with_pool("replica1", "own")
+    assert _passing(check_state(view_of(topology=apart), "replica1")) == set()
+    assert check_state(view_of(topology=apart), "replica1").answers
+
+
 def test_a_node_with_another_cluster_s_data_is_not_to_be_used() -> None:
     for name in TOPOLOGY.names:
         foreign = with_facts(WELL, name, system_identifier="1")

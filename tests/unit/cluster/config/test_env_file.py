@@ -132,6 +132,7 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_POOL_SIZE=0", "from 1 to 10000"),
         ("PODS_POOL_RESET=yes", "on, off"),
         ("PODS_POOL_IDLE_TRANSACTION=5min", "from 0 to 86400"),
+        ("PODS_READ_LAG=-1", "from 0 to 86400"),
         ("PODS_MONITORING=true", "on, off"),
         ("PODS_WEB_BIND=::1", "IPv4 address"),
         ("PODS_EXPORTER_PORT=0", "from 1 to 65535"),

@@ -224,7 +224,8 @@ def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_
     nodes = {(name, f"./data/{name}") for name in TOPOLOGY.names}
     watchers = {(name, f"./data/{name}") for name in ("prometheus", "alertmanager", "grafana")}
     backups = {("backup", f"./data/{each}") for each in ("backup", "backups", ".state", ".sandbox/drill")}
-    assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate"), ("sandbox", "./data/sandbox")}
+    readers = ("health", "./data/.readers")
+    assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate"), ("sandbox", "./data/sandbox"), readers}
 
 
 def test_a_node_sees_no_other_node_s_files() -> None:

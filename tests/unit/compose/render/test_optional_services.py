@@ -156,7 +156,7 @@ def test_our_services_see_the_cluster_through_files_and_check_its_certificates(n
 @pytest.mark.parametrize("name", ["exporter", "health", "backup", "prometheus", "alertmanager", "grafana"])
 def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: str) -> None:
     seen = _sources(EVERYTHING[name])
-    told = ("./rendered/", "./data/.gate", "./data/.state", "./data/.sandbox/drill")
+    told = ("./rendered/", "./data/.gate", "./data/.state", "./data/.readers", "./data/.sandbox/drill")
     allowed = (*told, f"./data/{name}", f"./secrets/tls/{name}", "./config/drill")
     assert [source for source in seen if not source.startswith(allowed)] == []
 

@@ -21,8 +21,13 @@ TOPOLOGY = topology_of(SETTINGS)
 
 def _ini(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser(strict=True, delimiters="=")
-    parser.read_string(pgbouncer_ini(settings, topology, derive(settings, topology.sizing)))
+    text = pgbouncer_ini(settings, topology, derive(settings, topology.sizing))
+    parser.read_string(text.removesuffix("%include /run/pods/readers.ini\n"))
     return parser
+
+
+def _shared(topology: Topology) -> tuple[str, ...]:
+    return tuple(node.name for node in topology.replicas if node.state == "member" and node.pool == "shared")
 
 
 def test_the_configuration(golden: Callable[[str, str], None]) -> None:
@@ -42,6 +47,17 @@ def test_writes_lead_to_the_primary_and_reads_to_the_replicas() -> None:
 def test_without_a_replica_reads_lead_to_the_primary() -> None:
     alone = topology_of(settings_of(replicas="0"))
     assert pools(SETTINGS, alone) == {"appdb": ("primary",), "appdb_write": ("primary",), "appdb_read": ("primary",)}
+
+
+def test_a_replica_that_is_kept_apart_has_its_own_pool_alone() -> None:
+    apart = TOPOLOGY.add("reports", pool="own")
+    assert pools(SETTINGS, apart) == {**pools(SETTINGS, TOPOLOGY), "appdb_read_reports": ("reports",)}
+    assert pools(SETTINGS, apart.with_pool("reports", "shared"))["appdb_read"] == ("replica1", "replica2", "reports")
+
+
+def test_where_every_replica_is_kept_apart_reads_go_to_the_primary() -> None:
+    apart = TOPOLOGY.with_pool("replica1", "own").with_pool("replica2", "own")
+    assert pools(SETTINGS, apart)["appdb_read"] == ("primary",)
 
 
 def test_after_a_switchover_the_pools_follow_the_roles() -> None:
@@ -75,7 +91,7 @@ def test_every_pool_leads_to_nodes_that_exist(topology: Topology) -> None:
 def test_writes_never_lead_to_a_replica_nor_reads_to_the_primary_unless_there_is_no_member(topology: Topology) -> None:
     found = pools(SETTINGS, topology)
     assert found["appdb"] == found["appdb_write"] == (topology.primary,)
-    assert found["appdb_read"] == (topology.in_state("member") or (topology.primary,))
+    assert found["appdb_read"] == (_shared(topology) or (topology.primary,))
     own = {read_pool_of(node.name, "appdb"): (node.name,) for node in topology.replicas}
     assert {name: hosts for name, hosts in found.items() if name in own} == {n: own[n] for n in found if n in own}
 

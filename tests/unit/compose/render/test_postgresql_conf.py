@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cluster.config.settings import Settings
 from cluster.naming import slot_of
+from cluster.postgres.parameters import RENDERED
 from cluster.sizing import derive
 from cluster.topology import Copy, Topology
 from cluster.units import postgres_size
@@ -19,6 +20,8 @@ from compose.render.postgresql_conf import (
     leaves_out_statistics,
     pg_hba_conf,
     postgresql_conf,
+    serializable,
+    user_parameters,
 )
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
@@ -104,6 +107,43 @@ def test_after_a_switchover_the_old_primary_follows_the_new_one() -> None:
     switched = replace(TOPOLOGY, primary="replica1")
     assert "host=replica1 " in dict(_parameters(_conf("primary", topology=switched)))["primary_conninfo"]
     assert "primary_conninfo" not in dict(_parameters(_conf("replica1", topology=switched)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "default_transaction_isolation = 'serializable'\n",
+        "work_mem = 1MB\n  Default_Transaction_Isolation='SERIALIZABLE' # all of them",
+        "default_transaction_isolation serializable",
+        "default_transaction_isolation = 'read committed'\ndefault_transaction_isolation = serializable",
+    ],
+)
+def test_a_replica_begins_no_session_as_it_cannot(text: str) -> None:
+    assert serializable(text)
+    assert user_parameters(text, "primary") == text
+    on_replica = user_parameters(text, "replica")
+    assert on_replica.startswith(text.rstrip())
+    assert on_replica.endswith("\ndefault_transaction_isolation = 'repeatable read'\n")
+    assert not serializable(on_replica)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# default_transaction_isolation = 'serializable'",
+        "default_transaction_isolation = 'repeatable read'\n",
+        "default_transaction_isolation = serializable\ndefault_transaction_isolation = 'read committed'",
+        "my.default_transaction_isolation = serializable",
+    ],
+)
+def test_what_a_replica_can_is_as_the_user_wrote_it(text: str) -> None:
+    assert user_parameters(text, "replica") == user_parameters(text, "primary") == text
+
+
+def test_the_verdict_knows_what_the_cluster_stands_on() -> None:
+    rendered = {name for node in TOPOLOGY.names for name in fixed_parameters(SETTINGS, TOPOLOGY, node)}
+    assert rendered == RENDERED | {"config_file", "hba_file", "ident_file", "data_directory"}
 
 
 def test_what_protects_data_is_fixed() -> None:
