@@ -9,6 +9,8 @@ the development tools there from their hashed lock when it changed.
     nox -s integration     the real thing, on clusters and ports of its own, two files side by side; -- -k WORD, a file,
                            --keep-stack, -n 0 for one after the other
     nox -s chaos           the walks of which integration takes a sample: a fault at every boundary
+    nox -s settings        every setting with two values, on new clusters and on running ones; some eight minutes
+    nox -s cases           situations from public reports that held when they were tried; some three minutes
     nox -s bench           measurements, side by side with a peer
     nox -s lock            compile requirements/*.txt from pyproject.toml
 """
@@ -92,7 +94,8 @@ def rules(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """The real engine, PostgreSQL and PgBouncer; names its 25 slowest."""
     tools(session)
-    pytest(session, "tests/integration", "-v", "-m", "not chaos", "--durations=25", LANES)
+    marked = "not chaos and not settings and not cases"
+    pytest(session, "tests/integration", "-v", "-m", marked, "--durations=25", LANES)
 
 
 @nox.session(default=False)
@@ -100,6 +103,20 @@ def chaos(session: nox.Session) -> None:
     """A fault at every boundary."""
     tools(session)
     pytest(session, "tests/integration", "-v", "-m", "walk", LANES)
+
+
+@nox.session(default=False)
+def settings(session: nox.Session) -> None:
+    """Every setting with two values, on new clusters and on running ones; `unit` has what needs no engine of it."""
+    tools(session)
+    pytest(session, "tests/integration/test_65_settings.py", "-v", "-m", "settings")
+
+
+@nox.session(default=False)
+def cases(session: nox.Session) -> None:
+    """Situations from public reports that held when they were tried, on one cluster."""
+    tools(session)
+    pytest(session, "tests/integration/test_66_cases.py", "-v", "-m", "cases")
 
 
 @nox.session(default=False)

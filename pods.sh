@@ -1,10 +1,14 @@
 #!/bin/sh
 # PODS: `./pods.sh ANYTHING` is `inv ANYTHING` in the project's own .venv, made here from hashed requirements on first
-# use and made again when they change. Also speaks the original's verbs: status, list, add [NAME], remove NAME, backup, backup-list,
-# restore NAME.
+# use and made again when they change. Its short forms (list, add NAME, logs NAME, help …) are in compose/commands/verbs.py.
 set -eu
 
-case $0 in */*) here=${0%/*}/ ;; *) here=. ;; esac
+self=$0
+while [ -h "$self" ]; do # a link to it, from some bin/ say
+    target=$(readlink -- "$self")
+    case $target in /*) self=$target ;; *) self=${self%/*}/$target ;; esac
+done
+case $self in */*) here=${self%/*}/ ;; *) here=. ;; esac
 here=$(CDPATH='' cd -- "$here" && pwd)
 venv=$here/.venv
 
@@ -70,22 +74,6 @@ fi
 unset PYTHONDONTWRITEBYTECODE
 PATH=$venv/bin:$PATH
 export PATH VIRTUAL_ENV="$venv"
-case ${1:-} in
-    list) shift && set -- replica.list "$@" ;;
-    add)
-        shift
-        case ${1:-} in "" | -*) set -- replica.add "$@" ;; *) name=$1 && shift && set -- replica.add --name "$name" "$@" ;; esac
-        ;;
-    backup) shift && set -- backup.now "$@" ;;
-    backup-list) shift && set -- backup.list "$@" ;;
-    restore)
-        shift
-        case ${1:-} in "" | -*) set -- backup.restore "$@" ;; *) name=$1 && shift && set -- backup.restore --name "$name" "$@" ;; esac
-        ;;
-    remove)
-        shift
-        case ${1:-} in "" | -*) set -- replica.remove "$@" ;; *) name=$1 && shift && set -- replica.remove --name "$name" "$@" ;; esac
-        ;;
-esac
 # -P: modules come from this folder, whatever the current one holds.
-exec "$venv/bin/python" -P -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); from compose.commands.entry import main; main()' "$here" "$@"
+exec "$venv/bin/python" -P -c 'import sys; sys.path.insert(0, sys.argv.pop(1)); from compose.commands.entry import main; main(sys.argv.pop(1))' \
+    "$here" "$0" "$@"

@@ -43,5 +43,6 @@ ns = Collection(
         backup.hold,
         backup.release,
         backup.delete,
+        backup.adopt,
     ),
 )

@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("show", "hold", "release", "delete", "verify"):
         commands.add_parser(name).add_argument("--name", default="")
     commands.choices["hold"].add_argument("--why", default="")
-    commands.add_parser("drill").add_argument("--store", default="")
+    for name in ("drill", "adopt"):
+        commands.add_parser(name).add_argument("--store", default="")
     for name in ("plan", "restore"):
         _add_target(commands.add_parser(name))
     commands.choices["restore"].add_argument("--passwords", action="store_true")
@@ -107,6 +108,12 @@ def _mark(arguments: Arguments) -> Result:
     from backup.service.commands import mark
 
     return mark(MountedConfig(), arguments.command, arguments.name, getattr(arguments, "why", ""))
+
+
+def _adopt(arguments: Arguments) -> Result:
+    from backup.service.commands import adopt
+
+    return adopt(MountedConfig(), arguments.store)
 
 
 def _verify(arguments: Arguments) -> Result:
@@ -164,6 +171,7 @@ _COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {
     "hold": _mark,
     "release": _mark,
     "delete": _mark,
+    "adopt": _adopt,
     "verify": _verify,
     "verify-wal": _verify_wal,
     "drill": _drill,

@@ -13,10 +13,12 @@ from backup.layout import (
     BACKUP_JSON,
     MOST_TIMELINES,
     Kind,
+    archive_key,
     backup_key,
     backups_prefix,
     check_backup_name,
     check_segment_size,
+    is_system,
     parse_backup_key,
     segments_between,
     system_prefix,
@@ -136,14 +138,23 @@ def _check_file(backup: Backup, file: File) -> None:
 
 
 def systems(store: Store) -> tuple[str, ...]:
-    """System identifiers of the clusters that have something in the store, without reading all of its list."""
+    """System identifiers of the clusters that have an archive in the store, without reading all of its list.
+
+    Not everything with a number for a name is one: others keep folders there that are called after a day.
+    """
     found: list[str] = []
     after = ""
     while stored := next(store.list(after=after), None):
-        system = stored.key.split("/")[0]
-        found.append(system)
-        after = f"{system}0"  # the character after "/": past all that is below it
-    return tuple(name for name in found if name.isdigit())
+        name, slash, _ = stored.key.partition("/")
+        if slash and is_system(name) and _has_archive(store, name):
+            found.append(name)
+        after = f"{name}0" if slash else stored.key  # the character after "/": past all that is below it
+    return tuple(found)
+
+
+def _has_archive(store: Store, system: str) -> bool:
+    """Its description, or what is left where that is gone: a finished backup."""
+    return store.head(archive_key(system)) is not None or bool(_descriptions(store, system))
 
 
 def _refuse(key: str, why: str) -> None:

@@ -63,9 +63,14 @@ def check_backup_name(name: str) -> str:
     return name
 
 
+def is_system(name: str) -> bool:
+    """Whether a system identifier may be called that."""
+    return _SYSTEM.match(name) is not None
+
+
 def system_prefix(system: str) -> str:
     """Everything of one cluster; ``system`` is its system identifier in decimal."""
-    if not _SYSTEM.match(system):
+    if not is_system(system):
         raise ValueError(f"not a system identifier: {system!r}")
     return f"{system}/"
 

@@ -73,11 +73,12 @@ class BackupAttempts:
 class StoreStatus:
     """What the last inventory of one store found; None where it never succeeded.
 
-    ``counts``: backups of each kind. ``oldest`` and ``newest``: the moments that can be restored to. ``verified``: the
-    last verification that succeeded. ``missing`` segments of WAL nothing explains, ``lost`` in all; ``mended`` came
-    from another store. ``last_full`` and ``last_started`` are when backups began.
+    ``address``: where the store was. ``counts``: backups of each kind. ``oldest`` and ``newest``: the moments that can
+    be restored to. ``verified``: the last verification that succeeded. ``missing`` segments of WAL nothing explains,
+    ``lost`` in all; ``mended`` came from another store. ``last_full`` and ``last_started`` are when backups began.
     """
 
+    address: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     bytes: int | None = None
     wal_bytes: int | None = None
@@ -137,6 +138,11 @@ class BackupStatus:
     archive: ArchiveStatus | None = None
     error: str = ""
     drill_interval: float | None = None
+
+    def had_backups(self, store: str) -> bool:
+        """Whether the last look at a store found backups there."""
+        known = self.stores.get(store, StoreStatus())
+        return bool(known.counts) or known.last_started is not None
 
     @property
     def summary(self) -> BackupSummary:

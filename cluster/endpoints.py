@@ -6,6 +6,7 @@ Both vantage points lead to the same `Access`; nothing else knows an address or 
 from pathlib import Path
 
 from cluster.config.settings import Settings
+from cluster.config.validators import on_loopback
 from cluster.postgres.connection import Access
 from cluster.topology import Topology, host_ports
 
@@ -20,6 +21,12 @@ Endpoint = tuple[str, int]
 def host_address(settings: Settings) -> str:
     """The address at which this host reaches the published ports."""
     return "127.0.0.1" if settings.bind in ("0.0.0.0", "127.0.0.1") else settings.bind  # noqa: S104 - compared, not bound
+
+
+def client_host(settings: Settings) -> str:
+    """By which name or address applications reach PgBouncer: of this host alone by loopback, else as others know it."""
+    open_to_others = not on_loopback(settings.bind)
+    return settings.tls_names[0] if open_to_others and settings.tls_names else host_address(settings)
 
 
 def host_endpoint(settings: Settings, topology: Topology, service: str) -> Endpoint:

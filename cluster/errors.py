@@ -24,7 +24,7 @@ EXIT_CODES: dict[int, str] = {
     EXIT_ENVIRONMENT: "the machine lacks something: an engine, a port, disk space, a package archive",
     EXIT_TIMEOUT: "it did not happen within the time allowed; run the same command again",
     EXIT_BUG: "an error of PODS itself; please report it with the traceback",
-    EXIT_INTERRUPTED: "interrupted with Ctrl-C; the next `inv up` repairs",
+    EXIT_INTERRUPTED: "interrupted with Ctrl-C; the message says whether `inv up` has something to repair",
 }
 
 

@@ -6,12 +6,10 @@ quarters (PostgreSQL documentation, "Resource Consumption"); the nodes of one ho
 
 from dataclasses import dataclass
 
-from cluster.config.settings import Settings
+from cluster.config.settings import KEPT_FREE, Settings
 
 MB = 1 << 20
 GB = 1 << 30
-_KEPT_FREE = 8
-"""Server connections of a node that no pool may use: superuser_reserved (3) and reserved (5)."""
 RESERVED_CONNECTIONS = 5
 _DIRECT = 0.25
 """Share of the remaining connections left to clients that come without PgBouncer."""
@@ -58,7 +56,7 @@ def derive(settings: Settings, sizing: Sizing) -> Derived:
 
 def pool_size(max_connections: int) -> int:
     """Server connections of one pool: at most three lead to one node, and direct clients keep their share."""
-    return max(4, int((max_connections - _KEPT_FREE) * (1 - _DIRECT)) // 3)
+    return max(4, int((max_connections - KEPT_FREE) * (1 - _DIRECT)) // 3)
 
 
 def _clamp(value: int, low: int, high: int) -> int:

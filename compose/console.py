@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from cluster.errors import UsageError
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 
 _PLAIN_EVERY = 5.0
 """Seconds between lines of progress where there is no terminal."""
+
+
+_COMMANDS = re.compile(r"(?<![\w./-])inv(?= [a-z])")
+"""`inv` before a task's name, as messages are written."""
+
+
+@dataclass(slots=True)
+class Command:
+    """What people call the program by: `inv`, unless somebody started it otherwise."""
+
+    name: str = "inv"
+
+    def in_words(self, text: str) -> str:
+        """``text`` with the commands in it as they are to be typed here."""
+        return _COMMANDS.sub(lambda _: self.name, text)
+
+
+COMMAND = Command()
+"""Set once, where the program begins."""
 
 
 class Progress:
@@ -49,7 +69,7 @@ class Console:
 
     def line(self, text: str) -> None:
         """Print one line."""
-        print(text, file=self.stream, flush=True)
+        print(COMMAND.in_words(text), file=self.stream, flush=True)
 
     def note(self, text: str) -> None:
         """Something worth knowing."""

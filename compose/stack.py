@@ -1,14 +1,14 @@
 """One cluster, opened: its settings, topology, secrets and engine, and how its nodes and PgBouncer are reached."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.config.env_file import home_directory, load_settings
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER, access_to, host_endpoint
+from cluster.endpoints import POOLER, Endpoint, access_to, host_endpoint
 from cluster.errors import RefusedError, UsageError
 from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
@@ -44,6 +44,8 @@ class Stack:
     settings: Settings
     topology: Topology
     engine: "DockerClient | None" = None
+    elsewhere: Mapping[str, Endpoint] = field(default_factory=dict)
+    """Where services are reached that do not yet listen where the settings have them."""
 
     @property
     def compose(self) -> Compose:
@@ -68,7 +70,7 @@ class Stack:
         """How to reach a node or ``pgbouncer`` from this host as the role of ``secret``."""
         return access_to(
             service,
-            host_endpoint(self.settings, self.topology, service),
+            self.elsewhere.get(service) or host_endpoint(self.settings, self.topology, service),
             user=role_of(secret, self.settings.user),
             password=self.passwords[secret],
             ca=self.home.ca,

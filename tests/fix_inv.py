@@ -23,6 +23,11 @@ class Result:
         return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
+def _as_inv(text: str) -> str:
+    """Messages name commands as they were started; tests read them by the short name."""
+    return text.replace(f"{PROJECT_ROOT}/pods.sh ", "inv ")
+
+
 @dataclass
 class Inv:
     """`inv` acting on the cluster in ``home``."""
@@ -53,7 +58,7 @@ class Inv:
             timeout=timeout,
             check=False,
         )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return Result(done.returncode, _as_inv(done.stdout), _as_inv(done.stderr))
 
     def ok(self, *arguments: str, stdin: str = "", timeout: float = 300) -> Result:
         """Run `inv`, which must succeed."""

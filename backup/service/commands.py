@@ -15,8 +15,11 @@ from backup.schedule import due_kind, parse_schedule
 from backup.service.context import ServiceContext, open_context
 from backup.service.inventory import StoreInventory, missing_wal, read_holdings, survey
 from backup.service.run_backup import take_backup
+from backup.service.status_file import with_store
 from backup.store import Store
 from backup.trust import untrusted
+from backup.wal.identity import claim, remembered
+from cluster.backup_status import StoreStatus
 from cluster.config.mounted import MountedConfig
 from cluster.errors import RefusedError
 
@@ -84,7 +87,7 @@ class StoreWindows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedBackups:
-    """Names of what was held, released or deleted, by store."""
+    """Names of what was held, released, deleted or adopted, by store."""
 
     stores: Mapping[str, tuple[str, ...]]
 
@@ -200,6 +203,20 @@ def _do(store: Store, verb: str, backup: Backup, why: str) -> tuple[str, ...]:
     else:
         release(store, backup)
     return (backup.name,)
+
+
+def adopt(window: MountedConfig, name: str) -> MarkedBackups:
+    """Take a store as it is now for the right one: it was emptied, or another was put in its place, on purpose."""
+    context = open_context(window)
+    store = context.store(name)
+    context.memory.forget(context.address(store.name))
+    context.status_file.change(lambda status: with_store(status, store.name, lambda _: StoreStatus()))
+    identity = remembered(context.spool)
+    if identity is not None and identity.system_identifier == context.system:
+        claim(store, identity)
+    survey(context)
+    backups = read_catalog(store, context.system, on_damaged=lambda *_: None)
+    return MarkedBackups(stores={store.name: tuple(backup.name for backup in backups)})
 
 
 def _find(backups: tuple[Backup, ...], name: str) -> Backup | None:

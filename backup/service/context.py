@@ -1,5 +1,6 @@
 """Where the service works: its directories, its stores, the nodes, as settings and topology say now."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from backup.retention import Policy
 from backup.service.status_file import StatusFile
+from backup.service.store_memory import StoreMemory
 from backup.store import ProbedStore
 from backup.store.encrypted import SealedStore
 from backup.store.encryption import load_keys
@@ -16,6 +18,7 @@ from backup.store.s3_client import Bucket, peculiar
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError
+from cluster.known_stores import DEFAULT_DIRECTORY, store_address
 from cluster.postgres.connection import Access
 from cluster.services import store_names
 
@@ -41,6 +44,15 @@ class ServiceContext:
     def system(self) -> str:
         """The cluster's system identifier."""
         return self.inside.topology.system_identifier
+
+    @property
+    def memory(self) -> StoreMemory:
+        """Which archives its stores held."""
+        return StoreMemory(directory=self.home, system=self.system)
+
+    def address(self, store: str) -> str:
+        """Where the store of that name is."""
+        return store_address(_mounted(self.inside.settings), store)
 
     @property
     def spool(self) -> Path:
@@ -105,22 +117,39 @@ def retention_policy(settings: Settings) -> Policy:
 def open_context(window: MountedConfig) -> ServiceContext:
     """Look at the mounted files and open the stores."""
     inside = window.read()
-    context = ServiceContext(inside=inside, stores=open_stores(inside))
+    context = ServiceContext(
+        inside=inside, stores=open_stores(inside, StoreMemory(directory=HOME, system=inside.topology.system_identifier))
+    )
     for directory in (context.spool, context.workshop):
         directory.mkdir(mode=0o700, exist_ok=True)
     return context
 
 
-def open_stores(inside: ClusterConfig) -> tuple[ProbedStore, ...]:
-    """Every store, sealed where encryption is on."""
-    made: dict[str, ProbedStore] = {
-        name: LocalStore(LOCAL) if name == "local" else S3Store(_bucket(inside))
-        for name in store_names(inside.settings)
-    }
-    if inside.settings.backup_encryption == "on":
+def open_stores(inside: ClusterConfig, memory: StoreMemory) -> tuple[ProbedStore, ...]:
+    """Every store, as long as it is the one it was, and sealed where encryption is on."""
+    settings = inside.settings
+    made = [
+        memory.guard(store, store_address(_mounted(settings), store.name), shown)
+        for store, shown in (_open_store(inside, name) for name in store_names(settings))
+    ]
+    if settings.backup_encryption == "on":
         keys = load_keys(inside.secrets / "backup_key")
-        return tuple(SealedStore(store, keys) for store in made.values())
-    return tuple(made.values())
+        return tuple(SealedStore(store, keys) for store in made)
+    return tuple(made)
+
+
+def _open_store(inside: ClusterConfig, name: str) -> tuple[ProbedStore, str]:
+    """A store, and what people call the directory or bucket."""
+    if name == "local":
+        shown = _mounted(inside.settings).backup_directory or DEFAULT_DIRECTORY
+        return LocalStore(LOCAL, shown=shown), f"the backup directory {shown}"
+    bucket = _bucket(inside)
+    return S3Store(bucket), bucket.where + (f", {bucket.folder}" if bucket.folder else "")
+
+
+def _mounted(settings: Settings) -> Settings:
+    """With the directory that this container was made with: a new one is mounted into the container after it."""
+    return replace(settings, backup_directory=os.environ.get("STORE_DIRECTORY", settings.backup_directory))
 
 
 def _bucket(inside: ClusterConfig) -> Bucket:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
+from backup.base.backup_lock import BackupRunningError
 from backup.schedule import Schedule, due, due_kind, parse_schedule
 from backup.service.context import ServiceContext, open_context, open_status
 from backup.service.inventory import survey
@@ -24,6 +25,7 @@ from backup.wal.shipper import Shipping
 from cluster.backup_status import StoreStatus
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError, RefusedError
+from cluster.log_filter import LogFilter
 
 _SCHEDULE_SECONDS = 10.0
 _RETRY_SECONDS = 300.0
@@ -35,6 +37,16 @@ _PATIENCE = 5.0
 def log(line: str) -> None:
     """To the container's log."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - its log
+
+
+_complaints = LogFilter(log)
+
+
+def complain(error: PodsError) -> str:
+    """To the log, unless it is there: what is tried every few seconds may fail for days. Returns the line."""
+    line = f"{error.message}{f' → {error.hint}' if error.hint else ''}"
+    _complaints(line)
+    return line
 
 
 class BackupDaemon:
@@ -59,9 +71,7 @@ class BackupDaemon:
             try:
                 self._archive(open_context(self._window))
             except PodsError as error:
-                line = f"{error.message}{f' → {error.hint}' if error.hint else ''}"
-                log(line)
-                _publish(self._status, line)
+                _publish(self._status, complain(error))
                 self._stop.wait(_PATIENCE)
 
     def _archive(self, context: ServiceContext) -> None:
@@ -112,20 +122,21 @@ class BackupDaemon:
             try:
                 self._run_due(open_context(self._window))
             except PodsError as error:
-                log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+                complain(error)
             except OSError as error:
-                log(f"the schedule cannot be looked at: {error}")
+                _complaints(f"the schedule cannot be looked at: {error}")
             except Exception:  # noqa: BLE001 - a bug must not end the schedule
                 traceback.print_exc()
 
     def _run_due(self, context: ServiceContext) -> None:
         settings, now = context.inside.settings, time.time()
-        if abs(now - context.status_file.read().updated) > _SURVEY_SECONDS:  # a clock may be set back
+        if _is_old(context, now):
             survey(context)
-        wanted = bool(full_wanted(context.spool / context.system))
+        if self._may_try() and _is_due(context, now):
+            survey(context)  # somebody may just have taken one
+            if _is_due(context, now):
+                self._take(context, now)
         last = _oldest(context, lambda store: store.last_started)
-        if self._may_try() and (wanted or due(_schedule(settings.backup_schedule, context), last, now)):
-            self._take(context, now)
         if settings.backup_drill_schedule != "off" and last is not None:
             self._drill(context, last, now)
         self._mender.run(context)
@@ -138,7 +149,11 @@ class BackupDaemon:
         full = _schedule(context.inside.settings.backup_full_schedule, context)
         kind = due_kind(full, _oldest(context, lambda store: store.last_full), now)
         log(f"taking {'a full' if kind == 'full' else 'an incremental'} backup")
-        taken = take_backup(context, kind, log)
+        try:
+            taken = take_backup(context, kind, log)
+        except BackupRunningError:
+            self._tried = 0.0  # looked at again when that one is done
+            return
         self._tried = 0.0
         log(f"{taken.backup.name} is in {', '.join(taken.stores)} after {taken.seconds:.0f} s")
         for line in prune(context, log, dry_run=False):
@@ -181,7 +196,7 @@ def _hold_drill(context: ServiceContext) -> None:
         found = drill(context, context.store(), log)
         log(f"drill: {'passed' if found.ok else 'FAILED: ' + '; '.join(found.problems)}")
     except PodsError as error:
-        log(f"{error.message}{f' → {error.hint}' if error.hint else ''}")
+        complain(error)
     except Exception:  # noqa: BLE001 - a bug must not end the schedule
         traceback.print_exc()
 
@@ -192,6 +207,20 @@ def _oldest(context: ServiceContext, what: Callable[[StoreStatus], float | None]
     times = [what(stores[store.name]) if store.name in stores else None for store in context.stores]
     known = [when for when in times if when is not None]
     return min(known) if len(known) == len(times) else None
+
+
+def _is_old(context: ServiceContext, now: float) -> bool:
+    """Whether the last look at the stores is; or a store is another one by now. A clock may be set back."""
+    status = context.status_file.read()
+    known = {name: store.address for name, store in status.stores.items()}
+    moved = any(known.get(store.name) != context.address(store.name) for store in context.stores)
+    return moved or abs(now - status.updated) > _SURVEY_SECONDS
+
+
+def _is_due(context: ServiceContext, now: float) -> bool:
+    last = _oldest(context, lambda store: store.last_started)
+    schedule = _schedule(context.inside.settings.backup_schedule, context)
+    return bool(full_wanted(context.spool / context.system)) or due(schedule, last, now)
 
 
 def _schedule(expression: str, context: ServiceContext) -> Schedule:
@@ -205,7 +234,7 @@ def _prepare(work: Callable[[], object]) -> None:
     except PodsError as error:
         if isinstance(error, RefusedError):
             raise
-        log(error.message)
+        complain(error)
         return
     for line in lines if isinstance(lines, tuple) else ():
         log(line)

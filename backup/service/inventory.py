@@ -2,8 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from backup.annotations import Hold, Verified, read_holds, read_verified
 from backup.catalog import Backup, read_catalog
@@ -23,6 +24,7 @@ from backup.wal.gaps import read_gaps
 from backup.wal.identity import segment_size
 from cluster.backup_status import BackupStatus, DrillStatus, StoreStatus
 from cluster.errors import PodsError
+from cluster.lock import FileLock
 from cluster.postgres.lsn import Lsn
 
 
@@ -113,7 +115,16 @@ def missing_wal(store: Store, system: str, holdings: StoreInventory, policy: Pol
 
 
 def survey(context: ServiceContext) -> None:
-    """Write what metrics tell of the stores into the status; a store that does not answer keeps what it had."""
+    """Write what metrics tell of the stores into the status; a store that does not answer keeps what it had.
+
+    One at a time: an older look must not take the place of a newer one, which knows of one backup more.
+    """
+    with FileLock.of_file(context.home / "survey.lock") as lock:
+        lock.wait()
+        _survey(context)
+
+
+def _survey(context: ServiceContext) -> None:
     settings = context.inside.settings
     interval = _interval(context, settings.backup_schedule)
     drill_interval = _interval(context, settings.backup_drill_schedule)
@@ -124,6 +135,8 @@ def survey(context: ServiceContext) -> None:
         for name, each in found.items():
             status = with_catalog(with_store(status, name, each.store), name, each.backups)
         drill = drills[-1] if drills else status.drill
+        if all(each.read for each in found.values()):
+            status = _without_gone(status, [backup for each in found.values() for backup in each.backups])
         return replace(status, updated=time.time(), interval=interval, drill=drill, drill_interval=drill_interval)
 
     context.status_file.change(change)
@@ -143,20 +156,39 @@ class _Survey:
     store: Callable[[StoreStatus], StoreStatus]
     backups: tuple[Backup, ...] = ()
     drill: DrillStatus | None = None
+    read: bool = True
+    """It could be."""
 
 
 def _inspect(context: ServiceContext, store: Store) -> _Survey:
+    address = context.address(store.name)
     try:
         holdings = read_holdings(store, context.system)
         found = _summary(holdings, missing_wal(store, context.system, holdings, context.retention))
         last = read_last(store, context.system)
     except PodsError as error:
         message = error.message
-        return _Survey(store=lambda before: replace(before, error=message))
+        return _Survey(store=lambda before: replace(_of(before, address), error=message), read=False)
     drill = DrillStatus(when=last.when, ok=last.ok, rto=last.rto, backup=last.backup) if last else None
     return _Survey(
-        store=lambda before: replace(found, mended=before.mended or 0), backups=holdings.backups, drill=drill
+        store=lambda before: replace(found, address=address, mended=_of(before, address).mended or 0),
+        backups=holdings.backups,
+        drill=drill,
     )
+
+
+def _of(before: StoreStatus, address: str) -> StoreStatus:
+    """What is remembered of a store, if it is still at that address; a version before this one noted none."""
+    return before if before.address in ("", address) else StoreStatus(address=address)
+
+
+def _without_gone(status: BackupStatus, backups: Sequence[Backup]) -> BackupStatus:
+    """With the newest there is as the last backup, where that is in no store any more."""
+    if any(backup.name == status.last_backup for backup in backups):
+        return status
+    newest = max(backups, key=attrgetter("stopped"), default=None)
+    name, stopped = (newest.name, newest.stopped) if newest else (None, None)
+    return replace(status, last_backup=name, last_success=stopped)
 
 
 def _summary(holdings: StoreInventory, missing: tuple[Missing, ...]) -> StoreStatus:

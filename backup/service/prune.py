@@ -8,7 +8,8 @@ from backup.layout import parse_wal_key
 from backup.retention import Decision, decide, wal_needs
 from backup.service.context import ServiceContext
 from backup.service.inventory import StoreInventory, read_holdings, survey
-from backup.store import Store
+from backup.store import Store, StoreError
+from cluster.errors import MachineError, PodsError
 from cluster.units import human_size
 
 Progress = Callable[[str], None]
@@ -17,12 +18,22 @@ _UNFINISHED_SECONDS = 2 * 86_400.0
 
 
 def prune(context: ServiceContext, progress: Progress, *, dry_run: bool) -> list[str]:
-    """Remove from every store what no rule keeps; what was decided, a line each."""
+    """Remove from every store what no rule keeps; what was decided, a line each.
+
+    Raises:
+        MachineError: something would not go, which was left as it was; all else went.
+    """
     lines: list[str] = []
+    failures: list[PodsError] = []
     for store in context.stores:
-        lines += _prune_store(context, store, dry_run=dry_run, progress=progress)
+        try:
+            lines += _prune_store(context, store, dry_run=dry_run, progress=progress)
+        except PodsError as error:  # the others are not to wait for it
+            failures.append(error)
     if not dry_run:
         survey(context)
+    if failures:
+        raise MachineError("; ".join(error.message for error in failures), failures[0].hint)
     return lines
 
 
@@ -45,23 +56,47 @@ def _prune_store(context: ServiceContext, store: Store, *, dry_run: bool, progre
 
 
 def _superfluous_wal(holdings: StoreInventory, decisions: tuple[Decision, ...]) -> list[str]:
+    found = [(key, wal) for key in holdings.wal_keys if (wal := parse_wal_key(key)) and wal.segment]
+    whole = {wal.segment for _, wal in found if wal.is_whole}
+    superseded = {key for key, wal in found if not wal.is_whole and wal.segment in whole}
     size = holdings.backups[0].wal_segment_size if holdings.backups else 0
     if not size:
-        return []  # without any backup all WAL stays
+        return sorted(superseded)  # without any backup all other WAL stays
     needs = wal_needs(decisions, holdings.histories, size)
-    found = ((key, parse_wal_key(key)) for key in holdings.wal_keys)
-    return [key for key, wal in found if wal is not None and wal.segment and needs.may_go(wal.segment)]
+    return [key for key, wal in found if key in superseded or (wal.segment and needs.may_go(wal.segment))]
 
 
 def _remove(
     context: ServiceContext, store: Store, decisions: tuple[Decision, ...], keys: list[str], progress: Progress
 ) -> None:
+    refusals = _delete_backups(store, decisions, progress)
+    if not refusals:  # else the WAL is needed by what is still there
+        refusals += _refusal(lambda: delete_wal(store, keys))
+    refusals += _refusal(lambda: _sweep(context, store, progress))
+    refusals += _refusal(lambda: store.sweep(_UNFINISHED_SECONDS))
+    if refusals:
+        raise StoreError(f"{store.name} keeps what retention does not: {refusals[0].message}", refusals[0].hint)
+
+
+def _delete_backups(store: Store, decisions: tuple[Decision, ...], progress: Progress) -> list[StoreError]:
     gone: set[str] = set()
+    refusals: list[StoreError] = []
     for decision in reversed(decisions):
         if not decision.keep and decision.backup.name not in gone:
             progress(f"Deleting {decision.backup.name} from {store.name}")
-            gone.update(delete(store, decision.backup))
-    delete_wal(store, keys)
+            refusals += _refusal(lambda backup=decision.backup: gone.update(delete(store, backup)))  # type: ignore[misc]
+    return refusals
+
+
+def _sweep(context: ServiceContext, store: Store, progress: Progress) -> None:
     for name in sweep(store, context.system, before=time.time() - _UNFINISHED_SECONDS):
         progress(f"Removed what an unfinished attempt left: {name}")
-    store.sweep(_UNFINISHED_SECONDS)
+
+
+def _refusal(work: Callable[[], object]) -> list[StoreError]:
+    """What a store answers that does not delete: a lock keeps some objects and not others, so all is tried."""
+    try:
+        work()
+    except StoreError as error:
+        return [error]
+    return []

@@ -19,7 +19,7 @@ from backup.service.context import ServiceContext, open_context
 from backup.service.flush_wal import WalFlush, archive_now
 from backup.store import ProbedStore, Store
 from cluster.config.mounted import MountedConfig
-from cluster.errors import UsageError
+from cluster.errors import RefusedError, UsageError
 
 Progress = Callable[[str], None]
 _ARRIVAL = 120.0
@@ -94,8 +94,14 @@ def which_system(store: Store, wanted: str) -> str:
     found = systems(store)
     if len(found) == 1:
         return found[0]
-    names = ", ".join(found) or "none"
-    raise UsageError(f"the store holds backups of {len(found)} clusters: {names}", "choose one with --system")
+    if not found:
+        raise RefusedError(
+            f"there are no backups in store {store.name}",
+            "is its disk mounted, is it the right directory, bucket and prefix?",
+        )
+    raise UsageError(
+        f"the store holds backups of {len(found)} clusters: {', '.join(found)}", "choose one with --system"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

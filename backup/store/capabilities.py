@@ -14,14 +14,17 @@ from backup.store.s3_client import AnswerError, Bucket, s3_errors
 
 TAKEN = frozenset({412, 304})
 """Answers to a conditional write where the name is taken: the standard's, and an old MinIO's."""
+_FORBIDDEN = 403
 _UNKNOWN = frozenset({"NotImplemented", "InvalidArgument"})
 _PART = 5 << 20
 """The smallest part that S3 takes."""
+PROBE = "probe-"
+"""What names of objects made on trial begin with."""
 
 
 def honours_conditions(client: Any, bucket: Bucket) -> bool:
     """Whether the second of two conditional writes to one name is refused."""
-    key = f"probe-{secrets.token_hex(8)}"
+    key = f"{PROBE}{secrets.token_hex(8)}"
     try:
         return any(_is_refused(client, bucket, key) for _ in range(2))
     finally:
@@ -43,7 +46,7 @@ def _is_refused(client: Any, bucket: Bucket, key: str) -> bool:
 
 def keeps_ranges(client: Any, bucket: Bucket) -> bool:
     """Whether a range of an object is that range."""
-    key, body = f"probe-{secrets.token_hex(8)}", os.urandom(5000)
+    key, body = f"{PROBE}{secrets.token_hex(8)}", os.urandom(5000)
     target = {"Bucket": bucket.name, "Key": bucket.full(key)}
     try:
         with s3_errors(bucket, key):
@@ -56,7 +59,7 @@ def keeps_ranges(client: Any, bucket: Bucket) -> bool:
 
 def keeps_parts(client: Any, bucket: Bucket) -> bool:
     """Whether an object sent in two parts reads as it was sent."""
-    key = f"probe-{secrets.token_hex(8)}"
+    key = f"{PROBE}{secrets.token_hex(8)}"
     target = {"Bucket": bucket.name, "Key": bucket.full(key)}
     bodies = [os.urandom(64) + bytes(_PART - 64) for _ in range(2)]
     try:
@@ -71,6 +74,22 @@ def keeps_parts(client: Any, bucket: Bucket) -> bool:
         return starts == [body[:64] for body in bodies]
     finally:
         _remove(client, bucket, key)
+
+
+def lets_delete(client: Any, bucket: Bucket) -> bool:
+    """Whether an object that is deleted goes; with versions it is hidden, which is as good."""
+    key = f"{PROBE}{secrets.token_hex(8)}"
+    target = {"Bucket": bucket.name, "Key": bucket.full(key)}
+    with s3_errors(bucket, key):
+        client.put_object(**target, Body=b"probe", **bucket.making())
+    try:
+        with s3_errors(bucket, key):
+            client.delete_object(**target)
+    except AnswerError as error:
+        if error.status != _FORBIDDEN:
+            raise
+        return False
+    return True
 
 
 def _remove(client: Any, bucket: Bucket, key: str) -> None:

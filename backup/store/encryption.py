@@ -107,7 +107,10 @@ class ObjectCipher:
         key = next((key for key in keys if key.id == header[8:16]), None)
         if key is None:
             known = ", ".join(key.id.hex() for key in keys)
-            raise DamagedError(f"{name} is sealed with key {header[8:16].hex()}", f"the key file holds only {known}")
+            raise DamagedError(
+                f"{name} is sealed with key {header[8:16].hex()}",
+                f"put the key that sealed it into secrets/backup_key, which holds only {known}",
+            )
         try:
             secret = aes_key_unwrap(key.secret, header[16:56])
         except InvalidUnwrap:

@@ -2,10 +2,14 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cluster.files import sync_directory
+
+_CLUSTER = re.compile(r"[0-9]{19,20}/\Z")
+"""Folders at the top that may be clusters': a system identifier begins with the seconds of its making."""
 
 
 def make_folders(root: Path, folder: Path) -> None:
@@ -34,9 +38,10 @@ def walk(root: Path, prefix: str, after: str, below: str = "") -> Iterator[tuple
     """(key, status) of every file whose key begins with ``prefix`` and sorts after ``after``, in the order of keys.
 
     A folder sorts as its name with a ``/``, so that this is the order of whole keys, not of their parts. Hidden entries
-    and links are not objects.
+    and links are not objects. At the top, where a disk has ``lost+found``, what nobody but its owner may enter and no
+    cluster is called is not ours either.
     """
-    for name, entry in sorted(_entries(root / below, top=not below)):
+    for name, entry in sorted(_entries(root, below, prefix)):
         key = below + name
         if entry.is_dir(follow_symlinks=False):
             if _may_hold(key, prefix, after):
@@ -48,15 +53,24 @@ def walk(root: Path, prefix: str, after: str, below: str = "") -> Iterator[tuple
                 continue  # deleted since the folder was read
 
 
-def _entries(folder: Path, *, top: bool) -> list[tuple[str, "os.DirEntry[str]"]]:
+def _entries(root: Path, below: str, prefix: str) -> list[tuple[str, "os.DirEntry[str]"]]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(root / below) as entries:
             named = [(e.name + ("/" if e.is_dir(follow_symlinks=False) else ""), e) for e in entries]
     except FileNotFoundError:
-        if top:
+        if not below:
             raise
         return []
+    except OSError:
+        if _is_strange(below) and not prefix.startswith(below):
+            return []
+        raise
     return [(name, entry) for name, entry in named if not name.startswith(".")]
+
+
+def _is_strange(folder: str) -> bool:
+    """Whether a folder is at the top, and its name no cluster's."""
+    return folder.count("/") == 1 and not _CLUSTER.match(folder)
 
 
 def _may_hold(folder: str, prefix: str, after: str) -> bool:

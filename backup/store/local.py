@@ -12,7 +12,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from backup.direct_io import DirectWriter
@@ -23,6 +23,8 @@ from backup.store.keys import SHA256, check_key, sha256
 from cluster.files import sync_directory
 
 INCOMING = ".incoming"
+_PROBE = "probe-"
+"""What names of objects made on trial begin with."""
 PIECE = 1 << 20
 _AHEAD = 8 << 20
 """Bytes that the kernel shall fetch while we work on those before."""
@@ -33,15 +35,15 @@ _TRIES = 100
 class LocalUpload:
     """A file in ``.incoming`` that is being written."""
 
-    def __init__(self, root: Path, key: str) -> None:
-        self._key, self._root = key, root
+    def __init__(self, root: Path, key: str, shown: str) -> None:
+        self._key, self._root, self._shown = key, root, shown
         self.path = root / INCOMING / secrets.token_hex(16)
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._writer = DirectWriter(self._descriptor)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``."""
-        with file_errors(self._key, self._root):
+        with file_errors(self._key, self._root, self._shown):
             self._writer.write(data)
 
     def finish(self, metadata: Mapping[str, str]) -> None:
@@ -52,18 +54,23 @@ class LocalUpload:
         os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def discard(self) -> None:
-        """Remove the temporary name, whether or not the object has its own by now."""
+        """Remove the temporary name, whether or not the object has its own by now; what stays is swept later."""
         with suppress(OSError):
             os.close(self._descriptor)
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()
 
 
 class LocalStore:
-    """Objects in a directory that exists already, so that a disk that is not mounted is noticed."""
+    """Objects in a directory that exists already, so that a disk that is not mounted is noticed.
 
-    def __init__(self, root: Path, name: str = "local") -> None:
+    ``shown`` is what people call the directory, where a container has it under another name.
+    """
+
+    def __init__(self, root: Path, name: str = "local", shown: str = "") -> None:
         self.root = root
         self.name = name
+        self.shown = shown or str(root)
         self._folders = threading.Lock()
 
     def __repr__(self) -> str:
@@ -71,14 +78,15 @@ class LocalStore:
 
     def probe(self) -> tuple[str, ...]:
         """Make and remove an object; says when the file system keeps no metadata."""
-        key = f"probe-{secrets.token_hex(8)}"
+        key = f"{_PROBE}{secrets.token_hex(8)}"
         self.create(key, b"probe")
         try:
             found = self.head(key)
         finally:
-            self.delete([key])
+            with suppress(StoreError):  # a sweep removes it, once that is let
+                self.delete([key])
         if found and not found.metadata:
-            return (f"{self.root}: the file system has no extended attributes, so objects have no metadata",)
+            return (f"{self.shown}: the file system has no extended attributes, so objects have no metadata",)
         return ()
 
     def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
@@ -111,9 +119,9 @@ class LocalStore:
     def _incoming(self, key: str) -> Iterator[LocalUpload]:
         """A temporary file, removed at the end; what fails within the block and is not ours is not said as ours."""
         check_key(key)
-        with file_errors(key, self.root):
+        with self._errors(key):
             (self.root / INCOMING).mkdir(mode=0o700, exist_ok=True)
-            upload = LocalUpload(self.root, key)
+            upload = LocalUpload(self.root, key, self.shown)
         try:
             yield upload
         finally:
@@ -122,7 +130,7 @@ class LocalStore:
     def _finish(
         self, upload: LocalUpload, key: str, metadata: Mapping[str, str], move: Callable[[Path, Path], None]
     ) -> None:
-        with file_errors(key, self.root):
+        with self._errors(key):
             upload.finish(metadata)
             self._link(upload.path, key, move)
 
@@ -140,16 +148,16 @@ class LocalStore:
                 self._check_root()
             else:
                 return sync_directory(path.parent, missing_ok=True)
-        raise StoreError(f"{key} in {self.root}: its folder vanished {_TRIES} times", "try again")
+        raise StoreError(f"{key} in {self.shown}: its folder vanished {_TRIES} times", "try again")
 
     def get(self, key: str, most: int = MOST_WHOLE) -> bytes:
         """See `Store.get`."""
-        with file_errors(key, self.root):
-            refuse_larger(f"{key} in {self.root}", self._path(key).stat().st_size, most)
+        with self._errors(key):
+            refuse_larger(f"{key} in {self.shown}", self._path(key).stat().st_size, most)
         body = self._read_whole(key)
         expected = get_metadata(self._path(key)).get(SHA256)
         if expected and sha256(body) != expected:
-            raise DamagedError(f"{key} in {self.root} is damaged: its SHA-256 is not the one it was stored with")
+            raise DamagedError(f"{key} in {self.shown} is damaged: its SHA-256 is not the one it was stored with")
         return body
 
     def _read_whole(self, key: str) -> bytes:
@@ -157,7 +165,7 @@ class LocalStore:
 
     def read(self, key: str) -> Iterator[bytes]:
         """See `Store.read`."""
-        with file_errors(key, self.root), open(self._path(key), "rb", buffering=0, opener=_open_object) as file:
+        with self._errors(key), open(self._path(key), "rb", buffering=0, opener=_open_object) as file:
             size = os.fstat(file.fileno()).st_size
             for position in range(0, size, PIECE):
                 os.posix_fadvise(file.fileno(), position + PIECE, _AHEAD, os.POSIX_FADV_WILLNEED)
@@ -167,7 +175,7 @@ class LocalStore:
         """See `Store.head`."""
         path = self._path(key)
         try:
-            with file_errors(key, self.root):
+            with self._errors(key):
                 found = path.stat()
                 metadata = get_metadata(path)
         except MissingError:
@@ -177,7 +185,7 @@ class LocalStore:
 
     def list(self, prefix: str = "", after: str = "") -> Iterator[Stored]:
         """See `Store.list`."""
-        with file_errors(prefix, self.root):
+        with self._errors(prefix):
             for key, found in walk(self.root, prefix, after):
                 yield Stored(key=key, size=found.st_size, made=found.st_mtime)
 
@@ -185,7 +193,7 @@ class LocalStore:
         """See `Store.delete`. Durable when it returns: a description never comes back without its data."""
         paths = [self._path(key) for key in keys]
         folders = sorted({path.parent for path in paths}, reverse=True)
-        with file_errors(", ".join(path.name for path in paths[:3]), self.root):
+        with self._errors(", ".join(path.name for path in paths[:3])):
             self._check_root()
             for path in paths:
                 path.unlink(missing_ok=True)
@@ -197,43 +205,62 @@ class LocalStore:
     def sweep(self, older_than: float) -> int:
         """See `Store.sweep`; the age is that of the last write."""
         old = time.time() - older_than
-        with file_errors(INCOMING, self.root):
+        with self._errors(INCOMING):
             self._check_root()
-            left = [path for path in (self.root / INCOMING).glob("*") if path.stat().st_mtime < old]
+            files = [*(self.root / INCOMING).glob("*"), *self.root.glob(f"{_PROBE}*")]
+            left = [path for path in files if path.stat().st_mtime < old]
             for path in left:
                 path.unlink(missing_ok=True)
         return len(left)
 
+    def _errors(self, what: str) -> AbstractContextManager[None]:
+        return file_errors(what, self.root, self.shown)
+
     def _check_root(self) -> None:
         if not self.root.is_dir():
-            raise StoreError(f"the backup directory {self.root} does not exist", "mount it, or make it, then try again")
+            raise _absent(self.shown)
 
     def _path(self, key: str) -> Path:
         return self.root / check_key(key)
 
 
 @contextmanager
-def file_errors(what: str, root: Path | None = None) -> Iterator[None]:
-    """Say a failure of the file system as one of the store."""
-    where = f" in {root}" if root else ""
+def file_errors(what: str, root: Path, shown: str) -> Iterator[None]:
+    """Say a failure of the file system as one of the store in ``root``, which people call ``shown``."""
     try:
         yield
     except FileNotFoundError:
-        if root is not None and not root.is_dir():
-            raise StoreError(f"the backup directory {root} does not exist", "mount it, or make it") from None
-        raise MissingError(f"there is no {what}{where}") from None
+        if not root.is_dir():
+            raise _absent(shown) from None
+        raise MissingError(f"there is no {what} in {shown}") from None
     except (IsADirectoryError, NotADirectoryError):
-        raise MissingError(f"there is no {what}{where}") from None
+        raise MissingError(f"there is no {what} in {shown}") from None
     except OSError as error:
-        raise StoreError(f"{what}{where}: {error.strerror or error}", _HINTS.get(error.errno or 0, "")) from None
+        hint = _HINTS.get(error.errno or 0, "").format(uid=os.geteuid(), shown=shown)
+        where = _named(error, root) or what
+        raise StoreError(f"{f'{where} in ' if where else ''}{shown}: {error.strerror or error}", hint) from None
 
 
+def _named(error: OSError, root: Path) -> str:
+    """The file or folder that an error is about, below ``root``; "" where it names none."""
+    try:
+        found = str(Path(os.fsdecode(error.filename)).relative_to(root))
+    except (TypeError, ValueError):
+        return ""
+    return "" if found == "." or found.startswith(INCOMING) else found
+
+
+def _absent(shown: str) -> StoreError:
+    return StoreError(f"the backup directory {shown} does not exist", "mount it, or make it, then run inv up")
+
+
+_NO_RIGHT = "it must belong to the user that the backup service runs as: chown -R {uid} {shown}"
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space, or shorten retention; nothing was left behind",
     errno.EDQUOT: "the quota is used up: free some space, or shorten retention; nothing was left behind",
     errno.EROFS: "the file system is read-only",
-    errno.EACCES: "the directory must belong to the user that the backup service runs as",
-    errno.EPERM: "the file system must know hard links",
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: "the file system must know hard links and let files be removed",
     errno.EOPNOTSUPP: "the file system must know hard links",
 }
 

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from typing import IO, Any
 
 from backup.store import MOST_WHOLE, ConflictError, DamagedError, MissingError, Stored, StoreError, refuse_larger
-from backup.store.capabilities import TAKEN, honours_conditions, keeps_parts, keeps_ranges
+from backup.store.capabilities import PROBE, TAKEN, honours_conditions, keeps_parts, keeps_ranges, lets_delete
 from backup.store.keys import SHA256, check_key, is_key, sha256
 from backup.store.multipart import S3Upload
 from backup.store.ranged_read import PIECE, read_by_ranges, read_whole
@@ -19,6 +19,7 @@ _RACE = 409
 _BATCH = 1000
 _NO_BATCHES = frozenset({"NotImplemented", "MissingContentMD5", "InvalidRequest", "InvalidDigest", "BadDigest"})
 """Answers of stores that cannot delete many at once, or want an MD5 that boto3 no longer sends."""
+_KEPT = "let the key delete objects; what a lock keeps goes when that has ended"
 _UPLOAD = "upload"
 """Metadata that tells our own multipart upload from another's, where an answer was lost and the request repeated."""
 
@@ -46,6 +47,8 @@ class S3Store:
             limits.append("does not keep multipart uploads: large objects go through a temporary file, up to 5 GiB")
         if not self.ranges:
             limits.append("does not keep to ranges: an object is read by one request, never resumed")
+        if not self.deletes:
+            limits.append("does not delete what it is asked to: retention frees nothing as long as that is so")
         return tuple(f"{self.bucket.where} {line}" for line in limits)
 
     @property
@@ -62,6 +65,11 @@ class S3Store:
     def ranges(self) -> bool:
         """Whether a range is that range."""
         return self._try_once("ranges", keeps_ranges)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether an object goes when it is deleted."""
+        return self._try_once("deletes", lets_delete)
 
     def _try_once(self, what: str, trial: Callable[[Any, Bucket], bool]) -> bool:
         with self._lock:
@@ -217,7 +225,7 @@ class S3Store:
             errors = self._delete_batch(named[first : first + _BATCH])
             if errors:
                 each = ", ".join(errors[:5])
-                raise StoreError(f"{len(errors)} objects in {self.bucket.where} would not go: {each}")
+                raise StoreError(f"{len(errors)} objects in {self.bucket.where} would not go: {each}", _KEPT)
 
     def _delete_batch(self, keys: Sequence[str]) -> Sequence[str]:
         """What would not go, and why."""
@@ -233,10 +241,14 @@ class S3Store:
         return [f"{error.get('Key')}: {error.get('Code')} {error.get('Message', '')}".strip() for error in errors]
 
     def _delete_singly(self, keys: Sequence[str]) -> Sequence[str]:
+        refused = []
         for key in keys:
-            with s3_errors(self.bucket, key):
-                self._client.delete_object(Key=self.bucket.full(key), **self._named)
-        return ()
+            try:
+                with s3_errors(self.bucket, key):
+                    self._client.delete_object(Key=self.bucket.full(key), **self._named)
+            except AnswerError as error:
+                refused.append(f"{key}: {error.code or error.status}")
+        return refused
 
     def sweep(self, older_than: float) -> int:
         """See `Store.sweep`: unfinished multipart uploads, which no list of objects shows and which are billed."""
@@ -252,7 +264,13 @@ class S3Store:
                             Bucket=self.bucket.name, Key=found["Key"], UploadId=found["UploadId"]
                         )
                         swept += 1
-        return swept
+        return swept + self._sweep_probes(old)
+
+    def _sweep_probes(self, old: float) -> int:
+        """Those that could not be deleted at once, because of a lock."""
+        left = [stored.key for stored in self.list(PROBE) if stored.made < old]
+        self.delete(left)
+        return len(left)
 
 
 def _conflict(key: str) -> ConflictError:

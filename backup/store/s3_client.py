@@ -7,6 +7,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from backup.store import MissingError, StoreError
+from backup.store.content_md5 import ContentMd5
 from backup.store.keys import check_key
 
 Encryption = Literal["", "AES256", "aws:kms"]
@@ -91,7 +92,8 @@ def open_client(bucket: Bucket) -> Any:
     """A client, good for several threads. boto3 makes its methods at run time, hence no type.
 
     Checksums that boto3 adds by itself since 1.36 are off: they break stores that do not know them. TLS, or the signed
-    SHA-256 of the body over plain HTTP, guards the way; our own SHA-256 guards the rest.
+    SHA-256 of the body over plain HTTP, guards the way; our own SHA-256 guards the rest. A server that asks for a
+    checksum gets one.
     """
     import boto3
     from botocore.config import Config
@@ -116,7 +118,9 @@ def open_client(bucket: Bucket) -> Any:
         aws_session_token=bucket.session_token,
     )
     region = bucket.region or ("us-east-1" if bucket.endpoint else None)
-    return session.client("s3", endpoint_url=bucket.endpoint, region_name=region, config=config, verify=bucket.ca)
+    client = session.client("s3", endpoint_url=bucket.endpoint, region_name=region, config=config, verify=bucket.ca)
+    ContentMd5(client)
+    return client
 
 
 _HINTS: Mapping[str, str] = {

@@ -12,6 +12,7 @@ from backup.store import MOST_LISTED, ConflictError, DamagedError, Store, at_mos
 from backup.wal.codec import pack, unpack
 from backup.wal.page_headers import PAGE, check_pages
 from backup.wal.spool import CLOSED, PARTIAL, Spool, timeline_of
+from cluster.errors import PodsError
 
 _MANY = 48
 """So many pieces are replaced by one, so that reading a quiet segment does not take hundreds of requests."""
@@ -24,8 +25,10 @@ Range = tuple[int, int]
 class PartialSegments:
     """The pieces in one store; safe for all threads."""
 
-    def __init__(self, store: Store, spool: Spool, level: int) -> None:
-        self._store, self._spool, self._level = store, spool, level
+    def __init__(
+        self, store: Store, spool: Spool, level: int, complain: Callable[[str], object] = lambda _: None
+    ) -> None:
+        self._store, self._spool, self._level, self._complain = store, spool, level, complain
         self._known: dict[str, list[Range]] = {}
         self._found = {name[:24] for name in spool.names()}
         """Segments of an earlier run, of which there may be pieces that we do not know."""
@@ -54,10 +57,10 @@ class PartialSegments:
             self._known.pop(name.removesuffix(CLOSED), None)
 
     def drop(self, segment: str) -> None:
-        """The segment is whole in the store: delete its pieces."""
+        """The segment is whole in the store, whatever fails here: delete its pieces, or leave them to `prune`."""
         with self._lock:
             if segment in self._known or segment in self._found:
-                self._delete(segment, self._ranges(segment))
+                self._try_delete(segment, lambda: self._ranges(segment))
             self._known.pop(segment, None)
             self._found.discard(segment)
 
@@ -71,7 +74,7 @@ class PartialSegments:
         self._create(segment, file, start, end)
         ranges.append((start, end))
         if start == 0 and len(ranges) > 1:
-            self._delete(segment, ranges[:-1])
+            self._try_delete(segment, lambda: ranges[:-1])
             del ranges[:-1]
         return True
 
@@ -92,8 +95,12 @@ class PartialSegments:
             self._known[segment] = find_pieces(self._store, self._spool.system, segment)
         return self._known[segment]
 
-    def _delete(self, segment: str, ranges: list[Range]) -> None:
-        self._store.delete([tail_key(self._spool.system, segment, start, end) for start, end in ranges])
+    def _try_delete(self, segment: str, ranges: Callable[[], list[Range]]) -> None:
+        """Delete pieces that something whole took the place of; a store that keeps them harms nobody."""
+        try:
+            self._store.delete([tail_key(self._spool.system, segment, start, end) for start, end in ranges()])
+        except (PodsError, OSError) as error:
+            self._complain(f"store {self._store.name} keeps pieces of WAL that it has whole by now: {error}")
 
 
 def find_pieces(store: Store, system: str, segment: str) -> list[Range]:
@@ -122,13 +129,27 @@ def assemble(store: Store, system: str, segment: str, size: int) -> bytes | None
     ranges = find_pieces(store, system, segment)
     if not (end := reach(ranges)):
         return None
-    if end > size or len(ranges) > _MOST:
-        raise DamagedError(f"{len(ranges)} pieces of {segment} in store {store.name} lead to byte {end} of {size}")
+    needed = cover(ranges)
+    if end > size or len(needed) > _MOST:
+        raise DamagedError(f"{len(needed)} pieces of {segment} in store {store.name} lead to byte {end} of {size}")
     data = bytearray(size)
-    for start, stop in ranges:
-        if stop <= end:
-            piece = unpack(store.get(tail_key(system, segment, start, stop)), stop - start)
-            if len(piece) != stop - start:
-                raise DamagedError(f"the piece of {segment} from {start} to {stop} has {len(piece)} bytes")
-            data[start:stop] = piece
+    for start, stop in needed:
+        piece = unpack(store.get(tail_key(system, segment, start, stop)), stop - start)
+        if len(piece) != stop - start:
+            raise DamagedError(f"the piece of {segment} from {start} to {stop} has {len(piece)} bytes")
+        data[start:stop] = piece
     return bytes(data)
+
+
+def cover(ranges: list[Range]) -> list[Range]:
+    """As few of the ranges as lead as far as all of them do: a store that deletes nothing has many more."""
+    needed: list[Range] = []
+    end, best = 0, (0, 0)
+    for start, stop in [*sorted(ranges), (1 << 63, 1 << 63)]:
+        if start > end and best[1] > end:
+            needed.append(best)
+            end = best[1]
+        if start > end:
+            break
+        best = max(best, (start, stop), key=lambda each: each[1])
+    return needed

@@ -16,6 +16,7 @@ from backup.wal.slots import ensure_slot, is_invalidated, remake_slot
 from backup.wal.spool import PARTIAL
 from backup.wal.streaming import Stream
 from cluster.errors import PodsError, RefusedError
+from cluster.log_filter import LogFilter
 from cluster.naming import ARCHIVE_SLOT
 from cluster.postgres.connection import Access
 from cluster.postgres.failures import ServerError
@@ -48,6 +49,7 @@ class Receiver:
         self._lineage: Lineage = ()
         self._stop = threading.Event()
         self._status = ReceiverStatus()
+        self._complain = LogFilter(progress)
 
     def stop(self) -> None:
         """End `run` soon, with everything received durable."""
@@ -62,6 +64,8 @@ class Receiver:
                 self._receive()
                 self._publish(streaming=False, error="")
             except (PodsError, OSError, ValueError) as error:
+                if self._status.streaming and time.monotonic() - began > _LONGEST_PAUSE:
+                    self._complain.reset()  # it went well in between
                 self._report(str(error))
             if time.monotonic() - began > _LONGEST_PAUSE:
                 retry.reset()
@@ -78,8 +82,7 @@ class Receiver:
         return not self._stop.is_set() and not requested and self._source.primary() == self._status.node
 
     def _report(self, error: str) -> None:
-        if error != self._status.error:
-            self._progress(f"WAL is not being received: {error}")
+        self._complain(f"WAL is not being received: {error}")
         self._publish(streaming=False, error=error)
 
     def _receive(self) -> None:

@@ -1,5 +1,6 @@
 """The shipper of one store: threads that upload whole segments, and one for pieces of the unfinished segment."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,10 +16,14 @@ from backup.wal.partial_segments import PartialSegments
 from backup.wal.pipeline import Pipeline
 from backup.wal.spool import CLOSED, HISTORY, Buffer, timeline_of
 from cluster.errors import PodsError
+from cluster.log_filter import LogFilter
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_DAY = 86_400.0
+_NAMES = re.compile(r"[0-9A-F]{8,}")
+"""Of timelines and segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +41,15 @@ class Shipper:
     def __init__(self, store: Store, pipeline: Pipeline, how: Shipping, progress: Callable[[str], None]) -> None:
         self.store, self._pipeline, self._how, self._progress = store, pipeline, how, progress
         self._spool = spool = pipeline.spool
-        self._partial = PartialSegments(store, spool, how.level)
+        self._partial = PartialSegments(store, spool, how.level, self._leave)
         self._buffer = Buffer()
         self._stop = threading.Event()
         self._conflicts: dict[str, str] = {}
         """By name: why the store refuses it, which has another; "" of what was settled."""
         self._threads: list[threading.Thread] = []
         self._claimed = False
+        self._failing: set[str] = set()
+        self._complain, self._complain_of_pieces = LogFilter(progress), LogFilter(progress, _DAY)
         self.segments = self.gaps = 0
         self.shipped_at: float | None = None
         self.error = self.tail_error = ""
@@ -108,9 +115,11 @@ class Shipper:
             self._refused(name, f"{name} is not in store {self.store.name}: {error}")
             return True
         except (PodsError, OSError) as error:
-            self._report(f"{name} is not in store {self.store.name}: {error}")
+            self._failing.add(name)
+            self._report(f"{name} is not in store {self.store.name}: {error}", whatever=True)
             self._pipeline.queue.failed(self.store.name, name)
             return False
+        self._recover(name)
         if self._pipeline.queue.done(self.store.name, name) and not name.endswith(HISTORY):
             self._spool.remove(name)
         return True
@@ -120,10 +129,22 @@ class Shipper:
         self._conflicts[name] = why
         self._pipeline.queue.failed(self.store.name, name, _LONGEST_PAUSE)
 
-    def _report(self, error: str) -> None:
-        if error != self.error:
-            self._progress(error)
+    def _report(self, error: str, *, whatever: bool = False) -> None:
+        """Say what is wrong, once; ``whatever``: also of other segments, which all fail while a store is down."""
+        self._complain(error, about=_NAMES.sub("", error) if whatever else "")
         self.error = error
+
+    def _leave(self, error: str) -> None:
+        """What goes on for as long as the store is as it is; each piece has a name and a place of its own."""
+        self._complain_of_pieces(error, about="pieces")
+
+    def _recover(self, name: str) -> None:
+        """A file is in the store, or no longer to be shipped; when that was the last that failed, all is well again."""
+        if name in self._failing:
+            self._failing.discard(name)
+            if not self._failing:
+                self._complain.reset()
+                self._progress(f"store {self.store.name} takes WAL again")
 
     def _ship(self, name: str) -> None:
         """Put one file into the store.

@@ -6,9 +6,12 @@ from cluster.config.declaration import BACKUPS, setting
 from cluster.config.monitoring_settings import MonitoringSettings
 from cluster.config.validators import (
     AUTO,
+    bucket,
     no_space,
     one_of,
     path_or_nothing,
+    region,
+    s3_prefix,
     schedule,
     schedule_or_off,
     size,
@@ -125,9 +128,9 @@ class BackupSettings(MonitoringSettings):
         BACKUPS,
         variable="BACKUP_ENCRYPTION",
     )
-    s3_bucket: str = setting("", no_space, "Bucket of the S3 store.", BACKUPS, variable="AWS_S3_BUCKET")
+    s3_bucket: str = setting("", bucket, "Bucket of the S3 store.", BACKUPS, variable="AWS_S3_BUCKET")
     s3_prefix: str = setting(
-        "", no_space, "What every object's name there begins with.", BACKUPS, variable="AWS_S3_PREFIX"
+        "", s3_prefix, "What every object's name there begins with.", BACKUPS, variable="AWS_S3_PREFIX"
     )
     s3_access_key: str = setting(
         "", no_space, "Access key of the S3 store.", BACKUPS, variable="AWS_ACCESS_KEY_ID", secret=True
@@ -140,7 +143,7 @@ class BackupSettings(MonitoringSettings):
         variable="AWS_SECRET_ACCESS_KEY",
         secret=True,
     )
-    s3_region: str = setting("", no_space, "Region of the bucket.", BACKUPS, variable="AWS_REGION")
+    s3_region: str = setting("", region, "Region of the bucket.", BACKUPS, variable="AWS_REGION")
     s3_endpoint: str = setting(
         "", web_url, "Address of a store that is not Amazon's.", BACKUPS, variable="AWS_ENDPOINT_URL"
     )

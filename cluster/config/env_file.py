@@ -1,4 +1,7 @@
-"""Settings: read from ``.env`` and the process environment (which wins), and written for people and services.
+"""Settings: read from ``.env`` and the process environment, and written for people and services.
+
+The environment wins where a name is ours alone (``PODS_…``). Names that other programs know too (``AWS_…``) are
+exported by shells and CI for those; there the file wins.
 
 ``.env.example`` and docs/reference/settings.md are made from the declarations too, and tests hold them together.
 """
@@ -13,12 +16,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.config.declaration import IMAGES
-from cluster.config.settings import Settings
+from cluster.config.settings import KEPT_FREE, Settings
 from cluster.config.validators import AUTO, on_loopback
 from cluster.errors import UsageError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 HOME_VARIABLE = "PODS_HOME"
+ENVIRONMENT = "environment"
+"""Where a value came from that no file has."""
 _OURS = ("PODS_",)
 _ROLES = frozenset({"postgres", "replicator", "monitor", "pooler", "archiver", "pods_admin", "public", "none"})
 """Roles of the cluster itself, and names that PostgreSQL keeps for itself."""
@@ -57,13 +62,17 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
     Raises:
         UsageError: an unknown setting, a malformed line or a value out of range; names all of it.
     """
-    sources = [*_from_file(home / ".env"), *_from_environ(environ)]
     chosen: dict[str, tuple[str, str]] = {}
-    for where, variable, text in sources:
+    in_file: set[str] = set()
+    for where, variable, text in [*_from_file(home / ".env"), *_from_environ(environ)]:
         if variable in RETIRED:
             continue
         if variable not in VARIABLES:
             raise UsageError(f"unknown setting {variable} ({where})", _did_you_mean(variable))
+        if where != ENVIRONMENT:
+            in_file.add(variable)
+        elif variable in in_file and not variable.startswith(_OURS):
+            continue
         chosen[variable] = (where, text)
     settings = Settings(**{f.name: _parse(f, chosen) for f in fields(Settings)})
     _check_together(settings)
@@ -99,6 +108,11 @@ def _check_together(settings: Settings) -> None:
         twin = next((v for v, p in ports.items() if p == port and v != variable), None)
         if twin:
             raise UsageError(f"{variable} and {twin} are both {port}", "give each its own port in .env")
+    if settings.pool_size and settings.pool_size > settings.max_connections - KEPT_FREE:
+        raise UsageError(
+            f"PODS_POOL_SIZE={settings.pool_size} is more than PODS_MAX_CONNECTIONS={settings.max_connections} lets in",
+            f"{KEPT_FREE} of those are kept for administration: lower the pools, or raise the connections",
+        )
     if settings.backup == "on" and "s3" in settings.backup_stores and not settings.s3_bucket:
         raise UsageError(
             f"BACKUP_STORES={settings.backup_stores} names s3, and AWS_S3_BUCKET is empty", "set the bucket"
@@ -182,7 +196,21 @@ def _line_of(binding: Any) -> int:
 def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     for variable in sorted(environ):
         if (variable.startswith(_OURS) or variable in VARIABLES) and variable != HOME_VARIABLE:
-            yield "environment", variable, environ[variable]
+            yield ENVIRONMENT, variable, environ[variable]
+
+
+def origin_notes(home: Path, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Where the environment has a say that ``home/.env`` does not show, in lines; never a value."""
+    written = {variable: text for _, variable, text in _from_file(home / ".env")}
+    notes = []
+    for _, variable, text in _from_environ(environ):
+        if variable not in VARIABLES or written.get(variable) == text:
+            continue
+        if variable.startswith(_OURS) or variable not in written:
+            notes.append(f"{variable} is from the environment" + (", not from .env" if variable in written else ""))
+        else:
+            notes.append(f"{variable} is from .env; the environment has another one")
+    return notes
 
 
 def _did_you_mean(variable: str) -> str:

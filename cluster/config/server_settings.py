@@ -75,13 +75,16 @@ class ServerSettings:
     )
     max_connections: int = setting("100", whole(25, 10_000), "max_connections of every node.", POSTGRESQL)
     shared_buffers: int | None = setting(
-        AUTO, size_or_auto("16MB"), "shared_buffers of every node; auto: a share of the host's memory.", POSTGRESQL
+        AUTO,
+        size_or_auto("16MB", "8191GB"),
+        "shared_buffers of every node; auto: a share of the host's memory.",
+        POSTGRESQL,
     )
     work_mem: int | None = setting(
-        AUTO, size_or_auto("1MB"), "work_mem; auto: from memory and connections.", POSTGRESQL
+        AUTO, size_or_auto("1MB", "2047GB"), "work_mem; auto: from memory and connections.", POSTGRESQL
     )
     maintenance_work_mem: int | None = setting(
-        AUTO, size_or_auto("1MB"), "maintenance_work_mem; auto: from memory.", POSTGRESQL
+        AUTO, size_or_auto("1MB", "2047GB"), "maintenance_work_mem; auto: from memory.", POSTGRESQL
     )
     max_wal_size: int | None = setting(AUTO, size_or_auto("64MB"), "max_wal_size; auto: from free disk.", POSTGRESQL)
     wal_budget: int | None = setting(

@@ -17,6 +17,9 @@ from cluster.config.validators import (
     whole,
 )
 
+KEPT_FREE = 8
+"""Server connections of a node that no pool may use: superuser_reserved (3) and reserved (5)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(BackupSettings):

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cluster.config import cron
 from cluster.units import parse_size
 
 AUTO = "auto"
-_CRON = re.compile(r"[0-9A-Za-z*/,\-#?L ]+")
 _DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\Z")
 
 
@@ -46,28 +46,33 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return check
 
 
-def size(low: str) -> Callable[[str], int]:
-    """A check for a size in bytes of at least ``low``."""
+MOST = "1024TB"
+"""Of sizes; what counts bytes or MB somewhere counts at least so far."""
+
+
+def size(low: str, high: str = MOST) -> Callable[[str], int]:
+    """A check for a size in bytes from ``low`` to ``high``."""
 
     def check(text: str) -> int:
         found = parse_size(text)
-        if found < parse_size(low):
-            raise ValueError(f"use at least {low}")
+        if not parse_size(low) <= found <= parse_size(high):
+            raise ValueError(f"use at least {low}" if found < parse_size(low) else f"use at most {high}")
         return found
 
     return check
 
 
-def size_or_auto(low: str) -> Callable[[str], int | None]:
-    """A check for a size in bytes of at least ``low``, or ``auto`` (None)."""
+def size_or_auto(low: str, high: str = MOST) -> Callable[[str], int | None]:
+    """A check for a size in bytes from ``low`` to ``high``, or ``auto`` (None)."""
+    sized = size(low, high)
 
     def check(text: str) -> int | None:
         if text == AUTO:
             return None
-        found = parse_size(text)
-        if found < parse_size(low):
-            raise ValueError(f"use {AUTO} or at least {low}")
-        return found
+        try:
+            return sized(text)
+        except ValueError as error:
+            raise ValueError(str(error).replace("use at", f"use {AUTO} or at")) from None
 
     return check
 
@@ -166,9 +171,8 @@ def path_or_nothing(text: str) -> str:
 
 
 def schedule(text: str) -> str:
-    """A cron expression of five fields. Whether its date ever comes, the backup service checks."""
-    if len(text.split()) != 5 or not _CRON.fullmatch(text):
-        raise ValueError("use minute, hour, day of month, month, day of week: '0 2 * * *' is 02:00 daily")
+    """A cron expression of five fields whose date comes."""
+    cron.check(text)
     return text
 
 
@@ -183,8 +187,11 @@ def time_zone(text: str) -> str:
 
     try:
         ZoneInfo(text)
+        known = text[:1].isupper()  # localtime, posix/… and the like: what they mean, another system may not know
     except (KeyError, ValueError, OSError):
-        raise ValueError("use a name such as UTC or Europe/Berlin") from None
+        known = False
+    if not known:
+        raise ValueError("use a name such as UTC or Europe/Berlin")
     return text
 
 
@@ -192,4 +199,26 @@ def no_space(text: str) -> str:
     """Any text without spaces."""
     if re.search(r"\s", text):
         raise ValueError("use a value without spaces")
+    return text
+
+
+def s3_prefix(text: str) -> str:
+    """What keys of objects may begin with: names with single slashes between, or nothing."""
+    names = text.rstrip("/").split("/") if text else []
+    if len(text) > 900 or not all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", name) for name in names):
+        raise ValueError("use names of A-Z, a-z, 0-9, '.', '_' and '-', with one / between")
+    return text
+
+
+def bucket(text: str) -> str:
+    """A bucket's name, an access point's ARN, or nothing."""
+    if text and not re.fullmatch(r"[A-Za-z0-9.\-_]{1,255}", text) and not text.startswith("arn:"):
+        raise ValueError("use a bucket's name: A-Z, a-z, 0-9, '.', '-' and '_'")
+    return no_space(text)
+
+
+def region(text: str) -> str:
+    """A region's name, or nothing."""
+    if text and not re.fullmatch(r"(?![0-9]+\Z)(?!-)[A-Za-z0-9-]{1,63}(?<!-)", text):
+        raise ValueError("use a region's name, such as eu-central-1")
     return text

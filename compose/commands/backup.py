@@ -92,6 +92,19 @@ def delete(c: Context, name: str, yes: bool = False) -> None:
     call(open_stack(), Console(), f"Deleting {name}", "delete", f"--name={name}")
 
 
+@task(help={"store": "local or s3; without it the first", "yes": "do not ask"}, auto_shortflags=False)
+def adopt(c: Context, store: str = "", yes: bool = False) -> None:
+    """Take a store as it is, emptied or replaced on purpose."""
+    from cluster.errors import RefusedError
+    from compose.console import ask
+    from compose.operations.backups.adopt import adopt
+    from compose.stack import open_stack
+
+    if not ask("What this store held before is not looked for any more.", yes=yes, expect="adopt"):
+        raise RefusedError("nothing was changed: it was not confirmed", "type adopt, or give --yes")
+    adopt(open_stack(), Console(), store)
+
+
 @task(help={"dry_run": "only say what would go, and why"}, auto_shortflags=False)
 def prune(c: Context, dry_run: bool = False) -> None:
     """Remove what retention does not keep."""

@@ -18,7 +18,7 @@ def up(c: Context, install_engine: bool = False, replicas: str | None = None, ye
     """Bring the cluster up, or back to what it should be."""
     from compose.operations.up import DesiredCluster
     from compose.operations.up import up as converge
-    from compose.report.status import connection_help
+    from compose.report.connection_help import connection_help
     from compose.stack import open_home
 
     home, settings = open_home()

@@ -7,6 +7,8 @@ from pathlib import Path
 from invoke.collection import Collection
 from invoke.parser.context import ParserContext
 
+from compose.commands.verbs import VERBS
+
 SHELLS = ("bash", "zsh", "fish")
 
 _SCRIPTS = Path(__file__).parents[1] / "completions"
@@ -14,29 +16,22 @@ _COMMAND = "@pods@"
 """Stands in a script for the path of `pods.sh`."""
 
 
-VERBS = {
-    "list": "replica.list",
-    "add": "replica.add",
-    "remove": "replica.remove",
-    "backup": "backup.now",
-    "backup-list": "backup.list",
-    "restore": "backup.restore",
-}
-"""The first words that `pods.sh` takes for a task."""
-
-
 def candidates(core: ParserContext, tasks: Collection, words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What could replace the last of ``words``, each with its help; nothing where a flag waits for its value."""
     contexts = {context.name: context for context in tasks.to_contexts()}
     *before, current = [word for word in words if word != "="] or [""]  # bash sets --flag=value apart
-    context, waiting = _context(core, contexts, [VERBS.get(word, word) for word in before[:1]] + before[1:])
+    context, waiting = _context(core, contexts, [_task(word) for word in before[:1]] + before[1:])
     if waiting:
         return
     if current.startswith("-") or (context is not core and not current):
         yield from ((flag, text) for flag, text in _flags(core, context) if flag not in before)
     else:
-        names = {name: name for name in tasks.task_names} | ({} if before else VERBS)
+        names = {name: name for name in tasks.task_names} | ({} if before else {word: _task(word) for word in VERBS})
         yield from ((word, (tasks[name].__doc__ or "").strip()) for word, name in sorted(names.items()))
+
+
+def _task(word: str) -> str:
+    return VERBS[word].task if word in VERBS else word
 
 
 def _context(

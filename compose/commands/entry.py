@@ -1,14 +1,18 @@
 """The entry of `./pods.sh`: what `inv` does in this folder, begun in less than half the time."""
 
 import gc
+import shlex
 import sys
 from collections.abc import Sequence
 
 from compose.commands.deferral import deferred
+from compose.commands.verbs import spelled_out
+from compose.console import COMMAND
 
 
-def main() -> None:
-    """Run the command line."""
+def main(typed: str = "./pods.sh") -> None:
+    """Run the command line; ``typed`` is what people call the program by."""
+    COMMAND.name = shlex.quote(typed if "/" in typed else f"./{typed}")
     gc.disable()  # nothing that imports and parsing make is garbage; PodsProgram enables it
     try:
         try:
@@ -36,4 +40,4 @@ def _run(words: Sequence[str]) -> None:
         case ["--print-completion-script", shell]:
             program.print_script(shell)
         case _:
-            program.run()
+            program.run([COMMAND.name, *spelled_out(words)])

@@ -2,15 +2,19 @@
 
 import errno
 import os
+import pwd
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError, UnexpectedExit
 from invoke.executor import Executor
 
 from cluster.errors import EXIT_BUG, EXIT_INTERRUPTED, MachineError, PodsError
+from compose.console import COMMAND
 from compose.home.operation_lock import OperationInterrupted
+from compose.operations.steps import TAKEN_BACK
 
 _FILE_SYSTEM = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EXDEV, errno.EBUSY, errno.ESTALE}
@@ -41,9 +45,7 @@ class PodsExecutor(Executor):
             discard_output()
             raise Exit("", 0) from None
         except KeyboardInterrupt as interruption:
-            if not isinstance(interruption, OperationInterrupted):  # a query, a log: nothing is half done
-                raise Exit("✗ interrupted", EXIT_INTERRUPTED) from None
-            raise Exit("✗ interrupted; the next `inv up` repairs what is half done", EXIT_INTERRUPTED) from None
+            raise Exit(COMMAND.in_words(f"✗ interrupted{_what_is_left(interruption)}"), EXIT_INTERRUPTED) from None
         except Exception as error:  # noqa: BLE001 - the boundary: what nobody foresaw is a bug, and says so
             known = foreseen(error)
             if known is None:
@@ -52,7 +54,15 @@ class PodsExecutor(Executor):
                     "✗ this is an error of PODS itself; please report it with the lines above", EXIT_BUG
                 ) from None
             hint = f"\n  → {known.hint}" if known.hint else ""
-            raise Exit(f"✗ {known.message}{hint}", known.exit_code) from None
+            raise Exit(COMMAND.in_words(f"✗ {known.message}{hint}"), known.exit_code) from None
+
+
+def _what_is_left(interruption: KeyboardInterrupt) -> str:
+    """Of an operation that changed something; whoever only looked or talked left nothing."""
+    notes = getattr(interruption, "__notes__", ())
+    if TAKEN_BACK in notes:
+        return "; what was begun was taken back"
+    return "; the next `inv up` repairs what is half done" if isinstance(interruption, OperationInterrupted) else ""
 
 
 def foreseen(error: Exception) -> PodsError | None:
@@ -68,5 +78,33 @@ def foreseen(error: Exception) -> PodsError | None:
         return MachineError(f"a server ended the conversation: {one_line(error)}", "see inv status, then run inv up")
     if isinstance(error, OSError) and error.errno in _FILE_SYSTEM:
         what = f"{error.strerror}: {error.filename or 'while writing'}"
-        return MachineError(what, "free some space, or mend owner, mode or mount, then run this again")
+        return MachineError(what, _cure(error))
     return None
+
+
+def _cure(error: OSError) -> str:
+    """What to do about a disk, or about files of somebody else."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, then run this again"
+    if error.errno == errno.EROFS:
+        return "mount it to be written to, then run this again"
+    owner = _other_owner(Path(str(error.filename))) if error.filename else ""
+    return f"{owner}: run this as that user, or as root" if owner else "mend owner or mode, then run this again"
+
+
+def _other_owner(path: Path) -> str:
+    """Whose the nearest thing on the way to ``path`` is that we may not enter, if it is not ours."""
+    for there in (path, *path.parents):
+        try:
+            owner = there.stat().st_uid
+        except OSError:
+            continue
+        return f"{there} belongs to {_user_name(owner)}" if owner != os.geteuid() else ""
+    return ""
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

@@ -41,6 +41,8 @@ class Container:
     directory: str
     pid: int = 0
     """Its first process, as the engine's host counts; 0 unless running."""
+    published: frozenset[tuple[str, int]] = frozenset()
+    """Addresses and ports of this host that lead into it."""
 
     @property
     def well(self) -> bool:
@@ -86,7 +88,14 @@ def made_of(raw: Mapping[str, Any]) -> Container:
         one_off=labels.get(_ONE_OFF) == "True",
         directory=labels.get(_DIRECTORY, ""),
         pid=state.get("Pid", 0),
+        published=_published(raw),
     )
+
+
+def _published(raw: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
+    bound = (raw.get("HostConfig") or {}).get("PortBindings") or {}
+    rows = [row for rows in bound.values() for row in rows or ()]
+    return frozenset((row["HostIp"] or "0.0.0.0", int(row["HostPort"])) for row in rows if row["HostPort"])  # noqa: S104 - compared
 
 
 def _moment(text: str) -> datetime:

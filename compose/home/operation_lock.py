@@ -39,8 +39,11 @@ def exclusive(path: Path, operation: str) -> Iterator[None]:
         lock.write(_signature(operation))
         try:
             yield
-        except KeyboardInterrupt:
-            raise OperationInterrupted(operation) from None
+        except KeyboardInterrupt as interruption:
+            raised = OperationInterrupted(operation)
+            for note in getattr(interruption, "__notes__", ()):
+                raised.add_note(note)
+            raise raised from None
         lock.write("")
 
 

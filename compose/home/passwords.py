@@ -18,6 +18,7 @@ from cluster.http.pages import web_over_tls
 from compose.home import web_passwords
 from compose.home.paths import Home, service_user
 from compose.home.permissions import check_secrets
+from compose.home.store_directory import has_local_store, local_store, sealing_key
 
 SUPERUSER, REPLICATION, MONITOR, AUTH_QUERY, ADMIN, APP = (
     "superuser",
@@ -105,7 +106,7 @@ def _keys_of_stores(home: Home, settings: Settings) -> None:
         _write_ca(home.secrets / "s3_ca", Path(settings.s3_ca))
     key = home.secrets / "backup_key"
     if settings.backup_encryption == "on" and not key.exists():
-        _refuse_lost_key(home, key)
+        _refuse_lost_key(home, settings, key)
         write_atomically(key, make_key(), 0o600, _owner())
 
 
@@ -122,13 +123,32 @@ def _write_ca(path: Path, source: Path) -> None:
         write_atomically(path, text, 0o600, _owner())
 
 
-def _refuse_lost_key(home: Home, key: Path) -> None:
-    """Settings in force that sealed already mean that there was a key, and that a new one would open nothing."""
+def _refuse_lost_key(home: Home, settings: Settings, key: Path) -> None:
+    """Settings in force that sealed already, or a sealed store: there was a key, and a new one would open nothing."""
     in_force = home.rendered / "services"
     if (in_force / ".env").exists() and load_settings(in_force, {}).backup_encryption == "on":
         raise RefusedError(
             f"the key {key}, without which no backup can be read, is gone",
             "put it back from your copy; to begin anew: BACKUP_ENCRYPTION=off, another store, inv up, then on",
+        )
+    if has_local_store(settings) and (sealed := sealing_key(local_store(home, settings))):
+        raise RefusedError(
+            f"the backups in {local_store(home, settings)} are sealed with key {sealed}, and there is no {key}",
+            "put the key there that sealed them, from your copy; for a new cluster name another BACKUP_DIRECTORY",
+        )
+
+
+def require_backup_key(home: Home, settings: Settings) -> None:
+    """For a restore on a host that has nothing: a key that is made there would open nothing.
+
+    Raises:
+        RefusedError: backups are sealed, and there is no key.
+    """
+    key = home.secrets / "backup_key"
+    if settings.backup_encryption == "on" and not key.exists():
+        raise RefusedError(
+            f"BACKUP_ENCRYPTION is on, and there is no {key}",
+            "put the key there that sealed the backups, from your copy; if they are not sealed: BACKUP_ENCRYPTION=off",
         )
 
 

@@ -7,10 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.config.settings import Settings
 from cluster.errors import RefusedError
 from cluster.files import Directory
-from cluster.services import store_names
 
 ASIDE = ".aside"
 """Name of a directory in which replaced data waits."""
@@ -158,7 +156,7 @@ _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
 """Directories below data/ of the services that have some, each closed to all but the containers' user."""
 
 
-def make_service_directories(home: Home, settings: Settings, services: Iterable[str]) -> None:
+def make_service_directories(home: Home, services: Iterable[str]) -> None:
     """Make what PgBouncer and ``services`` keep their data in."""
     if "backup" in services:
         _move_state(home)
@@ -166,8 +164,6 @@ def make_service_directories(home: Home, settings: Settings, services: Iterable[
         make_private_directory(home.data / directory)
     if "backup" in services:
         (home.user_config / "drill").mkdir(parents=True, exist_ok=True)
-    if "backup" in services and "local" in store_names(settings):
-        make_private_directory(local_store(home, settings))
 
 
 def make_copies_directory(home: Home) -> None:
@@ -209,11 +205,6 @@ def own_disks(home: Home) -> tuple[str, ...]:
 def service_directories(home: Home) -> list[Path]:
     """All of these directories; backups are not in them."""
     return [home.data / name for names in ((_READERS,), *_DIRECTORIES.values()) for name in names]
-
-
-def local_store(home: Home, settings: Settings) -> Path:
-    """The directory of the local backup store."""
-    return Path(settings.backup_directory) if settings.backup_directory else home.data / "backups"
 
 
 def containers_owner() -> tuple[int, int] | None:

@@ -2,12 +2,14 @@
 
 import difflib
 
+from cluster.config.env_file import origin_notes
 from cluster.config.settings import Settings
 from cluster.topology import Topology
 from cluster.topology_file import load
 from compose.engine.host import host_facts_of
 from compose.home import passwords, rendered_files
 from compose.home.paths import Home
+from compose.home.store_directory import check_store
 from compose.operations import preflight
 from compose.render.config_files import render_files
 from compose.render.postgresql_conf import NO_STATISTICS, fixed_parameters, leaves_out_statistics, serializable
@@ -22,11 +24,16 @@ def check_configuration() -> list[str]:
     """
     home, settings = open_home()
     passwords.check_env(home)
+    check_store(home, settings, "")
     lines = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
+    lines += origin_notes(home.path)
+    preflight.check_addresses(settings)
     topology = load(home.topology)
+    preflight.check_possible(settings, topology or Topology.first(settings, preflight.measure_host(home, 1)))
     if topology is None:
         return [*lines, "no cluster yet: nothing else to check"]
     found = preflight.check_data(home, topology)
+    check_store(home, settings, topology.system_identifier)
     if topology.system_identifier:
         passwords.read(home)
     lines += [

@@ -23,6 +23,7 @@ from compose.engine.host import io_uring_refusal
 from compose.home import certificates, passwords
 from compose.home.certificate_names import faces_of
 from compose.home.paths import Home, service_user
+from compose.home.store_directory import examine_store
 from compose.operations import pooler_limits, preflight, provision
 from compose.operations.database_owner import REMEDY
 from compose.operations.home_identity import moved_from
@@ -57,6 +58,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         findings.append(Finding("topology", True, error.message, error.hint))
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
+    findings += [Finding("backups", *each) for each in examine_store(home, settings, wanted.system_identifier)]
     findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, settings, topology)]
     findings += examine_images(home, time.time())
     try:
@@ -124,8 +126,7 @@ def _clock(client: "DockerClient") -> Iterator[Finding]:
 
 
 def _ports(settings: Settings, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
-    ours = [c.service for c in found if c.status in ("running", "restarting", "paused")]
-    clashes = preflight.port_clashes(settings, topology, ours)
+    clashes = preflight.own_port_clashes(settings, topology, found)
     for clash in clashes:
         yield Finding(
             "ports",

@@ -13,6 +13,7 @@ from compose.engine.compose_cli import Compose
 from compose.home.node_data import STAGING, remove, remove_server
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home, service_directories
+from compose.home.store_directory import local_store
 from compose.operations.home_identity import moved_from, refuse_lost
 
 
@@ -22,7 +23,9 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
         topology = _known(home)
         project = topology.project if topology else settings.project
         if purge and not ask(
-            f"This deletes all data of {project!r} in {home.data}, and its secrets.", yes=yes, expect=project
+            f"This deletes all data of {project!r} in {home.data}, and its secrets; backups and their key stay.",
+            yes=yes,
+            expect=project,
         ):
             raise RefusedError(
                 "nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes"
@@ -45,7 +48,7 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
         else:
             console.note(f"there is no cluster in {home.path}")
         if purge:
-            _purge(home, topology, console)
+            _purge(home, settings, topology, console)
         elif topology:
             console.note(f"the data stays in {home.data}; inv up brings the cluster back")
 
@@ -58,7 +61,7 @@ def _known(home: Home) -> Topology | None:
         return None
 
 
-def _purge(home: Home, topology: Topology | None, console: Console) -> None:
+def _purge(home: Home, settings: Settings, topology: Topology | None, console: Console) -> None:
     """Delete the nodes' data first and what names them last, so that an interrupted purge can be repeated."""
     if topology is None and home.topology.exists():
         raise RefusedError(
@@ -79,7 +82,7 @@ def _purge(home: Home, topology: Topology | None, console: Console) -> None:
         console.note(f"emptied, and left as a mount point or a link of yours: {', '.join(map(str, stays))}")
     if linked:
         console.note(f"only the link was removed, not what it leads to: {', '.join(linked)}")
-    kept = [str(path) for path in (home.data / "backups", key) if path and path.exists()]
+    kept = [str(path) for path in (local_store(home, settings), key) if path and path.exists()]
     if kept:
         console.note(f"kept: {' and '.join(kept)}; a cluster can be made from them: inv backup.restore --in-place")
 

@@ -11,13 +11,16 @@ from cluster.config.env_file import variable_of
 from cluster.config.settings import Settings
 from cluster.errors import MachineError, RefusedError
 from cluster.files import LOST_AND_FOUND, Directory
-from cluster.http.pages import health_address, pages
+from cluster.http.pages import health_address
 from cluster.naming import NODE_NAME
+from cluster.pools import synchronous_count
 from cluster.postgres.data_directory import MAJOR, PGDATA, DataDirectory, holds_data, read_data_directory
 from cluster.services import optional_services
 from cluster.sizing import Sizing
 from cluster.topology import Topology, host_ports
 from cluster.units import human_size
+from compose.engine.containers import Container
+from compose.engine.published_ports import bind_address, listens_elsewhere, obstructs
 from compose.home.paths import Home, service_user
 
 DataState = DataDirectory | ValueError | None
@@ -51,6 +54,21 @@ def check_disk(home: Home, new_nodes: int) -> None:
         )
 
 
+def check_possible(settings: Settings, topology: Topology) -> None:
+    """Refuse settings that this host or this cluster cannot have, whoever else takes them."""
+    if len(topology.in_state("member", "catching_up", "joining")) < synchronous_count(settings):
+        raise RefusedError(
+            f"PODS_SYNC={settings.sync} asks for more replicas than the {len(topology.replicas)} there are",
+            "set PODS_SYNC=off in .env, add replicas, then set it again",
+        )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if (settings.shared_buffers or 0) > memory:
+        raise RefusedError(
+            f"PODS_SHARED_BUFFERS={human_size(settings.shared_buffers)} is more than the {human_size(memory)} here",
+            "a quarter of a node's share of the memory is plenty; auto takes that",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PortClash:
     """A host port somebody else listens on."""
@@ -61,23 +79,50 @@ class PortClash:
     holder: str
 
 
-def port_clashes(settings: Settings, topology: Topology, ours: Iterable[str]) -> list[PortClash]:
-    """Ports of services not in ``ours`` (already running) that are taken."""
+def port_clashes(
+    settings: Settings, topology: Topology, ours: Iterable[str], running: Iterable[Container] = ()
+) -> list[PortClash]:
+    """Ports of services not in ``ours`` (already running) that are taken by others than ``running`` of ours."""
+    holders = list(running)
     # where images come from is not known before the first `up`; Grafana may yet be among them
     wanted = {*topology.servers, "pgbouncer", *optional_services(settings, topology.image_source or "registry")}
     return [
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
-        if service in wanted.difference(ours) and not _free(_bind(settings, service), port)
+        if service in wanted.difference(ours)
+        and not any(obstructs((bind_address(settings, service), port), container) for container in holders)
+        and not _free(bind_address(settings, service), port)
     ]
+
+
+def own_port_clashes(settings: Settings, topology: Topology, found: Iterable[Container]) -> list[PortClash]:
+    """Ports that strangers have, where ``found`` are our containers: those that are to move to another port too."""
+    running = [c for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]
+    staying = [c.service for c in running if not listens_elsewhere(settings, topology, c)]
+    return port_clashes(settings, topology, staying, running)
+
+
+def check_own_ports(settings: Settings, topology: Topology, found: Iterable[Container]) -> None:
+    """Refuse to begin when an address is not this host's, or a port is a stranger's."""
+    check_addresses(settings)
+    _refuse(own_port_clashes(settings, topology, found))
 
 
 def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> None:
     """Refuse to begin when a port is taken, saying by whom."""
+    check_addresses(settings)
+    _refuse(port_clashes(settings, topology, ours))
+
+
+def check_addresses(settings: Settings) -> None:
+    """Refuse addresses that are not this host's."""
     addresses = {"bind": settings.bind, "web_bind": settings.web_bind, "health_bind": health_address(settings)}
     for setting, address in addresses.items():  # must be this host's, also where every port is ours already
         _check_address(setting, address)
-    for clash in port_clashes(settings, topology, ours):
+
+
+def _refuse(clashes: Iterable[PortClash]) -> None:
+    for clash in clashes:
         raise MachineError(
             f"port {clash.port}, wanted for {clash.service}, is in use{clash.holder}",
             f"stop that, or set {clash.variable} in .env to a free port",
@@ -89,11 +134,6 @@ def _variable(service: str, topology: Topology) -> str:
         return f"PODS_{service.upper()}_PORT"
     first = next((node.name for node in topology.nodes if not node.ordinal), None)
     return "PODS_PRIMARY_PORT" if service == first else "PODS_REPLICA_PORT"
-
-
-def _bind(settings: Settings, service: str) -> str:
-    page = pages(settings).get(service)
-    return page.bind if page else settings.bind
 
 
 def _check_address(setting: str, address: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from cluster import pgbouncer
+from cluster.config.settings import Settings
 from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.files import write_atomically
@@ -12,7 +13,9 @@ from cluster.topology import Topology
 from cluster.waiting import comes_true
 from compose.engine import containers
 from compose.engine.containers import Container
+from compose.engine.published_ports import listens_elsewhere
 from compose.home import passwords
+from compose.home.store_directory import has_local_store, local_store
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -55,14 +58,17 @@ def _load_time(stack: Stack, node: str) -> float:
         return 0.0
 
 
-def show_new(client: "DockerClient", topology: Topology, made: Collection[str]) -> None:
+def show_new(client: "DockerClient", settings: Settings, topology: Topology, made: Collection[str]) -> None:
     """Have nodes and PgBouncer show certificates that were ``made`` anew, by a signal.
 
-    With one that has ended they would let nobody in who could ask them to.
+    With one that has ended they would let nobody in who could ask them to. A server that listens elsewhere until it is
+    replaced keeps the one that is good for where it is.
     """
     servers = {*topology.servers, POOLER}.intersection(made)
     for container in containers.of_project(client, topology.project) if servers else ():
-        if container.service in servers and container.status == "running" and not container.one_off:
+        if container.status != "running" or container.one_off or listens_elsewhere(settings, topology, container):
+            continue
+        if container.service in servers:
             client.api.kill(container.id, "HUP")
 
 
@@ -74,6 +80,8 @@ def reload_optional(stack: Stack, service: str, container: Container) -> bool:
     directory = stack.home.rendered / service
     if service in _SECRETS and _restart_with_new_secrets(stack, service, container):
         return True
+    if service == "backup" and has_local_store(stack.settings):
+        return restart_on_other_disk(stack, container)
     if service not in ("prometheus", "alertmanager") or container.started is None:
         return False
     newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())
@@ -112,6 +120,20 @@ def renew_pooled(stack: Stack, digest: str, *, same: bool) -> bool:
         reconnect_pools(stack)
     write_atomically(mark, digest)
     return same and known is not None
+
+
+def restart_on_other_disk(stack: Stack, container: Container) -> bool:
+    """A disk that was mounted after the backup service started is not seen by it, nor a directory made anew."""
+    directory = local_store(stack.home, stack.settings)
+    if not directory.is_dir():
+        return False
+    found = directory.stat()
+    inspection = stack.client.api.exec_create(container.id, ["stat", "-c", "%d %i", "/backups"])
+    seen = stack.client.api.exec_start(inspection["Id"]).decode(errors="replace").split()
+    stale = seen != [str(found.st_dev), str(found.st_ino)]
+    if stale:
+        stack.client.api.restart(container.id, timeout=60)
+    return stale
 
 
 def reload_pooler(stack: Stack) -> None:

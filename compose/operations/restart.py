@@ -54,7 +54,7 @@ def renew_certificates(stack: Stack, console: Console) -> None:
         running = stack.containers()
         with console.step("Making certificates") as step:
             made = certificates.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
-            show_new(stack.client, stack.topology, made)
+            show_new(stack.client, stack.settings, stack.topology, made)
             step.result = ", ".join(made)
         for node in stack.topology.names:
             if node in running and running[node].status == "running":

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from compose.console import Console, Progress
 
+TAKEN_BACK = "what was begun was taken back"
+"""Note on what stopped an operation."""
+
 
 def nothing() -> None:
     """The undo of a step that leaves nothing behind."""
@@ -34,19 +37,19 @@ def perform(steps: Iterable[Step], console: Console) -> None:
             begun.append(step)
             with console.step(step.title, quiet=step.quiet) as progress:
                 step.do(progress)
-    except BaseException:
-        for step in reversed(begun):
-            _take_back(step, console)
+    except BaseException as reason:
+        undone = [_take_back(step, console) for step in reversed(begun) if step.undo is not nothing]
+        if undone and all(undone):
+            reason.add_note(TAKEN_BACK)
         raise
 
 
-def _take_back(step: Step, console: Console) -> None:
+def _take_back(step: Step, console: Console) -> bool:
     """Undo one step; an undo that fails is a warning, and must not keep the others from being done."""
-    if step.undo is nothing:
-        return
     try:
         step.undo()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other steps must be taken back too
         console.warn(f"could not take back “{step.title}”: {error}; the next inv up repairs it")
-    else:
-        console.line(f"↩ taken back: {step.title}")
+        return False
+    console.line(f"↩ taken back: {step.title}")
+    return True

@@ -8,11 +8,10 @@ aside and cloned anew, only while the primary is healthy; the primary's data is 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cluster.config.env_file import RETIRED, retired_in_file
+from cluster.config.env_file import RETIRED, origin_notes, retired_in_file
 from cluster.config.server_settings import MOST_REPLICAS
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError, UsageError
-from cluster.pools import synchronous_count
 from cluster.postgres import data_directory
 from cluster.topology import Topology
 from cluster.topology_file import load, save
@@ -22,6 +21,7 @@ from compose.engine.host import host_facts_with
 from compose.home import certificates, passwords, pgpass, rendered_files
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home
+from compose.home.store_directory import check_store
 from compose.operations import preflight
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
@@ -89,6 +89,8 @@ def _inspect_and_prepare(
         console.note(f"removed {name}, left by an interrupted operation")
     for name in containers.remove_retired(client, found):
         console.note(f"removed {name}, a service that is no more")
+    for note in origin_notes(home.path):
+        console.note(note)
     for variable in retired_in_file(home.path):
         console.note(f"{variable} in .env is no more: {RETIRED[variable]}")
     return _prepare(home, settings, topology, console, client), data
@@ -133,19 +135,15 @@ def _check(
     """Everything that can be refused is refused here, before anything changes."""
     passwords.check_env(home)
     data = preflight.check_data(home, topology)
-    ours = [c.service for c in found if c.status in ("running", "restarting", "paused") and not c.one_off]
-    preflight.check_ports(settings, replace(topology, copies=()), ours)  # the cluster does not wait for a copy
+    preflight.check_own_ports(settings, replace(topology, copies=()), found)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
+    check_store(home, settings, topology.system_identifier)
     if topology.image_source and settings.images not in ("auto", topology.image_source):
         raise RefusedError(
             f"this cluster's images stand on {topology.image_base}, and PODS_IMAGES is {settings.images!r}",
             "set it back; data made on one base is not moved to another silently",
         )
-    if len(topology.in_state("member", "catching_up", "joining")) < synchronous_count(settings):
-        raise RefusedError(
-            f"PODS_SYNC={settings.sync} asks for more replicas than the {len(topology.replicas)} there are",
-            "set PODS_SYNC=off in .env, add replicas, then set it again",
-        )
+    preflight.check_possible(settings, topology)
     if topology.system_identifier:
         passwords.read(home)
     return data
@@ -171,7 +169,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     save(home.topology, home.topology_copy, topology)
     passwords.ensure(home, settings, first=not topology.system_identifier)
     pgpass.ensure(home, settings, topology)
-    show_new(client, topology, certificates.ensure_all(home, settings, topology))
+    show_new(client, settings, topology, certificates.ensure_all(home, settings, topology))
     return Stack(home, settings, topology, client)
 
 

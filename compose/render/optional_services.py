@@ -154,6 +154,8 @@ def _backup(template: Service, settings: Settings, _: Topology, facts: HostFacts
     if "s3" in store_names(settings):
         service["networks"] = ["egress", *service["networks"]]
     if "local" in store_names(settings):
+        # settings are read again while a container runs, and the mount stays what it was
+        service["environment"]["STORE_DIRECTORY"] = settings.backup_directory
         service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
     if settings.backup_encryption == "on":
         service["secrets"].append("backup_key")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 
 from cluster.config.settings import Settings
+from cluster.config.validators import on_loopback
+from cluster.http.pages import EVERYWHERE
 from cluster.naming import slot_of
 from cluster.pools import synchronous_count
 from cluster.sizing import MB, RESERVED_CONNECTIONS, Derived
@@ -205,21 +207,34 @@ def synchronous_standby_names(settings: Settings, topology: Topology) -> str:
     return f"{method} {synchronous_count(settings)} ({names})" if names else ""
 
 
+_ARCHIVED = "replication,postgres"
+
+
+def _this_host(settings: Settings) -> tuple[str, ...]:
+    """Where connections from this host come from: loopback arrives as the network's gateway, another address as itself.
+
+    Nobody else can: a packet that comes in from outside with an address of this host is dropped by its kernel.
+    """
+    named = settings.bind != EVERYWHERE and not on_loopback(settings.bind)
+    return ("samenet", f"{settings.bind}/32") if named else ("samenet",)
+
+
 def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
     """Who may come from where. There is no trust line; what is not named is refused.
 
     A copy is no ``node``: none of the roles through which nodes and services work together get in.
     """
-    database, networks = settings.database, dict.fromkeys(("samenet", *settings.clients))
+    here = _this_host(settings)
+    database, networks = settings.database, dict.fromkeys((*here, *settings.clients))
     together = [
         ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
-        ("hostssl", "replication,postgres", "archiver", "samenet", "scram-sha-256", "backups and the WAL archive"),
-        ("hostssl", f"postgres,{database}", "monitor", "samenet", "scram-sha-256", "status and metrics"),
+        *(("hostssl", _ARCHIVED, "archiver", net, "scram-sha-256", "backups and the WAL archive") for net in here),
+        *(("hostssl", f"postgres,{database}", "monitor", net, "scram-sha-256", "status and metrics") for net in here),
         ("hostssl", "postgres", "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
     ]
     rows = [
         ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
-        ("hostssl", "all", "postgres", "samenet", "scram-sha-256", "`inv`, from this host"),
+        *(("hostssl", "all", "postgres", net, "scram-sha-256", "`inv`, from this host") for net in here),
         *(together if node else ()),
         (
             "host",

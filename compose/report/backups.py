@@ -3,7 +3,7 @@
 from typing import Any
 
 from cluster.units import human_seconds, human_size, utc
-from compose.console import Console
+from compose.console import COMMAND, Console
 from compose.operations.backups.request import RestoreResult
 from compose.report.copies import access
 from compose.report.status import table
@@ -14,7 +14,8 @@ def print_backups(rows: list[dict[str, Any]]) -> None:
     head = ["backup", "store", "kind", "builds on", "ended (UTC)", "size", "data", "from", "WAL", "verified", "held"]
     table(head, [_backup(row) for row in rows])
     for why in dict.fromkeys(row["untrusted"] for row in rows if row["untrusted"]):
-        print(f"(!) not to be trusted: {why}. A restore takes a full one where it can; inv backup.now --type full")
+        text = f"(!) not to be trusted: {why}. A restore takes a full one where it can; inv backup.now --type full"
+        print(COMMAND.in_words(text))
 
 
 def _backup(row: dict[str, Any]) -> list[Any]:
@@ -133,7 +134,8 @@ def print_restored(done: RestoreResult) -> None:
     if done.directory:
         print(f"data directory: {done.directory} (PostgreSQL 18, shut down cleanly)")
     if done.copy:
-        print(f"{done.copy} listens on {done.address}, {access(done.writable)}; inv psql --node {done.copy}")
-        print(f"to take it away: inv backup.discard {done.copy}")
+        listening = f"{done.copy} listens on {done.address}, {access(done.writable)}"
+        print(f"{listening}; {COMMAND.name} psql --node {done.copy}")
+        print(f"to take it away: {COMMAND.name} backup.discard {done.copy}")
     for name, path in done.aside.items():
         print(f"what {name} held is kept in {path}; delete it when you are sure")

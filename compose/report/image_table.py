@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cluster.units import human_seconds
+from compose.console import COMMAND
 from compose.engine.package_changes import Change
 from compose.operations.image_states import report_of
 from compose.report.status import table
@@ -54,7 +55,7 @@ def print_images(rows: Sequence[ImageRow]) -> None:
         mark = "! " if change.security else "  "
         print(f"{mark}{change.package} {change.old} → {change.new} ({change.origin})")
     if any(row.waiting for row in rows):
-        print("inv images.update brings them in")
+        print(f"{COMMAND.name} images.update brings them in")
 
 
 def _cells(row: ImageRow) -> list[str | int]:

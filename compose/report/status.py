@@ -6,21 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from cluster.backup_status import STATUS_FILE, BackupStatus, BackupSummary, parse_status
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import to_json
-from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError
-from cluster.http.pages import USER, pages
 from cluster.remedies import split_remedy, with_remedy
 from cluster.service_verdict import ServicesReading
 from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
 from cluster.units import human_seconds, human_size
 from cluster.view import View
+from compose.console import COMMAND
 from compose.engine.containers import Container
-from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
+from compose.engine.published_ports import moving_notes, present_endpoints
 from compose.home.paths import read_backup_state
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
 from compose.report.seen_containers import down_services, explained, read_containers
@@ -55,10 +53,14 @@ def status_report(stack: Stack) -> StatusReport:
     snapshot = stack.snapshot()
     seen = read_containers(stack, snapshot)
     running = seen.found
+    elsewhere = present_endpoints(stack.settings, stack.topology, running.values())
+    if elsewhere:  # .env was changed, and `up` has not come yet
+        snapshot = replace(stack, elsewhere=elsewhere).snapshot()
     view = stack.view(
         explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=down_services(stack, seen))
     )
-    verdict = view.verdict.with_more((), (*seen.notes, *_certificate_notes(stack)))
+    notes = (*seen.notes, *_certificate_notes(stack), *moving_notes(elsewhere))
+    verdict = view.verdict.with_more((), notes)
     reasons = (*_foreign_settings(stack), *verdict.reasons)
     return StatusReport(
         project=stack.topology.project,
@@ -132,9 +134,9 @@ def print_status(report: StatusReport) -> None:
 def _print_reason(mark: str, text: str) -> None:
     """What is wrong, and on a line of its own what to do."""
     problem, remedy = split_remedy(text)
-    print(f"  {mark} {problem}")
+    print(COMMAND.in_words(f"  {mark} {problem}"))
     if remedy:
-        print(f"    → {remedy}")
+        print(COMMAND.in_words(f"    → {remedy}"))
 
 
 def _pool_cells(pool: PoolStatus) -> list[Cell]:
@@ -191,46 +193,6 @@ def table(head: list[str], rows: Sequence[Sequence[Cell]]) -> None:
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     print()
-
-
-def connection_help(stack: Stack) -> str:
-    """How to connect, without the password."""
-    settings, topology = stack.settings, stack.topology
-    lines = [f"{topology.project} is up. Connect as {settings.user}:"]
-    targets = [
-        ("writes", "pgbouncer", f"{settings.database}_write"),
-        ("reads", "pgbouncer", f"{settings.database}_read"),
-    ]
-    targets += [(name, name, settings.database) for name in topology.names]
-    for label, service, database in targets:
-        host, port = host_endpoint(settings, topology, service)
-        uri = f"postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={quote(str(stack.home.ca))}"
-        lines.append(f"  {label:<10} {uri}")
-    lines += [
-        f"The password is in {password_file(stack.home, APP)};",
-        f"any libpq client takes it with PGREQUIREAUTH=scram-sha-256 PGPASSFILE={stack.home.app_pgpass}.",
-        "Or simply: inv psql",
-        *_pages(stack),
-    ]
-    return "\n".join(lines)
-
-
-_LOGINS = {"grafana": ("admin", GRAFANA), "prometheus": (USER, PROMETHEUS), "alertmanager": (USER, ALERTMANAGER)}
-"""Who logs in to a page, and the secret with the password."""
-
-
-def _pages(stack: Stack) -> list[str]:
-    """Addresses of the web pages, and who logs in to each."""
-    logins = dict(_LOGINS)
-    if stack.settings.health_auth == "on":
-        logins["health"] = ("health", HEALTH)
-    shown = []
-    for name, page in pages(stack.settings).items():
-        if name in stack.optional_services and name != "exporter":
-            user, secret = logins.get(name, ("", ""))
-            login = f" ({user}; {password_file(stack.home, secret)})" if secret else ""
-            shown.append(f"  {name:<14} {page.url}{login}")
-    return ["Look at it:", *shown] if shown else []
 
 
 def log_lines_json(stack: Stack, services: list[str], lines: int) -> None:

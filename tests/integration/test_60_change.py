@@ -1,6 +1,7 @@
 """Changing a running cluster: settings, the user's own files, certificates, passwords. Reloaded, not restarted."""
 
 import shutil
+import socket
 import ssl
 from datetime import timedelta
 from pathlib import Path
@@ -105,8 +106,6 @@ def test_one_service_can_be_restarted_alone(cluster: Cluster) -> None:
 
 def _served(host: str, port: int, ca: Path) -> bytes:
     """The certificate a server shows, through PostgreSQL's TLS negotiation."""
-    import socket
-
     import psycopg  # noqa: F401 - libpq must be loadable; the socket below speaks the first message itself
 
     context = ssl.create_default_context(cafile=str(ca))
@@ -146,6 +145,30 @@ def test_two_clusters_side_by_side(cluster: Cluster, lone: Cluster) -> None:
     assert lone.stack.topology.system_identifier != cluster.stack.topology.system_identifier
     assert "only_here" not in str(cluster.hashes("primary"))
     lone.inv.ok("down", "--purge", "--yes")
+
+
+def _own_address() -> str:
+    """An address of this host that is not loopback; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        return str(probe.getsockname()[0])
+
+
+def test_one_address_of_this_host_serves_a_new_cluster_and_a_running_one(lone: Cluster) -> None:
+    """Connections through it arrive as from that address, and not as from the cluster's own network."""
+    address = _own_address()
+    for bind in (address, "127.0.0.1", address):
+        _set(lone, "PODS_BIND", bind)
+        if lone.home.topology.exists():  # until `up` comes, it is seen where it is
+            waiting = lone.inv("status")
+            assert waiting.code == 0, waiting
+            assert "wait for inv up" in waiting.out
+        printed = lone.inv.ok("up").out
+        assert f"@{bind}:{lone.stack.settings.pgbouncer_port}/appdb_write" in printed
+        assert "is healthy" in lone.inv.ok("status").out
+        assert lone.access("primary").host == bind
+        for service, database in (("pgbouncer", "appdb_write"), ("primary", "appdb"), ("replica1", "appdb")):
+            assert lone.query("SELECT 1 AS n", service, passwords.APP, database) == [{"n": 1}]
 
 
 def test_passwords_of_services_changed_while_the_cluster_is_down_are_taken_up(cluster: Cluster) -> None:

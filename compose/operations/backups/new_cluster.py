@@ -7,7 +7,9 @@ from cluster.postgres.data_directory import holds_data
 from cluster.topology_file import load, save
 from compose.console import Console
 from compose.home.operation_lock import exclusive
+from compose.home.passwords import require_backup_key
 from compose.home.paths import make_service_directories
+from compose.home.store_directory import make_store_directory
 from compose.operations.backups.replace_data import await_archive, install, restore_into_staging, staging_of
 from compose.operations.backups.request import RestoreRequest, RestoreResult
 from compose.operations.backups.restore import show_plan
@@ -27,9 +29,11 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
         return open_stack(), holds_data(home.node(known.primary)) or bool(known.system_identifier)
     if not may_prepare:
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
+    require_backup_key(home, settings)
     with exclusive(home.lock, "backup.restore"):
         stack = prepare(home, settings, console, DesiredCluster(restored=True))
-        make_service_directories(home, settings, stack.optional_services)
+        make_service_directories(home, stack.optional_services)
+        make_store_directory(home, settings)
     return stack, False
 
 

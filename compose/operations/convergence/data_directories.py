@@ -8,6 +8,7 @@ from cluster.topology_file import save
 from compose.console import Progress
 from compose.home.passwords import SUPERUSER
 from compose.home.paths import make_private_directory, make_service_directories
+from compose.home.store_directory import make_store_directory
 from compose.operations.convergence.state import Convergence
 from compose.operations.steps import Step
 
@@ -18,7 +19,8 @@ def make_directories(run: Convergence) -> Iterator[Step]:
     def make(_: Progress) -> None:
         for name in run.stack.topology.names:
             make_private_directory(run.stack.home.node(name))
-        make_service_directories(run.stack.home, run.stack.settings, run.stack.optional_services)
+        make_service_directories(run.stack.home, run.stack.optional_services)
+        make_store_directory(run.stack.home, run.stack.settings)
 
     yield Step("Making directories", make, quiet=True)
 

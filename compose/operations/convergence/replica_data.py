@@ -23,7 +23,7 @@ def clone_missing(run: Convergence) -> Iterator[Step]:
     unfit = {name: reason for name in run.staying if (reason := unfit_reason(run.data[name])) is not None}
     if unfit:
         yield start_primary(run)
-    if unfit or run.was_well(run.primary):
+    if unfit or (run.was_well(run.primary) and not run.moves(run.primary)):
         yield provision_primary(run)
     for name, reason in unfit.items():
         _clone(run, name, reason)

@@ -8,6 +8,7 @@ from cluster.naming import ARCHIVE_SLOT
 from cluster.slots import drop_slot
 from compose.console import Progress
 from compose.engine.networks import join_nodes
+from compose.engine.published_ports import obstructs, wanted_endpoint
 from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
@@ -42,9 +43,10 @@ def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
     """Clients of the primary wait at PgBouncer meanwhile (PAUSE), where it runs."""
 
     def replace(step: Progress) -> None:
-        holds = service == run.primary and run.was_well(POOLER)
+        holds = service == run.primary and run.was_well(POOLER) and not run.moves(POOLER)
+        aside = _free_port(run, step, service)
         with paused(run.stack, run.console) if holds else nullcontext():
-            failed = start_and_wait(run.stack, step, [service])
+            failed = start_and_wait(run.stack, step, [service, *aside])
         if failed and run.careful:
             raise not_running(run.stack, service)
         run.report(failed)  # start_missing tries again
@@ -64,6 +66,19 @@ def reload_unwell(run: Convergence) -> Iterator[Step]:
 
     if unwell:
         yield Step("Reloading " + ", ".join(unwell), signal, quiet=True)
+
+
+def _free_port(run: Convergence, step: Progress, service: str) -> list[str]:
+    """Where services change ports with each other, those in the way are stopped; returns them, to be moved as well."""
+    endpoint = wanted_endpoint(run.stack.settings, run.stack.topology, service)
+    if endpoint is None or not run.moves(service):
+        return []
+    now = run.stack.containers()
+    ours = [name for name in now if name in run.services and name != service and now[name].started]
+    aside = [name for name in ours if obstructs(endpoint, now[name]) and run.moves(name)]
+    if aside:
+        run.stack.compose.follow(step, "stop", *aside)
+    return aside
 
 
 def start_missing(run: Convergence) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from cluster.sizing import derive
 from compose.console import Console
 from compose.engine.containers import Container
 from compose.engine.host import host_facts_of
+from compose.engine.published_ports import listens_elsewhere
 from compose.operations.preflight import DataState
 from compose.operations.provision import Provisioned
 from compose.operations.start import not_running
@@ -87,6 +88,11 @@ class Convergence:
     def was_well(self, service: str) -> bool:
         """Whether the service ran, and was healthy, at the beginning."""
         return service in self.before and self.before[service].well
+
+    def moves(self, service: str) -> bool:
+        """Whether the service is not yet reached where it shall be: its container, as it was at the beginning."""
+        settings, topology = self.stack.settings, self.stack.topology
+        return service in self.before and listens_elsewhere(settings, topology, self.before[service])
 
     def as_wanted(self, service: str, now: Mapping[str, Container]) -> bool:
         """Whether the service is well in ``now``, and its container of the wanted definition."""

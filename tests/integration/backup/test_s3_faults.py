@@ -1,6 +1,8 @@
 """A bucket behind a line that fails: answers that are errors, are lost, or are cut short."""
 
+import base64
 import dataclasses
+import hashlib
 import http.client
 import threading
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from backup.store import StoreError
+from backup.store import ConflictError, StoreError
 from backup.store.s3 import S3Store
 from tests.fix_s3 import MakeBucket
 from tests.unit.backup.store.contract import BIG, keys, whole
@@ -20,6 +22,8 @@ class Line(ThreadingHTTPServer):
     def __init__(self, endpoint: str) -> None:
         super().__init__(("127.0.0.1", 0), Passing)
         self.target = endpoint.removeprefix("http://")
+        self.wants_md5 = self.keeps = False
+        """As with Object Lock: each write must have a checksum; nothing is deleted."""
         self.faults: dict[tuple[str, str], list[str]] = {}
         self.guard = threading.Lock()
 
@@ -31,6 +35,12 @@ class Line(ThreadingHTTPServer):
         return ""
 
 
+_WANTED = (
+    b"<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object "
+    b"requests with Object Lock parameters</Message></Error>"
+)
+
+
 class Passing(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Line
@@ -38,6 +48,12 @@ class Passing(BaseHTTPRequestHandler):
     def _pass(self) -> None:
         fault = self.server.fault(self.command, self.path)
         body = self._body()
+        if refusal := self._refusal(body):
+            self._send(400, {}, refusal)
+            return
+        if self.server.keeps and (self.command == "DELETE" or self.path.endswith("?delete")):
+            self._send(403, {}, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+            return
         if fault.isdigit():
             self._send(int(fault), {}, b"<Error><Code>SlowDown</Code></Error>")
             return
@@ -50,6 +66,16 @@ class Passing(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._send(answer.status, dict(answer.getheaders()), content, cut=fault == "cut")
+
+    def _refusal(self, body: bytes) -> bytes:
+        """As Amazon's words it; a checksum that is wrong is refused as well."""
+        given = self.headers.get("Content-MD5", "")
+        if given and given != base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode():
+            return b"<Error><Code>BadDigest</Code></Error>"
+        completes = self.command == "POST" and "uploadId=" in self.path
+        if self.server.wants_md5 and not given and (self.command == "PUT" or completes):
+            return _WANTED
+        return b""
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -84,11 +110,15 @@ def line(moto: str) -> Iterator[Line]:
 
 
 @pytest.fixture
-def store(s3_moto: MakeBucket, line: Line) -> S3Store:
+def unprobed(s3_moto: MakeBucket, line: Line) -> S3Store:
     host, port = line.server_address[:2]
-    store = S3Store(dataclasses.replace(s3_moto(attempts=3), endpoint=f"http://{host!s}:{port}"))
-    store.probe()
-    return store
+    return S3Store(dataclasses.replace(s3_moto(attempts=3), endpoint=f"http://{host!s}:{port}"))
+
+
+@pytest.fixture
+def store(unprobed: S3Store) -> S3Store:
+    unprobed.probe()
+    return unprobed
 
 
 def test_errors_that_pass_are_got_over(store: S3Store, line: Line) -> None:
@@ -165,3 +195,43 @@ def test_a_deletion_that_fails_is_said_and_can_be_repeated(store: S3Store, line:
     line.faults = {}
     store.delete(["a"])
     assert keys(store) == []
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["from the first request on", "switched on meanwhile"])
+def test_a_bucket_that_wants_checksums_gets_them(unprobed: S3Store, line: Line, known: bool) -> None:
+    if known:
+        unprobed.probe()
+    line.wants_md5 = True
+    assert known or unprobed.probe() == ()
+    assert unprobed.create("small", b"body", {"origin": "here"}) is True
+    assert unprobed.create("small", b"body") is False
+    with pytest.raises(ConflictError):
+        unprobed.create("small", b"another")
+    unprobed.replace("small", b"changed")
+    for size in (0, 100, len(BIG)):
+        with unprobed.upload(f"of/{size}") as upload:
+            upload.write(BIG[:size])
+        assert whole(unprobed, f"of/{size}") == BIG[:size]
+    unprobed.delete(keys(unprobed))
+    assert keys(unprobed) == []
+
+
+def test_what_goes_by_way_of_a_file_has_its_checksum_too(unprobed: S3Store, line: Line) -> None:
+    line.wants_md5 = True
+    unprobed._found_out["multipart"] = False
+    with unprobed.upload("a") as upload:
+        upload.write(BIG)
+    assert whole(unprobed, "a") == BIG
+
+
+def test_a_bucket_that_deletes_nothing_is_told_of_once_and_used(unprobed: S3Store, line: Line) -> None:
+    line.keeps = True
+    (told,) = unprobed.probe()
+    assert "retention frees nothing" in told
+    unprobed.create("a", b"body")
+    with pytest.raises(StoreError, match="AccessDenied"):
+        unprobed.delete(["a", "b"])
+    assert [key for key in keys(unprobed) if not key.startswith("probe-")] == ["a"]
+    line.keeps = False
+    unprobed.sweep(-60)
+    assert keys(unprobed) == ["a"]

@@ -10,7 +10,7 @@ import pytest
 from backup.annotations import Hold, Verified, hold, mark_verified, read_holds, read_verified, release
 from backup.catalog import chain, dependants, dump, find, parse, read_catalog, systems, write
 from backup.delete import delete, delete_wal, sweep
-from backup.layout import backup_key, wal_key
+from backup.layout import archive_key, backup_key, wal_key
 from backup.store import ConflictError, StoreError
 from backup.store.local import LocalStore
 from cluster.errors import RefusedError
@@ -125,11 +125,18 @@ def test_a_description_in_the_wrong_place_is_not_believed(filled: LocalStore) ->
 def test_clusters_in_one_store_are_told_apart(filled: LocalStore) -> None:
     foreign = replace(FULL, system_identifier="9")
     write(filled, foreign)
-    filled.create(wal_key("10", "000000010000000000000001"), b"")
+    filled.create(archive_key("10"), b"{}")
     filled.create("readme", b"")
     assert systems(filled) == ("10", SYSTEM, "9")
     assert read_catalog(filled, SYSTEM) == ALL
     assert read_catalog(filled, "9") == (foreign,)
+
+
+def test_what_only_has_a_number_for_a_name_is_no_cluster(filled: LocalStore) -> None:
+    """Another program's folders are often called after a day; a cluster is what has an archive."""
+    for key in ("1234", "0", "20261127/notes.txt", "9999999999/a/b/c", "99999999999999999999/wal/x", "5/archive.jso"):
+        filled.create(key, b"")
+    assert systems(filled) == (SYSTEM,)
 
 
 def test_a_chain_begins_with_its_full_backup() -> None:

@@ -1,5 +1,6 @@
 import errno
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import PodsError
 from compose.commands.executor import PodsExecutor, foreseen
 from compose.home.operation_lock import exclusive
+from compose.operations.steps import TAKEN_BACK
 
 
 def _run(body: Any) -> Any:
@@ -71,7 +73,31 @@ def test_where_nothing_was_being_changed_there_is_nothing_to_repair() -> None:
     assert (ended.code, ended.message) == (130, "✗ interrupted")
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_where_all_was_taken_back_there_is_nothing_to_repair(tmp_path: Path) -> None:
+    def work() -> None:
+        with exclusive(tmp_path / ".lock", "replica.add"):
+            interruption = KeyboardInterrupt()
+            interruption.add_note(TAKEN_BACK)
+            raise interruption
+
+    with pytest.raises(Exit) as ended:
+        _run(work)
+    assert (ended.value.code, ended.value.message) == (130, "✗ interrupted; what was begun was taken back")
+
+
+def test_a_file_of_somebody_else_names_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    owner = pwd.getpwuid(tmp_path.stat().st_uid).pw_name
+    ended = _exit_of(PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "gone" / "archive_password")))
+    assert f"→ {tmp_path} belongs to {owner}: run this as that user, or as root" in (ended.message or "")
+
+
+def test_a_file_of_our_own_is_not_called_somebody_else_s(tmp_path: Path) -> None:
+    ended = _exit_of(PermissionError(errno.EACCES, "Permission denied", str(tmp_path)))
+    assert "→ mend owner or mode" in (ended.message or "")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_disk_that_takes_nothing_is_the_machine_s_fault(number: int) -> None:
     ended = _exit_of(OSError(number, os.strerror(number), "/srv/pods/data/topology.json"))
     assert ended.code == 4

@@ -27,6 +27,7 @@ from compose.home.paths import (
     service_directories,
     service_user,
 )
+from compose.home.store_directory import make_store_directory
 from compose.operations import preflight
 from compose.operations.copies import lifecycle
 from compose.operations.copies import prepare_data as copies_data
@@ -85,6 +86,12 @@ def _stack(home: Home, copies: tuple[str, ...] = ()) -> Stack:
     return Stack(home, SETTINGS, topology)
 
 
+def _make_directories(home: Home, services: tuple[str, ...]) -> None:
+    """As `up` does."""
+    make_service_directories(home, services)
+    make_store_directory(home, SETTINGS)
+
+
 @pytest.mark.parametrize("link", ["backup/state", "backup", ".state", ".gate", ".disk", "backups", "prometheus"])
 def test_up_gives_no_directory_away_through_a_link(home: Home, victim: Path, link: str) -> None:
     """Primitive 1: data/backup/state was a link, and what it led to was the containers' afterwards."""
@@ -94,9 +101,9 @@ def test_up_gives_no_directory_away_through_a_link(home: Home, victim: Path, lin
     services = ("backup", "gate", "prometheus")
     if os.geteuid() == 0 and link != "backup/state":
         with pytest.raises(RefusedError, match=f"{link} is a link"):
-            make_service_directories(home, SETTINGS, services)
+            _make_directories(home, services)
     else:
-        make_service_directories(home, SETTINGS, services)
+        _make_directories(home, services)
     assert not (home.data / ".state").is_symlink() or link == ".state"
 
 
@@ -104,12 +111,12 @@ def test_the_state_of_the_backup_service_moves_out_of_its_own_directory_and_is_k
     before = home.data / "backup" / "state"
     before.mkdir(parents=True)
     (before / "status.json").write_text('{"last_backup": "b1"}')
-    make_service_directories(home, SETTINGS, ("backup",))
+    make_service_directories(home, ("backup",))
     assert read_backup_state(home, "status.json") == '{"last_backup": "b1"}'
     assert not before.exists()
     before.mkdir()  # the service of before, until it is replaced
     (before / "status.json").write_text("{}")
-    make_service_directories(home, SETTINGS, ("backup",))
+    make_service_directories(home, ("backup",))
     assert read_backup_state(home, "status.json") == '{"last_backup": "b1"}'
     assert not before.exists()
     assert home.data / ".state" in service_directories(home)
@@ -118,7 +125,7 @@ def test_the_state_of_the_backup_service_moves_out_of_its_own_directory_and_is_k
 @pytest.mark.parametrize("name", ["status.json"])
 @pytest.mark.parametrize("planted", ["link", "pipe", "directory"])
 def test_status_reads_nothing_but_the_service_s_own_words(home: Home, victim: Path, name: str, planted: str) -> None:
-    make_service_directories(home, SETTINGS, ("backup",))
+    make_service_directories(home, ("backup",))
     path = home.data / ".state" / name
     if planted == "link":
         path.symlink_to(victim / "shadow")
@@ -195,7 +202,7 @@ def test_nothing_is_removed_behind_a_link(home: Home, victim: Path, component: s
 def test_a_purge_takes_links_away_and_not_what_they_lead_to(
     home: Home, victim: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_service_directories(home, SETTINGS, ("backup", "gate", "prometheus"))
+    _make_directories(home, ("backup", "gate", "prometheus"))
     for directory in (home.node("primary"), home.data / "backup", home.copies / "blue", home.aside / KEPT):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "link").symlink_to(victim)
@@ -203,7 +210,7 @@ def test_a_purge_takes_links_away_and_not_what_they_lead_to(
         (directory / "deep" / "link").symlink_to(victim / "shadow")
     home.secrets.mkdir()
     (home.secrets / "link").symlink_to(victim)
-    _purge(home, TOPOLOGY, Console())
+    _purge(home, SETTINGS, TOPOLOGY, Console())
     left = sorted(path.name for path in home.data.iterdir())
     assert left == ["backups"]
     assert not home.secrets.exists()

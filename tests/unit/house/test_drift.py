@@ -164,7 +164,7 @@ def test_the_files_page_has_every_password(told_files: list[str]) -> None:
 
 def test_the_files_page_has_every_directory_of_a_service(told_files: list[str], bare_home: Home) -> None:
     settings = settings_of()
-    make_service_directories(bare_home, settings, optional_services(settings, "registry"))
+    make_service_directories(bare_home, optional_services(settings, "registry"))
     made = {f"data/{path.name}/" for path in bare_home.data.iterdir()}
     assert made <= set(told_files)
 

@@ -60,6 +60,7 @@ ALLOWED = {
     "compose/home/paths.py:make_service_directories": CONFIG,
     "compose/home/paths.py:make_copies_directory": HOME,
     "compose/home/paths.py:is_at": HOME,
+    "compose/home/store_directory.py": "the store's directory itself; what is in it by Directory",
     "compose/home/paths.py:own_disks": "the directories in data/ themselves, not what is in them",
     "compose/engine/host.py": SYSTEM,
     "compose/engine/package_changes.py:_packages": "a tar in memory",

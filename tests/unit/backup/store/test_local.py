@@ -2,8 +2,10 @@
 
 import os
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,54 @@ def test_links_and_hidden_files_are_not_objects(store: LocalStore) -> None:
     (store.root / "link").symlink_to("/etc")
     (store.root / ".hidden").write_text("")
     assert keys(store) == ["a"]
+
+
+@contextmanager
+def closed(*folders: Path) -> Iterator[None]:
+    """Folders that whoever runs the test may not enter; root, to whom all is open, is somebody else meanwhile."""
+    user = os.geteuid()
+    for folder in folders:
+        folder.chmod(0)
+    os.seteuid(user or 999)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        for folder in folders:
+            folder.chmod(0o700)
+
+
+@pytest.fixture
+def disk() -> Iterator[LocalStore]:
+    """A store in which anybody may look, below a path that anybody may go."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield LocalStore(Path(made), shown="/mnt/disk")
+
+
+def test_the_root_of_a_disk_with_what_a_disk_has_there_is_a_store(disk: LocalStore) -> None:
+    """A file system's lost+found, a waste basket, a folder of others called after a day: none of it can be entered."""
+    root = disk.root
+    (root / "7712000000000000001").mkdir()
+    (root / "7712000000000000001" / "archive.json").write_bytes(b"")
+    for strange in ("lost+found", "System Volume Information", ".Trash-0", "20261127", "aquota"):
+        (root / strange).mkdir()
+        (root / strange / "inside").write_bytes(b"")
+    with closed(*(root / each for each in ("lost+found", "System Volume Information", ".Trash-0", "20261127"))):
+        assert keys(disk) == ["7712000000000000001/archive.json", "aquota/inside"]
+
+
+@pytest.mark.parametrize("folder", ["7712000000000000001", "7712000000000000001/wal"])
+def test_a_folder_of_ours_that_cannot_be_entered_is_an_error_that_names_it(disk: LocalStore, folder: str) -> None:
+    (disk.root / "7712000000000000001" / "wal").mkdir(parents=True)
+    (disk.root / "7712000000000000001").chmod(0o755)
+    with (
+        closed(disk.root / folder),
+        pytest.raises(StoreError, match=f"^{folder} in /mnt/disk: Permission denied") as error,
+    ):
+        keys(disk)
+    assert "chown -R" in error.value.hint
+    assert error.value.hint.endswith(" /mnt/disk")
 
 
 @pytest.fixture

@@ -2,16 +2,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backup.layout import Segment, history_key, tail_key, tail_prefix, wal_key
 from backup.store import ConflictError, Store
 from backup.wal.codec import pack
 from backup.wal.gaps import Gap, full_made, full_wanted, note, read_gaps, ship_notes, want_full
 from backup.wal.identity import ArchiveIdentity, claim
-from backup.wal.partial_segments import PartialSegments, find_pieces, reach
+from backup.wal.partial_segments import PartialSegments, assemble, cover, find_pieces, reach
 from backup.wal.pipeline import Pipeline, StreamPosition
 from backup.wal.read import read_segment
 from backup.wal.resume import first_missing, timelines
@@ -222,6 +225,73 @@ def test_the_tail_is_shipped_in_pieces_of_what_is_new_and_superseded_by_the_whol
         ship.until(lambda: not where.names())
     assert find_pieces(store, SYSTEM, name(1)) == []
     assert read_segment(store, SYSTEM, name(1)) == whole
+
+
+def test_a_store_that_deletes_nothing_is_an_archive_all_the_same(tmp_path: Path) -> None:
+    """What is stored is stored: an object lock, or a key that may not delete, leaves pieces and holds nothing up."""
+    where, store = spool(tmp_path / "spool"), Moody(local(tmp_path / "store"))
+    store.keeps = True
+    with Ship(where, store) as ship:
+        for number in (1, 2):
+            unfinished, whole = Unfinished(where, segment(number)), wal(segment(number))
+            unfinished.write(memoryview(whole)[:100])
+            unfinished.sync()
+            ship.receive(segment(number), 100)
+            ship.until(lambda number=number: find_pieces(store, SYSTEM, name(number)))  # type: ignore[misc]
+            unfinished.write(memoryview(whole)[100:])
+            ship.receive(segment(number + 1), 0)
+            ship.pipeline.complete(unfinished.finish())
+            ship.until(lambda: not where.names())
+        assert ship.shippers[0].archived() == segment(3).start
+        assert ship.shippers[0].error == ""
+        assert ship.shippers[0].segments == 2
+    assert [read_segment(store, SYSTEM, name(number)) for number in (1, 2)] == [wal(segment(n)) for n in (1, 2)]
+    assert len([line for line in ship.log if "AccessDenied" in line]) == 1, ship.log
+
+
+def test_pieces_that_were_put_together_and_stay_are_not_put_together_again(tmp_path: Path) -> None:
+    where, store = spool(tmp_path / "spool"), Moody(local(tmp_path / "store"))
+    store.keeps = True
+    unfinished, whole = Unfinished(where, segment(1)), wal(segment(1))
+    pieces = PartialSegments(store, where, 3)
+    for end in range(100, 100 * 150, 100):
+        unfinished.write(memoryview(whole)[unfinished.written : end])
+        unfinished.sync()
+        pieces.ship(lambda end=end: (name(1), end), list)  # type: ignore[misc]
+    found = find_pieces(store, SYSTEM, name(1))
+    assert len([start for start, _ in found if start == 0]) == 1 + len(found) // 48
+    assert assemble(store, SYSTEM, name(1), SIZE) == whole[: 149 * 100] + bytes(SIZE - 149 * 100)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda each: (each[0], sum(each)))))
+def test_as_few_pieces_as_lead_as_far_are_read(ranges: list[tuple[int, int]]) -> None:
+    needed = cover(ranges)
+    assert reach(needed) == reach(ranges)
+    assert set(needed) <= set(ranges)
+    assert all(reach([each for each in needed if each != left]) < reach(needed) for left in needed)
+
+
+def test_segments_that_wait_for_a_store_are_one_line_in_the_log(tmp_path: Path) -> None:
+    class Counted(Moody):
+        tried: ClassVar[list[str]] = []
+
+        def create(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> bool:
+            if key.endswith(".zst"):
+                self.tried.append(key)
+            return super().create(key, body, metadata)
+
+    where, store = spool(tmp_path / "spool"), Counted(local(tmp_path / "store"))
+    put(store)
+    names = [spooled(where, number) for number in range(2)]
+    ship = Ship(where, store)
+    ship.shippers[0]._claimed, store.down = True, True
+    with ship:
+        ship.until(lambda: len(store.tried) >= 6)
+        store.down = False
+        ship.until(lambda: not where.names())
+    assert len(set(store.tried)) == len(names)
+    assert len([line for line in ship.log if line.startswith(tuple(names))]) == 1, ship.log
+    assert ship.log.count("store moody takes WAL again") == 1
 
 
 def test_what_the_receiver_completes_while_it_is_asked_how_much_is_archived_is_not_taken_for_archived(

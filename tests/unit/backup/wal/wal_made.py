@@ -79,7 +79,7 @@ class Moody:
 
     def __init__(self, inner: LocalStore, name: str = "moody") -> None:
         self.inner, self.name = inner, name
-        self.down = False
+        self.down = self.keeps = False
 
     def _up(self) -> LocalStore:
         if self.down:
@@ -108,6 +108,8 @@ class Moody:
         return self._up().list(prefix, after)
 
     def delete(self, keys: Iterable[str]) -> None:
+        if self.keeps:
+            raise StoreError(f"objects would not go: {', '.join(keys)} AccessDenied")
         self._up().delete(keys)
 
     def sweep(self, older_than: float) -> int:

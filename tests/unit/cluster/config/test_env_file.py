@@ -1,5 +1,6 @@
 import itertools
 import re
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cluster.config.env_file import (
     fixed_ports,
     home_directory,
     load_settings,
+    origin_notes,
     retired_in_file,
     secrets_in_file,
     services_env,
@@ -178,11 +180,11 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("BACKUP_WORKERS=65", "from 0 to 64"),
         ("BACKUP_RATE=-1", "from 0 to 1048576"),
         ("BACKUP_ENCRYPTION=true", "on, off"),
-        ("AWS_S3_BUCKET='a b'", "without spaces"),
-        ("AWS_S3_PREFIX='a b'", "without spaces"),
+        ("AWS_S3_BUCKET='a b'", "a bucket's name"),
+        ("AWS_S3_PREFIX='a b'", "one / between"),
         ("AWS_ACCESS_KEY_ID='a b'", "without spaces"),
         ("AWS_SECRET_ACCESS_KEY='a b'", "without spaces"),
-        ("AWS_REGION='a b'", "without spaces"),
+        ("AWS_REGION='a b'", "a region's name"),
         ("AWS_CA_BUNDLE=ca.pem", "absolute path"),
         ("AWS_S3_ENCRYPTION=rot13", "AES256, aws:kms"),
         ("AWS_S3_KMS_KEY='a b'", "without spaces"),
@@ -271,6 +273,34 @@ def test_an_unknown_setting_that_resembles_none_leads_to_the_reference(tmp_path:
 def test_the_environment_wins_over_env(tmp_path: Path) -> None:
     settings = _from_env(tmp_path, "PODS_REPLICAS=1\nPODS_USER=me\n", PODS_REPLICAS="4")
     assert (settings.replicas, settings.user) == (4, "me")
+
+
+def test_names_of_other_programs_in_the_environment_do_not_win_over_env(tmp_path: Path) -> None:
+    """Shells, CI and AWS' own tools export them: another account's keys must not get into a cluster by that."""
+    environ = {"AWS_CA_BUNDLE": "/etc/other.pem", "AWS_REGION": "eu-north-1", "BACKUP_LEVEL": "9"}
+    settings = _from_env(tmp_path, "AWS_CA_BUNDLE=\nAWS_REGION=eu-west-1\n", **environ)
+    assert (settings.s3_ca, settings.s3_region, settings.backup_level) == ("", "eu-west-1", 9)
+    assert origin_notes(tmp_path, environ) == [
+        "AWS_CA_BUNDLE is from .env; the environment has another one",
+        "AWS_REGION is from .env; the environment has another one",
+        "BACKUP_LEVEL is from the environment",
+    ]
+
+
+@given(st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.just("x"), max_size=5), st.booleans())
+def test_what_the_environment_has_a_say_in_is_told_without_a_value(environ: dict[str, str], same: bool) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        home = Path(directory)
+        (home / ".env").write_text("".join(f"{name}={'x' if same else 'y'}\n" for name in environ))
+        notes = origin_notes(home, environ)
+    assert len(notes) == (0 if same else len(environ))
+    for name, note in zip(sorted(environ), notes, strict=False):
+        assert note.startswith(name)
+        assert note.endswith(_source(name))
+
+
+def _source(name: str) -> str:
+    return ", not from .env" if name.startswith("PODS_") else "from .env; the environment has another one"
 
 
 def test_a_bad_value_in_the_environment_is_placed_there(tmp_path: Path) -> None:

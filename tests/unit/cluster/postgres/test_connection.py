@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from cluster.endpoints import host_address, host_endpoint
+from cluster.endpoints import client_host, host_address, host_endpoint
 from cluster.postgres.connection import Access, connect
 from cluster.postgres.failures import ConnectError, Failure
 from compose.home import certificates
@@ -31,6 +31,20 @@ def test_an_access_never_shows_its_password() -> None:
 )
 def test_this_host_reaches_the_ports_where_they_listen(bind: str, host: str) -> None:
     assert host_address(settings_of(bind=bind)) == host
+
+
+@pytest.mark.parametrize(
+    ("bind", "names", "host"),
+    [
+        ("127.0.0.1", "db.example", "127.0.0.1"),
+        ("0.0.0.0", "db.example,db", "db.example"),
+        ("0.0.0.0", "", "127.0.0.1"),
+        ("192.0.2.7", "db.example", "db.example"),
+        ("192.0.2.7", "", "192.0.2.7"),
+    ],
+)
+def test_applications_are_given_the_name_that_others_know(bind: str, names: str, host: str) -> None:
+    assert client_host(settings_of(bind=bind, tls_names=names)) == host
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "127.0.0.7", "192.0.2.7"])

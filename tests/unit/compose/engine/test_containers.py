@@ -29,6 +29,7 @@ RUNNING: dict[str, Any] = {
             "pods.definition": "abcd",
         }
     },
+    "HostConfig": {"PortBindings": {"5432/tcp": [{"HostIp": "", "HostPort": "5440"}], "9/udp": None}},
 }
 
 
@@ -88,6 +89,7 @@ def test_a_running_container_is_what_docker_says() -> None:
             definition="abcd",
             one_off=False,
             directory="/srv/pods",
+            published=frozenset({("0.0.0.0", 5440)}),
         )
     ]
 

@@ -106,7 +106,7 @@ def test_a_purge_empties_what_is_mounted_and_linked_goes_on_and_says_it(
     (tmp_path / "elsewhere").mkdir()
     (mounted(home.rendered) / "file").touch()
     (mounted(home.secrets) / "password").touch()
-    _purge(home, TOPOLOGY, Console())
+    _purge(home, settings_of(), TOPOLOGY, Console())
     left = {str(path.relative_to(home.path)) for path in home.path.rglob("*") if tmp_path / "disk" not in path.parents}
     assert left - {"disk", "elsewhere"} == {"data", "data/primary", "data/replica1", "rendered", "secrets"}
     assert os.listdir(other) == []  # noqa: PTH208

@@ -20,6 +20,7 @@ from compose.home.passwords import (
     password_file,
     pgpass_text,
     read,
+    require_backup_key,
 )
 from compose.home.paths import Home, service_user
 from tests.fix_settings import settings_of
@@ -242,6 +243,34 @@ def test_a_key_of_backups_that_is_gone_is_not_replaced_by_a_new_one(made: Home) 
     (made.secrets / "backup_key").unlink()
     with pytest.raises(RefusedError, match="backup_key"):
         ensure(made, sealed, first=False)
+
+
+def test_no_key_is_made_where_another_sealed_the_backups(made: Home) -> None:
+    sealed = settings_of(user="shop", backup_encryption="on")
+    archive = made.data / "backups" / "7712000000000000001" / "archive.json"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(b"PODSEAL1" + bytes.fromhex("b2921122334455ff") + bytes(48))
+    with pytest.raises(RefusedError, match=r"sealed with key b2921122334455ff, and there is no .*backup_key"):
+        ensure(made, sealed, first=False)
+    assert not (made.secrets / "backup_key").exists()
+    (made.secrets / "backup_key").write_text("the user's own copy\n")
+    (made.secrets / "backup_key").chmod(0o600)
+    ensure(made, sealed, first=False)
+    assert (made.secrets / "backup_key").read_text() == "the user's own copy\n"
+
+
+def test_what_is_stored_in_the_clear_wants_no_key(made: Home) -> None:
+    archive = made.data / "backups" / "7712000000000000001" / "archive.json"
+    archive.parent.mkdir(parents=True)
+    archive.write_text("{}")
+    ensure(made, settings_of(user="shop", backup_encryption="on"), first=False)
+    assert (made.secrets / "backup_key").exists()
+
+
+def test_a_restore_on_an_empty_host_wants_the_key_that_sealed(made: Home) -> None:
+    require_backup_key(made, settings_of())
+    with pytest.raises(RefusedError, match="there is no"):
+        require_backup_key(made, settings_of(backup_encryption="on"))
 
 
 def test_the_ca_of_a_store_is_copied_where_the_service_can_read_it(made: Home, tmp_path: Path) -> None:

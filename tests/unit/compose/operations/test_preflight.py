@@ -12,12 +12,15 @@ from cluster.errors import MachineError, RefusedError
 from cluster.postgres.data_directory import DataDirectory
 from cluster.services import optional_services
 from cluster.topology import Copy, Topology
+from compose.engine.containers import Container
 from compose.home.paths import Home, service_user
 from compose.operations import preflight
 from compose.operations.preflight import (
     check_data,
     check_disk,
+    check_own_ports,
     check_ports,
+    check_possible,
     free_disk,
     measure_host,
     port_clashes,
@@ -99,6 +102,48 @@ def test_a_port_somebody_listens_on_is_refused_naming_them_and_the_setting(liste
 def test_our_own_running_service_is_no_clash(listener: int, free_port: int) -> None:
     settings = settings_of(pgbouncer_port=str(listener), primary_port=str(free_port), replicas="0", **NO_PAGES)
     assert port_clashes(settings, topology_of(settings), ours=["pgbouncer"]) == []
+
+
+def _running(service: str, *published: tuple[str, int]) -> Container:
+    return Container(
+        service=service,
+        name=f"pods-{service}-1",
+        id="0123",
+        status="running",
+        health="healthy",
+        exit_code=0,
+        restarts=0,
+        oom_killed=False,
+        started=None,
+        definition="",
+        one_off=False,
+        directory="/srv",
+        published=frozenset(published),
+    )
+
+
+def test_a_stranger_s_port_is_refused_before_a_running_service_is_moved_there(listener: int) -> None:
+    settings = settings_of(pgbouncer_port=str(listener), replicas="0", **NO_PAGES)
+    running = [_running("pgbouncer", ("127.0.0.1", 6432)), _running("primary", ("127.0.0.1", settings.primary_port))]
+    with pytest.raises(MachineError, match=f"port {listener}, wanted for pgbouncer, is in use"):
+        check_own_ports(settings, topology_of(settings), running)
+
+
+def test_our_own_services_may_change_ports_with_each_other(listener: int) -> None:
+    settings = settings_of(pgbouncer_port=str(listener), primary_port="6432", replicas="0", **NO_PAGES)
+    running = [_running("pgbouncer", ("127.0.0.1", 6432)), _running("primary", ("127.0.0.1", listener))]
+    check_own_ports(settings, topology_of(settings), running)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [("sync", "any:3", "more replicas than the 2 there are"), ("shared_buffers", "8191GB", "is more than the")],
+)
+def test_what_this_host_or_cluster_cannot_have_is_refused(setting: str, value: str, message: str) -> None:
+    settings = settings_of(**{setting: value})
+    with pytest.raises(RefusedError, match=message):
+        check_possible(settings, topology_of(settings))
+    check_possible(settings_of(sync="any:2", shared_buffers="64MB"), TOPOLOGY)
 
 
 def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -> None:

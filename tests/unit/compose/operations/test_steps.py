@@ -6,7 +6,7 @@ import pytest
 
 from cluster.errors import RefusedError
 from compose.console import Console, Progress
-from compose.operations.steps import Step, perform
+from compose.operations.steps import TAKEN_BACK, Step, perform
 
 
 class _Diary:
@@ -51,6 +51,22 @@ def test_what_stops_a_step_walks_back_all_that_were_begun_last_first(diary: _Dia
     with pytest.raises(type(fault)):
         diary.perform(diary.task("one"), diary.task("two", fails=fault), diary.task("three"))
     assert diary.lines == ["do one", "do two", "undo two", "undo one"]
+
+
+@pytest.mark.parametrize(("undo_fails", "clean"), [(None, True), (ValueError("stuck"), False)])
+def test_it_is_known_whether_all_was_taken_back(diary: _Diary, undo_fails: Exception | None, *, clean: bool) -> None:
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        diary.perform(diary.task("one", undo_fails=undo_fails), diary.task("two", fails=KeyboardInterrupt()))
+    assert (TAKEN_BACK in getattr(stopped.value, "__notes__", ())) is clean
+
+
+def test_where_nothing_has_an_undo_nothing_was_taken_back(diary: _Diary) -> None:
+    def stopped(_: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as interruption:
+        diary.perform(Step("starting", stopped))
+    assert not getattr(interruption.value, "__notes__", ())
 
 
 def test_a_step_that_leaves_nothing_behind_is_not_taken_back(diary: _Diary) -> None:

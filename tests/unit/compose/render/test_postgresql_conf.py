@@ -234,6 +234,21 @@ def test_the_application_comes_from_the_networks_that_were_named_each_once() -> 
     assert [row[3] for row in rows if row[2] == "all"] == ["samenet", "10.0.0.0/8"]
 
 
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.0.0.7", "0.0.0.0"])
+def test_this_host_comes_from_the_cluster_s_own_network(bind: str) -> None:
+    assert pg_hba_conf(settings_of(bind=bind)) == pg_hba_conf(settings_of())
+
+
+@pytest.mark.parametrize("node", [True, False])
+def test_through_an_address_of_its_own_this_host_comes_from_that(*, node: bool) -> None:
+    usual, named = (_rows(pg_hba_conf(settings_of(bind=bind), node=node)) for bind in ("127.0.0.1", "192.0.2.7"))
+    more = [row for row in named if row not in usual]
+    assert {row[3] for row in more} == {"192.0.2.7/32"}
+    assert {row[2] for row in more} == ({"postgres", "monitor", "archiver", "all"} if node else {"postgres", "all"})
+    reject = next(i for i, row in enumerate(named) if row[-1] == "reject")
+    assert all(named.index(row) < reject for row in more if row[2] != "all"), "or they would be refused before"
+
+
 def test_the_user_s_own_rules_come_last() -> None:
     assert pg_hba_conf(SETTINGS).splitlines()[-1] == f"include_if_exists {USER_HBA}"
 

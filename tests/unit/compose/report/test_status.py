@@ -23,6 +23,7 @@ from cluster.topology import Copy, Topology
 from compose.engine.containers import Container, ContainerReader
 from compose.home.paths import Home
 from compose.report import status
+from compose.report.connection_help import connection_help
 from compose.report.copies import CopyStatus
 from compose.report.status import StatusReport
 from compose.stack import Stack
@@ -206,7 +207,7 @@ def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.Capture
 
 def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
     settings = settings_of(bind=bind)
-    text = status.connection_help(Stack(home, settings, topology_of(settings)))
+    text = connection_help(Stack(home, settings, topology_of(settings)))
     return [dict(conninfo_to_dict(line.split()[1])) for line in text.splitlines() if "postgresql://" in line]
 
 
@@ -224,7 +225,7 @@ def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, b
 
 def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home) -> None:
     home = replace(bare_home, path=bare_home.path / "my & own 100% cluster")
-    text = status.connection_help(Stack(home, SETTINGS, TOPOLOGY))
+    text = connection_help(Stack(home, SETTINGS, TOPOLOGY))
     addresses = [line.split(maxsplit=1)[1] for line in text.splitlines() if "postgresql://" in line]
     assert {conninfo_to_dict(address)["sslrootcert"] for address in addresses} == {str(home.ca)}
 
