@@ -14,6 +14,13 @@ venv=$here/.venv
 
 say() { echo "$@" >&2; }
 
+# Without it nothing below works, and all of it would look like a missing Python.
+if ! [ -c /dev/null ] || ! [ -w /dev/null ]; then
+    say "✗ /dev/null is not the device that everybody can write to: $(ls -ld /dev/null)"
+    say "  → as root: rm -f /dev/null && mknod -m 666 /dev/null c 1 3"
+    exit 4
+fi
+
 installing() {
     for word in "$@"; do [ "$word" != --install-engine ] || return 0; done
     return 1
@@ -40,6 +47,13 @@ require_python() {
     say "  → apt-get install python3-venv, or run ./pods.sh up --install-engine as root"
     exit 4
 }
+
+case $here in *:*)
+    say "✗ PODS lies in $here, and a path with a colon cannot hold Python programs: it parts the directories of PATH"
+    say "  → move it to a path without one; its home (PODS_HOME) may have any name"
+    exit 4
+    ;;
+esac
 
 # A venv is good when it was finished, from these very requirements.
 requirements=$here/requirements/run.txt

@@ -17,6 +17,8 @@ from pathlib import Path, PurePath
 from typing import Self
 
 from cluster.errors import RefusedError
+from cluster.mounts import mount_points
+from cluster.path_errors import named, strange
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PASSED = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -25,6 +27,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIMIT = 1 << 20
 """Bytes: everything PODS reads there is smaller, and what is larger was not made by PODS or PostgreSQL."""
+
+LOST_AND_FOUND = "lost+found"
+"""What a file system of its own has at its root for repairs: no content of anybody's."""
 
 _STALE_SECONDS = 3600.0
 """A temporary this old has no writer any more."""
@@ -129,7 +134,7 @@ class Directory:
         """
         found = self.stat(name)
         if found is not None and not stat.S_ISDIR(found.st_mode):
-            raise _strange(self.path / name)
+            raise strange(self.path / name)
         return found is not None
 
     def names(self) -> list[str]:
@@ -140,7 +145,7 @@ class Directory:
         """The whole of a regular file of at most ``limit`` bytes."""
         with self._at(name) as (folder, last, path), _opened(os.open(last, _READ, dir_fd=folder)) as file:
             if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise _strange(path)
+                raise strange(path)
             with os.fdopen(os.dup(file), "rb") as stream:
                 content = stream.read(limit + 1)
         if len(content) > limit:
@@ -173,7 +178,7 @@ class Directory:
             there = os.stat(target[1], dir_fd=target[0], follow_symlinks=False)
             if not os.path.samestat(there, os.fstat(moved._fd)):
                 os.rename(target[1], source[1], src_dir_fd=target[0], dst_dir_fd=source[0])
-                raise _strange(source[2])
+                raise strange(source[2])
 
     def unlink(self, name: Name) -> None:
         """Remove the file ``name``, or the link, if it is there."""
@@ -193,29 +198,40 @@ class Directory:
             raise
         return True
 
-    def remove_tree(self, name: Name) -> bool:
-        """Remove ``name`` with all that is in it; of a link only the link itself. Whether there was anything."""
+    def remove_tree(self, name: Name) -> list[Path]:
+        """Remove ``name`` with all that is in it, of a link only the link; return the mount points left, each empty."""
         found = self.stat(name)
         if found is None:
-            return False
+            return []
         if not stat.S_ISDIR(found.st_mode):
             self.unlink(name)
-            return True
+            return []
         with self.enter(name) as doomed:
-            doomed.clear()
-        with self._at(name) as (folder, last, _):
-            os.rmdir(last, dir_fd=folder)
-        return True
+            mounts = doomed.clear()
+            if doomed.is_mount_point():
+                return [doomed.path]
+        if not mounts:
+            with self._at(name) as (folder, last, _):
+                os.rmdir(last, dir_fd=folder)
+        return mounts
 
-    def clear(self) -> None:
-        """Remove all that is in this directory.
+    def clear(self) -> list[Path]:
+        """Remove all that is in this directory, but `LOST_AND_FOUND` at the root of a file system of its own.
 
-        Deeper directories come up here before they are emptied, so that neither their depth nor their number matters.
+        Deeper directories come up here before they are emptied, so that neither their depth nor their number matters;
+        those with a mount point below do not.
+
+        Returns:
+            The mount points that are left below, each empty.
         """
-        while names := self.names():
+        mounted = {path.parts[0] for path in mount_points(self._fd) if path.parts}
+        left = [path for name in mounted for path in self.remove_tree(name)]
+        kept = mounted | ({LOST_AND_FOUND} if self.is_mount_point() else set())
+        while names := [name for name in self.names() if name not in kept]:
             for name in names:
                 if not _unlink(self._fd, name):
                     self._dissolve(name)
+        return left
 
     def _dissolve(self, name: str) -> None:
         with self.enter(name) as folder:
@@ -225,6 +241,10 @@ class Directory:
                     os.rename(inner, above, src_dir_fd=folder._fd, dst_dir_fd=self._fd)
         os.rmdir(name, dir_fd=self._fd)
 
+    def is_mount_point(self) -> bool:
+        """Whether something is mounted here."""
+        return PurePath() in mount_points(self._fd)
+
     @contextmanager
     def _at(self, name: Name) -> Iterator[tuple[int, str, Path]]:
         """A descriptor of the directory that holds ``name``, its last component, and its whole path for people."""
@@ -232,11 +252,11 @@ class Directory:
         folder = os.dup(self._fd)
         try:
             for depth, part in enumerate(parts[:-1], 1):
-                with _named(self.path.joinpath(*parts[:depth])):
+                with named(self.path.joinpath(*parts[:depth])):
                     inner = os.open(part, _FOLDER if depth == len(parts) - 1 else _PASSED, dir_fd=folder)
                 folder, above = inner, folder
                 os.close(above)
-            with _named(path):
+            with named(path):
                 yield folder, parts[-1], path
         finally:
             os.close(folder)
@@ -255,26 +275,6 @@ def _parts(name: Name) -> tuple[str, ...]:
     if not parts or parts[0] == "/" or ".." in parts:
         raise ValueError(f"{name} is no name below a directory")
     return parts
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Errors that name the whole path, and links as a refusal."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
-            raise _strange(path) from None
-        if error.filename is not None:
-            error.filename = str(path)
-        raise
-
-
-def _strange(path: Path) -> RefusedError:
-    return RefusedError(
-        f"{path} is a link, or not of the kind that PODS makes there, and was not touched",
-        "a container may have put it there: look at what it is, then remove it",
-    )
 
 
 def _sweep(folder: int, name: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.config.env_file import home_directory, load_settings
@@ -117,8 +118,12 @@ class Stack:
         return optional_services(self.settings, self.topology.image_source)
 
     def containers(self) -> dict[str, Container]:
-        """This cluster's lasting containers by service."""
-        return SdkReader(self.client, self.topology.project).containers()
+        """Its lasting containers by service; of one made before the home was moved, no definition holds."""
+        found = SdkReader(self.client, self.topology.project).containers()
+        return {service: self._as_defined(each) for service, each in found.items()}
+
+    def _as_defined(self, container: Container) -> Container:
+        return container if self.home.is_at(container.directory) else replace(container, definition="")
 
     @property
     def container_reader(self) -> ContainerReader:
@@ -156,10 +161,23 @@ def open_home() -> tuple[Home, Settings]:
         RefusedError: somebody else could lead PODS astray there.
     """
     path = home_directory()
+    _refuse_unspeakable(path)
     if not path.is_dir():
-        raise UsageError(f"the cluster's home {path} does not exist", "make that directory, or mend PODS_HOME")
+        raise UsageError(
+            f"the cluster's home {path} does not exist",
+            "is its disk not mounted, or was it moved? Else mend PODS_HOME; for a new cluster make that directory",
+        )
     check_home(Home(path))
     return Home(path), load_settings(path)
+
+
+def _refuse_unspeakable(path: Path) -> None:
+    """The engine takes paths in UTF-8 alone."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="surrogateescape").decode(errors="replace")
+        raise UsageError(f"the cluster's home {shown} has a byte that is no UTF-8 in its path", "rename it") from None
 
 
 def open_stack() -> Stack:

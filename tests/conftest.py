@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.fix_ports",
     "tests.fix_settings",
     "tests.fix_ledger",
+    "tests.fix_mounts",
     "tests.fix_stack",
     "tests.fix_s3",
     "tests.fix_moto",

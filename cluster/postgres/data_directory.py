@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.files import Directory
+from cluster.files import LOST_AND_FOUND, Directory
 from cluster.postgres.lsn import Lsn
 
 MAJOR = "18"
@@ -94,13 +94,16 @@ def _read(directory: Directory) -> DataDirectory:
         raise ValueError(f"{error.filename} is missing") from None
     except (struct.error, IndexError):
         raise ValueError(f"{pgdata}/global/pg_control is damaged") from None
+    if not major:
+        raise ValueError(f"{pgdata}/PG_VERSION is empty")
     standby = directory.stat(PGDATA / "standby.signal") is not None
     return DataDirectory(major, str(system), known, Lsn(checkpoint), timeline, standby=standby)
 
 
 def _foreign(directory: Directory) -> list[str]:
     """Other major versions that there is data of; links among the names are none."""
-    folders = [name for name in directory.names() if name != MAJOR and _is_directory(directory, name)]
+    others = [name for name in directory.names() if name not in (MAJOR, LOST_AND_FOUND) and not name.startswith(".")]
+    folders = [name for name in others if _is_directory(directory, name)]
     inner = [(major, each) for major in folders for each in _names(directory, major)]
     return [
         major

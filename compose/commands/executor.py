@@ -16,7 +16,9 @@ from compose.console import COMMAND
 from compose.home.operation_lock import OperationInterrupted
 from compose.operations.steps import TAKEN_BACK
 
-_FILE_SYSTEM = frozenset({errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT})
+_FILE_SYSTEM = frozenset(
+    {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EXDEV, errno.EBUSY, errno.ESTALE}
+)
 """What the disk, its mount or its owners can say to a write."""
 
 

@@ -42,7 +42,16 @@ def staged(python: str, step: Progress) -> Iterator[tuple[Path, Path]]:
         follow(_pip_argv(site, *_python_of(python)), step)
         for room in ROOMS:
             shutil.copytree(PROJECT_ROOT / room, code / room, ignore=_UNWANTED)
+        for directory in (site, code):
+            open_to_all(directory)
         yield site, code
+
+
+def open_to_all(directory: Path) -> None:
+    """Let everybody read what is in it, whatever the umask of the checkout and of who builds: an image keeps modes."""
+    for path in (directory, *directory.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
 
 
 def _python_of(image: str) -> tuple[str, str]:

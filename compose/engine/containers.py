@@ -176,6 +176,24 @@ def _remove(client: "DockerClient", container_id: str) -> bool:
     return False
 
 
+def mounted_inode(client: "DockerClient", container: Container, path: str) -> tuple[int, int] | None:
+    """Device and inode of what a running container has at ``path``; None where it does not say."""
+    from docker.errors import APIError
+
+    try:
+        made = client.api.exec_create(container.id, ["stat", "-c", "%d %i", path], stderr=False)
+        device, inode = client.api.exec_start(made["Id"]).split()
+        return int(device), int(inode)
+    except (APIError, ValueError):
+        return None
+
+
+def remove_all(client: "DockerClient", containers: list[Container]) -> None:
+    """Remove the containers, running or not."""
+    for container in containers:
+        _remove(client, container.id)
+
+
 def last_log_line(client: "DockerClient", container: Container) -> str:
     """The last thing a container said that explains its state, for people: nothing may be decided by it.
 

@@ -10,6 +10,10 @@ from pathlib import Path
 from cluster.errors import RefusedError
 from cluster.files import Directory
 
+ASIDE = ".aside"
+"""Name of a directory in which replaced data waits."""
+MOUNT = "/var/lib/postgresql"
+"""Where a node's directory is in its container."""
 SERVICE_UID = 999
 """User of the official image; containers run as it when root starts them."""
 
@@ -48,7 +52,7 @@ class Home:
     @property
     def aside(self) -> Path:
         """Where data that is replaced waits until its owner deletes it."""
-        return self.data / ".aside"
+        return self.data / ASIDE
 
     @property
     def copies(self) -> Path:
@@ -89,6 +93,13 @@ class Home:
     def user_config(self) -> Path:
         """PostgreSQL parameters and pg_hba lines of the user's own."""
         return self.path / "config"
+
+    def is_at(self, directory: str) -> bool:
+        """Whether ``directory`` is this home, be it by another name; "" is nobody's in particular."""
+        try:
+            return directory in ("", str(self.path)) or self.path.samefile(directory)
+        except OSError:
+            return False
 
     def node(self, name: str) -> Path:
         """What is mounted as /var/lib/postgresql in ``name``."""

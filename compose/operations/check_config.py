@@ -32,13 +32,14 @@ def check_configuration() -> list[str]:
     preflight.check_possible(settings, topology or Topology.first(settings, preflight.measure_host(home, 1)))
     if topology is None:
         return [*lines, "no cluster yet: nothing else to check"]
-    preflight.check_data(home, topology)
+    found = preflight.check_data(home, topology)
     check_store(home, settings, topology.system_identifier)
-    passwords.read(home)
+    if topology.system_identifier:
+        passwords.read(home)
     lines += [
         f"topology: {', '.join(topology.names)}",
-        "secrets: present, closed to others",
-        "data: this cluster's, PostgreSQL 18",
+        "secrets: present, closed to others" if topology.system_identifier else "secrets: made by the first inv up",
+        "data: none yet" if found[topology.primary] is None else "data: this cluster's, PostgreSQL 18",
     ]
     overridden = _overridden(home, settings, topology)
     if overridden:

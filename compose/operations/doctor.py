@@ -18,6 +18,7 @@ from cluster.topology import Topology
 from cluster.topology_file import load
 from cluster.units import human_seconds, human_size
 from compose.engine import apt, containers, daemon, exposure
+from compose.engine.containers import Container
 from compose.engine.host import io_uring_refusal
 from compose.home import certificates, passwords
 from compose.home.certificate_names import faces_of
@@ -25,6 +26,7 @@ from compose.home.paths import Home, service_user
 from compose.home.store_directory import examine_store
 from compose.operations import pooler_limits, preflight, provision
 from compose.operations.database_owner import REMEDY
+from compose.operations.home_identity import moved_from
 from compose.operations.image_states import report_of
 from compose.stack import Stack
 
@@ -69,6 +71,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *_exposure(client, settings),
         *_clock(client),
         *_ports(settings, wanted, found),
+        *_identity(client, home, wanted, found),
         *_leftovers(home, wanted, found),
         *(_cluster(Stack(home, settings, topology, client), found) if topology else ()),
         *findings,
@@ -135,18 +138,19 @@ def _ports(settings: Settings, topology: Topology, found: list[containers.Contai
         yield Finding("ports", False, "every port is this cluster's or free")
 
 
+def _identity(client: "DockerClient", home: Home, topology: Topology, found: list[Container]) -> Iterator[Finding]:
+    try:
+        if before := moved_from(client, home, topology.project, topology, found):
+            yield Finding("containers", True, f"they were made when this home was {before}", "inv up makes them anew")
+    except PodsError as error:
+        yield Finding("containers", True, error.message, error.hint)
+
+
 def _leftovers(home: Home, topology: Topology, found: list[containers.Container]) -> Iterator[Finding]:
     for container in found:
         if container.one_off and container.service != "psql":
             yield Finding(
                 "containers", True, f"{container.name} was left by an interrupted operation", "inv up removes it"
-            )
-        elif container.directory and Path(container.directory) != home.path:
-            yield Finding(
-                "containers",
-                True,
-                f"{container.name} belongs to a cluster of the same name in {container.directory}",
-                "set another PODS_PROJECT",
             )
         elif container.oom_killed:
             yield Finding(

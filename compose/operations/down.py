@@ -10,11 +10,11 @@ from cluster.topology_file import load
 from compose.console import Console, ask
 from compose.engine import containers, daemon, networks
 from compose.engine.compose_cli import Compose
-from compose.home.node_data import remove
+from compose.home.node_data import STAGING, remove, remove_server
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home, service_directories
 from compose.home.store_directory import local_store
-from compose.operations import preflight
+from compose.operations.home_identity import moved_from, refuse_lost
 
 
 def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: bool) -> None:
@@ -32,14 +32,20 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
             )
         client = daemon.connect()
         found = containers.of_project(client, project)
-        preflight.check_home(home, project, found)
+        moved_from(client, home, project, topology, found)
         containers.remove_leftovers(client, found)
         if home.compose_file.exists():
             with console.step(f"Stopping {project}") as step:
                 Compose(home, project).follow(step, "--profile", "tools", "down", "--remove-orphans")
             for network in networks.remove_unused(client, project):
                 console.note(f"the network {network} stays: a container that is not this cluster's is in it")
-        elif not found:
+        elif found:  # the home was made anew, or its disk is not mounted
+            if not purge:
+                refuse_lost(home, project, found, secrets=True)
+            with console.step(f"Removing the containers of {project}"):
+                containers.remove_all(client, found)
+            networks.remove_unused(client, project)
+        else:
             console.note(f"there is no cluster in {home.path}")
         if purge:
             _purge(home, settings, topology, console)
@@ -62,20 +68,20 @@ def _purge(home: Home, settings: Settings, topology: Topology | None, console: C
             f"{home.topology} is corrupt, so nobody knows what is this cluster's data",
             "mend it, or delete the directories yourself",
         )
-    names = topology.names if topology else ()
+    names, linked = topology.names if topology else (), list[str]()
     with console.step("Deleting data and secrets"):
-        ours = (
-            *(home.node(name) for name in names),
-            home.copies,
-            *service_directories(home),
-            home.aside,
-            home.rendered,
-        )
-        for directory in ours:
-            remove(directory)
+        stays = [path for name in names for path in remove_server(home.node(name))]
+        for directory in (home.copies, *service_directories(home), home.aside, home.data / STAGING, home.rendered):
+            if directory.is_symlink():
+                linked.append(f"{directory} led to {directory.resolve()}")
+            stays += remove(directory)
         key = _forget_secrets(home)
         for file in (home.compose_file, home.topology):
             file.unlink(missing_ok=True)
+    if stays:
+        console.note(f"emptied, and left as a mount point or a link of yours: {', '.join(map(str, stays))}")
+    if linked:
+        console.note(f"only the link was removed, not what it leads to: {', '.join(linked)}")
     kept = [str(path) for path in (local_store(home, settings), key) if path and path.exists()]
     if kept:
         console.note(f"kept: {' and '.join(kept)}; a cluster can be made from them: inv backup.restore --in-place")
@@ -93,5 +99,5 @@ def _forget_secrets(home: Home) -> Path | None:
         return None
     if key.exists():
         return key
-    home.secrets.rmdir()
+    remove(home.secrets)
     return None

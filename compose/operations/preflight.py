@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster.config.env_file import variable_of
 from cluster.config.settings import Settings
 from cluster.errors import MachineError, RefusedError
-from cluster.files import Directory
+from cluster.files import LOST_AND_FOUND, Directory
 from cluster.http.pages import health_address
 from cluster.naming import NODE_NAME
 from cluster.pools import synchronous_count
@@ -181,16 +181,6 @@ def _listening_inodes(port: int) -> set[str]:
     return found
 
 
-def check_home(home: Home, project: str, containers: list[Container]) -> None:
-    """Refuse a project whose containers were made from another home: two clusters must not share a name."""
-    stranger = next((c for c in containers if c.directory and Path(c.directory) != home.path), None)
-    if stranger is not None:
-        raise RefusedError(
-            f"a cluster called {project!r} runs from {stranger.directory} already",
-            "set another PODS_PROJECT (and ports) in .env, or work from there",
-        )
-
-
 def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
     """Read every node's data directory.
 
@@ -226,7 +216,7 @@ def _check_owner(directory: Path) -> None:
     uid, _ = service_user()
     try:
         with Directory.open(directory) as opened:
-            owners = {directory: directory.stat().st_uid} if opened.names() else {}
+            owners = {directory: directory.stat().st_uid} if set(opened.names()) - {LOST_AND_FOUND} else {}
             found = {name: opened.stat(name) for name in (MAJOR, PGDATA)}
     except FileNotFoundError:
         return
@@ -270,7 +260,7 @@ def _check_primary(home: Home, topology: Topology, data: DataState) -> None:
     if data is None and topology.system_identifier:
         raise RefusedError(
             f"the primary's data in {directory} is gone",
-            "nothing was touched; put it back, or restore a backup (the replicas still hold a copy)",
+            "nothing was touched; is its disk not mounted? Else put it back, or restore a backup; replicas hold a copy",
         )
     if data is not None and data.standby:
         raise RefusedError(

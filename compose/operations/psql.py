@@ -10,6 +10,7 @@ from cluster.errors import UsageError
 from cluster.naming import write_pools
 from cluster.postgres import session
 from cluster.roles import HOME, SUPERUSER
+from compose.operations.home_identity import check_no_copy
 from compose.stack import Stack
 
 
@@ -79,6 +80,7 @@ def for_script(stack: Stack, target: PsqlTarget) -> PsqlTarget:
 
 def run_psql(stack: Stack, target: PsqlTarget, command: str | None) -> int:
     """Run psql and return its exit code. Without a terminal it reads SQL from stdin."""
+    check_no_copy(stack)
     reads_script = not command and not sys.stdin.isatty()
     arguments = psql_arguments(stack, for_script(stack, target) if reads_script else target)
     run = [

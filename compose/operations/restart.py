@@ -5,11 +5,11 @@ from cluster.errors import MachineError, TimedOutError
 from cluster.postgres.connection import connect, fetch_all
 from compose.console import Console
 from compose.home import certificates
-from compose.home.operation_lock import exclusive
 from compose.operations.copies import lifecycle
+from compose.operations.home_identity import changing
 from compose.operations.reload import reload_node, reload_pooler, show_new
 from compose.operations.start import start_and_wait, why_not
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 
 def restart(stack: Stack, console: Console, only: str | None) -> None:
@@ -17,8 +17,7 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
 
     A primary whose limits get lower goes first: a replica does not start with less than its primary has.
     """
-    with exclusive(stack.home.lock, "restart"):
-        stack = reopened(stack)
+    with changing(stack, "restart") as stack:
         services = [stack.check_service(only)] if only else [*stack.services, *_copies(stack)]
         if not only and _lowers_limits(stack):
             services.insert(0, services.pop(services.index(stack.topology.primary)))
@@ -51,8 +50,7 @@ def _lowers_limits(stack: Stack) -> bool:
 
 def renew_certificates(stack: Stack, console: Console) -> None:
     """Make every certificate anew and let the servers take them up without a restart."""
-    with exclusive(stack.home.lock, "certs.renew"):
-        stack = reopened(stack)
+    with changing(stack, "certs.renew") as stack:
         running = stack.containers()
         with console.step("Making certificates") as step:
             made = certificates.ensure_all(stack.home, stack.settings, stack.topology, renew=True)

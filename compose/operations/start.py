@@ -1,6 +1,7 @@
 """Waiting for containers, more patiently than Compose: one that is unhealthy now may be well in a second."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from cluster.errors import MachineError
 from cluster.waiting import attempts
@@ -9,6 +10,7 @@ from compose.engine import containers
 from compose.engine.containers import Container
 from compose.stack import Stack
 
+_YOUNG = timedelta(seconds=10)
 RESTART_LIMIT = 2
 """A container restarted more often than this does not start at all."""
 
@@ -27,21 +29,44 @@ def start_and_wait(
     Returns:
         The services that are not well: they ended, go round in restarts, or took too long.
     """
-    before = {name: container.restarts for name, container in stack.containers().items()}
-    stack.compose.follow(step, "up", "--detach", "--no-deps", *services)
+    before = start(stack, step, services)
     waiting = list(services)
     for _ in attempts(stack.settings.start_timeout):
         now = stack.containers()
         waiting = [name for name in services if name not in now or not now[name].well]
-        hopeful = [name for name in waiting if name in now and not _hopeless(now[name], before.get(name, 0))]
+        hopeful = [name for name in waiting if name in now and not hopeless(now[name], before)]
         if not hopeful or (enough is not None and enough()):
             break
         step.update("waiting for " + ", ".join(hopeful))
     return waiting
 
 
-def _hopeless(container: Container, restarts_before: int) -> bool:
-    return container.status in ("exited", "dead") or container.restarts - restarts_before > RESTART_LIMIT
+def start(stack: Stack, step: Progress, services: Sequence[str]) -> dict[str, int]:
+    """Start ``services``; how often each container, by its id, was restarted before.
+
+    One that has gone round in restarts is begun anew: the engine lets more and more time pass between them, up to a
+    minute, in which nothing shows whether it does better now.
+    """
+    known = stack.containers()
+    looping = [name for name in services if name in known and _goes_round(known[name])]
+    if looping:
+        stack.compose.follow(step, "stop", *looping)
+    stack.compose.follow(step, "up", "--detach", "--no-deps", *services)
+    return {container.id: container.restarts for name, container in known.items() if name not in looping}
+
+
+def _goes_round(container: Container) -> bool:
+    """Between two restarts, or so shortly after one that it ended every time so far."""
+    if container.status == "restarting":
+        return True
+    young = container.started is not None and datetime.now(UTC) - container.started < _YOUNG
+    return container.restarts > RESTART_LIMIT and container.status == "running" and not container.well and young
+
+
+def hopeless(container: Container, before: Mapping[str, int]) -> bool:
+    """Whether a container that is awaited does not start at all; ``before`` is from `start`."""
+    restarts = container.restarts - before.get(container.id, 0)
+    return container.status in ("exited", "dead") or restarts > RESTART_LIMIT
 
 
 def not_running(stack: Stack, *services: str) -> MachineError:

@@ -10,15 +10,14 @@ from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.pools import synchronous_count
 from compose.console import Console
-from compose.home.operation_lock import exclusive
 from compose.operations.apply_topology import publish
-from compose.stack import Stack, reopened
+from compose.operations.home_identity import changing
+from compose.stack import Stack
 
 
 def set_sync(stack: Stack, console: Console, mode: str) -> None:
     """Write PODS_SYNC into .env and let the primary take it up; no server restarts, no client notices."""
-    with exclusive(stack.home.lock, "replica.sync"):
-        stack = reopened(stack)
+    with changing(stack, "replica.sync") as stack:
         env = stack.home.path / ".env"
         settings = load_settings(stack.home.path, {**os.environ, "PODS_SYNC": mode})
         members, needed = len(stack.topology.in_state("member")), synchronous_count(settings)

@@ -25,6 +25,7 @@ from compose.home.store_directory import check_store
 from compose.operations import preflight
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
+from compose.operations.home_identity import moved_from, refuse_lost
 from compose.operations.image_states import note_images
 from compose.operations.pooler_limits import REMEDY, missing_files
 from compose.operations.preflight import DataState
@@ -43,11 +44,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DesiredCluster:
-    """Options of `up`: an engine where there is none, a number of replicas (None: as it is), no questions."""
+    """Options of `up`: an engine where there is none, a number of replicas (None: as it is), no questions.
+
+    ``restored``: the first data comes from a backup, and secrets may have been kept for it.
+    """
 
     install_engine: bool = False
     replicas: int | None = None
     yes: bool = False
+    restored: bool = False
 
 
 def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster) -> Stack:
@@ -75,8 +80,10 @@ def _inspect_and_prepare(
     """What can be refused is refused, what is missing made; and what each node's directory holds."""
     # a cluster that exists was started by this Compose before; asking for its version takes as long as a look
     client = daemon.ensure(settings, console, install=wanted.install_engine, check=not home.topology.exists())
-    topology = _desired(home, settings)
-    found = containers.of_project(client, topology.project)
+    found = containers.of_project(client, settings.project)
+    topology = _desired(home, settings, found, wanted)
+    if before := moved_from(client, home, topology.project, topology, found):
+        console.note(f"this home was {before} when its containers were made; they are made anew from {home.path}")
     data = _check(home, settings, topology, found)
     for name in containers.remove_leftovers(client, found):
         console.note(f"removed {name}, left by an interrupted operation")
@@ -96,12 +103,14 @@ def _with_replicas(settings: Settings, count: int) -> Settings:
     return replace(settings, replicas=count)
 
 
-def _desired(home: Home, settings: Settings) -> Topology:
+def _desired(home: Home, settings: Settings, found: list[containers.Container], wanted: DesiredCluster) -> Topology:
     """The topology on disk, or the first one."""
     known = load(home.topology)
     if known is None:
         first = Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
         _refuse_unknown_data(home, first)
+        if all(home.is_at(each.directory) for each in found):  # of others moved_from knows more
+            refuse_lost(home, settings.project, found, secrets=not wanted.restored)
         return first
     if known.project != settings.project:
         raise RefusedError(
@@ -125,7 +134,6 @@ def _check(
 ) -> dict[str, DataState]:
     """Everything that can be refused is refused here, before anything changes."""
     passwords.check_env(home)
-    preflight.check_home(home, topology.project, found)
     data = preflight.check_data(home, topology)
     preflight.check_own_ports(settings, replace(topology, copies=()), found)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
@@ -142,10 +150,10 @@ def _check(
 
 
 def _prepare(home: Home, settings: Settings, topology: Topology, console: Console, client: "DockerClient") -> Stack:
-    """Secrets, certificates, images and files: all that is needed before a container starts."""
-    passwords.ensure(home, settings, first=not topology.system_identifier)
-    pgpass.ensure(home, settings, topology)
-    show_new(client, settings, topology, certificates.ensure_all(home, settings, topology))
+    """Images, files, secrets and certificates: all that is needed before a container starts.
+
+    Secrets come after the topology, so that those without one are always of a cluster whose data/ is missing.
+    """
     if not topology.image_base:
         source, base = image_build.choose(client, settings, console)
         images = image_build.ensure(client, settings, source, base, console)
@@ -159,6 +167,9 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     facts = host_facts_with(home, images)
     _write_files(home, settings, topology, facts, console)
     save(home.topology, home.topology_copy, topology)
+    passwords.ensure(home, settings, first=not topology.system_identifier)
+    pgpass.ensure(home, settings, topology)
+    show_new(client, settings, topology, certificates.ensure_all(home, settings, topology))
     return Stack(home, settings, topology, client)
 
 

@@ -17,15 +17,15 @@ from compose.console import Console
 from compose.engine import image_build
 from compose.engine.host import host_facts_of
 from compose.engine.package_changes import Change, waiting
-from compose.home.operation_lock import exclusive
 from compose.operations import preflight
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
+from compose.operations.home_identity import changing
 from compose.operations.image_states import note_images, running_images
 from compose.operations.try_images import refuse_older, try_images, version_text
 from compose.render.compose_file import definitions
 from compose.render.host_facts import HostFacts
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -75,8 +75,7 @@ def update(stack: Stack, console: Console, *, force: bool) -> None:
     Raises:
         PodsError: it cannot be done; before the first node is touched nothing has changed then.
     """
-    with exclusive(stack.home.lock, "images.update"):
-        stack = reopened(stack)
+    with changing(stack, "images.update") as stack:
         if late := behind(stack):
             console.note(f"still with other images: {', '.join(late)}; going on with what was begun")
             _roll_out(stack, console)
@@ -96,8 +95,7 @@ def go_back(stack: Stack, console: Console) -> None:
     Raises:
         RefusedError: there are none to go back to.
     """
-    with exclusive(stack.home.lock, "images.update"):
-        stack = reopened(stack)
+    with changing(stack, "images.update") as stack:
         before = stack.topology.images_before
         if before is None:
             raise RefusedError("there was no update to go back from", "inv images.check says how old the images are")

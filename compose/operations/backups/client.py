@@ -13,6 +13,7 @@ from typing import IO, Any
 from cluster.errors import MachineError, PodsError, RefusedError, TimedOutError, UsageError
 from compose.console import Console, Progress
 from compose.home.store_directory import check_store
+from compose.operations.home_identity import check_no_copy
 from compose.process import last_words
 from compose.stack import Stack
 
@@ -37,6 +38,7 @@ def call(stack: Stack, console: Console, title: str, *arguments: str, good: Call
     """
     if SERVICE not in stack.optional_services:
         raise RefusedError("this cluster has no backups: PODS_BACKUP is off", "set PODS_BACKUP=on in .env, then inv up")
+    check_no_copy(stack)
     container = stack.containers().get(SERVICE)
     if container is None or container.status != "running":
         check_store(stack.home, stack.settings, stack.topology.system_identifier if arguments[0] != "adopt" else "")

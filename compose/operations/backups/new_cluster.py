@@ -31,7 +31,7 @@ def open_or_prepare(console: Console, *, may_prepare: bool) -> tuple[Stack, bool
         raise RefusedError(f"there is no cluster in {home.path} yet", "run: inv up, or restore one with --in-place")
     require_backup_key(home, settings)
     with exclusive(home.lock, "backup.restore"):
-        stack = prepare(home, settings, console, DesiredCluster())
+        stack = prepare(home, settings, console, DesiredCluster(restored=True))
         make_service_directories(home, stack.optional_services)
         make_store_directory(home, settings)
     return stack, False
@@ -44,7 +44,7 @@ def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> RestoreRe
     new cluster in its place, and the same restore begins again.
     """
     with exclusive(stack.home.lock, "backup.restore"):
-        plan = show_plan(stack, console, wanted, stack.home.data)
+        plan = show_plan(stack, console, wanted, staging_of(stack).parent)
         wanted = plan.pin(wanted)
         topology = replace(stack.topology, system_identifier=plan.system)
         save(stack.home.topology, stack.home.topology_copy, topology)

@@ -26,7 +26,6 @@ from compose.operations.replicas.clone import aside_path, move_data
 from compose.operations.steps import Step
 from compose.stack import Stack
 
-_STAGING = ".restored"
 _UP = ("running", "restarting")
 """States of a container that is up, or soon will be by itself."""
 _FRESH_SECONDS = 10.0
@@ -36,8 +35,8 @@ _SPARE_SECONDS = 30.0
 
 
 def staging_of(stack: Stack) -> Path:
-    """Staging directory of a restore in place; nothing that could be mistaken for a node's data."""
-    return stack.home.data / _STAGING
+    """Staging directory of a restore in place, on the disk of the primary's data."""
+    return node_data.beside(stack.home, stack.home.node(stack.topology.primary), node_data.STAGING)
 
 
 class ReplaceData:
@@ -58,7 +57,7 @@ class ReplaceData:
             Step("Stopping PgBouncer and the nodes", self._halt, self._start),
             Step("Waiting until the archive has the last WAL", self._archived),
             Step(f"Restoring into {self.staging}", self._restore, self._discard),
-            Step(f"Moving the old data to {self.stack.home.aside}", self._aside, self._back),
+            Step("Moving the old data aside", self._aside, self._back),
             Step(f"Putting the restored data into {primary}", self._install, self._uninstall),
         ]
 
@@ -110,7 +109,7 @@ class ReplaceData:
         topology = self.stack.topology
         for name in (*(node.name for node in topology.replicas), topology.primary):
             if node_data.present(self.stack.home.node(name)):
-                self.moved[name] = aside_path(self.stack, name)
+                self.moved[name] = aside_path(self.stack, self.stack.home.node(name))
                 move_data(self.stack, name, self.moved[name])
 
     def _back(self) -> None:

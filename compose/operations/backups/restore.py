@@ -5,20 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from cluster.errors import MachineError, RefusedError
-from cluster.files import Directory
+from cluster.files import LOST_AND_FOUND, Directory
 from cluster.postgres.data_directory import PGDATA
 from cluster.units import human_size
 from compose.console import Console, ask
-from compose.home.operation_lock import exclusive
 from compose.home.paths import make_private_directory
 from compose.operations.backups import sandbox
 from compose.operations.backups.client import call
-from compose.operations.backups.replace_data import ReplaceData, await_archive
+from compose.operations.backups.replace_data import ReplaceData, await_archive, staging_of
 from compose.operations.backups.request import RestorePlan, RestoreRequest, RestoreResult
+from compose.operations.home_identity import changing
 from compose.operations.preflight import free_disk
 from compose.operations.steps import perform
 from compose.operations.up import DesiredCluster, up
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 
 def show_plan(stack: Stack, console: Console, wanted: RestoreRequest, target: Path | None = None) -> RestorePlan:
@@ -50,7 +50,8 @@ def restore_into(stack: Stack, console: Console, wanted: RestoreRequest, directo
         RefusedError: it is not empty, or the restore cannot be done; nothing was touched.
     """
     directory = directory.resolve()  # the user's own path, and where it leads to
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    taken = directory.exists() and not directory.is_dir()
+    if taken or (directory.exists() and any(each.name != LOST_AND_FOUND for each in directory.iterdir())):
         raise RefusedError(f"{directory} is not empty", "give a new directory, or an empty one")
     if not directory.parent.is_dir():
         raise RefusedError(f"{directory.parent} does not exist", "make it first: a mistyped path must not be filled")
@@ -77,9 +78,8 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
     Raises:
         RefusedError: not confirmed, or it cannot be done; nothing was touched.
     """
-    with exclusive(stack.home.lock, "backup.restore"):
-        stack = reopened(stack)
-        wanted = show_plan(stack, console, wanted, stack.home.data).pin(wanted)
+    with changing(stack, "backup.restore") as stack:
+        wanted = show_plan(stack, console, wanted, staging_of(stack).parent).pin(wanted)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."
         if not ask(question, yes=yes, expect=project):

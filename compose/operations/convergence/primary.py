@@ -1,6 +1,6 @@
 """The primary: started before replicas are cloned from it, provisioned with roles, database and slots."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.errors import RefusedError
 from cluster.postgres.connection import connect
@@ -9,7 +9,8 @@ from cluster.waiting import wait_until
 from compose.console import Progress
 from compose.operations import database_owner, provision
 from compose.operations.convergence.state import Convergence
-from compose.operations.start import RESTART_LIMIT, not_running
+from compose.operations.start import hopeless, not_running
+from compose.operations.start import start as start_service
 from compose.operations.steps import Step
 
 
@@ -17,9 +18,9 @@ def start_primary(run: Convergence) -> Step:
     """Alone, and until its superuser gets in: health checks need a role that may still be missing."""
 
     def start(step: Progress) -> None:
-        run.stack.compose.follow(step, "up", "--detach", "--no-deps", run.primary)
+        before = start_service(run.stack, step, [run.primary])
         wait_until(
-            lambda: _missing(run),
+            lambda: _missing(run, before),
             timeout=run.stack.settings.start_timeout,
             what=f"{run.primary} did not accept connections",
             hint=f"see inv logs --service {run.primary}; a long recovery wants a larger PODS_START_TIMEOUT",
@@ -29,14 +30,14 @@ def start_primary(run: Convergence) -> Step:
     return Step(f"Starting {run.primary}", start)
 
 
-def _missing(run: Convergence) -> str:
+def _missing(run: Convergence, before: Mapping[str, int]) -> str:
     try:
         with connect(run.stack.superuser(run.primary)):
             return ""
     except ConnectError as fault:
         _refuse_wrong_password(run, fault)
         container = run.stack.containers().get(run.primary)
-        if container is None or container.status in ("exited", "dead") or container.restarts > RESTART_LIMIT:
+        if container is None or hopeless(container, before):
             raise not_running(run.stack, run.primary) from None
         return fault.message
 

@@ -26,13 +26,14 @@ def clone_missing(run: Convergence) -> Iterator[Step]:
     if unfit or (run.was_well(run.primary) and not run.moves(run.primary)):
         yield provision_primary(run)
     for name, reason in unfit.items():
-        yield from _clone(run, name, reason)
+        _clone(run, name, reason)
     for name in run.lost:  # _clone forgets those above
-        yield from _clone(run, name, _LOST)
+        _clone(run, name, _LOST)
 
 
-def _clone(run: Convergence, name: str, reason: str) -> Iterator[Step]:
-    yield from clone_steps(run.stack, run.console, name, reason)
+def _clone(run: Convergence, name: str, reason: str) -> None:
+    """An operation with its own undo: a replica that cannot be cloned now keeps what it had."""
+    perform(clone_steps(run.stack, run.console, name, reason), run.console)
     run.forget_lost(name)
 
 
@@ -49,7 +50,7 @@ def repair_failed(run: Convergence) -> Iterator[Step]:
     """A replica that could not be started is cloned anew, if the primary is well and its data is the reason."""
     for name in run.failed_replicas:
         if name in run.lost:
-            yield from _clone(run, name, _LOST)
+            _clone(run, name, _LOST)
         else:
             yield from _reclone_damaged(run, name)
         yield Step(f"Starting {name}", partial(_start, run, name))
@@ -72,7 +73,7 @@ def _reclone_damaged(run: Convergence, name: str) -> Iterator[Step]:
     yield Step(f"Looking whether the data of {name} is the reason", examine)
     if not reason:
         raise failure
-    yield from _clone(run, name, reason)
+    _clone(run, name, reason)
 
 
 def finish_interrupted(run: Convergence) -> None:

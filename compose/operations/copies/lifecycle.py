@@ -19,14 +19,14 @@ from compose.console import Console, ask
 from compose.engine.containers import Container
 from compose.engine.host import host_facts_of
 from compose.home import certificates, node_data
-from compose.home.operation_lock import exclusive
 from compose.operations.apply_topology import write_files
+from compose.operations.home_identity import changing
 from compose.operations.replicas.clone import aside_path, remove_container
 from compose.operations.start import start_and_wait, why_not
 from compose.operations.steps import Step, perform
 from compose.render.compose_file import definitions
 from compose.render.copy_services import DATA
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 
 def enter(stack: Stack, topology: Topology) -> Stack:
@@ -57,8 +57,7 @@ def discard(stack: Stack, console: Console, name: str, *, yes: bool) -> Path | N
     Raises:
         RefusedError: there is no such copy, or nobody confirmed it.
     """
-    with exclusive(stack.home.lock, "backup.discard"):
-        stack = reopened(stack)
+    with changing(stack, "backup.discard") as stack:
         copy = stack.topology.find_copy(name)
         fate = "keeps its data in data/.aside, since it could be written to" if copy.writable else "deletes its data"
         if not ask(f"This stops the copy {name} and {fate}.", yes=yes, expect=name):
@@ -96,9 +95,10 @@ def _dispose(stack: Stack, console: Console, copy: Copy) -> Path | None:
 
 
 def _set_aside(stack: Stack, name: str) -> Path | None:
-    directory, kept = stack.home.copy(name), aside_path(stack, name)
+    directory = stack.home.copy(name)
     if not node_data.present(directory):
         return None
+    kept = aside_path(stack, directory)
     node_data.set_aside(stack.home, directory, kept)
     node_data.remove(directory)
     return kept

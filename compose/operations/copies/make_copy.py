@@ -8,7 +8,6 @@ from cluster.topology import Copy
 from compose.console import Console, Progress
 from compose.engine import containers
 from compose.home import node_data
-from compose.home.operation_lock import exclusive
 from compose.home.paths import make_copies_directory
 from compose.operations import preflight
 from compose.operations.backups.request import RestoreRequest, RestoreResult
@@ -16,10 +15,11 @@ from compose.operations.backups.restore import show_plan
 from compose.operations.backups.staging import StagingDirectory
 from compose.operations.copies import lifecycle
 from compose.operations.copies.prepare_data import prepare
+from compose.operations.home_identity import changing
 from compose.operations.replicas.clone import remove_container
 from compose.operations.start import start_and_wait, why_not
 from compose.operations.steps import Step, perform
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 
 def restore_as_node(
@@ -30,8 +30,7 @@ def restore_as_node(
     Raises:
         PodsError: it cannot be done; nothing was touched.
     """
-    with exclusive(stack.home.lock, "backup.restore"):
-        stack = reopened(stack)
+    with changing(stack, "backup.restore") as stack:
         copy = stack.topology.new_copy(name, writable=writable)
         _check_port(stack, copy)
         wanted = show_plan(stack, console, wanted, stack.home.data).pin(wanted)

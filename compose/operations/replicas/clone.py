@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from cluster.errors import PodsError, RefusedError
@@ -54,20 +53,41 @@ def _streams(snapshot: Snapshot, name: str) -> bool:
 
 
 def clone_steps(stack: Stack, console: Console, node: str, reason: str = "") -> Iterator[Step]:
-    """Clone ``node`` from the primary, within a convergence; ``reason`` says why data that is there is replaced."""
+    """Clone ``node`` from the primary, for `up`; ``reason`` says why data that is there is replaced.
+
+    Undone, the replica has the data and the container that it had.
+    """
     check_room(stack, node)
     source = CloneSource(stack.topology.primary)
     if reason:
-        kept = aside_path(stack, node)
+        kept = aside_path(stack, stack.home.node(node))
         console.warn(f"{node} is cloned anew, because {reason}; its old data is kept in {kept}")
-        yield Step(f"Stopping {node}", partial(_stop_and_set_aside, stack, node, kept))
+        yield replacement(stack, node, kept)
     yield Step(f"Reserving WAL in slot {slot_of(node)}", lambda _: _reserve(stack, node), quiet=True)
-    yield Step(f"Cloning {node} from {source.node}", lambda step: run_clone(stack, step, node, source))
+    directory = stack.home.node(node)
+    yield Step(
+        f"Cloning {node} from {source.node}",
+        lambda step: run_clone(stack, step, node, source),
+        lambda: node_data.remove_contents(directory),
+    )
 
 
-def _stop_and_set_aside(stack: Stack, node: str, kept: Path, step: Progress) -> None:
-    remove_container(stack, node, step)
-    move_data(stack, node, kept)
+def replacement(stack: Stack, node: str, kept: Path) -> Step:
+    """Stop a replica and move its data aside; undone, it runs again on its old data, as well as it did."""
+    directory, had_container = stack.home.node(node), node in stack.containers()
+
+    def do(step: Progress) -> None:
+        remove_container(stack, node, step)
+        if node_data.present(directory):
+            move_data(stack, node, kept)
+            step.result = f"kept in {kept}"
+
+    def undo() -> None:
+        node_data.put_back(kept, directory)
+        if had_container:
+            stack.compose.run("up", "--detach", "--no-deps", node)
+
+    return Step(f"Stopping {node} and moving its old data aside", do, undo)
 
 
 def _reserve(stack: Stack, node: str) -> None:
@@ -110,9 +130,10 @@ def remove_container(stack: Stack, service: str, step: Progress | None = None) -
         stack.compose.follow(step, *arguments) if step else stack.compose.run(*arguments)
 
 
-def aside_path(stack: Stack, node: str) -> Path:
-    """Where data of ``node`` that is replaced now is kept."""
-    return stack.home.aside / f"{node}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+def aside_path(stack: Stack, directory: Path) -> Path:
+    """Where a server's data that is replaced now is kept: in data/.aside, or on the disk that its directory is on."""
+    aside = node_data.beside(stack.home, directory, stack.home.aside.name)
+    return aside / f"{directory.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
 
 
 def move_data(stack: Stack, node: str, kept: Path) -> None:
@@ -121,14 +142,15 @@ def move_data(stack: Stack, node: str, kept: Path) -> None:
 
 
 def check_room(stack: Stack, node: str) -> None:
-    """Refuse a clone that does not fit on the disk."""
+    """Refuse a clone that does not fit on the disk, or cannot take the place of what is there."""
+    node_data.beside(stack.home, stack.home.node(node), stack.home.aside.name)
     with connect(stack.superuser(stack.topology.primary)) as connection:
         size = fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0
-    free = preflight.free_disk(stack.home.data)
+    free = preflight.free_disk(stack.home.node(node))
     if size + preflight.NEEDED_FREE > free:
         raise RefusedError(
-            f"the clone of {node} takes {human_size(size)}, and {human_size(free)} are free below {stack.home.data}",
-            "free some space (data/.aside holds replaced data), then run this again",
+            f"the clone of {node} takes {human_size(size)}, and {human_size(free)} are free in {stack.home.node(node)}",
+            "free some space (.aside holds replaced data), then run this again",
         )
 
 

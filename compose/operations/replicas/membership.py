@@ -185,7 +185,7 @@ class RemoveReplica:
 
     def _move_aside(self, step: Progress) -> None:
         if node_data.present(self.stack.home.node(self.node)):
-            self.kept = aside_path(self.stack, self.node)
+            self.kept = aside_path(self.stack, self.stack.home.node(self.node))
             move_data(self.stack, self.node, self.kept)
             step.result = f"kept in {self.kept}"
 
@@ -193,8 +193,9 @@ class RemoveReplica:
         if self.kept is not None:
             node_data.put_back(self.kept, self.stack.home.node(self.node))
 
-    def _delete(self, _: Progress) -> None:
-        node_data.remove(self.stack.home.node(self.node))
+    def _delete(self, step: Progress) -> None:
+        if stays := node_data.remove_server(self.stack.home.node(self.node)):
+            step.result = f"emptied, as a mount point or a link of yours: {', '.join(map(str, stays))}"
 
     def _forget(self, _: Progress) -> None:
         self.stack = publish(self.stack, self.stack.topology.remove(self.node))

@@ -11,22 +11,20 @@ from cluster.pools import synchronous_count
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.data_directory import holds_data
 from cluster.topology import READ_POOLS, ReadPool, Topology
-from compose.console import Console, Progress, ask
+from compose.console import Console, ask
 from compose.engine import containers
-from compose.home import node_data
-from compose.home.operation_lock import exclusive
 from compose.operations import preflight
 from compose.operations.apply_topology import publish
+from compose.operations.home_identity import changing
 from compose.operations.replicas.clone import (
     CloneSource,
     aside_path,
     check_room,
     healthiest_source,
-    move_data,
-    remove_container,
+    replacement,
 )
 from compose.operations.replicas.membership import AddReplica, RemoveReplica
-from compose.operations.steps import Step, perform
+from compose.operations.steps import perform
 from compose.stack import Stack, reopened
 
 _RATE = re.compile(r"[1-9]\d{0,6}[kM]\Z")
@@ -46,8 +44,8 @@ class ReplicaRequest:
 
 def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """Add a replica, or go on with one that an interrupted add left; returns its name."""
-    with exclusive(stack.home.lock, "replica.add"):
-        return _add_locked(reopened(stack), console, request)
+    with changing(stack, "replica.add") as held:
+        return _add_locked(held, console, request)
 
 
 def _add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
@@ -89,8 +87,7 @@ def _joining(topology: Topology, wanted: str | None, pool: ReadPool) -> tuple[To
 
 def remove(stack: Stack, console: Console, name: str, *, purge: bool, yes: bool, patience: float) -> None:
     """Take a replica out, having asked."""
-    with exclusive(stack.home.lock, "replica.remove"):
-        stack = reopened(stack)  # as it is now that nobody else changes it
+    with changing(stack, "replica.remove") as stack:
         if patience < 0:
             raise UsageError("--timeout cannot be negative", "give seconds, such as 30")
         _check_going(stack, name)
@@ -110,8 +107,7 @@ def _remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pa
 
 def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
     """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
-    with exclusive(stack.home.lock, "replica.reclone"):
-        stack = reopened(stack)
+    with changing(stack, "replica.reclone") as stack:
         name = _check_replica(stack, request.name or "")
         _clear(stack, console)
         source = _clone_source(stack, _healthy_primary(stack), name, request)
@@ -119,30 +115,13 @@ def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
         check_room(stack, name)
         joining = stack.topology.with_state(name, "joining")
         enter, *others = AddReplica(stack, joining, name, source).steps()
-        perform([enter, _set_aside(stack, name), *others], console)
-
-
-def _set_aside(stack: Stack, name: str) -> Step:
-    """Stop a replica and move its data aside; undone, it runs again on its old data."""
-    kept, directory = aside_path(stack, name), stack.home.node(name)
-
-    def do(step: Progress) -> None:
-        remove_container(stack, name, step)
-        if node_data.present(directory):
-            move_data(stack, name, kept)
-            step.result = f"kept in {kept}"
-
-    def undo() -> None:
-        node_data.put_back(kept, directory)
-        stack.compose.run("up", "--detach", "--no-deps", name)
-
-    return Step(f"Stopping {name} and moving its old data aside", do, undo)
+        kept = aside_path(stack, stack.home.node(name))
+        perform([enter, replacement(stack, name, kept), *others], console)
 
 
 def set_pool(stack: Stack, name: str, pool: str) -> str:
     """Let a replica take part in the pool of all readers, or no longer; what it does now, for people."""
-    with exclusive(stack.home.lock, "replica.pool"):
-        stack = reopened(stack)
+    with changing(stack, "replica.pool") as stack:
         topology = stack.topology.with_pool(_check_replica(stack, name), read_pool(pool))
         _healthy_primary(stack)
         publish(stack, topology)

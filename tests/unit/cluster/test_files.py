@@ -7,7 +7,7 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -232,10 +232,28 @@ def test_a_tree_is_removed_however_deep_it_is_and_no_link_in_it_is_followed(home
     (top / "base" / "1" / "link").symlink_to(victim)
     with Directory.open(top) as folder:
         _deep(folder, 3000)
-    assert home.remove_tree("node/18/docker")
-    assert not home.remove_tree("node/18/docker")
+    assert home.remove_tree("node/18/docker") == []
+    assert home.remove_tree("node/18/docker") == []
     assert home.path.joinpath("node", "18").exists()
     assert list(home.path.joinpath("node", "18").iterdir()) == []
+
+
+@pytest.mark.parametrize("mount", ["node", "node/18", "node/18/docker/base", "node/18/docker/fast"])
+def test_of_a_tree_with_a_mount_point_in_it_that_alone_is_left_and_empty(
+    home: Directory, mounted: Callable[[Path], Path], mount: str
+) -> None:
+    for name in ("node/18/docker/base", "node/18/docker/fast"):
+        (home.path / name).mkdir(parents=True, exist_ok=True)
+    point = mounted(home.path / mount)
+    (point / "lost+found").mkdir()
+    (point / "deep" / "deeper").mkdir(parents=True)
+    (point / "deep" / "file").touch()
+    assert home.remove_tree("node") == [point]
+    assert [path for path in (home.path / "node").rglob("*") if path not in point.parents] == [
+        *([point] if mount != "node" else []),
+        point / "lost+found",
+    ]
+    assert home.remove_tree("node") == [point]
 
 
 def _deep(folder: Directory, levels: int) -> None:

@@ -252,8 +252,12 @@ def test_data_on_another_disk_by_a_link_of_the_user_s_works_as_before(home: Home
     assert not (other / PGDATA).exists()
     node_data.put_back(home.aside / KEPT, home.node("replica2"))
     assert (other / PGDATA / "PG_VERSION").exists()
+    (other / "of-somebody-else").mkdir()
+    (other / "fast" / "PG_18_202506291").mkdir(parents=True)
+    assert node_data.remove_server(home.node("replica2")) == [home.node("replica2")]
+    assert ([path.name for path in other.iterdir()], home.node("replica2").is_symlink()) == (["of-somebody-else"], True)
     node_data.remove(home.node("replica2"))
-    assert ((other / PGDATA).exists(), home.node("replica2").is_symlink()) == (True, False)
+    assert (other.exists(), home.node("replica2").is_symlink()) == (True, False)
 
 
 def test_what_was_set_aside_comes_back_unless_there_is_other_data(home: Home) -> None:

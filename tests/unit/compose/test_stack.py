@@ -108,6 +108,12 @@ def test_a_cluster_that_was_made_is_opened(made: Stack, monkeypatch: pytest.Monk
     assert open_stack() == made
 
 
+def test_a_home_that_the_engine_cannot_name_is_refused_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PODS_HOME", str(tmp_path / "bad\udcff"))
+    with pytest.raises(UsageError, match="no UTF-8"):
+        open_home()
+
+
 def test_a_home_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PODS_HOME", str(tmp_path / "typo"))
     with pytest.raises(UsageError, match="typo does not exist"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster.config.env_file import PROJECT_ROOT
 from compose.engine import build_context
-from compose.engine.build_context import REQUIREMENTS, ROOMS, code_files
+from compose.engine.build_context import REQUIREMENTS, ROOMS, code_files, open_to_all
 
 
 def test_the_image_holds_every_room_that_a_service_runs_and_the_list_of_its_packages() -> None:
@@ -49,3 +49,12 @@ def test_every_package_of_the_services_has_a_version_and_a_hash() -> None:
     packages = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
     assert packages
     assert [line for line in packages if "==" not in line or "--hash=sha256:" not in line] == []
+
+
+def test_modes_in_an_image_are_not_those_of_a_careful_checkout(tmp_path: Path, narrow_umask: None) -> None:
+    (tmp_path / "site" / "package").mkdir(parents=True)
+    (tmp_path / "site" / "package" / "module.py").touch()
+    (tmp_path / "site" / "program").touch(0o700)
+    open_to_all(tmp_path / "site")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "site", *(tmp_path / "site").rglob("*"))}
+    assert modes == {"site": 0o755, "package": 0o755, "program": 0o755, "module.py": 0o644}

@@ -3,7 +3,6 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from compose.operations import preflight
 from compose.operations.preflight import (
     check_data,
     check_disk,
-    check_home,
     check_own_ports,
     check_ports,
     check_possible,
@@ -107,7 +105,21 @@ def test_our_own_running_service_is_no_clash(listener: int, free_port: int) -> N
 
 
 def _running(service: str, *published: tuple[str, int]) -> Container:
-    return replace(_container("/srv"), service=service, published=frozenset(published))
+    return Container(
+        service=service,
+        name=f"pods-{service}-1",
+        id="0123",
+        status="running",
+        health="healthy",
+        exit_code=0,
+        restarts=0,
+        oom_killed=False,
+        started=None,
+        definition="",
+        one_off=False,
+        directory="/srv",
+        published=frozenset(published),
+    )
 
 
 def test_a_stranger_s_port_is_refused_before_a_running_service_is_moved_there(listener: int) -> None:
@@ -195,34 +207,6 @@ def test_the_port_of_a_grafana_that_will_not_run_may_be_taken(listener: int) -> 
 
 def test_before_the_first_up_grafana_may_yet_run(listener: int) -> None:
     assert _grafana_clashes(listener, "") == ["PODS_GRAFANA_PORT"]
-
-
-def _container(directory: Path | str) -> Container:
-    return Container(
-        service="primary",
-        name="pods-primary-1",
-        id="0123",
-        status="running",
-        health="healthy",
-        exit_code=0,
-        restarts=0,
-        oom_killed=False,
-        started=datetime.now(UTC),
-        definition="",
-        one_off=False,
-        directory=str(directory),
-    )
-
-
-def test_a_cluster_of_the_same_name_from_elsewhere_is_refused(bare_home: Home) -> None:
-    with pytest.raises(RefusedError) as refusal:
-        check_home(bare_home, "pods", [_container(bare_home.path), _container("/elsewhere")])
-    assert "'pods' runs from /elsewhere" in refusal.value.message
-    assert "PODS_PROJECT" in refusal.value.hint
-
-
-def test_our_own_containers_and_those_of_unknown_origin_are_no_other_cluster(bare_home: Home) -> None:
-    check_home(bare_home, "pods", [_container(bare_home.path), _container("")])
 
 
 def test_a_whole_cluster_is_recognised(whole: Home) -> None:

@@ -1,0 +1,127 @@
+"""Whose a project's containers are, and whether a first `up` would make an empty cluster where one was.
+
+Containers know the home that they were made from. A home that was renamed, copied, or whose disk is not mounted is told
+apart by that: where a cluster is in the other directory they are its own; where none is any more, this home has moved.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.errors import RefusedError
+from cluster.topology import Topology
+from compose.engine.containers import Container, mounted_inode, of_project
+from compose.home.operation_lock import exclusive
+from compose.home.paths import MOUNT, Home
+from compose.stack import Stack, reopened
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+@contextmanager
+def changing(stack: Stack, operation: str) -> Iterator[Stack]:
+    """Hold the cluster for ``operation``; yields it as it is now that nobody else changes it.
+
+    Raises:
+        RefusedError: another operation holds it, or the containers are not this home's.
+    """
+    with exclusive(stack.home.lock, operation):
+        now = reopened(stack)
+        check_own(now)
+        yield now
+
+
+def check_own(stack: Stack) -> None:
+    """Refuse containers that were made from another directory, be it that of this home before it was moved."""
+    project = stack.topology.project
+    before = moved_from(stack.client, stack.home, project, stack.topology, of_project(stack.client, project))
+    if before:
+        raise RefusedError(
+            f"the containers of {project!r} were made from {before}, which this home was before it was moved",
+            "run inv up first, which makes them anew from here",
+        )
+
+
+def check_no_copy(stack: Stack) -> None:
+    """Refuse to work from a copied home on the cluster that it was copied from."""
+    for each in of_project(stack.client, stack.topology.project):
+        if not stack.home.is_at(each.directory):
+            _refuse_other_home(stack.topology.project, Path(each.directory))
+
+
+def moved_from(
+    client: "DockerClient", home: Home, project: str, topology: Topology | None, found: Sequence[Container]
+) -> str:
+    """The directory that this home was moved from, as its containers know it; "" where it was not.
+
+    Raises:
+        RefusedError: they are another home's, or nobody can tell that they are this one's.
+    """
+    strangers = [each for each in found if not home.is_at(each.directory)]
+    for stranger in strangers:
+        _refuse_other_home(project, Path(stranger.directory))
+    if not strangers:
+        return ""
+    before = strangers[0].directory
+    if topology is None or not topology.system_identifier:
+        raise RefusedError(
+            f"there are containers of a cluster called {project!r}, made from {before}, which is not there",
+            f"is its disk not mounted, or was it moved? Mount it, or work from where it is; if it is gone for good: "
+            f"{_removal(strangers)}",
+        )
+    _refuse_other_data(client, home, topology, strangers)
+    return before
+
+
+def _refuse_other_home(project: str, directory: Path) -> None:
+    """A copied home has the name of the cluster that it was copied from; so may a home that knows of no other."""
+    try:
+        exists = Home(directory).topology.exists()
+    except PermissionError:  # somebody else's
+        exists = True
+    if exists:
+        raise RefusedError(
+            f"a cluster called {project!r} runs from {directory} already",
+            "work from there: a copied home is no second cluster; that wants PODS_PROJECT and ports of its own in .env",
+        )
+
+
+def _refuse_other_data(client: "DockerClient", home: Home, topology: Topology, strangers: Sequence[Container]) -> None:
+    """What runs must have this home's directories mounted; what does not run cannot start where it was made."""
+    for each in strangers:
+        if each.service in topology.names and each.status in ("running", "paused"):
+            found = home.node(each.service).stat() if home.node(each.service).exists() else None
+            if found is None or mounted_inode(client, each, MOUNT) != (found.st_dev, found.st_ino):
+                raise RefusedError(
+                    f"{each.name} runs on data of {each.directory}, which is not there any more; it is not this home's",
+                    f"if nobody needs what it holds: {_removal(strangers)}",
+                )
+
+
+def _removal(found: Sequence[Container]) -> str:
+    return "docker rm --force " + " ".join(sorted(each.name for each in found))
+
+
+def refuse_lost(home: Home, project: str, found: Sequence[Container], *, secrets: bool) -> None:
+    """Refuse to make the first cluster of a home in which something says that there was one.
+
+    Args:
+        home: the home; it has no topology.
+        project: its name.
+        found: its containers.
+        secrets: whether a cluster's secrets alone say so; who restores one may have kept them.
+    """
+    traces = [("its containers are there", any(not each.one_off for each in found))]
+    traces.append((f"{home.topology_copy} is there", home.topology_copy.exists()))
+    if secrets:
+        held = home.secrets / "superuser_password"
+        traces.append((f"{held} is there", held.exists() and (home.tls / "ca.key").exists()))
+    trace = next((text for text, seen in traces if seen), None)
+    if trace is not None:
+        raise RefusedError(
+            f"there was a cluster called {project!r} in {home.path} ({trace}), and {home.topology} is missing",
+            f"is the disk of {home.data} not mounted? Mount it. If the data is lost, see "
+            "docs/how-to/disaster-recovery.md; to begin anew, inv down --purge deletes what is left, secrets too",
+        )
