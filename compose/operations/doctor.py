@@ -87,9 +87,7 @@ def _engine(client: "DockerClient") -> Iterator[Finding]:
         yield Finding("engine", False, f"engine {client.version()['Version']}, Compose {daemon.compose_version()}")
     info = client.info()
     if not any("seccomp" in option for option in info.get("SecurityOptions", ())):
-        yield Finding(
-            "engine", True, "the engine runs containers without seccomp", "use a kernel and engine with seccomp"
-        )
+        yield Finding("engine", True, "containers run without seccomp", "use a kernel and engine with seccomp")
     if not info.get("MemoryLimit", True):
         yield Finding("memory", True, "the engine cannot limit memory", "boot with cgroup_enable=memory")
 

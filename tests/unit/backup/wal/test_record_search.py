@@ -93,7 +93,7 @@ def where(offset: int) -> Lsn:
         (check_target("48211"), prepared(48211)),
         (check_target("48211"), prepared(48211, 0x40)),
         (check_target("before", "name"), point("before")),
-        (check_target("vor 'é' \" x", "name"), point("vor 'é' \" x")),
+        (check_target("avant 'é' \" x", "name"), point("avant 'é' \" x")),
         (check_target("x" * 63, "name"), point("x" * 63)),
     ],
 )

@@ -18,7 +18,8 @@ NAMES = [name(number) for number in range(1, 5)]
 
 
 def test_what_is_right_is_right(tmp_path: Path) -> None:
-    store, lines = local(tmp_path), []
+    store = local(tmp_path)
+    lines: list[str] = []
     put(store, *NAMES)
     found = scrub(store, SYSTEM, NAMES, SIZE, lines.append)
     assert (found.segments, found.bytes, found.damaged) == (4, 4 * SIZE, {})
