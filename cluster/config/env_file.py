@@ -56,8 +56,13 @@ def home_directory(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(environ.get(HOME_VARIABLE) or PROJECT_ROOT).resolve()
 
 
-def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(home: Path, environ: Mapping[str, str] = os.environ, *, strict: bool = True) -> Settings:
     """Read ``home/.env`` and the environment.
+
+    Args:
+        home: where the file is.
+        environ: the environment.
+        strict: refuse settings that are not known; a service passes over those that a newer PODS rendered.
 
     Raises:
         UsageError: an unknown setting, a malformed line or a value out of range; names all of it.
@@ -66,6 +71,8 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ) -> Settin
     in_file: set[str] = set()
     for where, variable, text in [*_from_file(home / ".env"), *_from_environ(environ)]:
         if variable in RETIRED:
+            continue
+        if variable not in VARIABLES and not strict:
             continue
         if variable not in VARIABLES:
             raise UsageError(f"unknown setting {variable} ({where})", _did_you_mean(variable))

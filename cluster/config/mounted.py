@@ -75,7 +75,7 @@ class MountedConfig:
         stamp = tuple(_stamp(self.root / name) for name in (".env", "topology.json"))
         if self._seen is None or stamp != self._stamp:
             topology = _read_topology(self.root / "topology.json")
-            settings = load_settings(self.root, {})
+            settings = load_settings(self.root, {}, strict=False)
             self._seen = ClusterConfig(settings=settings, topology=topology, secrets=self.secrets, ca=self.ca)
             self._stamp = stamp
         return self._seen

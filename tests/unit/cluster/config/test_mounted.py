@@ -57,6 +57,12 @@ def test_the_environment_of_a_container_changes_nothing(window: MountedConfig, m
     assert window.read().settings == SETTINGS
 
 
+def test_a_setting_of_a_newer_pods_stops_no_service(window: MountedConfig) -> None:
+    with (window.root / ".env").open("a") as file:
+        file.write("PODS_OF_TOMORROW=1\n")
+    assert window.read().settings == SETTINGS
+
+
 def test_a_node_is_reached_by_its_name_as_a_role_of_the_cluster(window: MountedConfig) -> None:
     access = window.read().node("replica1")
     assert (access.host, access.port, access.user, access.database) == ("replica1", 5432, "monitor", "postgres")
@@ -102,7 +108,7 @@ def test_without_files_there_is_no_cluster(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "text"), [("topology.json", "{"), (".env", "PODS_REPLICAS=many\n"), (".env", "PODS_NO_SUCH=1\n")]
+    ("file", "text"), [("topology.json", "{"), (".env", "PODS_REPLICAS=many\n"), (".env", "PODS_REPLICAS\n")]
 )
 def test_a_broken_file_is_told_and_once_it_is_whole_seen(
     window: MountedConfig, tmp_path: Path, file: str, text: str
