@@ -20,7 +20,5 @@ def test_a_decision_has_the_form_of_the_others(path: Path) -> None:
     assert "**Decision" in text
 
 
-def test_numbers_are_given_once() -> None:
-    """A gap is one that is on its way: who writes beside others takes a number first."""
-    numbers = [path.name[:4] for path in DECISIONS]
-    assert numbers == sorted(set(numbers))
+def test_numbers_are_given_once_and_without_a_gap() -> None:
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
