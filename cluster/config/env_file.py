@@ -206,12 +206,17 @@ def _from_environ(environ: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
             yield ENVIRONMENT, variable, environ[variable]
 
 
-def origin_notes(home: Path, environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Where the environment has a say that ``home/.env`` does not show, in lines; never a value."""
+def origin_notes(home: Path, environ: Mapping[str, str] = os.environ, *, s3: bool = True) -> list[str]:
+    """Where the environment has a say that ``home/.env`` does not show, in lines; never a value.
+
+    Not ``s3``: no store is there, and what shells export for AWS' own tools says nothing to anybody.
+    """
     written = {variable: text for _, variable, text in _from_file(home / ".env")}
     notes = []
     for _, variable, text in _from_environ(environ):
         if variable not in VARIABLES or written.get(variable) == text:
+            continue
+        if variable.startswith("AWS_") and not s3:
             continue
         if variable.startswith(_OURS) or variable not in written:
             notes.append(f"{variable} is from the environment" + (", not from .env" if variable in written else ""))

@@ -4,6 +4,7 @@ import difflib
 
 from cluster.config.env_file import origin_notes
 from cluster.config.settings import Settings
+from cluster.services import store_names
 from cluster.topology import Topology
 from cluster.topology_file import load
 from compose.engine.host import host_facts_of
@@ -26,7 +27,7 @@ def check_configuration() -> list[str]:
     passwords.check_env(home)
     check_store(home, settings, "")
     lines = [f".env and environment: {settings.project}, {settings.database}, ports from {settings.primary_port}"]
-    lines += origin_notes(home.path)
+    lines += origin_notes(home.path, s3="s3" in store_names(settings))
     preflight.check_addresses(settings)
     topology = load(home.topology)
     preflight.check_possible(settings, topology or Topology.first(settings, preflight.measure_host(home, 1)))

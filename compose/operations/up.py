@@ -13,6 +13,7 @@ from cluster.config.server_settings import MOST_REPLICAS
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError, UsageError
 from cluster.postgres import data_directory
+from cluster.services import store_names
 from cluster.topology import Topology
 from cluster.topology_file import load, save
 from compose.console import Console
@@ -89,7 +90,7 @@ def _inspect_and_prepare(
         console.note(f"removed {name}, left by an interrupted operation")
     for name in containers.remove_retired(client, found):
         console.note(f"removed {name}, a service that is no more")
-    for note in origin_notes(home.path):
+    for note in origin_notes(home.path, s3="s3" in store_names(settings)):
         console.note(note)
     for variable in retired_in_file(home.path):
         console.note(f"{variable} in .env is no more: {RETIRED[variable]}")

@@ -292,7 +292,7 @@ def test_a_clone_that_does_not_fit_is_refused(cluster: Cluster) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    _refused(Result(done.returncode, done.stdout, done.stderr), 3, "the clone of replica3 takes", "are free below")
+    _refused(Result(done.returncode, done.stdout, done.stderr), 3, "the clone of replica3 takes", "are free in")
     _clean(cluster, {"replica1", "replica2"})
 
 

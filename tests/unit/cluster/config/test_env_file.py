@@ -285,6 +285,7 @@ def test_names_of_other_programs_in_the_environment_do_not_win_over_env(tmp_path
         "AWS_REGION is from .env; the environment has another one",
         "BACKUP_LEVEL is from the environment",
     ]
+    assert origin_notes(tmp_path, environ, s3=False) == ["BACKUP_LEVEL is from the environment"]
 
 
 @given(st.dictionaries(st.sampled_from(sorted(VARIABLES)), st.just("x"), max_size=5), st.booleans())
