@@ -624,6 +624,7 @@ def _try_with_another_key(cluster: Kept, tmp_path: Path) -> None:
         assert result.code in (3, 4), result
         assert "key" in result.err
         assert not (other / "data" / "primary" / "18").exists()
+        (other / "secrets").mkdir(mode=0o700, exist_ok=True)  # as docs/how-to/disaster-recovery.md says
         shutil.copy2(cluster.home.secrets / "backup_key", other / "secrets" / "backup_key")
         inv.ok("backup.restore", "--in-place", timeout=600)
         assert Kept(inv).query("SELECT text FROM confidential") == [{"text": "nobody reads this"}]
