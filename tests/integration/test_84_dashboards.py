@@ -23,6 +23,8 @@ EMPTY = {
     ("pods-containers", "Held back"): _LIMITLESS,
     ("pods-containers", "Of the limit"): _LIMITLESS,
     ("pods-backups", "Last trial restore"): _UNASKED,
+    ("pods-node", "Held back from vacuum"): _QUIET,
+    ("pods-monitoring", "Without series of their own"): _QUIET,
 }
 """Panels that may have nothing to show, and why."""
 _SCRAPES = 5

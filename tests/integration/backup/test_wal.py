@@ -520,7 +520,7 @@ def test_errors_of_the_server_carry_their_sqlstate_and_leave_the_connection_usab
         site.servers.stop(A)
         with pytest.raises(LostError):
             server.identify()
-    with pytest.raises(LostError, match="does not let replicator replicate"), replicate(site.servers.access(A)):
+    with pytest.raises(LostError, match="nothing listens at"), replicate(site.servers.access(A)):
         pass
     assert issubclass(ServerError, RefusedError)
 
