@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SLOWEST_FIRST = (
     "test_10_up",  # first on its cluster: what the others do to it, alerts tell of for minutes
     "test_85_health",
+    "test_22_pooling",
     "test_70_replicas",
     "test_83_alerts",
     "test_40_faults",

@@ -20,6 +20,7 @@ from cluster.documents import to_json
 from cluster.http.pages import USER
 from cluster.postgres.connection import Access, connect
 from cluster.topology_file import load
+from cluster.waiting import comes_true
 from compose.home import passwords
 from compose.home.paths import Home
 from compose.report.status import status_report
@@ -106,8 +107,17 @@ class Cluster:
         return report
 
     def check_healthy(self) -> None:
-        """Fail if a test left it otherwise, so that a fault is found where it was made."""
-        assert self.status()["healthy"], f"the test left the cluster unhealthy: {self.status()['reasons']}"
+        """Fail if a test left it otherwise, so that a fault is found where it was made.
+
+        The engine asks a container that was paused or stopped for its health some seconds later.
+        """
+        reasons: list[str] = []
+
+        def healthy() -> bool:
+            reasons[:] = self.status()["reasons"]
+            return not reasons
+
+        assert comes_true(healthy, timeout=60), f"the test left the cluster unhealthy: {reasons}"
 
     def node(self, name: str) -> dict[str, Any]:
         """One node of the status."""

@@ -68,7 +68,7 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
     for name in LATER:
         if not password_file(home, name).exists():
             _write(password_file(home, name), secrets.token_urlsafe(32))
-    _keys_of_stores(home, settings)
+    _keys_of_stores(home, settings, first=first)
     passwords = read(home)
     for name in (PROMETHEUS, ALERTMANAGER):
         web_passwords.ensure(
@@ -92,7 +92,7 @@ def read(home: Home) -> Passwords:
     return Passwords({name: _read(password_file(home, name)) for name in (*ALL, *later)})
 
 
-def _keys_of_stores(home: Home, settings: Settings) -> None:
+def _keys_of_stores(home: Home, settings: Settings, *, first: bool) -> None:
     """The S3 keys of .env as files that only the backup service reads, and the key that seals backups.
 
     Raises:
@@ -106,8 +106,16 @@ def _keys_of_stores(home: Home, settings: Settings) -> None:
         _write_ca(home.secrets / "s3_ca", Path(settings.s3_ca))
     key = home.secrets / "backup_key"
     if settings.backup_encryption == "on" and not key.exists():
-        _refuse_lost_key(home, settings, key)
+        _refuse_lost_key(home, settings, key, first=first)
         write_atomically(key, make_key(), 0o600, _owner())
+    _give_to_service(key)
+
+
+def _give_to_service(key: Path) -> None:
+    """A key that root put there from a copy is still to be read by the backup service, which is not root."""
+    owner = _owner()
+    if owner is not None and key.is_file() and key.stat().st_uid != owner[0]:
+        os.chown(key, *owner, follow_symlinks=False)
 
 
 def _write_ca(path: Path, source: Path) -> None:
@@ -123,10 +131,10 @@ def _write_ca(path: Path, source: Path) -> None:
         write_atomically(path, text, 0o600, _owner())
 
 
-def _refuse_lost_key(home: Home, settings: Settings, key: Path) -> None:
+def _refuse_lost_key(home: Home, settings: Settings, key: Path, *, first: bool) -> None:
     """Settings in force that sealed already, or a sealed store: there was a key, and a new one would open nothing."""
     in_force = home.rendered / "services"
-    if (in_force / ".env").exists() and load_settings(in_force, {}).backup_encryption == "on":
+    if not first and (in_force / ".env").exists() and load_settings(in_force, {}).backup_encryption == "on":
         raise RefusedError(
             f"the key {key}, without which no backup can be read, is gone",
             "put it back from your copy; to begin anew: BACKUP_ENCRYPTION=off, another store, inv up, then on",
@@ -150,6 +158,7 @@ def require_backup_key(home: Home, settings: Settings) -> None:
             f"BACKUP_ENCRYPTION is on, and there is no {key}",
             "put the key there that sealed the backups, from your copy; if they are not sealed: BACKUP_ENCRYPTION=off",
         )
+    _give_to_service(key)
 
 
 def pgpass_text(passwords: Passwords, settings: Settings) -> str:

@@ -153,8 +153,12 @@ def _check(
 def _prepare(home: Home, settings: Settings, topology: Topology, console: Console, client: "DockerClient") -> Stack:
     """Images, files, secrets and certificates: all that is needed before a container starts.
 
-    Secrets come after the topology, so that those without one are always of a cluster whose data/ is missing.
+    A cluster's first secrets come after its topology, so that those without one are always of a cluster whose data/ is
+    missing. Later ones come before the files, which say what is in force: backups sealed with a key, for one.
     """
+    first = not topology.system_identifier
+    if not first:
+        passwords.ensure(home, settings, first=False)
     if not topology.image_base:
         source, base = image_build.choose(client, settings, console)
         images = image_build.ensure(client, settings, source, base, console)
@@ -168,7 +172,8 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     facts = host_facts_with(home, images)
     _write_files(home, settings, topology, facts, console)
     save(home.topology, home.topology_copy, topology)
-    passwords.ensure(home, settings, first=not topology.system_identifier)
+    if first:
+        passwords.ensure(home, settings, first=True)
     pgpass.ensure(home, settings, topology)
     show_new(client, settings, topology, certificates.ensure_all(home, settings, topology))
     return Stack(home, settings, topology, client)
