@@ -21,7 +21,7 @@ RESTORE = "-restore"
 RETIRED = ("cadvisor",)
 """Services that are no more; decision 0025."""
 _DIRECTORY = "com.docker.compose.project.working_dir"
-SAID_NOTHING = "it said nothing"
+EMPTY_LOG = "it said nothing"
 """The last words of a container whose log is empty."""
 
 
@@ -212,5 +212,5 @@ def explaining_line(text: str) -> str:
         for line in lines
         if any(word in line for word in ("FATAL", "PANIC", "pods-node:", "pods-pooler:", "ERROR"))
     ]
-    last = (telling or lines or [SAID_NOTHING])[-1]
+    last = (telling or lines or [EMPTY_LOG])[-1]
     return "".join(letter if letter.isprintable() else "?" for letter in last)

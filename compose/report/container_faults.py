@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from compose.engine.containers import SAID_NOTHING, Container
+from compose.engine.containers import EMPTY_LOG, Container
 
 _LONGEST = 240
 """Characters of last words; the log has the rest."""
@@ -20,7 +20,7 @@ def container_fault(container: Container | None, last_words: Callable[[Container
     if loops and container.status in ("restarting", "running"):
         return f"its container was restarted {container.restarts} times and said: {_short(last_words(container))}"
     if container.status == "running":
-        return f"its check fails{_said(last_words(container))}" if container.health == "unhealthy" else ""
+        return f"its check fails{_quoted(last_words(container))}" if container.health == "unhealthy" else ""
     return _ended(container, last_words) if container.status in ("exited", "dead") else _idle(container)
 
 
@@ -32,8 +32,8 @@ def _ended(container: Container, last_words: Callable[[Container], str]) -> str:
     return f"its container ended with code {container.exit_code} and said: {_short(last_words(container))}"
 
 
-def _said(words: str) -> str:
-    return "" if words == SAID_NOTHING else f", and it said: {_short(words)}"
+def _quoted(words: str) -> str:
+    return "" if words == EMPTY_LOG else f", and it said: {_short(words)}"
 
 
 def _idle(container: Container) -> str:

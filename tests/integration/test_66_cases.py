@@ -157,7 +157,7 @@ def test_what_breaks_off_leaves_the_pool_clean(cluster: Cluster) -> None:
 def test_a_password_is_changed_while_clients_are_connected(cluster: Cluster) -> None:
     with _client(cluster) as old:
         old.execute("SELECT 1")
-        (cluster.home.secrets / "app_password").write_text("a:b@c/%20-another\n")
+        (cluster.home.secrets / "app_password").write_text("a-b@c/%20-another\n")
         cluster.inv.ok("up")
         assert old.execute("SELECT 1").fetchone() == (1,)
         with _client(cluster) as new:
