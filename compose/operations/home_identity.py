@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cluster.errors import RefusedError
 from cluster.topology import Topology
 from compose.engine.containers import Container, mounted_inode, of_project
+from compose.engine.host import host_facts_of
 from compose.home.operation_lock import exclusive
 from compose.home.paths import MOUNT, Home
 from compose.stack import Stack, reopened
@@ -21,16 +22,39 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def changing(stack: Stack, operation: str) -> Iterator[Stack]:
+def changing(stack: Stack, operation: str, *, builds: bool = False) -> Iterator[Stack]:
     """Hold the cluster for ``operation``; yields it as it is now that nobody else changes it.
 
+    Args:
+        stack: the cluster as it was opened.
+        operation: what the task is called.
+        builds: it makes the images of this code by itself, as `up` does; others need what was made before.
+
     Raises:
-        RefusedError: another operation holds it, or the containers are not this home's.
+        RefusedError: another operation holds it, the containers are not this home's, or the code changed since `up`.
     """
     with exclusive(stack.home.lock, operation):
         now = reopened(stack)
         check_own(now)
+        if not builds:
+            check_code(now)
         yield now
+
+
+def check_code(stack: Stack) -> None:
+    """Refuse to render for services of another code: they would not know its settings, and its images are not made."""
+    images = host_facts_of(stack.home, stack.settings, stack.topology).images
+    if not stack.home.compose_file.exists():
+        return
+    rendered = stack.home.compose_file.read_text(encoding="utf-8")
+    if any(renders_another(rendered, image) for image in (images.postgres, images.pgbouncer, images.services)):
+        raise RefusedError("PODS has changed since the last inv up, and the cluster runs as it was", "run inv up first")
+
+
+def renders_another(compose_file: str, image: str) -> bool:
+    """Whether a rendered Compose file has the image under another tag than the one of ``image``, and not that."""
+    name = image.rpartition(":")[0]
+    return f"image: {name}:" in compose_file and f"image: {image}\n" not in compose_file
 
 
 def check_own(stack: Stack) -> None:

@@ -75,7 +75,7 @@ def update(stack: Stack, console: Console, *, force: bool) -> None:
     Raises:
         PodsError: it cannot be done; before the first node is touched nothing has changed then.
     """
-    with changing(stack, "images.update") as stack:
+    with changing(stack, "images.update", builds=True) as stack:
         if late := behind(stack):
             console.note(f"still with other images: {', '.join(late)}; going on with what was begun")
             _roll_out(stack, console)
@@ -95,7 +95,7 @@ def go_back(stack: Stack, console: Console) -> None:
     Raises:
         RefusedError: there are none to go back to.
     """
-    with changing(stack, "images.update") as stack:
+    with changing(stack, "images.update", builds=True) as stack:
         before = stack.topology.images_before
         if before is None:
             raise RefusedError("there was no update to go back from", "inv images.check says how old the images are")

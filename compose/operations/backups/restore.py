@@ -78,7 +78,7 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
     Raises:
         RefusedError: not confirmed, or it cannot be done; nothing was touched.
     """
-    with changing(stack, "backup.restore") as stack:
+    with changing(stack, "backup.restore", builds=True) as stack:
         wanted = show_plan(stack, console, wanted, staging_of(stack).parent).pin(wanted)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."

@@ -13,7 +13,7 @@ from cluster.topology_file import save
 from compose.engine.containers import Container
 from compose.home.paths import Home
 from compose.operations import home_identity
-from compose.operations.home_identity import moved_from, refuse_lost
+from compose.operations.home_identity import moved_from, refuse_lost, renders_another
 from tests.fix_settings import settings_of, topology_of
 
 if TYPE_CHECKING:
@@ -133,3 +133,17 @@ def test_who_restores_a_cluster_may_have_kept_its_secrets(bare_home: Home) -> No
     for path in (bare_home.secrets / "superuser_password", bare_home.tls / "ca.key"):
         path.touch()
     refuse_lost(bare_home, "pods", [], secrets=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "another"),
+    [
+        ("    image: pods/services:abc\n", False),
+        ("    image: pods/services:abd\n", True),
+        ("    image: pods/services:abcd\n", True),
+        ("    image: pods/postgres:abd\n", False),
+        ("    image: pods/services:abd\n    image: pods/services:abc\n", False),
+    ],
+)
+def test_code_that_changed_since_the_file_was_rendered_is_known_by_its_images(text: str, another: bool) -> None:
+    assert renders_another(text, "pods/services:abc") is another
