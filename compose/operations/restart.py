@@ -1,14 +1,13 @@
 """Restarts and reloads of a running cluster."""
 
 from cluster.endpoints import POOLER
-from cluster.errors import MachineError, TimedOutError
-from cluster.postgres.connection import connect, fetch_all
+from cluster.errors import TimedOutError
 from compose.console import Console
 from compose.home import certificates
 from compose.operations.copies import lifecycle
 from compose.operations.home_identity import changing
 from compose.operations.reload import reload_node, reload_pooler, show_new
-from compose.operations.start import start_and_wait, why_not
+from compose.operations.start import lowers_limits, start_and_wait, why_not
 from compose.stack import Stack
 
 
@@ -19,7 +18,7 @@ def restart(stack: Stack, console: Console, only: str | None) -> None:
     """
     with changing(stack, "restart") as stack:
         services = [stack.check_service(only)] if only else [*stack.services, *_copies(stack)]
-        if not only and _lowers_limits(stack):
+        if not only and lowers_limits(stack):
             services.insert(0, services.pop(services.index(stack.topology.primary)))
         for service in services:
             with console.step(f"Restarting {service}") as step:
@@ -35,17 +34,6 @@ def _copies(stack: Stack) -> list[str]:
     """Those that run beside the cluster; after all that matters more."""
     running = stack.containers() if stack.topology.copies else {}
     return [copy.name for copy in stack.topology.copies if copy.name in running]
-
-
-def _lowers_limits(stack: Stack) -> bool:
-    """Whether the primary will restart with less than it has, of what replicas must not undercut."""
-    try:
-        with connect(stack.superuser(stack.topology.primary)) as connection:
-            return any(
-                fetch_all(connection, "recovery_parameters", lambda running, wanted, **_: bool(wanted < running))
-            )
-    except MachineError:
-        return False
 
 
 def renew_certificates(stack: Stack, console: Console) -> None:

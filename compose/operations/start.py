@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from cluster.errors import MachineError
+from cluster.postgres.connection import connect, fetch_all
 from cluster.waiting import attempts
 from compose.console import Progress
 from compose.engine import containers
@@ -81,3 +82,17 @@ def why_not(stack: Stack, service: str) -> str:
     if container is None:
         return "it has no container"
     return containers.last_log_line(stack.client, container)
+
+
+def lowers_limits(stack: Stack) -> bool:
+    """Whether the primary will start with less than it has, of what replicas must not undercut: then it goes first.
+
+    A replica that starts with less than its primary had ends, until it has replayed that the primary has less too.
+    """
+    try:
+        with connect(stack.superuser(stack.topology.primary)) as connection:
+            return any(
+                fetch_all(connection, "recovery_parameters", lambda running, wanted, **_: bool(wanted < running))
+            )
+    except MachineError:
+        return False

@@ -14,7 +14,7 @@ from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
 from compose.operations.pooler_pause import console_access, open_pools, paused, release
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, renew_pooled
-from compose.operations.start import not_running, start_and_wait
+from compose.operations.start import lowers_limits, not_running, start_and_wait
 from compose.operations.steps import Step
 
 
@@ -32,7 +32,10 @@ def join_networks(run: Convergence) -> Iterator[Step]:
 
 def replace_changed(run: Convergence) -> Iterator[Step]:
     """Running services whose definition changed are replaced one after the other, what others need last."""
-    for service in run.services:
+    services = run.services
+    if run.was_well(run.primary) and lowers_limits(run.stack):
+        services.insert(0, services.pop(services.index(run.primary)))
+    for service in services:
         running = run.before.get(service)
         if running is None or running.status != "running" or running.definition == run.definitions[service]:
             continue
