@@ -23,6 +23,7 @@ DEFINITION_LABEL = "pods.definition"
 """Hash of what a container was made from; equal means it need not be touched."""
 
 
+_EGRESS = frozenset({"egress", "node_egress"})
 _NO_DNS = ["127.0.0.1"]
 """Nobody listens there: Docker's resolver still knows the services, and DNS is no tunnel out."""
 
@@ -51,7 +52,7 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, fact
             templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, facts
         )
     for service in services.values():
-        if "egress" not in service.get("networks", ("egress",)):
+        if not _EGRESS.intersection(service.get("networks", _EGRESS)):
             service["dns"] = _NO_DNS
         service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
     used = {name for service in services.values() for name in service.get("secrets", ())}
@@ -97,7 +98,7 @@ def _base() -> Project:
 
 
 def _node(template: Service, node: Node, port: int, settings: Settings, derived: Derived, facts: HostFacts) -> Service:
-    egress = ["egress"] if settings.node_egress == "on" else []
+    egress = ["node_egress"] if settings.node_egress == "on" else []
     joined: Service = {**template, "networks": [*egress, *template["networks"]]}
     service = hardened(joined, facts.images.postgres, facts.user)
     service["security_opt"].append(security_option(node_profile(settings, facts)))

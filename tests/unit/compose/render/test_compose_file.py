@@ -482,7 +482,7 @@ def test_each_service_is_in_the_networks_it_needs() -> None:
     assert set(_stack()["services"]["psql"]["networks"]) == {"nodes"}, "without a copy there is none to reach"
     s3 = settings_of(s3_bucket="b")
     assert _networks(s3) == {**NETWORKS, "backup": {"egress", "nodes"}}
-    assert _networks(settings_of(node_egress="on"))["primary"] == {"egress", "nodes"}
+    assert _networks(settings_of(node_egress="on"))["primary"] == {"node_egress", "nodes"}
 
 
 def test_nothing_leads_out_but_where_it_is_needed() -> None:
@@ -493,17 +493,26 @@ def test_nothing_leads_out_but_where_it_is_needed() -> None:
     assert closed == {name for name, networks in NETWORKS.items() if networks and "egress" not in networks}
 
 
-def test_those_who_share_only_a_way_out_do_not_reach_each_other() -> None:
+def test_those_who_share_only_a_egress_do_not_reach_each_other() -> None:
     networks = _stack(topology=TOPOLOGY.with_copy(BEFORE))["networks"]
     option = "com.docker.network.bridge.enable_icc"
     assert {n for n, made in networks.items() if made["driver_opts"].get(option) == "false"} == {"egress"}
 
 
+def test_nodes_reach_each_other_wherever_a_name_of_theirs_leads() -> None:
+    """Docker's resolver answers with an address in any network that both are in."""
+    stack = _stack(settings_of(node_egress="on"))
+    shared = set(stack["services"]["primary"]["networks"]) & set(stack["services"]["replica1"]["networks"])
+    assert shared == {"node_egress", "nodes"}
+    option = "com.docker.network.bridge.enable_icc"
+    assert [n for n in shared if stack["networks"][n].get("driver_opts", {}).get(option) == "false"] == []
+
+
 def test_a_port_leads_to_the_network_that_comes_first_by_name() -> None:
     """Docker publishes, and routes, through that one: it must be a way out, and where a page is asked."""
     for name, networks in _networks(settings_of(s3_bucket="b", node_egress="on")).items():
-        if "egress" in networks:
-            assert min(networks) == "egress", name
+        for egress in networks & {"egress", "node_egress"}:
+            assert min(networks) == egress, name
     assert min(NETWORKS["exporter"]) == min(NETWORKS["health"]) == "monitoring"
 
 
