@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from cluster.errors import MachineError
+from cluster.errors import MachineError, PodsError
 from cluster.postgres.connection import connect, fetch_all
 from cluster.waiting import attempts
 from compose.console import Progress
@@ -94,5 +94,5 @@ def lowers_limits(stack: Stack) -> bool:
             return any(
                 fetch_all(connection, "recovery_parameters", lambda running, wanted, **_: bool(wanted < running))
             )
-    except MachineError:
+    except PodsError:
         return False
