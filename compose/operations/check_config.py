@@ -1,6 +1,7 @@
 """Looking at configuration without changing it."""
 
 import difflib
+from collections.abc import Iterator
 
 from cluster.config.env_file import origin_notes
 from cluster.config.settings import Settings
@@ -42,27 +43,20 @@ def check_configuration() -> list[str]:
         "secrets: present, closed to others" if topology.system_identifier else "secrets: made by the first inv up",
         "data: none yet" if found[topology.primary] is None else "data: this cluster's, PostgreSQL 18",
     ]
-    overridden = _overridden(home, settings, topology)
-    if overridden:
-        lines.append(
-            "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
-        )
-    if leaves_out_statistics(rendered_files.read_user_files(home).parameters):
-        lines.append(NO_STATISTICS)
-    if topology.replicas and serializable(rendered_files.read_user_files(home).parameters):
-        lines.append(
-            "config/postgresql.conf makes every session serializable, which no replica can: they get repeatable read"
-        )
-    differing = rendered_files.changes(home, _rendered(home, settings, topology))
-    lines.append(
-        "generated files: "
-        + (
-            "as they should be"
-            if not differing
-            else f"{len(differing)} differ; see inv config.render --diff, and inv up"
-        )
-    )
-    return lines
+    differing = len(rendered_files.changes(home, _rendered(home, settings, topology)))
+    shown = f"{differing} differ; see inv config.render --diff, and inv up" if differing else "as they should be"
+    return [*lines, *_parameter_notes(home, settings, topology), f"generated files: {shown}"]
+
+
+def _parameter_notes(home: Home, settings: Settings, topology: Topology) -> Iterator[str]:
+    """What of the user's own parameters does not do what its line says."""
+    parameters = rendered_files.read_user_files(home).parameters
+    if overridden := _overridden(home, settings, topology):
+        yield "config/postgresql.conf sets what the cluster needs otherwise, without effect: " + ", ".join(overridden)
+    if leaves_out_statistics(parameters):
+        yield NO_STATISTICS
+    if topology.replicas and serializable(parameters):
+        yield "config/postgresql.conf makes every session serializable, which no replica can: they get repeatable read"
 
 
 def rendered_text(*, diff: bool) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 
 from cluster.endpoints import POOLER
 from cluster.naming import ARCHIVE_SLOT
 from cluster.slots import drop_slot
 from compose.console import Progress
 from compose.engine.networks import join_nodes
-from compose.engine.published_ports import obstructs, wanted_endpoint
+from compose.engine.published_ports import obstructs, present_endpoints, wanted_endpoint
 from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
@@ -33,7 +34,8 @@ def join_networks(run: Convergence) -> Iterator[Step]:
 def replace_changed(run: Convergence) -> Iterator[Step]:
     """Running services whose definition changed are replaced one after the other, what others need last."""
     services = run.services
-    if run.was_well(run.primary) and lowers_limits(run.stack):
+    present = present_endpoints(run.stack.settings, run.stack.topology, run.before.values())
+    if run.was_well(run.primary) and lowers_limits(replace(run.stack, elsewhere=present)):
         services.insert(0, services.pop(services.index(run.primary)))
     for service in services:
         running = run.before.get(service)

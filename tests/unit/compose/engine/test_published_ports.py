@@ -1,7 +1,6 @@
 """Containers that listen elsewhere than they shall, and who is in whose way."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -15,6 +14,7 @@ from compose.engine.published_ports import (
     wanted_endpoint,
 )
 from tests.fix_settings import settings_of, topology_of
+from tests.unit.compose.container_samples import container
 
 ADDRESSES = ("127.0.0.1", "0.0.0.0", "192.0.2.2")
 SETTINGS = settings_of(replicas="1")
@@ -22,21 +22,7 @@ TOPOLOGY = topology_of(SETTINGS)
 
 
 def _container(service: str, *published: tuple[str, int]) -> Container:
-    return Container(
-        service=service,
-        name=f"pods-{service}-1",
-        id=service,
-        status="running",
-        health="healthy",
-        exit_code=0,
-        restarts=0,
-        oom_killed=False,
-        started=datetime.now(UTC),
-        definition="",
-        one_off=False,
-        directory="",
-        published=frozenset(published),
-    )
+    return container(service, published=frozenset(published))
 
 
 @pytest.mark.parametrize(

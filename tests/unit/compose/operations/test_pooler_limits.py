@@ -9,27 +9,14 @@ from compose.home.paths import Home
 from compose.operations.pooler_limits import file_limit, missing_files
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
+from tests.unit.compose.container_samples import container
 
 ID = "c0ffee"
 LINE = "Max open files            {soft}                 {hard}                files     \n"
 
 
 def _pooler(pid: int, identity: str = ID) -> Container:
-    return Container(
-        service="pgbouncer",
-        name="pods-pgbouncer-1",
-        id=identity,
-        status="running",
-        health="healthy",
-        exit_code=0,
-        restarts=0,
-        oom_killed=False,
-        started=None,
-        definition="",
-        one_off=False,
-        directory="",
-        pid=pid,
-    )
+    return container("pgbouncer", id=identity, pid=pid)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from compose.home.paths import Home
 from compose.operations.reload import reload_optional
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
+from tests.unit.compose.container_samples import container
 
 STARTED = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
@@ -34,20 +35,7 @@ class _Engine:
 
 
 def _container(service: str, started: datetime | None = STARTED) -> Container:
-    return Container(
-        service=service,
-        name=f"pods-{service}-1",
-        id=f"id-of-{service}",
-        status="running",
-        health="healthy",
-        exit_code=0,
-        restarts=0,
-        oom_killed=False,
-        started=started,
-        definition="",
-        one_off=False,
-        directory="",
-    )
+    return container(service, started=started)
 
 
 def _rendered(home: Home, service: str, age: float) -> None:

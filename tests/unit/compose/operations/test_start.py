@@ -5,21 +5,9 @@ import pytest
 
 from compose.engine.containers import Container
 from compose.operations.start import RESTART_LIMIT, _goes_round, hopeless
+from tests.unit.compose.container_samples import container
 
-RUNS = Container(
-    service="health",
-    name="pods-health-1",
-    id="0123",
-    status="running",
-    health="starting",
-    exit_code=0,
-    restarts=0,
-    oom_killed=False,
-    started=datetime.now(UTC),
-    definition="",
-    one_off=False,
-    directory="",
-)
+RUNS = container("health", id="0123", health="starting", started=datetime.now(UTC))
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
 
 
