@@ -19,6 +19,7 @@ ns = Collection(
     cluster.up,
     cluster.down,
     cluster.restart,
+    cluster.switchover,
     inspect.status,
     inspect.logs,
     inspect.psql,

@@ -98,11 +98,20 @@ def open_pool(console: "psycopg.Connection[Any]", pool: Pool) -> None:
         console.execute(f"RESUME {pool.name}".encode())
 
 
-def pause(console: "psycopg.Connection[Any]") -> None:
-    """PAUSE: hold every client back; returns when no transaction runs and no server is connected any more."""
-    console.execute("PAUSE")
+def pause(console: "psycopg.Connection[Any]", pool: str = "") -> None:
+    """PAUSE: hold the clients of ``pool`` back, or all; returns when no transaction runs, no server is connected."""
+    console.execute(f"PAUSE {pool}".encode())
 
 
 def resume(console: "psycopg.Connection[Any]") -> None:
     """RESUME: let the clients go on."""
     console.execute("RESUME")
+
+
+def resume_all(console: "psycopg.Connection[Any]") -> None:
+    """Let everybody go on, whether all clients are held back or those of some pools."""
+    if is_held(console):
+        resume(console)
+    for row in console.execute("SHOW DATABASES").fetchall():
+        if is_pool(row["name"]) and int(row["paused"]):
+            console.execute(f"RESUME {row['name']}".encode())

@@ -55,6 +55,20 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """A change of the primary that was decided and is not finished. ``source`` was the primary, shut down at ``lsn``.
+
+    ``lsn`` is that of its shutdown checkpoint, in ``timeline``: data that ends there can follow the new primary as it
+    is. ``promoted`` is whether the new primary takes writes: until then it may be started as the standby it was.
+    """
+
+    source: str
+    lsn: str
+    timeline: int
+    promoted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     """The nodes in order of their ordinals, the primary's name, the copies beside them, and what was decided once.
 
@@ -76,6 +90,7 @@ class Topology:
     copies: tuple[Copy, ...] = ()
     images: Build | None = None
     images_before: Build | None = None
+    handover: Handover | None = None
 
     @classmethod
     def first(cls, settings: Settings, sizing: Sizing) -> Self:
@@ -113,6 +128,11 @@ class Topology:
     def role(self, name: str) -> Role:
         """The role ``name`` shall have."""
         return "primary" if name == self.primary else "replica"
+
+    @property
+    def promoting(self) -> bool:
+        """Whether the primary was chosen and does not yet take writes, as far as is known."""
+        return self.handover is not None and not self.handover.promoted
 
     def node(self, name: str) -> Node:
         """The node called ``name``.

@@ -47,3 +47,12 @@ def restart(c: Context, node: str | None = None) -> None:
     from compose.stack import open_stack
 
     roll(open_stack(), Console(), node)
+
+
+@task(help={"to": "the replica that becomes the primary; without one the one that lacks least"}, auto_shortflags=False)
+def switchover(c: Context, to: str | None = None) -> None:
+    """Make another node the primary; clients of PgBouncer wait a moment."""
+    from compose.operations.promotion.switchover import switchover as change_primary
+    from compose.stack import open_stack
+
+    change_primary(open_stack(), Console(), to)

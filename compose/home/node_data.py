@@ -119,6 +119,12 @@ def put_in(source: Path, directory: Path) -> None:
     _move(source, PGDATA, directory, PGDATA)
 
 
+def make_standby(directory: Path) -> None:
+    """Let the data of a stopped server start as a standby's."""
+    with Directory.open(directory) as opened:
+        opened.write(PGDATA / "standby.signal", "", 0o600, containers_owner())
+
+
 def put_out(directory: Path, target: Path, name: str) -> None:
     """Move the server's data, if there is any, to ``name`` in ``target``."""
     if present(directory):

@@ -55,5 +55,10 @@ def _node_files(settings: Settings, topology: Topology, derived: Derived, node: 
         f"{directory}/pg_ident.conf": NO_MAPS,
         f"{directory}/{USER_PARAMETERS}": user_parameters(user.parameters, topology.role(node)),
         f"{directory}/{USER_HBA}": user.hba,
-        f"{directory}/role": topology.role(node) + "\n",
+        f"{directory}/role": f"{_entry_role(topology, node)}\n",
     }
+
+
+def _entry_role(topology: Topology, node: str) -> str:
+    """As what the node's data may be started; "promoting" is a standby that becomes the primary."""
+    return "promoting" if topology.promoting and node == topology.primary else topology.role(node)

@@ -1,0 +1,120 @@
+"""From the decision who is the primary to a cluster in which everybody follows it. Every step can be repeated.
+
+The decision is in the topology before anything is promoted: from then on the old primary's data is not started as it
+is (its role is replica, and it has no standby.signal), whoever starts its container.
+"""
+
+from dataclasses import replace
+
+from cluster.errors import MachineError
+from cluster.naming import slot_of
+from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.data_directory import read_data_directory
+from cluster.slots import create_slot, drop_slot
+from cluster.topology import Handover, Topology
+from cluster.topology_file import save
+from cluster.waiting import wait_until
+from compose.console import Progress
+from compose.home import node_data, passwords
+from compose.operations.apply_topology import write_files
+from compose.operations.start import not_running, start_and_wait
+from compose.stack import Stack
+
+PROMOTE_SECONDS = 60.0
+"""For the end of recovery: what is received was replayed before."""
+
+
+def decided(topology: Topology, target: str, handover: Handover) -> Topology:
+    """``topology`` with ``target`` as its primary, to be promoted."""
+    return replace(topology, primary=target, handover=handover)
+
+
+class FinishHandover:
+    """The steps that are left of a handover once it was decided. ``stack`` has the topology that says so."""
+
+    def __init__(self, stack: Stack) -> None:
+        assert stack.topology.handover is not None
+        self.stack = stack
+        self.handover = stack.topology.handover
+
+    @property
+    def target(self) -> str:
+        """The primary to be."""
+        return self.stack.topology.primary
+
+    def promote(self, step: Progress) -> None:
+        """Make the target take writes; nothing where it does."""
+        container = self.stack.containers()[self.target]
+        code, text = _run_inside(self.stack, container.id, ["pods-node", "promote"])
+        if code != 0:
+            raise MachineError(f"{self.target} is not promoted: {text}", f"see inv logs --service {self.target}")
+        wait_until(
+            lambda: "" if self.takes_writes() else "it is in recovery",
+            timeout=PROMOTE_SECONDS,
+            what=f"{self.target} did not take writes",
+            hint="run inv up, which goes on",
+            pause=0.02,
+            progress=step.update,
+        )
+
+    def takes_writes(self) -> bool:
+        """Whether the target is out of recovery."""
+        with connect(self.stack.monitor(self.target)) as connection:
+            return bool(fetch_one(connection, "in_recovery", lambda in_recovery: not in_recovery))
+
+    def note_promoted(self) -> None:
+        """Remember that it takes writes: its data is a primary's from here on."""
+        self.handover = replace(self.handover, promoted=True)
+        self._publish(replace(self.stack.topology, handover=self.handover))
+
+    def rejoin(self, step: Progress) -> None:
+        """Let the old primary's data follow, where it ends at the handover; else it is left for a clone by `up`."""
+        source = self.handover.source
+        if follows(self.stack, self.handover):
+            node_data.make_standby(self.stack.home.node(source))
+        else:
+            step.result = "its data does not end where the new primary began; it is cloned anew"
+        self._publish(replace(self.stack.topology, handover=None))
+
+    def _publish(self, topology: Topology) -> None:
+        save(self.stack.home.topology, self.stack.home.topology_copy, topology)
+        write_files(self.stack, topology)
+        self.stack = self.stack.with_topology(topology)
+
+    def start_source(self, step: Progress) -> None:
+        """The old primary, as a standby of the new one."""
+        source = self.handover.source
+        if start_and_wait(self.stack, step, [source]):
+            raise not_running(self.stack, source)
+
+    def drop_old_slots(self, _: Progress) -> None:
+        """Slots of the others on the old primary: nobody streams from it, and they would hold its WAL for ever."""
+        access = self.stack.access(self.handover.source, passwords.ARCHIVE)
+        for node in self.stack.topology.names:
+            drop_slot(access, slot_of(node))
+
+
+def follows(stack: Stack, handover: Handover) -> bool:
+    """Whether the old primary's data ends with the shutdown checkpoint that the new primary has replayed."""
+    data = read_data_directory(stack.home.node(handover.source))
+    if data is None or data.standby:
+        return data is not None
+    return data.state == "shut down" and str(data.checkpoint) == handover.lsn and data.timeline == handover.timeline
+
+
+def reserve_slots(stack: Stack, target: str) -> list[str]:
+    """Slots on ``target`` for everybody who will stream from it; the names of those that were made."""
+    access = stack.access(target, passwords.ARCHIVE)
+    return [slot for node in stack.topology.names if node != target and create_slot(access, slot := slot_of(node))]
+
+
+def release_slots(stack: Stack, target: str, slots: list[str]) -> None:
+    """Drop what `reserve_slots` made."""
+    for slot in slots:
+        drop_slot(stack.access(target, passwords.ARCHIVE), slot)
+
+
+def _run_inside(stack: Stack, container_id: str, command: list[str]) -> tuple[int, str]:
+    started = stack.client.api.exec_create(container_id, command)
+    text = stack.client.api.exec_start(started["Id"]).decode(errors="replace").strip()
+    return int(stack.client.api.exec_inspect(started["Id"])["ExitCode"]), text
