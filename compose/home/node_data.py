@@ -125,6 +125,15 @@ def make_standby(directory: Path) -> None:
         opened.write(PGDATA / "standby.signal", "", 0o600, containers_owner())
 
 
+def request_promotion(directory: Path) -> None:
+    """What the server looks for when SIGUSR1 reaches it.
+
+    Source: PostgreSQL 18, src/include/access/xlog.h, PROMOTE_SIGNAL_FILE; pg_ctl writes the same.
+    """
+    with Directory.open(directory) as opened:
+        opened.write(PGDATA / "promote", "", 0o600, containers_owner())
+
+
 def put_out(directory: Path, target: Path, name: str) -> None:
     """Move the server's data, if there is any, to ``name`` in ``target``."""
     if present(directory):

@@ -11,6 +11,7 @@ from cluster.errors import TimedOutError
 from cluster.waiting import attempts
 from compose.console import Console, Progress
 from compose.operations.convergence.data_directories import initialise, make_directories
+from compose.operations.convergence.handover import drop_stale_slots, finish_handover
 from compose.operations.convergence.primary import provision_missing, settle_owner
 from compose.operations.convergence.replica_data import clone_missing, finish_interrupted, repair_failed
 from compose.operations.convergence.services import (
@@ -85,6 +86,7 @@ _PHASES: tuple[_Phase, ...] = (
     make_directories,
     join_networks,
     initialise,
+    finish_handover,
     clone_missing,
     replace_changed,
     reload_unwell,
@@ -94,4 +96,5 @@ _PHASES: tuple[_Phase, ...] = (
     renew_connections,
     settle_owner,
     repair_failed,
+    drop_stale_slots,
 )

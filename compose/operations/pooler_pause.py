@@ -54,8 +54,7 @@ def release(access: Access) -> None:
         MachineError: PgBouncer does not answer.
     """
     with connect(access, console=True) as pooler:
-        if pgbouncer.is_held(pooler):
-            pgbouncer.resume(pooler)
+        pgbouncer.resume_all(pooler)
 
 
 def open_pools(stack: Stack) -> list[str]:

@@ -262,7 +262,7 @@ def _check_primary(home: Home, topology: Topology, data: DataState) -> None:
             f"the primary's data in {directory} is gone",
             "nothing was touched; is its disk not mounted? Else put it back, or restore a backup; replicas hold a copy",
         )
-    if data is not None and data.standby:
+    if data is not None and data.standby and not topology.promoting:
         raise RefusedError(
             f"{directory} holds a replica's data, and this node is the primary",
             "nothing was touched; see docs/how-to/troubleshoot.md",

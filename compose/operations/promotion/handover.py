@@ -6,13 +6,16 @@ is (its role is replica, and it has no standby.signal), whoever starts its conta
 
 from dataclasses import replace
 
-from cluster.errors import MachineError
 from cluster.naming import slot_of
+from cluster.observed.nodes import read_slots
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.data_directory import read_data_directory
+from cluster.postgres.failures import ConnectError
+from cluster.postgres.lsn import Lsn
 from cluster.slots import create_slot, drop_slot
 from cluster.topology import Handover, Topology
 from cluster.topology_file import save
+from cluster.units import human_size
 from cluster.waiting import wait_until
 from compose.console import Progress
 from compose.home import node_data, passwords
@@ -44,23 +47,44 @@ class FinishHandover:
 
     def promote(self, step: Progress) -> None:
         """Make the target take writes; nothing where it does."""
-        container = self.stack.containers()[self.target]
-        code, text = _run_inside(self.stack, container.id, ["pods-node", "promote"])
-        if code != 0:
-            raise MachineError(f"{self.target} is not promoted: {text}", f"see inv logs --service {self.target}")
+        with connect(self.stack.monitor(self.target)) as connection:
+
+            def missing() -> str:
+                return (
+                    "it is in recovery" if fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery) else ""
+                )
+
+            if missing():
+                node_data.request_promotion(self.stack.home.node(self.target))
+                self.stack.client.api.kill(self.stack.containers()[self.target].id, "USR1")
+            wait_until(
+                missing,
+                timeout=PROMOTE_SECONDS,
+                what=f"{self.target} did not take writes",
+                hint="run inv up, which goes on",
+                pause=0.01,
+                progress=step.update,
+            )
+
+    def await_replay(self, step: Progress) -> None:
+        """Wait until the target, started anew, has replayed all that the old primary wrote."""
+        end = Lsn.parse(self.handover.lsn)
+
+        def missing() -> str:
+            try:
+                with connect(self.stack.monitor(self.target)) as connection:
+                    replayed = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn)) or Lsn(0)
+            except ConnectError as fault:
+                return fault.message
+            return "" if replayed > end else f"it lacks {human_size(end - replayed)}"
+
         wait_until(
-            lambda: "" if self.takes_writes() else "it is in recovery",
-            timeout=PROMOTE_SECONDS,
-            what=f"{self.target} did not take writes",
-            hint="run inv up, which goes on",
-            pause=0.02,
+            missing,
+            timeout=self.stack.settings.start_timeout,
+            what=f"{self.target} did not replay the last WAL of {self.handover.source}",
+            hint="see inv status and inv logs, then run inv up again",
             progress=step.update,
         )
-
-    def takes_writes(self) -> bool:
-        """Whether the target is out of recovery."""
-        with connect(self.stack.monitor(self.target)) as connection:
-            return bool(fetch_one(connection, "in_recovery", lambda in_recovery: not in_recovery))
 
     def note_promoted(self) -> None:
         """Remember that it takes writes: its data is a primary's from here on."""
@@ -89,9 +113,7 @@ class FinishHandover:
 
     def drop_old_slots(self, _: Progress) -> None:
         """Slots of the others on the old primary: nobody streams from it, and they would hold its WAL for ever."""
-        access = self.stack.access(self.handover.source, passwords.ARCHIVE)
-        for node in self.stack.topology.names:
-            drop_slot(access, slot_of(node))
+        drop_node_slots(self.stack, self.handover.source)
 
 
 def follows(stack: Stack, handover: Handover) -> bool:
@@ -114,7 +136,9 @@ def release_slots(stack: Stack, target: str, slots: list[str]) -> None:
         drop_slot(stack.access(target, passwords.ARCHIVE), slot)
 
 
-def _run_inside(stack: Stack, container_id: str, command: list[str]) -> tuple[int, str]:
-    started = stack.client.api.exec_create(container_id, command)
-    text = stack.client.api.exec_start(started["Id"]).decode(errors="replace").strip()
-    return int(stack.client.api.exec_inspect(started["Id"])["ExitCode"]), text
+def drop_node_slots(stack: Stack, node: str) -> list[str]:
+    """Drop the nodes' slots on ``node``, which is no primary; the archive's stays. The names of those dropped."""
+    access = stack.access(node, passwords.ARCHIVE)
+    with connect(access) as connection:
+        known = {each.name for each in read_slots(connection)}
+    return [slot for name in stack.topology.names if (slot := slot_of(name)) in known and drop_slot(access, slot)]

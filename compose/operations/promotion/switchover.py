@@ -26,7 +26,7 @@ from compose.console import Console, Progress
 from compose.home import passwords
 from compose.home.operation_lock import exclusive
 from compose.operations.apply_topology import write_files
-from compose.operations.pooler_pause import console_access
+from compose.operations.pooler_pause import console_access, release
 from compose.operations.promotion.handover import FinishHandover, decided, release_slots, reserve_slots
 from compose.operations.reload import reload_node, reload_pooler
 from compose.operations.steps import Step, perform
@@ -143,8 +143,7 @@ class Switchover:
                 pgbouncer.pause(console, pool)
 
     def _let_go(self) -> None:
-        with connect(console_access(self.stack), console=True) as console:
-            pgbouncer.resume_all(console)
+        release(console_access(self.stack))
 
     def _stop(self, step: Progress) -> None:
         container = self.stack.containers()[self.source]
