@@ -51,7 +51,7 @@ def restart(c: Context, node: str | None = None) -> None:
 
 @task(help={"to": "the replica that becomes the primary; without one the one that lacks least"}, auto_shortflags=False)
 def switchover(c: Context, to: str | None = None) -> None:
-    """Make another node the primary; clients of PgBouncer wait a moment."""
+    """Make another node the primary while clients wait a moment."""
     from compose.operations.promotion.switchover import switchover as change_primary
     from compose.stack import open_stack
 

@@ -11,7 +11,7 @@ from cluster.errors import TimedOutError
 from cluster.waiting import attempts
 from compose.console import Console, Progress
 from compose.operations.convergence.data_directories import initialise, make_directories
-from compose.operations.convergence.handover import drop_stale_slots, finish_handover
+from compose.operations.convergence.unfinished_handover import drop_stale_slots, finish_handover
 from compose.operations.convergence.primary import provision_missing, settle_owner
 from compose.operations.convergence.replica_data import clone_missing, finish_interrupted, repair_failed
 from compose.operations.convergence.services import (

@@ -131,13 +131,13 @@ def reserve_slots(stack: Stack, target: str) -> list[str]:
 
 
 def release_slots(stack: Stack, target: str, slots: list[str]) -> None:
-    """Drop what `reserve_slots` made."""
+    """Take back what `reserve_slots` made."""
     for slot in slots:
         drop_slot(stack.access(target, passwords.ARCHIVE), slot)
 
 
 def drop_node_slots(stack: Stack, node: str) -> list[str]:
-    """Drop the nodes' slots on ``node``, which is no primary; the archive's stays. The names of those dropped."""
+    """Remove the nodes' slots on ``node``, which is no primary; the archive's stays. Their names."""
     access = stack.access(node, passwords.ARCHIVE)
     with connect(access) as connection:
         known = {each.name for each in read_slots(connection)}

@@ -24,13 +24,13 @@ from cluster.units import human_size
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.home import passwords
-from compose.home.operation_lock import exclusive
 from compose.operations.apply_topology import write_files
+from compose.operations.home_identity import changing
 from compose.operations.pooler_pause import console_access, release
 from compose.operations.promotion.handover import FinishHandover, decided, release_slots, reserve_slots
 from compose.operations.reload import reload_node, reload_pooler
 from compose.operations.steps import Step, perform
-from compose.stack import Stack, reopened
+from compose.stack import Stack
 
 CLOSE_ENOUGH = 16 << 20
 """Bytes: a candidate that is further behind would keep clients waiting."""
@@ -44,8 +44,7 @@ _EAGER = 0.01
 
 def switchover(stack: Stack, console: Console, to: str | None) -> Stack:
     """Make ``to``, or the replica that is furthest, the primary."""
-    with exclusive(stack.home.lock, "switchover"):
-        stack = reopened(stack)
+    with changing(stack, "switchover") as stack:
         change = Switchover(stack, choose(stack, stack.snapshot(), to))
         perform(change.steps(), console)
         return change.stack
@@ -195,9 +194,10 @@ class Switchover:
             Handover(source=self.source, lsn=str(self.last.checkpoint), timeline=self.last.timeline),
         )
         self.handover = topology.handover
+        # the old primary is fenced by its role file before it is decided; killed between the two, up starts it again
+        write_files(self.stack, topology)
         save(self.stack.home.topology, self.stack.home.topology_copy, topology)
         self.stack = self.stack.with_topology(topology)
-        write_files(self.stack, topology)
         self.finish = FinishHandover(self.stack)
 
     def _promote(self, step: Progress) -> None:

@@ -1,0 +1,42 @@
+"""A change of the primary that was decided and interrupted goes on: there is only forward."""
+
+from collections.abc import Iterator
+
+from cluster.postgres.data_directory import read_data_directory
+from compose.console import Progress
+from compose.operations.convergence.state import Convergence
+from compose.operations.promotion.handover import FinishHandover, drop_node_slots
+from compose.operations.steps import Step
+
+
+def finish_handover(run: Convergence) -> Iterator[Step]:
+    """Promote the new primary, and let the old one's data follow it."""
+    if run.stack.topology.handover is None:
+        return
+    left = FinishHandover(run.stack)
+
+    def start(step: Progress) -> None:
+        run.stack.compose.follow(step, "up", "--detach", "--no-deps", left.target)
+        left.await_replay(step)
+
+    if run.stack.topology.promoting:
+        yield Step(f"Starting {left.target}, which becomes the primary", start)
+        yield Step(f"Promoting {left.target}", left.promote)
+        yield Step(f"Remembering that {left.target} is the primary", lambda _: left.note_promoted(), quiet=True)
+    yield Step(f"Letting {left.handover.source} follow", left.rejoin)
+    run.stack = left.stack
+    for name in (left.target, left.handover.source):
+        run.data = {**run.data, name: read_data_directory(run.stack.home.node(name))}
+
+
+def drop_stale_slots(run: Convergence) -> Iterator[Step]:
+    """Slots of nodes on a replica: left of the time when it was the primary, they would hold its WAL for ever."""
+    yield Step("Dropping slots of nodes on replicas", lambda _: _drop(run), quiet=True)
+
+
+def _drop(run: Convergence) -> None:
+    for node in run.staying:
+        if run.as_wanted(node, run.stack.containers()):
+            dropped = drop_node_slots(run.stack, node)
+            if dropped:
+                run.console.note(f"dropped on {node}, which is no primary: " + ", ".join(dropped))
