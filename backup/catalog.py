@@ -11,7 +11,6 @@ from typing import Literal
 
 from backup.layout import (
     BACKUP_JSON,
-    MOST_TIMELINES,
     Kind,
     archive_key,
     backup_key,
@@ -28,6 +27,7 @@ from cluster import documents
 from cluster.documents import LAST_MOMENT, read_as, read_format
 from cluster.errors import RefusedError
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.timeline_history import MOST_TIMELINES
 
 Codec = Literal["zstd", "none"]
 

@@ -27,7 +27,6 @@ _WAL = re.compile(
     r"(?:\.history|/(?P<segment>[0-9A-F]{24})(?:\.tail/(?P<start>[0-9A-F]{8})-(?P<end>[0-9A-F]{8}))?\.zst)\Z"
 )
 BACKUP_JSON = "backup.json"
-MOST_TIMELINES = 0xFFFFFFFF
 MANIFEST = "backup_manifest"
 
 

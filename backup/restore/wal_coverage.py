@@ -15,9 +15,10 @@ from backup.layout import (
     wal_prefix,
 )
 from backup.store import MOST_WAL_LISTED, Store, at_most, read_text
-from backup.timelines import Histories, History, TimelineSpan, parse_history, path_to
+from backup.timelines import Histories, History, TimelineSpan, path_to
 from cluster.errors import RefusedError
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.timeline_history import parse_history
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from backup.layout import MOST_TIMELINES, gap_key, gaps_prefix
+from backup.layout import gap_key, gaps_prefix
 from backup.store import MOST_LISTED, DamagedError, Store, at_most, read_text
 from cluster.documents import LAST_MOMENT, dump, load, parse_json, read_as, to_json
 from cluster.files import write_atomically
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.timeline_history import MOST_TIMELINES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

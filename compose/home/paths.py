@@ -45,6 +45,16 @@ class Home:
         return self.rendered / "services" / "topology.json"
 
     @property
+    def journal(self) -> Path:
+        """Who became the primary when: a line per change."""
+        return self.data / "history.jsonl"
+
+    @property
+    def journal_copy(self) -> Path:
+        """The latest changes, for services."""
+        return self.rendered / "services" / "history.jsonl"
+
+    @property
     def lock(self) -> Path:
         """Lock file, held while an operation runs."""
         return self.data / ".lock"

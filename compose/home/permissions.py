@@ -31,7 +31,7 @@ def check_home(home: Home) -> None:
         RefusedError: says which path, whose it is, and what to do.
     """
     inside = (home.data, home.user_config, home.rendered, home.secrets)
-    files = (home.path / ".env", home.compose_file, home.topology, home.topology_copy)
+    files = (home.path / ".env", home.compose_file, home.topology, home.topology_copy, home.journal)
     for path in (home.path, *inside, *files):
         try:
             _check_path(path)

@@ -76,7 +76,7 @@ def _purge(home: Home, settings: Settings, topology: Topology | None, console: C
                 linked.append(f"{directory} led to {directory.resolve()}")
             stays += remove(directory)
         key = _forget_secrets(home)
-        for file in (home.compose_file, home.topology):
+        for file in (home.compose_file, home.journal, home.topology):
             file.unlink(missing_ok=True)
     if stays:
         console.note(f"emptied, and left as a mount point or a link of yours: {', '.join(map(str, stays))}")

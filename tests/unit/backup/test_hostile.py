@@ -19,7 +19,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backup import annotations, catalog, drill, manifest, timelines
+from backup import annotations, catalog, drill, manifest
 from backup.annotations import Hold, Verified, read_holds, read_verified
 from backup.base.archive_reader import Limits, open_archive, read_manifest
 from backup.base.tar import BrokenTarError, members
@@ -46,6 +46,7 @@ from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, pa
 from cluster.documents import dump
 from cluster.errors import RefusedError
 from cluster.postgres.data_directory import read_data_directory
+from cluster.postgres.timeline_history import parse_history
 from tests.unit.backup.base.test_base import packed
 from tests.unit.backup.samples import SYSTEM, a_backup, an_increment
 from tests.unit.backup.test_manifest import entry
@@ -274,7 +275,7 @@ def test_a_chunk_that_would_fill_the_memory_is_refused() -> None:
 def test_a_history_is_read_or_refused(text: str) -> None:
     for each in (text, "1\t0/3000000\tno recovery target\n" + text, "9" * 5000 + "\t0/1\tx\n"):
         try:
-            found = timelines.parse_history(each)
+            found = parse_history(each)
         except ValueError:
             continue
         assert all(0 < left.timeline < 1 << 32 for left in found)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from backup.layout import WalObject, parse_segment
 from backup.recovery_windows import Missing, audit, find_windows
 from backup.restore.wal_coverage import WalCoverage, find_runs
-from backup.timelines import Histories, Switchpoint, parse_history, path_to, reaches
+from backup.timelines import Histories, path_to, reaches
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.timeline_history import Switchpoint, parse_history
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
 

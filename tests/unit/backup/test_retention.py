@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from backup.catalog import Backup
 from backup.retention import Decision, Policy, decide, wal_needs
-from backup.timelines import Switchpoint
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.timeline_history import Switchpoint
 from tests.unit.backup.samples import DAY, SEGMENT, a_backup, an_increment, segments
 
 

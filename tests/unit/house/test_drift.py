@@ -153,6 +153,7 @@ def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -
         "topology.json",
         "images.json",
         "certificates.json",
+        "history.jsonl",
     }  # a copy, and what was found: `up` writes them by itself
     assert unknown == {f"rendered/services/{name}" for name in written_otherwise}
 

@@ -16,10 +16,11 @@ from backup.restore.target_directory import MARKER, claim
 from backup.restore.wal_coverage import Run, WalCoverage, reach, read_archive, spans_between
 from backup.store import MissingError
 from backup.store.local import LocalStore
-from backup.timelines import Switchpoint, TimelineSpan
+from backup.timelines import TimelineSpan
 from cluster.errors import MachineError, RefusedError, UsageError
 from cluster.postgres.data_directory import standby_minimums
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.timeline_history import Switchpoint
 from tests.unit.backup.base.test_base import CHAIN, SYSTEM, backup
 
 SIZE = 16 << 20
