@@ -1,7 +1,8 @@
 """The map of every command. `inv` acts on the cluster, `nox` acts on the code.
 
 up down restart          the cluster as a whole
-status logs psql doctor  look at it, talk to it
+status history logs      look at it
+psql doctor              talk to it, find what will hurt
 replica.*                replicas
 config.*                 settings and generated files
 certs.*                  certificates
@@ -21,6 +22,7 @@ ns = Collection(
     cluster.restart,
     cluster.switchover,
     inspect.status,
+    inspect.history,
     inspect.logs,
     inspect.psql,
     inspect.doctor,

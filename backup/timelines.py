@@ -7,7 +7,6 @@ from backup.layout import segment_start
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.timeline_history import Switchpoint, parse_history
 
-
 History = Sequence[Switchpoint]
 """The timelines before one, oldest first."""
 Histories = Mapping[int, History]

@@ -60,12 +60,14 @@ class Handover:
 
     ``lsn`` is that of its shutdown checkpoint, in ``timeline``: data that ends there can follow the new primary as it
     is. ``promoted`` is whether the new primary takes writes: until then it may be started as the standby it was.
+    ``cause`` is why it was decided.
     """
 
     source: str
     lsn: str
     timeline: int
     promoted: bool = False
+    cause: Literal["switchover", "failover"] = "switchover"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

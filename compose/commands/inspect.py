@@ -20,6 +20,17 @@ def status(c: Context, json: bool = False) -> None:
         raise Exit(code=EXIT_DEGRADED)
 
 
+@task(help={"json": "print data instead of a table"}, auto_shortflags=False)
+def history(c: Context, json: bool = False) -> None:
+    """Show who was the primary when, and why."""
+    from compose.report.history import history_report, print_history
+    from compose.report.status import print_json
+    from compose.stack import open_stack
+
+    report = history_report(open_stack())
+    print_json(report) if json else print_history(report)
+
+
 @task(
     help={
         "service": "only this node, or pgbouncer",

@@ -11,8 +11,7 @@ from cluster.errors import TimedOutError
 from cluster.waiting import attempts
 from compose.console import Console, Progress
 from compose.operations.convergence.data_directories import initialise, make_directories
-from compose.operations.convergence.unfinished_handover import drop_stale_slots, finish_handover
-from compose.operations.convergence.primary import provision_missing, settle_owner
+from compose.operations.convergence.primary import note_primary, provision_missing, settle_owner
 from compose.operations.convergence.replica_data import clone_missing, finish_interrupted, repair_failed
 from compose.operations.convergence.services import (
     join_networks,
@@ -23,6 +22,7 @@ from compose.operations.convergence.services import (
     start_missing,
 )
 from compose.operations.convergence.state import Convergence
+from compose.operations.convergence.unfinished_handover import drop_stale_slots, finish_handover
 from compose.operations.preflight import DataState
 from compose.operations.start import not_running
 from compose.operations.steps import Step, perform
@@ -97,4 +97,5 @@ _PHASES: tuple[_Phase, ...] = (
     settle_owner,
     repair_failed,
     drop_stale_slots,
+    note_primary,
 )

@@ -12,7 +12,7 @@ from compose.home.paths import make_service_directories
 from compose.home.store_directory import make_store_directory
 from compose.operations.backups.replace_data import await_archive, install, restore_into_staging, staging_of
 from compose.operations.backups.request import RestoreRequest, RestoreResult
-from compose.operations.backups.restore import show_plan
+from compose.operations.backups.restore import note_restore, show_plan
 from compose.operations.up import DesiredCluster, prepare, up
 from compose.stack import Stack, open_home, open_stack
 
@@ -52,6 +52,7 @@ def rebuild(stack: Stack, console: Console, wanted: RestoreRequest) -> RestoreRe
         with console.step(f"Restoring into {staging_of(stack)}") as step:
             done = restore_into_staging(stack, step, wanted)
         install(stack)
+        note_restore(stack, console, done)
     stack = up(stack.home, stack.settings, console, DesiredCluster())
     await_archive(stack, console)
     return done

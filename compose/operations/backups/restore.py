@@ -16,6 +16,7 @@ from compose.operations.backups.replace_data import ReplaceData, await_archive, 
 from compose.operations.backups.request import RestorePlan, RestoreRequest, RestoreResult
 from compose.operations.home_identity import changing
 from compose.operations.preflight import free_disk
+from compose.operations.promotion.recorded_change import record_restore
 from compose.operations.steps import perform
 from compose.operations.up import DesiredCluster, up
 from compose.stack import Stack
@@ -86,6 +87,13 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
             raise RefusedError("nothing was changed: the cluster's name was not confirmed", f"type {project}, or --yes")
         operation = ReplaceData(stack, console, wanted)
         perform(operation.steps(), console)
+        note_restore(stack, console, operation.done)
     stack = up(stack.home, stack.settings, console, DesiredCluster())
     await_archive(stack, console)
     return replace(operation.done, aside=operation.moved)
+
+
+def note_restore(stack: Stack, console: Console, done: RestoreResult) -> None:
+    """The journal says what the primary's data was made from."""
+    if unnoted := record_restore(stack, f"from backup {done.backup}", done.lsn, "inv backup.restore"):
+        console.warn(unnoted)

@@ -9,6 +9,7 @@ from cluster.waiting import wait_until
 from compose.console import Progress
 from compose.operations import database_owner, provision
 from compose.operations.convergence.state import Convergence
+from compose.operations.promotion.recorded_change import record_present
 from compose.operations.start import hopeless, not_running
 from compose.operations.start import start as start_service
 from compose.operations.steps import Step
@@ -85,3 +86,13 @@ def settle_owner(run: Convergence) -> Iterator[Step]:
     if run.provisioned is not None and (database := run.provisioned.unsettled) is not None:
         title = f"Making postgres the owner of the database {database.name}"
         yield Step(title, lambda _: database_owner.settle(run.stack, run.console, database), quiet=True)
+
+
+def note_primary(run: Convergence) -> Iterator[Step]:
+    """The journal says who is the primary, from the first `up` on."""
+
+    def note(_: Progress) -> None:
+        if unnoted := record_present(run.stack, first=run.data[run.primary] is None, by="inv up"):
+            run.console.warn(unnoted)
+
+    yield Step("Noting who is the primary", note, quiet=True)

@@ -19,10 +19,14 @@ def finish_handover(run: Convergence) -> Iterator[Step]:
         run.stack.compose.follow(step, "up", "--detach", "--no-deps", left.target)
         left.await_replay(step)
 
+    def note(_: Progress) -> None:
+        if unnoted := left.note_promoted("inv up"):
+            run.console.warn(unnoted)
+
     if run.stack.topology.promoting:
         yield Step(f"Starting {left.target}, which becomes the primary", start)
         yield Step(f"Promoting {left.target}", left.promote)
-        yield Step(f"Remembering that {left.target} is the primary", lambda _: left.note_promoted(), quiet=True)
+        yield Step(f"Remembering that {left.target} is the primary", note, quiet=True)
     yield Step(f"Letting {left.handover.source} follow", left.rejoin)
     run.stack = left.stack
     for name in (left.target, left.handover.source):

@@ -6,6 +6,7 @@ is (its role is replica, and it has no standby.signal), whoever starts its conta
 
 from dataclasses import replace
 
+from cluster.history import PrimaryChange
 from cluster.naming import slot_of
 from cluster.observed.nodes import read_slots
 from cluster.postgres.connection import connect, fetch_one
@@ -20,6 +21,7 @@ from cluster.waiting import wait_until
 from compose.console import Progress
 from compose.home import node_data, passwords
 from compose.operations.apply_topology import write_files
+from compose.operations.promotion.recorded_change import record_change
 from compose.operations.start import not_running, start_and_wait
 from compose.stack import Stack
 
@@ -86,10 +88,22 @@ class FinishHandover:
             progress=step.update,
         )
 
-    def note_promoted(self) -> None:
-        """Remember that it takes writes: its data is a primary's from here on."""
-        self.handover = replace(self.handover, promoted=True)
+    def note_promoted(self, by: str, gap: float | None = None) -> str:
+        """Remember that it takes writes: its data is a primary's from here on.
+
+        Args:
+            by: what made it the primary, for the journal.
+            gap: seconds for which clients of PgBouncer waited, where somebody measured it.
+
+        Returns:
+            "", or why the journal does not have it.
+        """
+        handover = self.handover
+        change = PrimaryChange(event=handover.cause, before=handover.source, lsn=handover.lsn, gap_seconds=gap, by=by)
+        unnoted = record_change(self.stack, change)
+        self.handover = replace(handover, promoted=True)
         self._publish(replace(self.stack.topology, handover=self.handover))
+        return unnoted
 
     def rejoin(self, step: Progress) -> None:
         """Let the old primary's data follow, where it ends at the handover; else it is left for a clone by `up`."""

@@ -210,9 +210,9 @@ class Switchover:
         self.gap = time.monotonic() - self.began
         step.result = f"they waited {self.gap:.2f} s"
 
-    def _point_others(self, _: Progress) -> None:
+    def _point_others(self, step: Progress) -> None:
         assert self.finish is not None
-        self.finish.note_promoted()
+        step.result = self.finish.note_promoted("inv switchover", round(self.gap, 3))
         self.stack = self.finish.stack
         for node in self.stack.topology.names:
             if node not in (self.source, self.target):
