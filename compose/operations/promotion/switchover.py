@@ -45,9 +45,14 @@ _EAGER = 0.01
 def switchover(stack: Stack, console: Console, to: str | None) -> Stack:
     """Make ``to``, or the replica that is furthest, the primary."""
     with changing(stack, "switchover") as stack:
-        change = Switchover(stack, choose(stack, stack.snapshot(), to))
-        perform(change.steps(), console)
-        return change.stack
+        return hand_over(stack, console, to)
+
+
+def hand_over(stack: Stack, console: Console, to: str | None = None) -> Stack:
+    """`switchover` for those who hold the lock already."""
+    change = Switchover(stack, choose(stack, stack.snapshot(), to))
+    perform(change.steps(), console)
+    return change.stack
 
 
 def choose(stack: Stack, snapshot: Snapshot, to: str | None) -> str:
