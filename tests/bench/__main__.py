@@ -1,9 +1,10 @@
 """`nox -s bench`: each figure beside its peer's, in one run, as a ratio. Names on the command line choose."""
 
+import signal
 import sys
 from collections.abc import Callable
 
-from tests.bench import commands, exporters, health, launch, replicas
+from tests.bench import commands, exporters, health, launch, promotion, replicas
 from tests.bench.backups import bucket, disk, load, loss, wal
 
 BENCHES: dict[str, Callable[[], None]] = {
@@ -21,11 +22,15 @@ BENCHES: dict[str, Callable[[], None]] = {
     "backup-cost": load.cost,
     "rto": loss.rto,
     "rpo": loss.rpo,
+    "switchover": promotion.switchover,
+    "failover": promotion.failover,
 }
 
 
 def main() -> None:
     """Run the chosen benchmarks, or all."""
+    # as Ctrl-C does, so that everything that was started is taken away
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     for name in sys.argv[1:] or BENCHES:
         print(f"\n## {name}", flush=True)
         BENCHES[name]()

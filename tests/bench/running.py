@@ -1,13 +1,12 @@
 """A cluster to measure, gone afterwards."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.fix_inv import Inv
-from tests.fix_stack import Cluster, write_env
+from tests.fix_stack import Cluster, new_project, write_env
 
 
 @contextmanager
@@ -15,7 +14,7 @@ def running(**settings: str) -> Iterator[Cluster]:
     """A new cluster with ``settings``, up."""
     with tempfile.TemporaryDirectory(prefix="pods-bench-") as directory:
         home = Path(directory)
-        write_env(home, f"pods-bench-{os.getpid()}", **settings)
+        write_env(home, new_project("bench"), **settings)
         inv = Inv(home)
         try:
             inv.ok("up", timeout=900)
