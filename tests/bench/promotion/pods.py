@@ -57,7 +57,7 @@ class PodsCluster:
 
     def switch_over(self) -> None:
         """`inv switchover`: to whom it chooses."""
-        self.steps.append(self.cluster.inv.ok("switchover").out)
+        self.steps.append(self.cluster.inv.ok("switchover").err)
 
     def kill_primary(self) -> float:
         """SIGKILL the primary's container, which the engine does not start again: it was killed through it."""
