@@ -1,4 +1,4 @@
-"""Who was the primary when, and why: the journal that PODS keeps, and what PostgreSQL's history files add to it. Pure.
+"""Who was the primary when, and why: the journal that PODS keeps, and what PostgreSQL's history files add to it.
 
 The journal is a file with a JSON object per line, the oldest first; nothing in it is ever changed. A line that cannot
 be read (the last one after a power loss, say) is left out and counted. What happened before the journal began, or
@@ -8,16 +8,25 @@ without PODS, is in PostgreSQL's history files: where each timeline branched off
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from cluster import documents
 from cluster.documents import OMIT_NONE
 from cluster.postgres.timeline_history import parse_history
+from cluster.units import utc
+
+NAME = "history.jsonl"
+"""The journal in data/, and a copy of its latest lines among the files that services read."""
+_TAIL = 4096
+"""Bytes: more than the last line has."""
 
 Event = Literal["first start", "noticed", "switchover", "failover", "restore", "cold start", "timeline"]
 """Why somebody is the primary. ``noticed``: it was before the journal began; ``timeline``: a history file says so."""
 _SAME_TIMELINE = ("noticed", "cold start")
 """Events that begin no timeline."""
+_EVENTS: Mapping[str, str] = {"noticed": "or before", "restore": "restored"}
+"""Of events whose names do not read well in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +96,24 @@ def _read(line: str) -> PrimaryChange | None:
     except ValueError:
         return None
     return change if change.at is None or 0 <= change.at <= documents.LAST_MOMENT else None
+
+
+def read_latest(path: Path) -> PrimaryChange | None:
+    """The latest change of the journal in ``path``; None where there is none that can be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            return parse(file.read()).latest
+    except OSError:
+        return None
+
+
+def since(change: PrimaryChange) -> str:
+    """A change in words: ``replica1 since 2026-11-27 15:20:00 UTC, switchover from primary, timeline 3``."""
+    moment = "" if change.at is None else f" since {utc(change.at)} UTC"
+    source = f" from {change.before}" if change.before not in (None, change.primary) else ""
+    timeline = "" if change.timeline is None else f", timeline {change.timeline}"
+    return f"{change.primary}{moment}, {_EVENTS.get(change.event, change.event)}{source}{timeline}"
 
 
 def repeats(journal: Journal, change: PrimaryChange) -> bool:

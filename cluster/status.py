@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cluster.backup_status import BackupSummary
 from cluster.documents import OMIT_NONE
 from cluster.endpoints import host_endpoint
+from cluster.history import PrimaryChange
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.nodes import NodeFacts, Slot, Standby
 from cluster.pgbouncer import Pool
@@ -102,6 +103,7 @@ class ClusterStatus:
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
     primary: str | None
+    primary_change: PrimaryChange | None
     nodes: tuple[NodeStatus, ...]
     pools: tuple[PoolStatus, ...]
     slots: tuple[SlotStatus, ...]
@@ -153,6 +155,7 @@ def cluster_status(view: View) -> ClusterStatus:
         reasons=view.verdict.reasons,
         notes=view.verdict.notes,
         primary=primary.name if primary else None,
+        primary_change=view.primary_change,
         nodes=tuple(node_status(view, name) for name in view.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
         slots=_slots(view),

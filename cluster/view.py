@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cluster.backup_status import BackupSummary
 from cluster.config.settings import Settings
+from cluster.history import PrimaryChange
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools, synchronous_count
 from cluster.postgres.lsn import Lsn
@@ -18,7 +19,8 @@ class View:
     """Everything known at one moment.
 
     ``written`` is how far the primary was known to have written, also when it is away now: replicas keep their lag.
-    ``backup`` is the backup service's summary, None where there is none.
+    ``backup`` is the backup service's summary, None where there is none; ``primary_change`` how the node that shall be
+    the primary came to be it, where the journal says so.
     """
 
     settings: Settings
@@ -28,6 +30,7 @@ class View:
     pools: Mapping[str, tuple[str, ...]]
     written: Lsn | None = None
     backup: BackupSummary | None = None
+    primary_change: PrimaryChange | None = None
 
     def lag(self, name: str) -> int | None:
         """WAL bytes that a replica has yet to replay."""
@@ -45,8 +48,11 @@ def make_view(
     *,
     written: Lsn | None = None,
     services: ServicesReading | None = None,
+    latest: PrimaryChange | None = None,
 ) -> View:
     """Judge a snapshot by the thresholds of the settings; ``written`` wins over what it says of it.
+
+    ``latest`` is the journal's latest change, of which nothing is said while the topology is ahead of it.
 
     Without ``services`` nodes and PgBouncer alone are judged, as `up` does, which waits for them.
     """
@@ -67,4 +73,5 @@ def make_view(
         pools=wanted,
         written=known,
         backup=backup.summary if backup else None,
+        primary_change=latest if latest and latest.primary == topology.primary else None,
     )

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster import history
 from cluster.config.env_file import home_directory, load_settings
 from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, Endpoint, access_to, host_endpoint
@@ -96,7 +97,8 @@ class Stack:
 
     def view(self, snapshot: Snapshot, services: ServicesReading | None = None) -> View:
         """The snapshot with its verdict, as the health service has it; without ``services`` of nodes and PgBouncer."""
-        return make_view(self.settings, self.topology, snapshot, services=services)
+        latest = history.read_latest(self.home.journal)
+        return make_view(self.settings, self.topology, snapshot, services=services, latest=latest)
 
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""

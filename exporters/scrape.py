@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster import certificate_report, image_report
+from cluster import certificate_report, history, image_report
 from cluster.config.mounted import ROOT, ClusterConfig
 from cluster.postgres.failures import Failure
 from exporters.collectors.backup_files import read_backups
@@ -99,6 +99,7 @@ class Scraper:
             reported = Reported(
                 images=image_report.read_report(ROOT / image_report.NAME),
                 certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
+                primary_change=history.read_latest(ROOT / history.NAME),
             )
             found = stack_metrics(config, console, gate, self._version, read_backups(), reported, self._stack)
             return _written([*found, *itself], accept)

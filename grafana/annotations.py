@@ -10,6 +10,13 @@ ROLES = Annotation(
     title="{{instance}} changed its role",
     colour="purple",
 )
+PRIMARY = Annotation(
+    name="Another primary",
+    expr='pods_primary_change_timestamp_seconds{cluster="$cluster"} * 1000',
+    title="{{node}} became the primary ({{event}}; before: {{before}})",
+    colour="dark-purple",
+    dated=True,
+)
 RESTARTS = Annotation(
     name="Restarts",
     expr='pg_postmaster_start_time_seconds{cluster="$cluster"} * 1000',
@@ -31,4 +38,4 @@ BACKUPS = Annotation(
     dated=True,
 )
 
-ALL = (ROLES, RESTARTS, MEMBERS, BACKUPS)
+ALL = (PRIMARY, ROLES, RESTARTS, MEMBERS, BACKUPS)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from cluster.backup_status import BackupSummary
+from cluster.history import PrimaryChange
 from cluster.http.hosts import Problem
 from cluster.naming import FIRST_PRIMARY
 from cluster.status import (
@@ -26,6 +27,7 @@ COMPONENTS = Components(
         "Pool": PoolStatus,
         "Slot": SlotStatus,
         "Backup": BackupSummary,
+        "PrimaryChange": PrimaryChange,
         "Member": MemberStatus,
         "Point": Point,
         "History": Points,

@@ -63,6 +63,7 @@ def render(table: ResponseTable) -> str:
         headline=escape(text.headline),
         reasons=_items(text.reasons),
         notes=_items(text.notes),
+        since=_since(text.primary),
         **{name: _table(name, rows) for name, rows in _tables(text).items()},
     )
 
@@ -72,7 +73,7 @@ def _render_error(error: str) -> str:
 
 
 def _fill(**texts: str) -> str:
-    empty = dict.fromkeys(("reasons", "notes"), "") | {name: _table(name, ()) for name in _HEADS}
+    empty = dict.fromkeys(("reasons", "notes", "since"), "") | {name: _table(name, ()) for name in _HEADS}
     return Template(_text("index.html")).substitute(empty | texts)
 
 
@@ -82,6 +83,10 @@ def _items(lines: Iterable[Advice]) -> str:
 
 def _remedy(text: str) -> str:
     return f'<span class="remedy">{escape(text)}</span>' if text else ""
+
+
+def _since(text: str) -> str:
+    return f"<b>Primary</b> {escape(text)}" if text else ""
 
 
 def _tables(text: PageText) -> dict[str, tuple[TableRow, ...]]:

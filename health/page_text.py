@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.backup_status import BackupSummary
+from cluster.history import since
 from cluster.remedies import split_remedy
 from cluster.status import ClusterStatus, NodeStatus, PoolStatus, SlotStatus
 from cluster.units import human_seconds, human_size
@@ -78,6 +79,7 @@ class PageText:
     pools: tuple[TableRow, ...] = ()
     slots: tuple[TableRow, ...] = ()
     backup: str = ""
+    primary: str = ""
     cards: tuple[Card, ...] = ()
     pooler: str = "not answering"
     pooler_mood: Mood = "bad"
@@ -97,6 +99,7 @@ def page_text(status: ClusterStatus, points: Points, now: float) -> PageText:
         pools=tuple(TableRow(_pool_cells(pool), _pool_mood(pool)) for pool in status.pools),
         slots=tuple(TableRow(_slot_cells(slot)) for slot in status.slots),
         backup=_backup_line(status.backup, now) if status.backup else "",
+        primary=since(status.primary_change) if status.primary_change else "",
         cards=tuple(_card(node, points) for node in status.nodes),
         pooler=pooler,
         pooler_mood=pooler_mood,

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from cluster import history
 from cluster.backup_status import BackupStatus, parse_status
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
@@ -101,7 +102,10 @@ class ClusterWatcher:
         if snapshot.primary and snapshot.primary.facts:
             self._written = snapshot.primary.facts.lsn
         services = self._read_services(config)
-        view = make_view(config.settings, config.topology, snapshot, written=self._written, services=services)
+        latest = history.read_latest(self._config.root / history.NAME)
+        view = make_view(
+            config.settings, config.topology, snapshot, written=self._written, services=services, latest=latest
+        )
         self.latest = make_response_table(view, began, self.history.add(view))
         if self._readers is not None:
             self._readers.update(view, time.monotonic())

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster import history
 from cluster.errors import RefusedError
 from cluster.files import Directory
 
@@ -47,12 +48,12 @@ class Home:
     @property
     def journal(self) -> Path:
         """Who became the primary when: a line per change."""
-        return self.data / "history.jsonl"
+        return self.data / history.NAME
 
     @property
     def journal_copy(self) -> Path:
         """The latest changes, for services."""
-        return self.rendered / "services" / "history.jsonl"
+        return self.rendered / "services" / history.NAME
 
     @property
     def lock(self) -> Path:

@@ -11,6 +11,7 @@ from cluster.backup_status import STATUS_FILE, BackupStatus, BackupSummary, pars
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import to_json
 from cluster.errors import RefusedError
+from cluster.history import PrimaryChange, since
 from cluster.remedies import split_remedy, with_remedy
 from cluster.service_verdict import ServicesReading
 from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
@@ -42,6 +43,7 @@ class StatusReport:
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
     primary: str
+    primary_change: PrimaryChange | None
     nodes: tuple[NodeStatus, ...]
     pools: tuple[PoolStatus, ...]
     backup: BackupSummary | None
@@ -69,6 +71,7 @@ def status_report(stack: Stack) -> StatusReport:
         reasons=reasons,
         notes=verdict.notes,
         primary=stack.topology.primary,
+        primary_change=view.primary_change,
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
         backup=view.backup,
@@ -120,6 +123,8 @@ def print_status(report: StatusReport) -> None:
     """Data for people."""
     print_nodes(report.nodes)
     table(["pool", "leads to", "clients", "waiting", "servers", "size"], [_pool_cells(pool) for pool in report.pools])
+    if report.primary_change is not None:
+        print(f"primary: {since(report.primary_change)}")
     if report.backup is not None:
         print(_backup_line(report.backup))
     for line in copy_lines(report.copies):

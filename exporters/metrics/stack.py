@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cluster.config.mounted import ClusterConfig
+from cluster.history import PrimaryChange
 from cluster.image_report import ImageReport
 from cluster.naming import write_pools
 from cluster.pools import pools
@@ -12,7 +13,7 @@ from exporters.collectors.backup_files import BackupReading
 from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading
 from exporters.declarations import Family, Row, gauge
-from exporters.metrics import backups, certificates, containers, images, pgbouncer
+from exporters.metrics import backups, certificates, containers, images, pgbouncer, primary
 from exporters.metrics.cardinality import NOT_SHOWN
 from exporters.metrics.exposition import expose, single
 from exporters.metrics.series import StackSeries
@@ -54,6 +55,7 @@ FAMILIES = (
     *backups.FAMILIES,
     *images.FAMILIES,
     *certificates.FAMILIES,
+    *primary.FAMILIES,
     *DESIRED,
     NOT_SHOWN,
 )
@@ -61,10 +63,11 @@ FAMILIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """Reports that the host wrote for the services: images, and when certificates end (Unix seconds)."""
+    """Reports that the host wrote: images, when certificates end (Unix seconds), the latest change of the primary."""
 
     images: ImageReport = field(default_factory=ImageReport)
     certificates: Mapping[str, float] = field(default_factory=dict)
+    primary_change: PrimaryChange | None = None
 
 
 def stack_metrics(
@@ -91,6 +94,7 @@ def stack_metrics(
         **(kept.rows if kept else {}),
         **images.image_metrics(reported.images),
         **certificates.certificate_metrics(reported.certificates),
+        **primary.primary_metrics(reported.primary_change),
     }
     gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [

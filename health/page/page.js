@@ -34,6 +34,10 @@ function backup(text) {
   if (text) fill(find("backup"), [span("b", {}, "Last backup "), text]);
 }
 
+function since(text) {
+  fill(find("since"), text ? [span("b", {}, "Primary"), ` ${text}`] : []);
+}
+
 function remember({ point, rate }) {
   if (points.length && points[points.length - 1].taken === point.taken) return;
   points = [...points, { ...point, rate }].slice(-HISTORY);
@@ -47,6 +51,7 @@ function show(overview) {
   list("reasons", text.reasons);
   list("notes", text.notes);
   for (const id of ["nodes", "pools", "slots"]) rows(id, text[id]);
+  since(text.primary);
   backup(text.backup);
   find("picture").hidden = false;
   drawPicture(overview, points);

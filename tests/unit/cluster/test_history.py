@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,9 @@ from cluster.history import (
     dump,
     merge,
     parse,
+    read_latest,
     repeats,
+    since,
 )
 
 FIRST = PrimaryChange(at=100.0, event="first start", primary="primary", timeline=1, by="inv up")
@@ -119,3 +123,17 @@ def test_a_change_that_was_noted_before_the_interruption_is_noted_once() -> None
 def test_two_cold_starts_are_two() -> None:
     started = PrimaryChange(at=1.0, event="cold start", primary="primary", timeline=1)
     assert not repeats(Journal((started,)), started)
+
+
+def test_the_latest_change_is_read_from_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    assert read_latest(path) is None
+    path.write_text("".join(map(dump, [FIRST] * 500)) + dump(SWITCHED) + "torn")
+    assert read_latest(path) == SWITCHED
+
+
+def test_a_change_in_words() -> None:
+    assert since(SWITCHED) == "replica1 since 1970-01-01 00:03:20 UTC, switchover from primary, timeline 2"
+    assert since(FIRST) == "primary since 1970-01-01 00:01:40 UTC, first start, timeline 1"
+    restored = PrimaryChange(event="restore", primary="primary", before="primary", timeline=3)
+    assert since(restored) == "primary, restored, timeline 3"

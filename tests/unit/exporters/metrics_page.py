@@ -48,6 +48,7 @@ _FROM = {
     "image_updates": "`images.json`: what the last `inv images.check` found.",
     "image_check": "`images.json`: when that was.",
     "certificates": "`certificates.json`, which `inv up` and `inv certs.renew` write.",
+    "primary_change": "`history.jsonl`: the latest change of the primary, for as long as it is the latest.",
     "build": "This version of PODS.",
     "not_shown": "Counted: what is beyond the bounds that keep a page below Prometheus' `sample_limit`.",
     "invalid": "Counted from the rows of [`metrics_databases`](../../cluster/queries/metrics_databases.sql).",

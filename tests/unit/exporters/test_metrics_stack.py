@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster.config.mounted import ClusterConfig
+from cluster.history import PrimaryChange
 from cluster.image_report import ImageReport
 from cluster.pools import pools
 from cluster.topology import Topology
@@ -17,7 +18,8 @@ from exporters.declarations import Row
 from exporters.metrics import backups, stack
 from exporters.metrics.certificates import certificate_metrics
 from exporters.metrics.images import image_metrics
-from exporters.metrics.stack import desired_rows, stack_metrics
+from exporters.metrics.primary import primary_metrics
+from exporters.metrics.stack import Reported, desired_rows, stack_metrics
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.config_samples import mounted
 from tests.unit.exporters.exposition import FORMATS, Samples, read_back, value_of
@@ -141,7 +143,7 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: ClusterC
     console = _console()
     gate = {"machine", "containers", "networks", "states", "disks"}  # held by test_gate.py
     kept = {family.source for family in backups.FAMILIES}  # small files that the backup service writes
-    reported = {*image_metrics(ImageReport()), *certificate_metrics({})}
+    reported = {*image_metrics(ImageReport()), *certificate_metrics({}), *primary_metrics(None)}
     known = {*console.rows, *gate, *kept, *reported, *desired_rows(inside, console, "0.1.0"), "not_shown"}
     assert {family.source for family in stack.FAMILIES} == known
 
@@ -150,3 +152,13 @@ def test_every_column_of_what_is_desired_is_a_metric_s(inside: ClusterConfig) ->
     rows = desired_rows(inside, _console(), "0.1.0")
     for family in stack.DESIRED:
         assert {*family.labels, *(metric.column for metric in family.metrics)} == set(rows[family.source][0])
+
+
+def test_the_latest_change_of_the_primary_is_told(inside: ClusterConfig) -> None:
+    change = PrimaryChange(at=200.5, event="switchover", primary="replica1", before="primary", timeline=2)
+    metrics = stack_metrics(inside, _console(), CLOSED, "0.1.0", reported=Reported(primary_change=change))
+    found = read_back(metrics, "")
+    labels = {"node": "replica1", "before": "primary", "event": "switchover"}
+    assert value_of(found, "pods_primary_change_timestamp_seconds", **labels) == 200.5
+    assert value_of(found, "pods_primary_change_timeline", **labels) == 2
+    assert not any("gap_seconds" in name for name, _ in found)

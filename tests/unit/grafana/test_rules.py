@@ -171,7 +171,7 @@ def test_a_page_leads_to_the_others_and_keeps_what_was_chosen() -> None:
 
 def test_annotations_mark_what_happens_to_a_cluster() -> None:
     for page in DASHBOARDS:
-        assert {"Role changes", "Restarts", "Backups"} <= {mark.name for mark in page.annotations}
+        assert {"Another primary", "Role changes", "Restarts", "Backups"} <= {mark.name for mark in page.annotations}
 
 
 def test_columns_of_tables_are_headings_that_their_overrides_know() -> None:

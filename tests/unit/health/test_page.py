@@ -2,6 +2,7 @@ import re
 from html.parser import HTMLParser
 
 from cluster.config.mounted import MountedConfig
+from cluster.history import PrimaryChange
 from health.page import ASSETS, FOLDER
 from health.watcher import ClusterWatcher
 from tests.unit.health.status_samples import WELL, Client, polled, view_of
@@ -78,3 +79,15 @@ def test_every_file_of_the_page_is_served_with_its_kind() -> None:
 def test_scripts_set_text_and_never_html() -> None:
     for name in ASSETS:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", (FOLDER / name).read_text())
+
+
+def test_the_page_says_since_when_who_is_the_primary() -> None:
+    change = PrimaryChange(at=1795792800.0, event="switchover", primary="primary", before="replica1", timeline=3)
+    page = Client(polled(view_of(latest=change))).get("/").text
+    assert "<b>Primary</b> primary since 2026-11-27 15:20:00 UTC, switchover from replica1, timeline 3" in page
+    assert Client(polled(view_of(latest=change))).get("/health").json()["primary_change"]["timeline"] == 3
+
+
+def test_of_a_primary_that_the_topology_has_given_up_the_page_says_nothing() -> None:
+    change = PrimaryChange(at=1795792800.0, event="switchover", primary="replica1", before="primary", timeline=2)
+    assert '<p id="since"></p>' in Client(polled(view_of(latest=change))).get("/").text

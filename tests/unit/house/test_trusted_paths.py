@@ -29,6 +29,7 @@ ALLOWED = {
     "cluster/files.py:sync_directory": "in a service's container, its own folder",
     "cluster/lock.py": HOME + "; in a service's container, its own folder",
     "cluster/certificate_report.py:read_ends": RENDERED,
+    "cluster/history.py:read_latest": HOME + "; " + RENDERED,
     "cluster/image_report.py:read_report": RENDERED,
     "cluster/config/mounted.py": "inside a container",
     "cluster/queries/__init__.py:source": CODE,

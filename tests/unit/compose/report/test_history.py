@@ -27,7 +27,7 @@ SWITCHED = PrimaryChange(
 def stack(tmp_path: Path) -> Stack:
     home = Home(tmp_path)
     home.data.mkdir()
-    return Stack(home, SETTINGS, topology_of(SETTINGS), None)  # type: ignore[arg-type]  # no engine is asked
+    return Stack(home, SETTINGS, topology_of(SETTINGS))
 
 
 def _write(stack: Stack, journal: str, files: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
 from cluster.documents import to_json
 from cluster.errors import MachineError
+from cluster.history import PrimaryChange
 from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
 from cluster.pools import pools
@@ -22,6 +23,7 @@ from cluster.status import NodeStatus, PoolStatus
 from cluster.topology import Copy, Topology
 from compose.engine.containers import Container, ContainerReader
 from compose.home.paths import Home
+from compose.home.primary_journal import record
 from compose.report import status
 from compose.report.connection_help import connection_help
 from compose.report.copies import CopyStatus
@@ -244,3 +246,14 @@ def test_the_last_backup_is_reported_where_backups_are_taken(
     assert "archive 4 s behind" in told
     off = _Observed(bare_home, settings_of(backup="off"), TOPOLOGY)
     assert status.read_backups(off) is None
+
+
+def test_people_see_since_when_who_is_the_primary(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _report(bare_home).primary_change is None
+    record(
+        bare_home, PrimaryChange(at=1795792800.0, event="failover", primary="primary", before="replica1", timeline=3)
+    )
+    status.print_status(_report(bare_home))
+    assert (
+        "primary: primary since 2026-11-27 15:20:00 UTC, failover from replica1, timeline 3" in capsys.readouterr().out
+    )
