@@ -115,3 +115,8 @@ def resume_all(console: "psycopg.Connection[Any]") -> None:
     for row in console.execute("SHOW DATABASES").fetchall():
         if is_pool(row["name"]) and int(row["paused"]):
             console.execute(f"RESUME {row['name']}".encode())
+
+
+def allow_waiting(console: "psycopg.Connection[Any]", seconds: int) -> None:
+    """Let clients wait so long for a server; until the next RELOAD, which takes what the file says."""
+    console.execute(f"SET query_wait_timeout = {seconds}".encode())

@@ -28,13 +28,15 @@ STATES: tuple[NodeState, ...] = get_args(NodeState)
 class Node:
     """One PostgreSQL server. ``ordinal`` 0 is the first primary; the others count up and give the host port.
 
-    ``pool`` counts while it is a replica.
+    ``pool`` counts while it is a replica. ``keeps_pool``: it was one, and the pool of its own stays while it is the
+    primary, for whoever reads from it.
     """
 
     name: str
     ordinal: int
     state: NodeState = "member"
     pool: ReadPool = "shared"
+    keeps_pool: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +152,11 @@ class Topology:
     def in_state(self, *states: NodeState) -> tuple[str, ...]:
         """Names of the replicas that are in one of ``states``."""
         return tuple(node.name for node in self.replicas if node.state in states)
+
+    def handed_over(self, target: str, handover: Handover) -> Self:
+        """This topology with ``target`` as its primary, to be promoted; whoever reads from it goes on."""
+        changed = self._with_node(replace(self.node(target), keeps_pool=True))
+        return replace(changed, primary=target, handover=handover)
 
     def with_state(self, name: str, state: NodeState) -> Self:
         """This topology with ``name`` in another state."""

@@ -55,4 +55,4 @@ def switchover(c: Context, to: str | None = None) -> None:
     from compose.operations.promotion.switchover import switchover as change_primary
     from compose.stack import open_stack
 
-    change_primary(open_stack(), Console(), to)
+    print(change_primary(open_stack(), Console(), to))

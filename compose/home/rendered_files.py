@@ -9,7 +9,7 @@ from cluster.files import write_atomically
 from compose.home.paths import Home, service_user
 from compose.render.config_files import UserFiles
 from compose.render.monitoring import RECEIVERS
-from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
+from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS, without_additions
 
 
 def read_user_files(home: Home) -> UserFiles:
@@ -28,7 +28,8 @@ def accepted_user_files(home: Home, node: str) -> UserFiles:
     """The user's files as the last `up` tried and accepted them."""
     directory = home.rendered / "nodes" / node
     receivers = _text(home.rendered / "alertmanager" / RECEIVERS)
-    return UserFiles(_text(directory / USER_PARAMETERS), _text(directory / USER_HBA), receivers)
+    parameters = without_additions(_text(directory / USER_PARAMETERS))
+    return UserFiles(parameters, _text(directory / USER_HBA), receivers)
 
 
 def changes(home: Home, files: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -31,10 +31,15 @@ def publish(stack: Stack, topology: Topology) -> Stack:
 
 def write_files(stack: Stack, topology: Topology) -> None:
     """Write the generated files of ``topology`` that differ, with the user's own as the last `up` accepted them."""
+    rendered_files.write(stack.home, file_changes(stack, topology))
+
+
+def file_changes(stack: Stack, topology: Topology) -> dict[str, tuple[str, str]]:
+    """The generated files of ``topology`` that differ from what is on disk: path → (on disk, wanted)."""
     home = stack.home
     accepted = rendered_files.accepted_user_files(home, topology.primary)
     rendered = render_files(stack.settings, topology, host_facts_of(home, stack.settings, topology), accepted)
-    rendered_files.write(home, rendered_files.changes(home, rendered))
+    return rendered_files.changes(home, rendered)
 
 
 def _forget_strangers(stack: Stack, topology: Topology) -> None:

@@ -22,7 +22,7 @@ from compose.operations.convergence.services import (
     start_missing,
 )
 from compose.operations.convergence.state import Convergence
-from compose.operations.convergence.unfinished_handover import drop_stale_slots, finish_handover
+from compose.operations.convergence.unfinished_handover import close_handover, drop_stale_slots, finish_handover
 from compose.operations.preflight import DataState
 from compose.operations.start import not_running
 from compose.operations.steps import Step, perform
@@ -96,6 +96,7 @@ _PHASES: tuple[_Phase, ...] = (
     renew_connections,
     settle_owner,
     repair_failed,
+    close_handover,
     drop_stale_slots,
     note_primary,
 )

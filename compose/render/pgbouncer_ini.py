@@ -87,6 +87,7 @@ def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dic
         # a node that comes back is found again within a second or two, not fifteen
         "server_login_retry": "1",
         "server_connect_timeout": "5",
+        "query_wait_timeout": "120",  # written down, so that RELOAD takes back what a switchover sets meanwhile
         # a connection whose other end has vanished; a frozen server's kernel goes on answering: cluster/read_pool.py
         "tcp_keepidle": "30",
         "tcp_keepintvl": "10",

@@ -107,10 +107,19 @@ def user_parameters(text: str, role: Role) -> str:
     """The user's parameters as a node of that role has them."""
     if role == "primary" or not serializable(text):
         return text
-    return f"{text.rstrip()}\n\n# A standby knows no serializable transactions.\n{_NEAREST}\n"
+    return f"{text.rstrip()}{_NEAREST}"
 
 
-_NEAREST = "default_transaction_isolation = 'repeatable read'"
+def without_additions(text: str) -> str:
+    """The user's parameters, from those that a node of either role has."""
+    return text.removesuffix(_NEAREST) + "\n" if text.endswith(_NEAREST) else text
+
+
+_NEAREST = """
+
+# A standby knows no serializable transactions.
+default_transaction_isolation = 'repeatable read'
+"""
 
 
 def fixed_parameters(settings: Settings, topology: Topology, node: str) -> frozenset[str]:

@@ -14,9 +14,11 @@ def finish_handover(run: Convergence) -> Iterator[Step]:
     if run.stack.topology.handover is None:
         return
     left = FinishHandover(run.stack)
+    target, source = left.target, left.handover.source
 
     def start(step: Progress) -> None:
-        run.stack.compose.follow(step, "up", "--detach", "--no-deps", left.target)
+        run.stack.compose.follow(step, "stop", source)
+        run.stack.compose.follow(step, "up", "--detach", "--no-deps", target)
         left.await_replay(step)
 
     def note(_: Progress) -> None:
@@ -24,13 +26,23 @@ def finish_handover(run: Convergence) -> Iterator[Step]:
             run.console.warn(unnoted)
 
     if run.stack.topology.promoting:
-        yield Step(f"Starting {left.target}, which becomes the primary", start)
-        yield Step(f"Promoting {left.target}", left.promote)
-        yield Step(f"Remembering that {left.target} is the primary", note, quiet=True)
-    yield Step(f"Letting {left.handover.source} follow", left.rejoin)
+        yield Step(f"Starting {target}, which becomes the primary", start)
+        yield Step(f"Promoting {target}", left.promote)
+        yield Step(f"Pointing the others to {target}", note)
+    yield Step(f"Letting {source} follow", left.rejoin, quiet=True)
     run.stack = left.stack
-    for name in (left.target, left.handover.source):
+    for name in (target, source):
         run.data = {**run.data, name: read_data_directory(run.stack.home.node(name))}
+
+
+def close_handover(run: Convergence) -> Iterator[Step]:
+    """Once the old primary streams, clients may read from it; until then the next run tries again."""
+    handover = run.stack.topology.handover
+    if handover is None or not run.as_wanted(handover.source, run.stack.containers()):
+        return
+    left = FinishHandover(run.stack)
+    yield Step(f"Letting clients read from {handover.source}", left.close)
+    run.stack = left.stack
 
 
 def drop_stale_slots(run: Convergence) -> Iterator[Step]:

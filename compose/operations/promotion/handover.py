@@ -5,6 +5,7 @@ is (its role is replica, and it has no standby.signal), whoever starts its conta
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from cluster.history import PrimaryChange
 from cluster.naming import slot_of
@@ -22,16 +23,17 @@ from compose.console import Progress
 from compose.home import node_data, passwords
 from compose.operations.apply_topology import write_files
 from compose.operations.promotion.recorded_change import record_change
+from compose.operations.reload import reload_node, reload_pooler
 from compose.operations.start import not_running, start_and_wait
 from compose.stack import Stack
 
+if TYPE_CHECKING:
+    import psycopg
+
 PROMOTE_SECONDS = 60.0
 """For the end of recovery: what is received was replayed before."""
-
-
-def decided(topology: Topology, target: str, handover: Handover) -> Topology:
-    """``topology`` with ``target`` as its primary, to be promoted."""
-    return replace(topology, primary=target, handover=handover)
+EAGER = 0.01
+"""Seconds between two questions while clients wait."""
 
 
 class FinishHandover:
@@ -50,23 +52,26 @@ class FinishHandover:
     def promote(self, step: Progress) -> None:
         """Make the target take writes; nothing where it does."""
         with connect(self.stack.monitor(self.target)) as connection:
+            self.promote_through(connection, self.stack.containers()[self.target].id, step)
 
-            def missing() -> str:
-                return (
-                    "it is in recovery" if fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery) else ""
-                )
+    def promote_through(self, connection: "psycopg.Connection[Any]", container: str, step: Progress) -> None:
+        """The same, with a connection to the target and its container's id at hand."""
 
-            if missing():
-                node_data.request_promotion(self.stack.home.node(self.target))
-                self.stack.client.api.kill(self.stack.containers()[self.target].id, "USR1")
-            wait_until(
-                missing,
-                timeout=PROMOTE_SECONDS,
-                what=f"{self.target} did not take writes",
-                hint="run inv up, which goes on",
-                pause=0.01,
-                progress=step.update,
-            )
+        def missing() -> str:
+            recovers = fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery)
+            return "it is in recovery" if recovers else ""
+
+        if missing():
+            node_data.request_promotion(self.stack.home.node(self.target))
+            self.stack.client.api.kill(container, "USR1")
+        wait_until(
+            missing,
+            timeout=PROMOTE_SECONDS,
+            what=f"{self.target} did not take writes",
+            hint="run inv up, which goes on",
+            pause=EAGER,
+            progress=step.update,
+        )
 
     def await_replay(self, step: Progress) -> None:
         """Wait until the target, started anew, has replayed all that the old primary wrote."""
@@ -75,10 +80,9 @@ class FinishHandover:
         def missing() -> str:
             try:
                 with connect(self.stack.monitor(self.target)) as connection:
-                    replayed = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn)) or Lsn(0)
+                    return fetch_one(connection, "replayed", lambda lsn: lacking(lsn, end)) or ""
             except ConnectError as fault:
                 return fault.message
-            return "" if replayed > end else f"it lacks {human_size(end - replayed)}"
 
         wait_until(
             missing,
@@ -89,11 +93,11 @@ class FinishHandover:
         )
 
     def note_promoted(self, by: str, gap: float | None = None) -> str:
-        """Remember that it takes writes: its data is a primary's from here on.
+        """Remember that it takes writes: its data is a primary's now. All who run take up what they have not.
 
         Args:
-            by: what made it the primary, for the journal.
-            gap: seconds for which clients of PgBouncer waited, where somebody measured it.
+            by: who did it, such as ``inv switchover``.
+            gap: seconds that clients waited, where that is known.
 
         Returns:
             "", or why the journal does not have it.
@@ -103,21 +107,18 @@ class FinishHandover:
         unnoted = record_change(self.stack, change)
         self.handover = replace(handover, promoted=True)
         self._publish(replace(self.stack.topology, handover=self.handover))
+        found = self.stack.containers()
+        for node in self.stack.topology.names:
+            if node != handover.source and node in found and found[node].status == "running":
+                reload_node(self.stack, node)
         return unnoted
 
     def rejoin(self, step: Progress) -> None:
         """Let the old primary's data follow, where it ends at the handover; else it is left for a clone by `up`."""
-        source = self.handover.source
         if follows(self.stack, self.handover):
-            node_data.make_standby(self.stack.home.node(source))
+            node_data.make_standby(self.stack.home.node(self.handover.source))
         else:
             step.result = "its data does not end where the new primary began; it is cloned anew"
-        self._publish(replace(self.stack.topology, handover=None))
-
-    def _publish(self, topology: Topology) -> None:
-        save(self.stack.home.topology, self.stack.home.topology_copy, topology)
-        write_files(self.stack, topology)
-        self.stack = self.stack.with_topology(topology)
 
     def start_source(self, step: Progress) -> None:
         """The old primary, as a standby of the new one."""
@@ -125,9 +126,23 @@ class FinishHandover:
         if start_and_wait(self.stack, step, [source]):
             raise not_running(self.stack, source)
 
-    def drop_old_slots(self, _: Progress) -> None:
-        """Slots of the others on the old primary: nobody streams from it, and they would hold its WAL for ever."""
+    def close(self, _: Progress) -> None:
+        """The old primary streams: clients may read from it. Slots of nodes on it would hold its WAL for ever."""
         drop_node_slots(self.stack, self.handover.source)
+        drop_slot(self.stack.access(self.target, passwords.ARCHIVE), slot_of(self.target))
+        self._publish(replace(self.stack.topology, handover=None))
+        reload_pooler(self.stack)
+
+    def _publish(self, topology: Topology) -> None:
+        save(self.stack.home.topology, self.stack.home.topology_copy, topology)
+        write_files(self.stack, topology)
+        self.stack = self.stack.with_topology(topology)
+
+
+def lacking(replayed: str | None, end: Lsn) -> str:
+    """What is missing of WAL that ends with a record at ``end``, in words; "" where nothing is."""
+    reached = Lsn.parse(replayed) if replayed else Lsn(0)
+    return "" if reached > end else f"it lacks {human_size(end - reached) if end > reached else 'one record'}"
 
 
 def follows(stack: Stack, handover: Handover) -> bool:

@@ -1,0 +1,97 @@
+"""Who can become the primary, and what stands in the way of it now."""
+
+from dataclasses import dataclass
+
+from cluster.errors import RefusedError
+from cluster.naming import ARCHIVE_SLOT
+from cluster.observed.snapshot import Snapshot
+from cluster.postgres.connection import connect, fetch_all
+from cluster.topology import Topology
+from cluster.units import human_seconds, human_size
+from compose.stack import Stack
+
+CLOSE_ENOUGH = 16 << 20
+"""Bytes: a candidate, or an archive, that is further behind would keep clients waiting."""
+LONG = 5.0
+"""Seconds: a transaction that is open for longer may well be open for as long again, and clients would wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The node that is to be the primary, and why it of all."""
+
+    name: str
+    reason: str
+
+
+def choose(topology: Topology, snapshot: Snapshot, to: str | None) -> Candidate:
+    """The candidate: ``to``, or the member that lacks least.
+
+    Raises:
+        RefusedError: nobody can take over; says why.
+    """
+    if topology.handover is not None:
+        raise RefusedError(
+            f"the change from {topology.handover.source} to {topology.primary} is not finished",
+            "run inv up, which finishes it",
+        )
+    if to is not None and topology.node(to).name == topology.primary:
+        raise RefusedError(f"{to} is the primary already", "choose a replica with --to")
+    if snapshot.primary is None or snapshot.primary.name != topology.primary:
+        raise RefusedError(f"{topology.primary} (primary) does not answer", "run inv up first")
+    if to is not None and topology.node(to).state != "member":
+        raise RefusedError(f"{to} is {topology.node(to).state.replace('_', ' ')}", "see inv status; inv up finishes it")
+    reasons = {name: unfit(snapshot, name) for name in ([to] if to else topology.in_state("member"))}
+    fit = [name for name, reason in reasons.items() if not reason]
+    if not fit:
+        why = "; ".join(f"{name} {reason}" for name, reason in reasons.items()) or "there is no replica"
+        raise RefusedError(f"nobody can take over: {why}", "see inv status, then run inv up")
+    best = min(fit, key=lambda name: _rank(topology, snapshot, name))
+    lag = human_size(snapshot.lag_bytes(best) or 0)
+    return Candidate(best, f"it lacks {lag}, " + ("as asked for" if to else f"the least of {len(fit)}"))
+
+
+def _rank(topology: Topology, snapshot: Snapshot, name: str) -> tuple[bool, int, int]:
+    """Synchronous ones first, then by what they lack, in steps that clients would notice, then in their order."""
+    standby = snapshot.standby(name)
+    synchronous = standby is not None and standby.sync_state in ("sync", "quorum")
+    return not synchronous, (snapshot.lag_bytes(name) or 0) >> 20, topology.names.index(name)
+
+
+def unfit(snapshot: Snapshot, name: str) -> str:
+    """Why ``name`` cannot take over; empty where it can."""
+    reading = snapshot.nodes[name]
+    if reading.facts is None:
+        return f"does not answer: {reading.error}"
+    if snapshot.standby(name) is None:
+        return "does not stream"
+    lag = snapshot.lag_bytes(name)
+    return f"is {human_size(lag)} behind" if lag is None or lag > CLOSE_ENOUGH else ""
+
+
+def check_archive(snapshot: Snapshot) -> None:
+    """Refuse while the archive lacks much: what only the old primary has would be missing from it."""
+    slot = snapshot.slot(ARCHIVE_SLOT)
+    if slot is None:
+        return
+    if not slot.active or (slot.retained_bytes or 0) > 2 * CLOSE_ENOUGH:
+        lacks = human_size(slot.retained_bytes or 0)
+        why = f"lacks {lacks} of WAL" if slot.active else "does not stream"
+        raise RefusedError(f"the archive {why}", "see inv backup.status; PODS_BACKUP=off does without one")
+
+
+def check_transactions(stack: Stack) -> None:
+    """Refuse while somebody has a transaction open for long: clients would wait for its end."""
+    found = open_transactions(stack)
+    if found:
+        raise RefusedError(f"{found[0]}, and clients would wait for its end", "let it end, or end it; then try again")
+
+
+def open_transactions(stack: Stack) -> list[str]:
+    """Transactions on the primary that are open for `LONG`, the oldest first."""
+
+    def line(pid: int, state: str, seconds: float) -> str:
+        return f"a transaction is open for {human_seconds(seconds)} (pid {pid}, {state})"
+
+    with connect(stack.monitor(stack.topology.primary)) as connection:
+        return fetch_all(connection, "open_transactions", line, [LONG])
