@@ -49,10 +49,17 @@ def restart(c: Context, node: str | None = None) -> None:
     roll(open_stack(), Console(), node)
 
 
-@task(help={"to": "the replica that becomes the primary; without one the one that lacks least"}, auto_shortflags=False)
-def switchover(c: Context, to: str | None = None) -> None:
+@task(
+    help={
+        "to": "the replica that becomes the primary; without one the one that lacks least",
+        "dry_run": "say what would be done and how long clients would wait, and change nothing",
+    },
+    auto_shortflags=False,
+)
+def switchover(c: Context, to: str | None = None, dry_run: bool = False) -> None:
     """Make another node the primary while clients wait a moment."""
-    from compose.operations.promotion.switchover import switchover as change_primary
+    from compose.operations.promotion import switchover as operation
     from compose.stack import open_stack
 
-    print(change_primary(open_stack(), Console(), to))
+    stack = open_stack()
+    print("\n".join(operation.plan(stack, to)) if dry_run else operation.switchover(stack, Console(), to))

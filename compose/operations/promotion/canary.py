@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from cluster.errors import PodsError
 from cluster.postgres.connection import Access, connect, fetch_one
+from cluster.waiting import comes_true
 
 if TYPE_CHECKING:
     import psycopg
 
 _PAUSE = 0.01
 """Seconds between two transactions: how exact the wait is."""
+_NEXT_SECONDS = 2.0
 
 
 class Canary:
@@ -37,6 +39,11 @@ class Canary:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._ended.set()
         self._thread.join(timeout=_PAUSE if error else 5.0)  # it may itself be one of those who wait
+
+    def await_next(self) -> None:
+        """Until it has written once more, that is until its wait is over; not for long, as it may be for good."""
+        before = self.done
+        comes_true(lambda: self.done > before or not before, timeout=_NEXT_SECONDS, pause=_PAUSE)
 
     def _work(self) -> None:
         import psycopg

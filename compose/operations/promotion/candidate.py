@@ -8,10 +8,13 @@ from cluster.observed.snapshot import Snapshot
 from cluster.postgres.connection import connect, fetch_all
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
+from cluster.waiting import wait_until
 from compose.stack import Stack
 
 CLOSE_ENOUGH = 16 << 20
 """Bytes: a candidate, or an archive, that is further behind would keep clients waiting."""
+ARCHIVE_SECONDS = 30.0
+"""For the archive to stream."""
 LONG = 5.0
 """Seconds: a transaction that is open for longer may well be open for as long again, and clients would wait for it."""
 
@@ -69,15 +72,29 @@ def unfit(snapshot: Snapshot, name: str) -> str:
     return f"is {human_size(lag)} behind" if lag is None or lag > CLOSE_ENOUGH else ""
 
 
-def check_archive(snapshot: Snapshot) -> None:
-    """Refuse while the archive lacks much: what only the old primary has would be missing from it."""
+def await_archive(stack: Stack) -> None:
+    """Wait until the archive is close: what only the old primary has would be missing from it.
+
+    It comes back by itself some seconds after the primary changed.
+
+    Raises:
+        TimedOutError: it does not; says what it lacks.
+    """
+    wait_until(
+        lambda: archive_lacks(stack.snapshot()) if "backup" in stack.optional_services else "",
+        timeout=ARCHIVE_SECONDS,
+        what="the archive did not come close to the primary",
+        hint="see inv backup.status; with PODS_BACKUP=off there is none",
+    )
+
+
+def archive_lacks(snapshot: Snapshot) -> str:
+    """What is wrong with the archive, or what it lacks; "" where it is close."""
     slot = snapshot.slot(ARCHIVE_SLOT)
-    if slot is None:
-        return
-    if not slot.active or (slot.retained_bytes or 0) > 2 * CLOSE_ENOUGH:
-        lacks = human_size(slot.retained_bytes or 0)
-        why = f"lacks {lacks} of WAL" if slot.active else "does not stream"
-        raise RefusedError(f"the archive {why}", "see inv backup.status; PODS_BACKUP=off does without one")
+    if slot is None or not slot.active:
+        return "it does not stream"
+    lacks = slot.retained_bytes or 0
+    return f"it lacks {human_size(lacks)}" if lacks > 2 * CLOSE_ENOUGH else ""
 
 
 def check_transactions(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """What a change of the primary was like for clients."""
 
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import TYPE_CHECKING, Self
 
 from cluster.endpoints import POOLER
@@ -8,6 +9,8 @@ from cluster.naming import write_pools
 from cluster.postgres.connection import Access
 from cluster.postgres.data_directory import read_data_directory
 from compose.home import passwords
+from compose.home.paths import Home
+from compose.home.primary_journal import read_journal
 from compose.operations.promotion.canary import Canary
 from compose.stack import Stack
 
@@ -55,3 +58,12 @@ def canary_access(stack: Stack) -> Access:
     """The pool of writers, as the application."""
     access = stack.access(POOLER, passwords.APP, write_pools(stack.settings.database)[1])
     return replace(access, connect_timeout=3, application="pods_canary")
+
+
+def expected_gap(home: Home) -> str:
+    """How long clients would wait, from what the last switchovers took."""
+    gaps = [change.gap_seconds for change in read_journal(home).changes if change.event == "switchover"]
+    known = [gap for gap in gaps if gap is not None][-10:]
+    if not known:
+        return "how long clients would wait is not known: no switchover was measured here yet; about a second is usual"
+    return f"clients would wait about {median(known):.2f} s, as with the last {len(known)} (at most {max(known):.2f} s)"

@@ -19,12 +19,12 @@ from compose.home import rendered_files
 from compose.operations.apply_topology import file_changes, write_files
 from compose.operations.home_identity import changing
 from compose.operations.promotion.canary import Canary
-from compose.operations.promotion.candidate import Candidate, check_archive, check_transactions, choose
+from compose.operations.promotion.candidate import Candidate, await_archive, check_transactions, choose
 from compose.operations.promotion.guard import Guard, guarded
 from compose.operations.promotion.handover import EAGER, FinishHandover, lacking, release_slots, reserve_slots
 from compose.operations.promotion.pool_hold import PoolHold
-from compose.operations.promotion.report import Outcome, canary_access
-from compose.operations.steps import Step, perform
+from compose.operations.promotion.report import Outcome, canary_access, expected_gap
+from compose.operations.steps import TAKEN_BACK, Step, perform
 from compose.stack import Stack
 
 STOP_SECONDS = 20
@@ -59,19 +59,30 @@ def check(stack: Stack, to: str | None) -> Candidate:
     """
     snapshot = stack.snapshot()
     candidate = choose(stack.topology, snapshot, to)
-    check_archive(snapshot)
     check_transactions(stack)
     return candidate
+
+
+def plan(stack: Stack, to: str | None) -> list[str]:
+    """What `switchover` would do now, and how long clients would wait, as lines; nothing is changed.
+
+    Raises:
+        RefusedError: it would be refused; says why.
+    """
+    candidate = check(stack, to)
+    steps = Switchover(stack, candidate.name, Canary(canary_access(stack)), "").steps()
+    titles = [f"  {number}. {step.title}" for number, step in enumerate((s for s in steps if not s.quiet), 1)]
+    return [f"{candidate.name} would be the primary: {candidate.reason}", *titles, expected_gap(stack.home)]
 
 
 def _perform(change: "Switchover", console: Console, guard: Guard) -> None:
     """The guard stays where something is left to be done: what is decided is finished by `up`, behind our back."""
     try:
         perform(change.steps(), console)
-    except BaseException:
+    except BaseException as reason:
         if change.decided:
             console.warn(f"it is decided that {change.target} is the primary; inv up goes on in the background")
-        else:
+        elif TAKEN_BACK in getattr(reason, "__notes__", ()):
             guard.dismiss()
         raise
     guard.dismiss()
@@ -96,6 +107,9 @@ class Switchover:
         source, target, open_ = self.source, self.target, self._unless_decided
         finish = self._finishing
         return [
+            Step(
+                "Waiting until the archive has what the primary wrote", lambda _: await_archive(self.stack), quiet=True
+            ),
             Step(f"Reserving WAL on {target} for those who will follow it", self._reserve, open_(self._unreserve)),
             Step(f"Writing a checkpoint on {source}", self._checkpoint, open_(self._hold.close)),
             Step(f"Holding clients of {source} back", self._hold_clients, open_(self._hold.release)),
@@ -103,7 +117,7 @@ class Switchover:
             Step(f"Waiting until {target} has everything", self._await_replay),
             Step(f"Deciding that {target} is the primary", self._decide),
             Step(f"Promoting {target}", self._promote),
-            Step("Letting clients go on", lambda _: self._hold.release()),
+            Step("Letting clients go on", self._release),
             Step("Pointing the others to it", finish(self._note_promoted)),
             Step(f"Starting {source}, which follows on its own data", self._rejoin),
             Step("Closing the handover", finish(FinishHandover.close), quiet=True),
@@ -192,6 +206,11 @@ class Switchover:
 
     def _promote(self, step: Progress) -> None:
         FinishHandover(self.stack).promote_through(self._replica, self._ids[self.target], step)
+
+    def _release(self, step: Progress) -> None:
+        self._hold.release()
+        self._canary.await_next()
+        step.result = f"one waited {self._canary.gap:.2f} s" if self._canary.done else ""
 
     def _note_promoted(self, left: FinishHandover, step: Progress) -> None:
         step.result = left.note_promoted(self._by, round(self._canary.gap, 3) if self._canary.done > 1 else None)
