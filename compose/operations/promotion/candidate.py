@@ -43,7 +43,7 @@ def choose(topology: Topology, snapshot: Snapshot, to: str | None) -> Candidate:
     if snapshot.primary is None or snapshot.primary.name != topology.primary:
         raise RefusedError(f"{topology.primary} (primary) does not answer", "run inv up first")
     if to is not None and topology.node(to).state != "member":
-        raise RefusedError(f"{to} is {topology.node(to).state.replace('_', ' ')}", "see inv status; inv up finishes it")
+        raise RefusedError(f"{to} is {topology.node(to).state.replace('_', ' ')}", "see inv status, then run inv up")
     reasons = {name: unfit(snapshot, name) for name in ([to] if to else topology.in_state("member"))}
     fit = [name for name, reason in reasons.items() if not reason]
     if not fit:

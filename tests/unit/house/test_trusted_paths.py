@@ -74,6 +74,7 @@ ALLOWED = {
     "compose/home/pgpass.py": SECRETS,
     "compose/operations/home_identity.py": HOME + "; of another home only whether it is there",
     "compose/operations/pooler_limits.py:file_limit": SYSTEM,
+    "compose/operations/promotion/guard.py:guarded": HOME,
     "compose/operations/preflight.py:free_disk": HOME,
     "compose/operations/preflight.py:_holder": SYSTEM,
     "compose/operations/preflight.py:_listening_inodes": SYSTEM,

@@ -1,0 +1,279 @@
+"""Another node becomes the primary while clients work: nobody notices more than a pause, whatever is interrupted."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from cluster.errors import PodsError
+from cluster.postgres.connection import Access, connect
+from compose.console import Console
+from compose.operations.promotion.canary import Canary
+from compose.operations.promotion.report import canary_access
+from compose.operations.promotion.switchover import Switchover
+from compose.operations.steps import Step, perform
+from tests.fix_chaos import walk
+from tests.fix_inv import Inv
+from tests.fix_ledger import Ledger
+from tests.fix_stack import Cluster, new_project, purge, write_env
+from tests.fix_wait import eventually
+
+MakeLedger = Callable[[Access], Ledger]
+POOLS = ("appdb", "appdb_write", "appdb_read", "appdb_read1", "appdb_read2")
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Cluster]:
+    """A primary and two replicas, with an archive."""
+    home = tmp_path_factory.mktemp("switchover")
+    write_env(home, new_project("switch"), PODS_REPLICAS="2", PODS_MONITORING="off", PODS_HEALTH="off")
+    inv = Inv(home)
+    inv.ok("up", timeout=900)
+    yield Cluster(inv)
+    purge(inv)
+
+
+@pytest.fixture
+def cluster(three: Cluster) -> Iterator[Cluster]:
+    """It, checked after the test: healthy, one primary, and what it holds is the same everywhere."""
+    yield three
+    three.check_healthy()
+    assert _writable(three) == [three.stack.topology.primary]
+
+
+def _writable(cluster: Cluster) -> list[str]:
+    return list(cluster.stack.snapshot().writable)
+
+
+def _settled(cluster: Cluster, timeout: float = 180) -> None:
+    """Until what a switchover left is finished, by whoever does it."""
+
+    def finished() -> bool:
+        return cluster.stack.topology.handover is None and not cluster.status()["reasons"]
+
+    eventually(finished, timeout, "the handover was not finished", pause=1.0)
+
+
+def _other(cluster: Cluster) -> str:
+    return next(node.name for node in cluster.stack.topology.replicas)
+
+
+def _insert(cluster: Cluster, ledger: Ledger, count: int = 20) -> None:
+    ledger.wait_for(count)
+    cluster.wait_replayed()
+
+
+class _Reader:
+    """A client of a pool that reads with a prepared statement, again and again."""
+
+    def __init__(self, access: Access) -> None:
+        self.errors: list[str] = []
+        self.reads = 0
+        self._access, self._stop = access, threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> "_Reader":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+    def _read(self) -> None:
+        try:
+            with connect(self._access) as connection:
+                while not self._stop.is_set():
+                    connection.execute("SELECT count(*) FROM pg_class", prepare=True)
+                    self.reads += 1
+                    time.sleep(0.02)
+        except (psycopg.Error, PodsError) as error:
+            self.errors.append(str(error))
+
+
+def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
+    cluster: Cluster, make_ledger: MakeLedger
+) -> None:
+    ledger = make_ledger(cluster.access())
+    source, target = cluster.stack.topology.primary, "replica1"
+    planned = cluster.inv.ok("switchover", "--dry-run", "--to", target)
+    assert planned.out.startswith(f"{target} would be the primary")
+    assert cluster.stack.topology.primary == source
+    timeline = cluster.node(source)["timeline"]
+    readers = [_Reader(cluster.access(database=pool)) for pool in POOLS]
+    with ledger.running(), readers[0], readers[1], readers[2], readers[3], readers[4]:
+        ledger.wait_for(20)
+        there = cluster.inv.ok("switchover", "--to", target)
+        ledger.wait_for(20)
+        back = cluster.inv.ok("switchover", "--to", source)
+        _insert(cluster, ledger)
+    assert ledger.errors == []
+    assert [reader.errors for reader in readers] == [[]] * len(POOLS)
+    assert all(reader.reads for reader in readers)
+    ledger.check(cluster.query)
+    said = re.match(r"(\w+) is the primary, on timeline (\d+) from [0-9A-F]+/[0-9A-F]+ on; a client waited", there.out)
+    assert said, there
+    assert (said[1], int(said[2])) == (target, timeline + 1)
+    for outcome in (there, back):
+        assert re.search(r", 0 of its \d\d+ transactions failed", outcome.out), outcome
+    assert cluster.node(source)["timeline"] == timeline + 2
+    assert not cluster.query("SELECT FROM pg_replication_slots WHERE slot_name = 'primary_slot'")
+    assert not cluster.query("SELECT FROM pg_replication_slots WHERE slot_name <> 'archive_slot'", target)
+
+
+@pytest.mark.parametrize(
+    ("to", "message"), [("primary", "primary is the primary already"), ("nobody", "there is no node 'nobody'")]
+)
+def test_who_cannot_take_over_is_refused(cluster: Cluster, to: str, message: str) -> None:
+    if cluster.stack.topology.primary != "primary":
+        cluster.inv.ok("switchover", "--to", "primary")
+    result = cluster.inv("switchover", "--to", to)
+    assert (result.code, message in result.err) == (3, True), result
+
+
+def test_an_open_transaction_stops_it_before_and_while_clients_wait(cluster: Cluster, make_ledger: MakeLedger) -> None:
+    source = cluster.stack.topology.primary
+    ledger = make_ledger(cluster.access())
+    with ledger.running(), connect(cluster.access()) as idle:
+        ledger.wait_for(5)
+        idle.execute("BEGIN")
+        idle.execute("SELECT 1")
+        late = cluster.inv("switchover")  # it may be too young to be seen before, and is found when the pool waits
+        assert late.code == 3, late
+        assert "a transaction is open for" in late.err
+        ledger.wait_for(20)
+        early = cluster.inv("switchover")
+        assert early.code == 3, early
+        assert "and clients would wait for its end" in early.err
+        idle.execute("COMMIT")
+    assert ledger.errors == []
+    ledger.check(cluster.query)
+    assert cluster.stack.topology.primary == source
+
+
+def _broken(cluster: Cluster, before: str, what: Callable[[], None]) -> Switchover:
+    """A switchover in which something happens before the step whose title begins with ``before``."""
+    stack = cluster.stack
+    with Canary(canary_access(stack)) as canary:
+        change = Switchover(stack, _other(cluster), canary, "a test")
+        steps = change.steps()
+        number = next(n for n, step in enumerate(steps) if step.title.startswith(before))
+        steps.insert(number, Step("bad luck", lambda _: what()))
+        perform(steps, Console())
+    return change
+
+
+@pytest.mark.parametrize("before", walk(["Holding", "Stopping", "Waiting", "Deciding"], sample=["Waiting"]))
+def test_a_candidate_that_dies_before_it_is_decided_changes_nothing(
+    cluster: Cluster, make_ledger: MakeLedger, before: str
+) -> None:
+    source, target = cluster.stack.topology.primary, _other(cluster)
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        with pytest.raises((PodsError, psycopg.Error)):
+            _broken(cluster, "Deciding" if before == "Deciding" else before, lambda: _kill_and_fail(cluster, target))
+        assert cluster.stack.topology.primary == source
+        ledger.wait_for(20)
+    ledger.check(lambda sql: cluster.query(sql, source))
+    cluster.inv.ok("up")
+    _settled(cluster)
+
+
+def _kill_and_fail(cluster: Cluster, node: str) -> None:
+    cluster.docker("stop", "--timeout", "0", cluster.container(node))
+    raise PodsError("the candidate is dead")
+
+
+def test_a_candidate_that_dies_after_it_is_decided_is_the_primary_after_up(
+    cluster: Cluster, make_ledger: MakeLedger
+) -> None:
+    target = _other(cluster)
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        with pytest.raises((PodsError, psycopg.Error)):
+            _broken(cluster, "Promoting", lambda: _kill_and_fail(cluster, target))
+        assert cluster.stack.topology.promoting
+        cluster.inv.ok("up")
+        ledger.wait_for(20)
+    assert cluster.stack.topology.primary == target
+    ledger.check(lambda sql: cluster.query(sql, target))
+    _settled(cluster)
+
+
+def test_a_pooler_that_dies_while_clients_wait_comes_back_at_the_new_primary(
+    cluster: Cluster, make_ledger: MakeLedger
+) -> None:
+    target = _other(cluster)
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        _broken(cluster, "Promoting", lambda: cluster.docker("kill", cluster.container("pgbouncer")) and None)
+        cluster.inv.ok("up")
+        ledger.wait_for(20)
+    assert cluster.stack.topology.primary == target
+    ledger.check(lambda sql: cluster.query(sql, target))
+    _settled(cluster)
+
+
+BOUNDARIES = range(13)
+
+
+@pytest.mark.parametrize("boundary", walk(BOUNDARIES, sample=(4, 7)))
+def test_killed_at_each_step_the_guard_finishes_it_and_nobody_waits_for_ever(
+    cluster: Cluster, make_ledger: MakeLedger, boundary: int
+) -> None:
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        cluster.inv.interrupted("KILL", boundary, "switchover")
+        ledger.wait_for(20, timeout=180)
+        _settled(cluster)
+        _insert(cluster, ledger)
+    ledger.check(lambda sql: cluster.query(sql, cluster.stack.topology.primary))
+    assert ledger.errors == []
+
+
+@pytest.mark.parametrize("boundary", walk(BOUNDARIES, sample=(6,)))
+def test_killed_with_its_guard_up_finishes_it(cluster: Cluster, make_ledger: MakeLedger, boundary: int) -> None:
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        cluster.inv.interrupted("KILL", boundary, "switchover")
+        _kill_guard(cluster)
+        cluster.inv.ok("up")
+        ledger.wait_for(20)
+    ledger.check(lambda sql: cluster.query(sql, cluster.stack.topology.primary))
+    _settled(cluster)
+
+
+def _kill_guard(cluster: Cluster) -> None:
+    home = f"PODS_HOME={cluster.home.path}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            guards = b"promotion.guard" in (process / "cmdline").read_bytes()
+            if guards and home in (process / "environ").read_bytes().split(b"\0"):
+                import os
+                import signal
+
+                os.kill(int(process.name), signal.SIGKILL)
+        except OSError:
+            continue
+
+
+@pytest.mark.parametrize("boundary", walk(range(1, 12), sample=(5,)))
+def test_ctrl_c_before_it_is_decided_takes_it_back(cluster: Cluster, make_ledger: MakeLedger, boundary: int) -> None:
+    source = cluster.stack.topology.primary
+    ledger = make_ledger(cluster.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        assert cluster.inv.interrupted("INT", boundary, "switchover").code == 130
+        ledger.wait_for(20, timeout=180)
+        _settled(cluster)
+    assert (cluster.stack.topology.primary == source) == (boundary < 7)
+    ledger.check(lambda sql: cluster.query(sql, cluster.stack.topology.primary))
