@@ -1,5 +1,9 @@
-"""`nox -s bench`: each figure beside its peer's, in one run, as a ratio. Names on the command line choose."""
+"""`nox -s bench`: each figure beside its peer's, in one run, as a ratio. Names on the command line choose.
 
+`NAME=N` has switchover and failover run N times.
+"""
+
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -31,8 +35,11 @@ def main() -> None:
     """Run the chosen benchmarks, or all."""
     # as Ctrl-C does, so that everything that was started is taken away
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    for name in sys.argv[1:] or BENCHES:
+    for argument in sys.argv[1:] or BENCHES:
+        name, _, runs = argument.partition("=")
         print(f"\n## {name}", flush=True)
+        if runs:
+            os.environ["BENCH_RUNS"] = runs
         BENCHES[name]()
 
 

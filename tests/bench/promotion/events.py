@@ -49,14 +49,14 @@ def measure(contestant: Contestant, event: Event) -> Outcome:
     failed, refused = (sum(each.result == result for each in seen) for result in ("failed", "refused"))
     silence = longest_gap(seen, began, over)
     return Outcome(
-        gap=client_gap(seen, began, over).seconds,
-        silence=silence.seconds,
-        first_write=silence.ended - killed if killed else 0.0,
+        gap=round(client_gap(seen, began, over).seconds, 3),
+        silence=round(silence.seconds, 3),
+        first_write=round(silence.ended - killed, 3) if killed else 0.0,
         failed=failed,
         refused=refused,
         lost=len(lost(attempts, contestant.rows())),
         aborted=pgbench.aborted,
-        rate=pgbench.rate,
+        rate=round(pgbench.rate),
     )
 
 

@@ -70,15 +70,16 @@ def table(bench: Bench) -> str:
         f"{what}, p50",
         "p95",
         "most",
-        "writes that failed",
-        "pgbench clients that gave up",
+        "writes failed",
+        "pgbench clients lost",
         "rows lost",
+        "tps before",
     ]
     rows = [head, ["---"] * len(head), *(_row(bench, name) for name in bench.runs)]
     if set(bench.runs) >= {OURS, PEER}:
         ours, peer = (seconds_of(bench, name) for name in (OURS, PEER))
         ratios = [f"{percentile(ours, p) / percentile(peer, p):.2f}" for p in (50, 95, 100)]
-        rows.append(["ratio", "", *ratios, "", "", ""])
+        rows.append(["ratio", "", *ratios, "", "", "", ""])
     return "".join("| " + " | ".join(cells) + " |\n" for cells in rows)
 
 
@@ -86,4 +87,5 @@ def _row(bench: Bench, name: str) -> list[str]:
     runs, seconds = bench.runs[name], seconds_of(bench, name)
     shown = [f"{percentile(seconds, percent):.2f} s" for percent in (50, 95, 100)]
     failed, aborted, gone = (sum(getattr(run, field) for run in runs) for field in ("failed", "aborted", "lost"))
-    return [name, str(len(runs)), *shown, str(failed), f"{aborted} of {8 * len(runs)}", str(gone)]
+    rate = f"{percentile([run.rate for run in runs], 50):.0f}"
+    return [name, str(len(runs)), *shown, str(failed), f"{aborted} of {8 * len(runs)}", str(gone), rate]

@@ -21,6 +21,7 @@ class PodsCluster:
 
     cluster: Cluster
     manual: bool
+    killed: bool = False
     steps: list[str] = field(default_factory=list)
     """What each `inv switchover` printed."""
 
@@ -64,6 +65,7 @@ class PodsCluster:
         container = self.cluster.container(self.primary)
         moment = time.monotonic()
         docker("kill", "--signal=KILL", container)
+        self.killed = True
         return moment
 
     def fail_over(self) -> None:
@@ -72,8 +74,10 @@ class PodsCluster:
             self.cluster.inv.ok("failover", "--accept-data-loss")
 
     def restore(self) -> None:
-        """`inv up`, until it is healthy."""
-        self.cluster.inv.ok("up")
+        """Wait until it is healthy, which a switchover leaves it by itself; after a kill with `inv up`."""
+        if self.killed:
+            self.cluster.inv.ok("up")
+            self.killed = False
         reasons: list[str] = []
 
         def healthy() -> bool:

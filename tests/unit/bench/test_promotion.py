@@ -1,7 +1,9 @@
 """What the bench of switchover and failover makes of what its clients wrote down."""
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from tests.bench.promotion.attempts import Attempt, client_gap, longest_gap, los
 from tests.bench.promotion.load import aborted_clients, first_rate
 from tests.bench.promotion.outcomes import Bench, Outcome, from_json, table, to_json
 from tests.bench.promotion.plot import plot
+from tests.bench.promotion.record import IMAGES, PAGE, page, recorded
 
 moments = st.floats(0, 100)
 
@@ -92,7 +95,7 @@ BENCH = Bench(
     name="switchover",
     about="here",
     runs={
-        "PODS": [Outcome(gap=0.4, silence=0.39), Outcome(gap=0.6, silence=0.5)],
+        "PODS": [Outcome(gap=0.4, silence=0.39, rate=700), Outcome(gap=0.6, silence=0.5, rate=900)],
         "Patroni": [Outcome(gap=6.0, silence=5.5, failed=90, refused=4, aborted=8)],
     },
 )
@@ -102,15 +105,15 @@ def test_the_table_has_percentiles_sums_and_the_ratio() -> None:
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table(BENCH).splitlines()]
     assert rows[0][:4] == ["", "runs", "gap, p50", "p95"]
     assert rows[2:] == [
-        ["PODS", "2", "0.40 s", "0.60 s", "0.60 s", "0", "0 of 16", "0"],
-        ["Patroni", "1", "6.00 s", "6.00 s", "6.00 s", "90", "8 of 8", "0"],
-        ["ratio", "", "0.07", "0.10", "0.10", "", "", ""],
+        ["PODS", "2", "0.40 s", "0.60 s", "0.60 s", "0", "0 of 16", "0", "700"],
+        ["Patroni", "1", "6.00 s", "6.00 s", "6.00 s", "90", "8 of 8", "0", "0"],
+        ["ratio", "", "0.07", "0.10", "0.10", "", "", "", ""],
     ]
 
 
 def test_of_a_failover_the_first_write_counts() -> None:
     runs = {"PODS": [replace(BENCH.runs["PODS"][0], first_write=5.0, lost=3)]}
-    assert "| PODS | 1 | 5.00 s | 5.00 s | 5.00 s | 0 | 0 of 8 | 3 |" in table(
+    assert "| PODS | 1 | 5.00 s | 5.00 s | 5.00 s | 0 | 0 of 8 | 3 | 700 |" in table(
         replace(BENCH, name="failover", runs=runs)
     )
 
@@ -125,3 +128,17 @@ def test_a_plot_has_a_dot_within_it_for_every_run(seconds: list[float]) -> None:
     dots = [each for each in ElementTree.fromstring(plot(bench)).iter() if each.tag.endswith("circle")]
     assert len(dots) == len(seconds)
     assert all(90 <= float(dot.get("cx", "")) <= 730 for dot in dots)
+
+
+def test_a_table_takes_the_place_of_the_one_before() -> None:
+    text = "before\n<!-- switchover: begin -->\nold\n<!-- switchover: end -->\nafter\n"
+    shown = page(text, [BENCH])
+    assert shown == f"before\n<!-- switchover: begin -->\nhere.\n\n{table(BENCH)}<!-- switchover: end -->\nafter\n"
+    assert page(shown, [BENCH]) == shown
+
+
+def test_the_documentation_shows_what_is_on_record(hold: Callable[[Path, str], None]) -> None:
+    assert {bench.name for bench in recorded()} <= {"switchover", "failover"}
+    hold(PAGE, page(PAGE.read_text(encoding="utf-8"), recorded()))
+    for bench in recorded():
+        hold(IMAGES / f"{bench.name}.svg", plot(bench))
