@@ -25,10 +25,11 @@ def recorded() -> list[Bench]:
 
 
 def page(text: str, benches: Sequence[Bench]) -> str:
-    """``text`` with the table of each bench between its marks."""
+    """``text`` with the table and the plot of each bench between its marks."""
     for bench in benches:
         begin, end = (f"<!-- {bench.name}: {mark} -->" for mark in ("begin", "end"))
         before, _, rest = text.partition(begin)
         _, _, after = rest.partition(end)
-        text = f"{before}{begin}\n{bench.about}.\n\n{table(bench)}{end}{after}"
+        links = f"[Every run]({RUNS.name}):\n\n![A dot for each {bench.name}](../images/{bench.name}.svg)\n"
+        text = f"{before}{begin}\n{bench.about}.\n\n{table(bench)}\n{links}{end}{after}"
     return text
