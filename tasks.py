@@ -21,6 +21,7 @@ ns = Collection(
     cluster.down,
     cluster.restart,
     cluster.switchover,
+    cluster.failover,
     inspect.status,
     inspect.history,
     inspect.logs,

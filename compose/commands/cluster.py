@@ -63,3 +63,19 @@ def switchover(c: Context, to: str | None = None, dry_run: bool = False) -> None
 
     stack = open_stack()
     print("\n".join(operation.plan(stack, to)) if dry_run else operation.switchover(stack, Console(), to))
+
+
+@task(
+    help={
+        "to": "the replica that becomes the primary; the one that lacks least, unless given",
+        "accept_data_loss": "go on though commits of the old primary may be lost",
+    },
+    auto_shortflags=False,
+)
+def failover(c: Context, to: str | None = None, accept_data_loss: bool = False) -> None:
+    """Make a replica the primary where the primary is gone."""
+    from compose.operations.promotion.failover import failover as replace_primary
+    from compose.operations.promotion.outlook import FailoverOrder
+    from compose.stack import open_stack
+
+    replace_primary(open_stack(), Console(), FailoverOrder(to=to, allowed=None if accept_data_loss else 0))

@@ -100,6 +100,14 @@ def set_aside(home: Home, directory: Path, kept: Path) -> None:
         source.move(PGDATA, target, kept.relative_to(base))
 
 
+def keep_file(directory: Path, data: Path, kept: Path, content: str | bytes) -> None:
+    """Write a file into a directory of .aside that is `beside` a server's ``directory``; ``data`` is the home's."""
+    base = _base(directory, kept, data)
+    with Directory.open(base) as target:
+        target.make(kept.parent.relative_to(base), 0o700).close()
+        target.write(kept.relative_to(base), content, 0o600)
+
+
 def put_back(kept: Path, directory: Path) -> None:
     """Make what was set aside the server's data again, unless it has other data meanwhile."""
     base = _base(directory, kept, kept.parent)

@@ -240,6 +240,7 @@ def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
         *(("hostssl", _ARCHIVED, "archiver", net, "scram-sha-256", "backups and the WAL archive") for net in here),
         *(("hostssl", f"postgres,{database}", "monitor", net, "scram-sha-256", "status and metrics") for net in here),
         ("hostssl", "postgres", "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
+        ("hostssl", "postgres", "rewinder", "samenet", "scram-sha-256", "pg_rewind, while it runs"),
     ]
     rows = [
         ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
@@ -248,7 +249,7 @@ def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
         (
             "host",
             "all",
-            "postgres,replicator,archiver,monitor,pooler",
+            "postgres,replicator,archiver,monitor,pooler,rewinder",
             "all",
             "reject",
             "the cluster's roles from nowhere else",

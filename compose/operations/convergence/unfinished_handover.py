@@ -29,7 +29,7 @@ def finish_handover(run: Convergence) -> Iterator[Step]:
         yield Step(f"Starting {target}, which becomes the primary", start)
         yield Step(f"Promoting {target}", left.promote)
         yield Step(f"Pointing the others to {target}", note)
-    yield Step(f"Letting {source} follow", left.rejoin, quiet=True)
+    yield Step(f"Letting {source} follow", left.rejoin, quiet=left.handover.cause == "switchover")
     run.stack = left.stack
     for name in (target, source):
         run.data = {**run.data, name: read_data_directory(run.stack.home.node(name))}

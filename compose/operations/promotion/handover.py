@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from cluster.history import PrimaryChange
 from cluster.naming import slot_of
 from cluster.observed.nodes import read_slots
-from cluster.postgres.connection import connect, fetch_one
-from cluster.postgres.data_directory import read_data_directory
+from cluster.postgres.connection import connect, execute, fetch_one, literal
 from cluster.postgres.failures import ConnectError
 from cluster.postgres.lsn import Lsn
 from cluster.slots import create_slot, drop_slot
-from cluster.topology import Handover, Topology
+from cluster.topology import Topology
 from cluster.topology_file import save
 from cluster.units import human_size
 from cluster.waiting import wait_until
@@ -23,6 +22,7 @@ from compose.console import Progress
 from compose.home import node_data, passwords
 from compose.operations.apply_topology import write_files
 from compose.operations.promotion.recorded_change import record_change
+from compose.operations.promotion.rejoin import bring_back
 from compose.operations.reload import reload_node, reload_pooler
 from compose.operations.start import not_running, start_and_wait
 from compose.stack import Stack
@@ -43,6 +43,8 @@ class FinishHandover:
         assert stack.topology.handover is not None
         self.stack = stack
         self.handover = stack.topology.handover
+        self.left = ""
+        """Why the old primary's data is left for a clone."""
 
     @property
     def target(self) -> str:
@@ -76,6 +78,8 @@ class FinishHandover:
     def await_replay(self, step: Progress) -> None:
         """Wait until the target, started anew, has replayed all that the old primary wrote."""
         end = Lsn.parse(self.handover.lsn)
+        if self.handover.cause == "failover":
+            end = Lsn(end - 1)  # what the last record ends at, and not where it begins
 
         def missing() -> str:
             try:
@@ -114,11 +118,9 @@ class FinishHandover:
         return unnoted
 
     def rejoin(self, step: Progress) -> None:
-        """Let the old primary's data follow, where it ends at the handover; else it is left for a clone by `up`."""
-        if follows(self.stack, self.handover):
-            node_data.make_standby(self.stack.home.node(self.handover.source))
-        else:
-            step.result = "its data does not end where the new primary began; it is cloned anew"
+        """Let the old primary's data follow, what it has alone taken back; else it is left for a clone by `up`."""
+        self.left = bring_back(self.stack, step, self.handover)
+        step.result = self.left or step.result
 
     def start_source(self, step: Progress) -> None:
         """The old primary, as a standby of the new one."""
@@ -145,18 +147,16 @@ def lacking(replayed: str | None, end: Lsn) -> str:
     return "" if reached > end else f"it lacks {human_size(end - reached) if end > reached else 'one record'}"
 
 
-def follows(stack: Stack, handover: Handover) -> bool:
-    """Whether the old primary's data ends with the shutdown checkpoint that the new primary has replayed."""
-    data = read_data_directory(stack.home.node(handover.source))
-    if data is None or data.standby:
-        return data is not None
-    return data.state == "shut down" and str(data.checkpoint) == handover.lsn and data.timeline == handover.timeline
-
-
 def reserve_slots(stack: Stack, target: str) -> list[str]:
     """Slots on ``target`` for everybody who will stream from it; the names of those that were made."""
     access = stack.access(target, passwords.ARCHIVE)
-    return [slot for node in stack.topology.names if node != target and create_slot(access, slot := slot_of(node))]
+    wanted = [slot_of(node) for node in stack.topology.names if node != target]
+    with connect(access) as connection:
+        known = {each.name: each.wal_status for each in read_slots(connection)}
+        made = [slot for slot in wanted if slot not in known]
+        for slot in made:
+            execute(connection, "create_slot", slot=literal(slot))
+    return [*made, *(slot for slot in wanted if known.get(slot) == "lost" and create_slot(access, slot))]
 
 
 def release_slots(stack: Stack, target: str, slots: list[str]) -> None:

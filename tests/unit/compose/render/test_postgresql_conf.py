@@ -223,7 +223,7 @@ def test_nobody_is_trusted_whatever_the_settings(clients: str, database: str, us
 def test_the_cluster_s_own_roles_come_from_its_own_network_only(clients: str) -> None:
     rows = _rows(pg_hba_conf(settings_of(clients=clients)))
     reject = next(i for i, row in enumerate(rows) if row[-1] == "reject")
-    assert set(rows[reject][2].split(",")) == {"postgres", "replicator", "archiver", "monitor", "pooler"}
+    assert set(rows[reject][2].split(",")) == {"postgres", "replicator", "archiver", "monitor", "pooler", "rewinder"}
     assert rows[reject][3] == "all"
     assert all(row[3] == "samenet" for row in rows[:reject] if row[0] != "local")
     assert all(row[2] == "all" and row[1] == "appdb" for row in rows[reject + 1 :])
@@ -300,7 +300,7 @@ def test_nobody_gets_into_a_copy_through_whom_nodes_work_together() -> None:
     assert allowed == {"postgres", "all"}
     assert not [row for row in rows if "replication" in row[1]]
     others = [row for row in _rows(pg_hba_conf(SETTINGS)) if row not in rows]
-    assert {row[2] for row in others} == {"replicator", "archiver", "monitor", "pooler"}
+    assert {row[2] for row in others} == {"replicator", "archiver", "monitor", "pooler", "rewinder"}
 
 
 @pytest.mark.parametrize(

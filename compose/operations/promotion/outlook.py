@@ -1,0 +1,62 @@
+"""What a failover would do now: who takes over, what WAL that node is given, and what is lost."""
+
+from dataclasses import dataclass, replace
+
+from cluster.errors import RefusedError
+from cluster.pools import synchronous_count
+from cluster.postgres.lsn import Lsn
+from cluster.postgres.wal_records import WalTail
+from compose.operations.promotion.loss import Loss, Successor, expected_loss, furthest
+from compose.operations.promotion.successors import successors
+from compose.operations.promotion.wal_files import WalFiles
+from compose.stack import Stack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailoverOrder:
+    """Who shall take over (None: who lacks least), and how many bytes may be lost (None: whatever it is).
+
+    ``known`` is how far the primary is known to have written, from whoever watched it. ``by`` is for the journal.
+    """
+
+    to: str | None = None
+    allowed: int | None = 0
+    known: Lsn | None = None
+    by: str = "inv failover"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Who takes over, the old primary's WAL behind what that node has (None: it cannot be read), and the loss."""
+
+    chosen: Successor
+    files: WalFiles | None
+    tail: WalTail | None
+    loss: Loss
+
+    @property
+    def end(self) -> Lsn:
+        """How far the chosen one has, or is given, what the old primary wrote."""
+        return self.chosen.received if self.tail is None else max(self.tail.end, self.chosen.received)
+
+
+def read_outlook(stack: Stack, order: FailoverOrder) -> Outlook:
+    """What there is now.
+
+    Raises:
+        RefusedError: nobody can take over, or more would be lost than may be.
+    """
+    source = stack.topology.primary
+    # the primary is known not to answer, which would take its time
+    without = stack.with_topology(replace(stack.topology, nodes=stack.topology.replicas))
+    found = successors(stack, without.snapshot())
+    chosen = furthest([each for each in found if order.to in (None, each.name)])
+    files = WalFiles.of(stack.home.node(source), chosen.timeline)
+    tail = None if files is None else files.tail(chosen.received)
+    loss = expected_loss(chosen, found, tail, order.known, synchronous_count(stack.settings))
+    if not loss.permitted(order.allowed):
+        raise RefusedError(
+            f"what {source} wrote last cannot be read, and with {chosen.name} {loss.text}",
+            f"put the disk of {source} back if you can; else give --accept-data-loss",
+        )
+    return Outlook(chosen=chosen, files=files, tail=tail, loss=loss)
