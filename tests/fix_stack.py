@@ -165,7 +165,7 @@ class Cluster:
         """Until every replica has replayed what the primary has now."""
         from cluster.waiting import wait_until
 
-        target = self.query("SELECT pg_current_wal_lsn()::text AS lsn")[0]["lsn"]
+        target = self.query("SELECT pg_current_wal_lsn()::text AS lsn", self.stack.topology.primary)[0]["lsn"]
         for node in self.stack.topology.replicas:
             wait_until(
                 lambda name=node.name: self._not_replayed(name, target),  # type: ignore[misc]
