@@ -25,6 +25,7 @@ SLOWEST_FIRST = (
     "test_85_health",
     "test_22_pooling",
     "test_70_replicas",
+    "test_75_rolling",
     "test_83_alerts",
     "test_40_faults",
     "test_60_change",

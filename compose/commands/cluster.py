@@ -40,13 +40,19 @@ def down(c: Context, purge: bool = False, yes: bool = False) -> None:
     take_down(home, settings, Console(), purge=purge, yes=yes)
 
 
-@task(help={"node": "restart only this node, or pgbouncer"}, auto_shortflags=False)
-def restart(c: Context, node: str | None = None) -> None:
+@task(
+    help={
+        "node": "restart only this node, or pgbouncer",
+        "rolling": "no transaction fails of it: readers go elsewhere, and another node becomes the primary",
+    },
+    auto_shortflags=False,
+)
+def restart(c: Context, node: str | None = None, rolling: bool = False) -> None:
     """Restart nodes one after the other, the primary last."""
     from compose.operations.restart import restart as roll
     from compose.stack import open_stack
 
-    roll(open_stack(), Console(), node)
+    roll(open_stack(), Console(), node, rolling=rolling)
 
 
 @task(

@@ -11,6 +11,7 @@ from cluster.postgres.connection import Access, connect
 from cluster.postgres.failures import one_line
 from compose.console import Console
 from compose.home import passwords
+from compose.operations.promotion.guard import guarded
 from compose.stack import Stack
 
 PATIENCE = 20.0
@@ -21,15 +22,17 @@ PATIENCE = 20.0
 def paused(stack: Stack, console: Console) -> Iterator[bool]:
     """PgBouncer holds every client back meanwhile; False, and nobody is held back, where that cannot be done in time.
 
-    Whatever happens inside, they go on at the end.
+    Whatever happens inside, they go on at the end; should this process die, its guard runs `up`.
     """
     access = console_access(stack)
-    held = _pause(access, console)
-    try:
-        yield held
-    finally:
-        if held:
-            release(access)
+    with guarded(stack.home) as guard:
+        held = _pause(access, console)
+        try:
+            yield held
+        finally:
+            if held:
+                release(access)
+            guard.dismiss()
 
 
 def _pause(access: Access, console: Console) -> bool:

@@ -28,8 +28,9 @@ _SECRETS = {
     "alertmanager": ("alertmanager_password", "alertmanager_web.yml"),
     "health": ("health_password",),
     "grafana": ("prometheus_password",),
+    POOLER: ("pooler_password", "monitor_password", "admin_password"),
 }
-"""What people change in a running cluster: the keys of its stores, and the passwords of pages."""
+"""What people change in a running cluster: the keys of its stores, and the passwords of pages and of PgBouncer."""
 _RELOAD_SECONDS = 5.0
 """How long a node may take to read its files; what comes next counts on them."""
 
@@ -92,13 +93,17 @@ def reload_optional(stack: Stack, service: str, container: Container) -> bool:
 
 
 def _restart_with_new_secrets(stack: Stack, service: str, container: Container) -> bool:
-    """A secret is replaced whole, and a container goes on seeing the file that was there when it started."""
-    files = [path for name in _SECRETS[service] if (path := stack.home.secrets / name).exists()]
-    newest = max((path.stat().st_mtime for path in files), default=0.0)
-    stale = container.started is not None and newest > container.started.timestamp() + 1  # which has whole seconds
+    stale = has_new_secrets(stack, service, container)
     if stale:
         stack.client.api.restart(container.id, timeout=60)
     return stale
+
+
+def has_new_secrets(stack: Stack, service: str, container: Container) -> bool:
+    """A secret is replaced whole, and a container goes on seeing the file that was there when it started."""
+    files = [path for name in _SECRETS[service] if (path := stack.home.secrets / name).exists()]
+    newest = max((path.stat().st_mtime for path in files), default=0.0)
+    return container.started is not None and newest > container.started.timestamp() + 1  # which has whole seconds
 
 
 def reconnect_pools(stack: Stack, pool: str = "") -> None:

@@ -1,33 +1,48 @@
 """Restarts and reloads of a running cluster."""
 
 from cluster.endpoints import POOLER
-from cluster.errors import TimedOutError
 from compose.console import Console
 from compose.home import certificates
 from compose.operations.copies import lifecycle
 from compose.operations.home_identity import changing
-from compose.operations.reload import reload_node, reload_pooler, show_new
-from compose.operations.start import lowers_limits, start_and_wait, why_not
+from compose.operations.pooler_pause import paused
+from compose.operations.reload import has_new_secrets, reload_node, reload_pooler, show_new
+from compose.operations.rolling.rolling_restart import await_writes, require_well, restart_container, restart_rolling
+from compose.operations.start import lowers_limits
 from compose.stack import Stack
 
 
-def restart(stack: Stack, console: Console, only: str | None) -> None:
-    """Restart ``only``, or every service: replicas first, then the primary, then PgBouncer.
+def restart(stack: Stack, console: Console, only: str | None, *, rolling: bool = False) -> None:
+    """Restart ``only``, or every service: replicas first, then the primary, then PgBouncer and what needs it.
 
     A primary whose limits get lower goes first: a replica does not start with less than its primary has.
+    ``rolling``: no transaction of a pool fails of it, and the primary is another one afterwards, where one can be.
     """
     with changing(stack, "restart") as stack:
         services = [stack.check_service(only)] if only else [*stack.services, *_copies(stack)]
-        if not only and lowers_limits(stack):
+        if rolling:
+            nodes = [name for name in services if name in stack.topology.names]
+            stack = restart_rolling(stack, console, nodes)
+            services = [name for name in services if name not in nodes]
+            if not only and not has_new_secrets(stack, POOLER, stack.containers()[POOLER]):
+                services.remove(POOLER)
+                console.note("PgBouncer goes on as it is, for it has nothing new to read; inv restart --node pgbouncer")
+        elif not only and lowers_limits(stack):
             services.insert(0, services.pop(services.index(stack.topology.primary)))
         for service in services:
-            with console.step(f"Restarting {service}") as step:
-                stack.compose.follow(step, "restart", service)
-                if start_and_wait(stack, step, [service]):
-                    raise TimedOutError(
-                        f"{service} is not well after its restart: {why_not(stack, service)}",
-                        "mend that, then run inv up",
-                    )
+            _restart_one(stack, console, service)
+
+
+def _restart_one(stack: Stack, console: Console, service: str) -> None:
+    """Clients of the primary wait at PgBouncer, if that can be had."""
+    with console.step(f"Restarting {service}") as step:
+        if service == stack.topology.primary:
+            with paused(stack, console):
+                restart_container(stack, service)
+                await_writes(stack, step, service)
+        else:
+            stack.compose.follow(step, "restart", service)
+        require_well(stack, step, service)
 
 
 def _copies(stack: Stack) -> list[str]:

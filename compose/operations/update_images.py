@@ -22,6 +22,8 @@ from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.home_identity import changing
 from compose.operations.image_states import note_images, running_images
+from compose.operations.rolling.open_transactions import refuse_long
+from compose.operations.rolling.rolling_restart import refuse_unhealthy
 from compose.operations.try_images import refuse_older, try_images, version_text
 from compose.render.compose_file import definitions
 from compose.render.host_facts import HostFacts
@@ -80,7 +82,8 @@ def update(stack: Stack, console: Console, *, force: bool) -> None:
             console.note(f"still with other images: {', '.join(late)}; going on with what was begun")
             _roll_out(stack, console)
             return
-        _refuse_unhealthy(stack)
+        refuse_unhealthy(stack)
+        refuse_long(stack, stack.topology.names)
         _base_name(stack)
         found = check(stack, console)
         if not any(found.values()) and not force:
@@ -121,12 +124,6 @@ def behind(stack: Stack) -> list[str]:
         for name, container in stack.containers().items()
         if name in wanted and name in stack.services and container.definition != wanted[name]
     ]
-
-
-def _refuse_unhealthy(stack: Stack) -> None:
-    verdict = stack.judge(stack.snapshot())
-    if not verdict.healthy:
-        raise RefusedError(f"the cluster is not healthy: {'; '.join(verdict.reasons)}", "run: inv up, then this again")
 
 
 def _made(stack: Stack, console: Console) -> Stack:
@@ -176,7 +173,7 @@ def _id(client: "DockerClient", reference: str) -> str:
 
 
 def _roll_out(stack: Stack, console: Console) -> None:
-    """Replicas one by one, each streaming again before the next; the primary while its clients wait; the rest."""
+    """Replicas one by one, each close behind before the next; one becomes the primary, the old one follows."""
     data = preflight.check_data(stack.home, stack.topology)
     done = converge(stack, console, data, careful=True)
     lifecycle.keep(done, console)

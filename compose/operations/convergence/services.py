@@ -1,10 +1,11 @@
 """Containers: joined to their networks, replaced where their definition changed, started, reloaded."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 from cluster.endpoints import POOLER
+from cluster.errors import PodsError, TimedOutError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.slots import drop_slot
 from compose.console import Progress
@@ -14,7 +15,12 @@ from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
 from compose.operations.pooler_pause import console_access, open_pools, paused, release
+from compose.operations.promotion.candidate import unfit_replicas
+from compose.operations.promotion.switchover import hand_over
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, renew_pooled
+from compose.operations.rolling.drained_replica import drained
+from compose.operations.rolling.open_transactions import refuse_long
+from compose.operations.rolling.rolling_restart import await_close, closed_reason
 from compose.operations.start import lowers_limits, not_running, start_and_wait
 from compose.operations.steps import Step
 
@@ -35,28 +41,74 @@ def replace_changed(run: Convergence) -> Iterator[Step]:
     """Running services whose definition changed are replaced one after the other, what others need last."""
     services = run.services
     present = present_endpoints(run.stack.settings, run.stack.topology, run.before.values())
-    if run.was_well(run.primary) and lowers_limits(replace(run.stack, elsewhere=present)):
+    lower = run.was_well(run.primary) and lowers_limits(replace(run.stack, elsewhere=present))
+    if lower:
         services.insert(0, services.pop(services.index(run.primary)))
     for service in services:
-        running = run.before.get(service)
-        if running is None or running.status != "running" or running.definition == run.definitions[service]:
+        if not run.is_behind(service):
             continue
+        if run.careful and service in run.stack.topology.names:
+            refuse_long(run.stack, [service])
+        if run.careful and service == run.primary and not lower and hand_over_if_fit(run):
+            continue  # it was started anew as a replica
         yield Step(f"Replacing {service}, whose definition changed", _replacement(run, service))
 
 
+def hand_over_if_fit(run: Convergence) -> bool:
+    """Let a replica that was replaced before take over, if one can; an operation with its own undo."""
+    reasons = unfit_replicas(run.stack)
+    if all(reasons.values()):
+        for name, reason in reasons.items():
+            run.console.warn(f"{name} does not become the primary: it {reason}")
+        return False
+    run.adopt(hand_over(run.stack, run.console, by="inv images.update").stack)
+    return True
+
+
 def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
-    """Clients of the primary wait at PgBouncer meanwhile (PAUSE), where it runs."""
+    """Clients of the primary wait at PgBouncer meanwhile (PAUSE), readers are led past a replica, where it runs."""
 
     def replace(step: Progress) -> None:
-        holds = service == run.primary and run.was_well(POOLER) and not run.moves(POOLER)
         aside = _free_port(run, step, service)
-        with paused(run.stack, run.console) if holds else nullcontext():
-            failed = start_and_wait(run.stack, step, [service, *aside])
+        with _without_clients(run, step, service):
+            failed = start_and_wait(run.stack, step, [service, *aside], _open_again(run, service))
+            if failed and run.careful and service in run.staying:
+                raise not_running(run.stack, service)
+            if run.careful and service in run.staying:
+                await_close(run.stack, step, service)
+        if failed and service == run.primary:
+            failed = start_and_wait(run.stack, step, failed)
         if failed and run.careful:
             raise not_running(run.stack, service)
         run.report(failed)  # start_missing tries again
 
     return replace
+
+
+def _open_again(run: Convergence, service: str) -> Callable[[], bool] | None:
+    """For the primary: it lets clients in, which wait; its container is called healthy later."""
+    return (lambda: not closed_reason(run.stack, service)) if service == run.primary else None
+
+
+@contextmanager
+def _without_clients(run: Convergence, step: Progress, service: str) -> Iterator[None]:
+    """Unless that cannot be had in time: then it is replaced all the same, if the run is not careful."""
+    held = run.was_well(POOLER) and not run.moves(POOLER)
+    with ExitStack() as clients:
+        if held and service == run.primary:
+            if not clients.enter_context(paused(run.stack, run.console)) and run.careful:
+                raise TimedOutError(
+                    f"{service} was not replaced, since its transactions do not end",
+                    "end them, then run this again; inv up does not wait for them",
+                )
+        elif held and service in run.staying and run.was_well(service) and not run.moves(service):
+            try:
+                clients.enter_context(drained(run.stack, service, step))
+            except PodsError as error:
+                if run.careful:
+                    raise
+                run.console.warn(f"readers of {service} are cut off: {error.message}")
+        yield
 
 
 def reload_unwell(run: Convergence) -> Iterator[Step]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from cluster.endpoints import POOLER
 from cluster.naming import slot_of
+from cluster.postgres.data_directory import read_data_directory
 from cluster.sizing import derive
 from compose.console import Console
 from compose.engine.containers import Container
@@ -42,10 +43,14 @@ class Convergence:
     """Services that the last attempt left not well."""
 
     def __post_init__(self) -> None:
-        settings, topology = self.stack.settings, self.stack.topology
         self.before = self.stack.containers()
-        facts = host_facts_of(self.stack.home, settings, topology)
-        self.definitions = definitions(settings, topology, derive(settings, topology.sizing), facts)
+        self.definitions = _definitions(self.stack)
+
+    def adopt(self, stack: Stack) -> None:
+        """Go on with the cluster as an operation within this run left it: another node may be the primary."""
+        self.stack = stack
+        self.definitions = _definitions(stack)
+        self.data = {**self.data, **{name: read_data_directory(stack.home.node(name)) for name in stack.topology.names}}
 
     @property
     def primary(self) -> str:
@@ -89,6 +94,11 @@ class Convergence:
         """Whether the service ran, and was healthy, at the beginning."""
         return service in self.before and self.before[service].well
 
+    def is_behind(self, service: str) -> bool:
+        """Whether the service runs with another definition than it shall have."""
+        running = self.before.get(service)
+        return running is not None and running.status == "running" and running.definition != self.definitions[service]
+
     def moves(self, service: str) -> bool:
         """Whether the service is not yet reached where it shall be: its container, as it was at the beginning."""
         settings, topology = self.stack.settings, self.stack.topology
@@ -109,3 +119,10 @@ class Convergence:
             if service in (self.primary, POOLER):
                 raise failure
             self.console.warn(failure.message)
+
+
+def _definitions(stack: Stack) -> dict[str, str]:
+    settings, topology = stack.settings, stack.topology
+    return definitions(
+        settings, topology, derive(settings, topology.sizing), host_facts_of(stack.home, settings, topology)
+    )

@@ -61,6 +61,12 @@ def _rank(topology: Topology, snapshot: Snapshot, name: str) -> tuple[bool, int,
     return not synchronous, (snapshot.lag_bytes(name) or 0) >> 20, topology.names.index(name)
 
 
+def unfit_replicas(stack: Stack) -> dict[str, str]:
+    """Every member, and why it cannot take over now; empty where it can."""
+    snapshot = stack.snapshot()
+    return {name: unfit(snapshot, name) for name in stack.topology.in_state("member")}
+
+
 def unfit(snapshot: Snapshot, name: str) -> str:
     """Why ``name`` cannot take over; empty where it can."""
     reading = snapshot.nodes[name]

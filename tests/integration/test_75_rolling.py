@@ -1,0 +1,94 @@
+"""Work that goes from node to node while clients write and read: restarts, parameters. Nothing of theirs may fail."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.errors import RefusedError
+from cluster.postgres.connection import Access, connect
+from compose.console import Console
+from compose.home import passwords
+from compose.operations.restart import restart
+from compose.operations.rolling import open_transactions
+from tests.fix_inv import Inv
+from tests.fix_ledger import Ledger
+from tests.fix_readers import Readers
+from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Cluster]:
+    """A primary and a replica, whichever is which."""
+    home: Path = tmp_path_factory.mktemp("rolling")
+    write_env(home, new_project("rolling"), PODS_REPLICAS="1", **BARE)
+    cluster = Cluster(Inv(home))
+    cluster.inv.ok("up", timeout=900)
+    try:
+        yield cluster
+    finally:
+        purge(cluster.inv)
+
+
+def _started(cluster: Cluster) -> dict[str, object]:
+    return {name: container.started for name, container in cluster.stack.containers().items()}
+
+
+def _replica(cluster: Cluster) -> str:
+    (replica,) = cluster.stack.topology.replicas
+    return replica.name
+
+
+def test_a_rolling_restart_fails_no_transaction_and_leaves_the_old_primary_as_a_replica(
+    running: Cluster, make_ledger: Callable[[Access], Ledger]
+) -> None:
+    before, replica = _started(running), _replica(running)
+    ledger = make_ledger(running.access())
+    readers = Readers([running.access(database="appdb_read")] * 2)
+    with ledger.running(), readers.running():
+        ledger.wait_for(20)
+        running.inv.ok("restart", "--rolling")
+        ledger.wait_for(20)
+    assert (ledger.errors, readers.errors) == ([], [])
+    now = _started(running)
+    assert {name for name in now if now[name] != before[name]} == {"primary", "replica1"}
+    assert running.stack.topology.primary == replica
+    ledger.check(lambda sql: running.query(sql, replica))
+    running.check_healthy()
+
+
+def test_killed_between_two_nodes_it_is_finished_by_up(running: Cluster) -> None:
+    primary = running.stack.topology.primary
+    running.inv.interrupted("KILL", 0, "restart", "--rolling")  # the replica is back; its first step with the primary
+    running.inv.ok("up")
+    assert running.stack.topology.primary == primary
+    assert running.query("SELECT 1 AS one", "pgbouncer", passwords.APP, "appdb_read") == [{"one": 1}]
+    running.check_healthy()
+
+
+def test_what_has_run_for_long_is_named_before_anything_is_touched(
+    running: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _started(running)
+    monkeypatch.setattr(open_transactions, "LONG", 0.1)
+    with connect(running.access(database="appdb_read")) as reader, reader.transaction():
+        reader.execute("SELECT 1")
+        time.sleep(0.2)
+        with pytest.raises(RefusedError, match=f"on {_replica(running)} a transaction of app .* has run for"):
+            restart(running.stack, Console(), None, rolling=True)
+    assert _started(running) == before
+
+
+def test_a_replica_that_does_not_come_back_ends_it_and_everybody_is_served(running: Cluster) -> None:
+    replica, primary = _replica(running), running.stack.topology.primary
+    before = _started(running)[primary]
+    signal = running.home.node(replica) / "18/docker/standby.signal"
+    signal.unlink()
+    failed = running.inv("restart", "--rolling")
+    assert (failed.code, replica in failed.err) == (5, True), failed
+    assert _started(running)[primary] == before
+    for pool in ("appdb_write", "appdb_read"):
+        assert running.query("SELECT 1 AS one", "pgbouncer", passwords.APP, pool) == [{"one": 1}]
+    running.inv.ok("up")
+    running.check_healthy()
