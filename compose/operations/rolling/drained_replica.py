@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from cluster import pgbouncer
+from cluster.errors import MachineError, TimedOutError
 from cluster.naming import read_pool_of
-from cluster.postgres.connection import connect
+from cluster.postgres.connection import Access, connect
 from cluster.topology import Topology
 from cluster.waiting import wait_until
 from compose.console import Progress
@@ -59,12 +60,20 @@ def _held(stack: Stack, pool: str) -> Iterator[None]:
     with guarded(stack.home) as guard:
         try:
             release(access)  # whoever held them back before us was killed
-            with connect(replace(access, patience=PATIENCE), console=True) as console:
-                pgbouncer.pause(console, pool)
+            _pause(replace(access, patience=PATIENCE), pool)
             yield
         finally:
             release(access)
             guard.dismiss()
+
+
+def _pause(access: Access, pool: str) -> None:
+    try:
+        with connect(access, console=True) as console:
+            pgbouncer.pause(console, pool)
+    except MachineError as error:
+        message = f"transactions in the pool {pool} do not end: {error.message}"
+        raise TimedOutError(message, "let them end, or end them, then run this again") from None
 
 
 def _await_idle(stack: Stack, node: str, began: float, step: Progress) -> None:
