@@ -58,10 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     commands.choices["hold"].add_argument("--why", default="")
     for name in ("drill", "adopt"):
         commands.add_parser(name).add_argument("--store", default="")
+    _add_position(commands.add_parser("hand-out"))
     for name in ("plan", "restore"):
         _add_target(commands.add_parser(name))
     commands.choices["restore"].add_argument("--passwords", action="store_true")
     return parser
+
+
+def _add_position(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--timeline", type=int, required=True)
+    parser.add_argument("--start", required=True)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
@@ -133,6 +139,14 @@ def _verify_wal(_: Arguments) -> Result:
     return verify_wal(open_context(MountedConfig()), progress)
 
 
+def _hand_out(arguments: Arguments) -> Result:
+    from backup.service.context import open_context
+    from backup.service.hand_out import hand_out
+    from cluster.postgres.lsn import Lsn
+
+    return hand_out(open_context(MountedConfig()), arguments.timeline, Lsn.parse(arguments.start), progress)
+
+
 def _drill(arguments: Arguments) -> Result:
     from backup.service.context import open_context
     from backup.service.verification import drill
@@ -175,6 +189,7 @@ _COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {
     "verify": _verify,
     "verify-wal": _verify_wal,
     "drill": _drill,
+    "hand-out": _hand_out,
     "plan": _plan,
     "restore": _restore,
 }

@@ -16,6 +16,8 @@ class Successor:
     name: str
     timeline: int
     received: Lsn
+    given: Lsn | None = None
+    """How far it comes with WAL that others than the old primary have."""
     silent_for: float | None = None
     """Seconds since it last heard of the primary, where it knows."""
     unfit: str = ""
@@ -79,7 +81,9 @@ def expected_loss(
         more = f", of which {chosen.name} is given the last {human_size(lacking)}" if lacking else ""
         return Loss(none=f"all WAL of the old primary is on this disk{more}")
     absent = sum(bool(each.unfit) for each in replicas)
-    if absent < synchronous:
+    reached = chosen.given or chosen.received
+    most = max(each.received for each in replicas if not each.unfit and each.timeline == chosen.timeline)
+    if absent < synchronous and reached >= most:
         return Loss(none=f"every commit was on {synchronous} synchronous replicas, and all but {absent} answer")
-    size = None if known is None else max(0, known - chosen.received)
+    size = None if known is None else max(0, known - reached)
     return Loss(size=size, seconds=chosen.silent_for)

@@ -1,11 +1,13 @@
 """What a failover would do now: who takes over, what WAL that node is given, and what is lost."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cluster.errors import RefusedError
 from cluster.pools import synchronous_count
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.wal_records import WalTail
+from compose.operations.promotion.archived_wal import archived_wal
 from compose.operations.promotion.loss import Loss, Successor, expected_loss, furthest
 from compose.operations.promotion.successors import successors
 from compose.operations.promotion.wal_files import WalFiles
@@ -27,7 +29,7 @@ class FailoverOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """Who takes over, the old primary's WAL behind what that node has (None: it cannot be read), and the loss."""
+    """Who takes over, where WAL is that this node lacks and how far it goes (None: there is none), and the loss."""
 
     chosen: Successor
     files: WalFiles | None
@@ -52,11 +54,24 @@ def read_outlook(stack: Stack, order: FailoverOrder) -> Outlook:
     found = successors(stack, without.snapshot())
     chosen = furthest([each for each in found if order.to in (None, each.name)])
     files = WalFiles.of(stack.home.node(source), chosen.timeline)
-    tail = None if files is None else files.tail(chosen.received)
-    loss = expected_loss(chosen, found, tail, order.known, synchronous_count(stack.settings))
+    tail = own = None if files is None else files.tail(chosen.received)
+    if own is None:
+        files, tail = _elsewhere(stack, chosen, found)
+        chosen = chosen if tail is None else replace(chosen, given=tail.end)
+    loss = expected_loss(chosen, found, own, order.known, synchronous_count(stack.settings))
     if not loss.permitted(order.allowed):
         raise RefusedError(
             f"what {source} wrote last cannot be read, and with {chosen.name} {loss.text}",
             f"put the disk of {source} back if you can; else give --accept-data-loss",
         )
     return Outlook(chosen=chosen, files=files, tail=tail, loss=loss)
+
+
+def _elsewhere(stack: Stack, chosen: Successor, found: Sequence[Successor]) -> tuple[WalFiles | None, WalTail | None]:
+    """Who else has most of what the chosen one lacks: another replica, or the archive."""
+    ahead = [each.name for each in found if each.timeline == chosen.timeline and each.received > chosen.received]
+    sources = [WalFiles.of(stack.home.node(name), chosen.timeline) for name in ahead]
+    sources.append(archived_wal(stack, chosen.timeline, chosen.received))
+    tails = [(files, files.tail(chosen.received)) for files in sources if files is not None]
+    better = [(files, tail) for files, tail in tails if tail is not None and tail.end > chosen.received]
+    return max(better, key=lambda each: each[1].end, default=(None, None))

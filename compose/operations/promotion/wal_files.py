@@ -1,7 +1,7 @@
 """WAL in a server's data on this host: read although the server is gone, and given to another that lacks it."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from cluster.errors import PodsError
 from cluster.files import Directory
@@ -11,7 +11,8 @@ from cluster.postgres.wal_records import WalTail, read_tail
 from compose.home import node_data
 from compose.home.paths import containers_owner
 
-_WAL = PGDATA / "pg_wal"
+WAL_FOLDER = PGDATA / "pg_wal"
+"""Where a server has its own, below its directory."""
 _LARGEST = 1 << 30
 """Bytes of the largest segment that PostgreSQL can be made with."""
 _DIGITS = 24
@@ -23,7 +24,7 @@ def timeline_at(directory: Path, position: Lsn) -> int:
     A standby does not say what it received last once it streams no more.
     """
     try:
-        with Directory.open(directory) as opened, opened.enter(_WAL) as wal:
+        with Directory.open(directory) as opened, opened.enter(WAL_FOLDER) as wal:
             names = [name for name in wal.names() if len(name) == _DIGITS]
             found = wal.stat(names[0]) if names else None
         if found is None:
@@ -36,24 +37,25 @@ def timeline_at(directory: Path, position: Lsn) -> int:
 
 @dataclass(frozen=True, slots=True)
 class WalFiles:
-    """The segments of one timeline in the data below ``directory``, each of ``size`` bytes."""
+    """The segments of one timeline in ``folder`` below ``directory``, each of ``size`` bytes."""
 
     directory: Path
     timeline: int
     size: int
+    folder: PurePath = WAL_FOLDER
 
     @classmethod
-    def of(cls, directory: Path, timeline: int) -> "WalFiles | None":
-        """Those in a server's data; None where there are none of that timeline, or of a newer one as well."""
+    def of(cls, directory: Path, timeline: int, folder: PurePath = WAL_FOLDER) -> "WalFiles | None":
+        """Those that are there; None where there are none of that timeline, or of a newer one as well."""
         try:
-            with Directory.open(directory) as opened, opened.enter(_WAL) as wal:
+            with Directory.open(directory) as opened, opened.enter(folder) as wal:
                 names = [name for name in wal.names() if len(name) == _DIGITS]
                 mine = [name for name in names if int(name[:8], 16) == timeline]
                 found = wal.stat(mine[0]) if mine else None
         except (OSError, ValueError, PodsError):
             return None
         newer = any(int(name[:8], 16) > timeline for name in names)
-        return None if found is None or newer else cls(directory, timeline, found.st_size)
+        return None if found is None or newer else cls(directory, timeline, found.st_size, folder)
 
     def name(self, number: int) -> str:
         """The file of the segment of that number."""
@@ -64,7 +66,7 @@ class WalFiles:
         """Its bytes; None where it is not there."""
         try:
             with Directory.open(self.directory) as opened:
-                return opened.read(_WAL / self.name(number), _LARGEST)
+                return opened.read(self.folder / self.name(number), _LARGEST)
         except FileNotFoundError:
             return None
 
@@ -87,8 +89,8 @@ class WalFiles:
         names = self.names(start, end)
         with Directory.open(self.directory) as source, Directory.open(target) as opened:
             for name in names:
-                content = source.read(_WAL / name, _LARGEST)
-                opened.write(_WAL / name, content, 0o600, containers_owner())
+                content = source.read(self.folder / name, _LARGEST)
+                opened.write(WAL_FOLDER / name, content, 0o600, containers_owner())
         return names
 
     def keep(self, kept: Path, data: Path, start: Lsn, end: Lsn) -> list[str]:
@@ -96,5 +98,5 @@ class WalFiles:
         names = self.names(start, end)
         with Directory.open(self.directory) as source:
             for name in names:
-                node_data.keep_file(self.directory, data, kept / name, source.read(_WAL / name, _LARGEST))
+                node_data.keep_file(self.directory, data, kept / name, source.read(self.folder / name, _LARGEST))
         return names

@@ -1,5 +1,7 @@
 """Who takes over, and what that costs."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,8 +53,16 @@ def test_commits_that_waited_for_more_replicas_than_are_silent_are_on_one_that_a
     found: list[Successor], synchronous: int
 ) -> None:
     silent = sum(bool(each.unfit) for each in found)
-    loss = expected_loss(found[0], found, None, None, synchronous)
+    if silent == len(found):
+        return
+    loss = expected_loss(furthest(found), found, None, None, synchronous)
     assert loss.permitted(0) == (silent < synchronous)
+
+
+def test_a_replica_that_lacks_what_another_has_must_be_given_it() -> None:
+    behind, ahead = (Successor(name=f"replica{n}", timeline=1, received=Lsn(n * 100)) for n in (1, 2))
+    assert not expected_loss(behind, [behind, ahead], None, None, 2).permitted(0)
+    assert expected_loss(replace(behind, given=Lsn(200)), [behind, ahead], None, None, 2).permitted(0)
 
 
 @given(st.integers(0, 1 << 40), st.integers(0, 1 << 40), st.integers(0, 1 << 41))
