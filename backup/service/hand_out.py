@@ -35,7 +35,7 @@ def hand_out(context: ServiceContext, timeline: int, start: Lsn, progress: Calla
     """
     identity = remembered(context.spool)
     if identity is None:
-        raise RefusedError("the archive has not begun", "see inv backup.status")
+        raise RefusedError("the archive has not begun", "see inv status")
     folder = context.home / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     for left in folder.iterdir():
