@@ -26,10 +26,13 @@ from cluster.backup_status import StoreStatus
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError, RefusedError
 from cluster.log_filter import LogFilter
+from cluster.postgres.failures import ConnectError
 
 _SCHEDULE_SECONDS = 10.0
 _RETRY_SECONDS = 300.0
 """After a backup that failed, so long until the next try."""
+_RECONNECT_SECONDS = 20.0
+"""The same for one that lost its server, or found none: another one is the primary by then, mostly."""
 _SURVEY_SECONDS = 600.0
 _PATIENCE = 5.0
 
@@ -55,7 +58,7 @@ class BackupDaemon:
     def __init__(self, window: MountedConfig) -> None:
         self._window = window
         self._stop = threading.Event()
-        self._tried = 0.0
+        self._tried, self._pause = 0.0, _RETRY_SECONDS
         self._status = open_status()
         self._mender = ResyncWorker(self._stop, log)
         self._drilling: threading.Thread | None = None
@@ -142,10 +145,10 @@ class BackupDaemon:
         self._mender.run(context)
 
     def _may_try(self) -> bool:
-        return self._tried == 0.0 or time.monotonic() - self._tried > _RETRY_SECONDS
+        return self._tried == 0.0 or time.monotonic() - self._tried > self._pause
 
     def _take(self, context: ServiceContext, now: float) -> None:
-        self._tried = time.monotonic()
+        self._tried, self._pause = time.monotonic(), _RETRY_SECONDS
         full = _schedule(context.inside.settings.backup_full_schedule, context)
         kind = due_kind(full, _oldest(context, lambda store: store.last_full), now)
         log(f"taking {'a full' if kind == 'full' else 'an incremental'} backup")
@@ -154,6 +157,9 @@ class BackupDaemon:
         except BackupRunningError:
             self._tried = 0.0  # looked at again when that one is done
             return
+        except ConnectError:
+            self._pause = _RECONNECT_SECONDS
+            raise
         self._tried = 0.0
         log(f"{taken.backup.name} is in {', '.join(taken.stores)} after {taken.seconds:.0f} s")
         for line in prune(context, log, dry_run=False):

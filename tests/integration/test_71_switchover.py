@@ -1,9 +1,12 @@
 """Another node becomes the primary while clients work: nobody notices more than a pause, whatever is interrupted."""
 
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -155,16 +158,17 @@ def test_an_open_transaction_stops_it_before_and_while_clients_wait(cluster: Clu
     assert cluster.stack.topology.primary == source
 
 
-def _broken(cluster: Cluster, before: str, what: Callable[[], None]) -> Switchover:
+def _broken(cluster: Cluster, before: str, what: Callable[[], None]) -> None:
     """A switchover in which something happens before the step whose title begins with ``before``."""
     stack = cluster.stack
-    with Canary(canary_access(stack)) as canary:
-        change = Switchover(stack, _other(cluster), canary, "a test")
+    with (
+        Canary(canary_access(stack)) as canary,
+        closing(Switchover(stack, _other(cluster), canary, "a test")) as change,
+    ):
         steps = change.steps()
         number = next(n for n, step in enumerate(steps) if step.title.startswith(before))
         steps.insert(number, Step("bad luck", lambda _: what()))
         perform(steps, Console())
-    return change
 
 
 @pytest.mark.parametrize("before", walk(["Holding", "Stopping", "Waiting", "Deciding"], sample=["Waiting"]))
@@ -176,12 +180,16 @@ def test_a_candidate_that_dies_before_it_is_decided_changes_nothing(
     with ledger.running():
         ledger.wait_for(5)
         with pytest.raises((PodsError, psycopg.Error)):
-            _broken(cluster, "Deciding" if before == "Deciding" else before, lambda: _kill_and_fail(cluster, target))
+            _broken(cluster, before, lambda: _kill_and_fail(cluster, target))
         assert cluster.stack.topology.primary == source
         ledger.wait_for(20)
     ledger.check(lambda sql: cluster.query(sql, source))
     cluster.inv.ok("up")
     _settled(cluster)
+
+
+def _kill(cluster: Cluster, service: str) -> None:
+    cluster.docker("kill", cluster.container(service))
 
 
 def _kill_and_fail(cluster: Cluster, node: str) -> None:
@@ -213,7 +221,7 @@ def test_a_pooler_that_dies_while_clients_wait_comes_back_at_the_new_primary(
     ledger = make_ledger(cluster.access())
     with ledger.running():
         ledger.wait_for(5)
-        _broken(cluster, "Promoting", lambda: cluster.docker("kill", cluster.container("pgbouncer")) and None)
+        _broken(cluster, "Promoting", lambda: _kill(cluster, "pgbouncer"))
         cluster.inv.ok("up")
         ledger.wait_for(20)
     assert cluster.stack.topology.primary == target
@@ -258,9 +266,6 @@ def _kill_guard(cluster: Cluster) -> None:
         try:
             guards = b"promotion.guard" in (process / "cmdline").read_bytes()
             if guards and home in (process / "environ").read_bytes().split(b"\0"):
-                import os
-                import signal
-
                 os.kill(int(process.name), signal.SIGKILL)
         except OSError:
             continue

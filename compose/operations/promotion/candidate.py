@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from cluster.errors import RefusedError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.observed.snapshot import Snapshot
-from cluster.postgres.connection import connect, fetch_all
+from cluster.postgres.connection import connect, fetch_all, fetch_one
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
 from cluster.waiting import wait_until
@@ -13,8 +13,8 @@ from compose.stack import Stack
 
 CLOSE_ENOUGH = 16 << 20
 """Bytes: a candidate, or an archive, that is further behind would keep clients waiting."""
-ARCHIVE_SECONDS = 30.0
-"""For the archive to stream."""
+BACKUP_SECONDS = 30.0
+"""For a backup to end, and for the archive to stream."""
 LONG = 5.0
 """Seconds: a transaction that is open for longer may well be open for as long again, and clients would wait for it."""
 
@@ -43,12 +43,12 @@ def choose(topology: Topology, snapshot: Snapshot, to: str | None) -> Candidate:
     if snapshot.primary is None or snapshot.primary.name != topology.primary:
         raise RefusedError(f"{topology.primary} (primary) does not answer", "run inv up first")
     if to is not None and topology.node(to).state != "member":
-        raise RefusedError(f"{to} is {topology.node(to).state.replace('_', ' ')}", "see inv status, then run inv up")
+        raise RefusedError(f"{to} is {topology.node(to).state.replace('_', ' ')}", "run inv up first")
     reasons = {name: unfit(snapshot, name) for name in ([to] if to else topology.in_state("member"))}
     fit = [name for name, reason in reasons.items() if not reason]
     if not fit:
         why = "; ".join(f"{name} {reason}" for name, reason in reasons.items()) or "there is no replica"
-        raise RefusedError(f"nobody can take over: {why}", "see inv status, then run inv up")
+        raise RefusedError(f"nobody can take over: {why}", "run inv up first")
     best = min(fit, key=lambda name: _rank(topology, snapshot, name))
     lag = human_size(snapshot.lag_bytes(best) or 0)
     return Candidate(best, f"it lacks {lag}, " + ("as asked for" if to else f"the least of {len(fit)}"))
@@ -78,29 +78,44 @@ def unfit(snapshot: Snapshot, name: str) -> str:
     return f"is {human_size(lag)} behind" if lag is None or lag > CLOSE_ENOUGH else ""
 
 
-def await_archive(stack: Stack) -> None:
-    """Wait until the archive is close: what only the old primary has would be missing from it.
+def await_backups(stack: Stack, target: str) -> None:
+    """Wait until nothing is read for a backup or a clone, and the archive is close: it would break, or lack something.
 
-    It comes back by itself some seconds after the primary changed.
+    The archive comes back by itself some seconds after the primary changed.
 
     Raises:
-        TimedOutError: it does not; says what it lacks.
+        TimedOutError: it does not get so; says what is in the way.
     """
+    nodes = (stack.topology.primary, target)
+    archived = "backup" in stack.optional_services
+
+    def obstacle() -> str:
+        reading = next((node for node in nodes if _is_read(stack, node)), None)
+        if reading:
+            return f"a backup or a clone is being read from {reading}"
+        return archive_lacks(stack.snapshot()) if archived else ""
+
     wait_until(
-        lambda: archive_lacks(stack.snapshot()) if "backup" in stack.optional_services else "",
-        timeout=ARCHIVE_SECONDS,
-        what="the archive did not come close to the primary",
-        hint="see inv backup.status; with PODS_BACKUP=off there is none",
+        obstacle,
+        timeout=BACKUP_SECONDS,
+        what="backups and archive did not come to rest",
+        hint="see inv status, and try again when that is over",
+        pause=0.5,
     )
+
+
+def _is_read(stack: Stack, node: str) -> bool:
+    with connect(stack.monitor(node)) as connection:
+        return bool(fetch_one(connection, "base_backups", lambda running: running))
 
 
 def archive_lacks(snapshot: Snapshot) -> str:
     """What is wrong with the archive, or what it lacks; "" where it is close."""
     slot = snapshot.slot(ARCHIVE_SLOT)
     if slot is None or not slot.active:
-        return "it does not stream"
+        return "the archive does not stream"
     lacks = slot.retained_bytes or 0
-    return f"it lacks {human_size(lacks)}" if lacks > 2 * CLOSE_ENOUGH else ""
+    return f"the archive lacks {human_size(lacks)}" if lacks > 2 * CLOSE_ENOUGH else ""
 
 
 def check_transactions(stack: Stack) -> None:

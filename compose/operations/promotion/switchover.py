@@ -6,7 +6,7 @@ on there is only forward, by this run, its guard, or `up`.
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from cluster.pools import pools
 from cluster.postgres.connection import connect, execute, fetch_one
@@ -19,7 +19,7 @@ from compose.home import rendered_files
 from compose.operations.apply_topology import file_changes, write_files
 from compose.operations.home_identity import changing
 from compose.operations.promotion.canary import Canary
-from compose.operations.promotion.candidate import Candidate, await_archive, check_transactions, choose
+from compose.operations.promotion.candidate import Candidate, await_backups, check_transactions, choose
 from compose.operations.promotion.guard import Guard, guarded
 from compose.operations.promotion.handover import EAGER, FinishHandover, lacking, release_slots, reserve_slots
 from compose.operations.promotion.pool_hold import PoolHold
@@ -45,8 +45,11 @@ def hand_over(stack: Stack, console: Console, to: str | None = None, by: str = "
     """`switchover` for those who hold the lock already; ``by`` is who they are, for the journal."""
     candidate = check(stack, to)
     console.note(f"{candidate.name} is to be the primary: {candidate.reason}")
-    with guarded(stack.home) as guard, Canary(canary_access(stack)) as canary:
-        change = Switchover(stack, candidate.name, canary, by)
+    with (
+        guarded(stack.home) as guard,
+        Canary(canary_access(stack)) as canary,
+        closing(Switchover(stack, candidate.name, canary, by)) as change,
+    ):
         _perform(change, console, guard)
     return Outcome.of(change, canary)
 
@@ -108,10 +111,12 @@ class Switchover:
         finish = self._finishing
         return [
             Step(
-                "Waiting until the archive has what the primary wrote", lambda _: await_archive(self.stack), quiet=True
+                "Waiting until the archive has what the primary wrote",
+                lambda _: await_backups(self.stack, target),
+                quiet=True,
             ),
             Step(f"Reserving WAL on {target} for those who will follow it", self._reserve, open_(self._unreserve)),
-            Step(f"Writing a checkpoint on {source}", self._checkpoint, open_(self._hold.close)),
+            Step(f"Writing a checkpoint on {source}", self._checkpoint),
             Step(f"Holding clients of {source} back", self._hold_clients, open_(self._hold.release)),
             Step(f"Stopping {source}", self._stop, open_(self._start_again)),
             Step(f"Waiting until {target} has everything", self._await_replay),
@@ -220,5 +225,8 @@ class Switchover:
         left = FinishHandover(self.stack)
         left.rejoin(step)
         left.start_source(step)
+
+    def close(self) -> None:
+        """Close its connections."""
         self._open.close()
         self._hold.close()
