@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from cluster.errors import MachineError, PodsError, RefusedError
+from cluster.errors import PodsError, RefusedError
 from cluster.postgres.connection import Access
+from cluster.postgres.failures import ConnectError
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.replication import Replication, replicate
 
@@ -77,12 +78,12 @@ def choose(nodes: Iterable[SourceNode], primary: str) -> tuple[SourceNode, Sourc
     """The node to take a backup from (a replica that keeps up, else the primary itself), and the primary.
 
     Raises:
-        MachineError: the primary does not answer: a replica's state cannot be judged then.
+        ConnectError: the primary does not answer: a replica's state cannot be judged then.
         RefusedError: what should be the primary is in recovery.
     """
     known = {node.name: node for node in nodes}
     if primary not in known:
-        raise MachineError(f"the primary {primary} does not answer", "a backup needs it; see inv status")
+        raise ConnectError(f"the primary {primary} does not answer", "a backup needs it; see inv status")
     first = known[primary]
     if first.in_recovery:
         raise RefusedError(f"{primary} is in recovery and is no primary", "see inv status")
