@@ -12,7 +12,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path, PurePath
 from typing import Self
 
@@ -65,13 +65,8 @@ def replace_file(path: Path, text: str | bytes, mode: int = 0o600, modified: flo
 
 def sync_directory(path: Path, *, missing_ok: bool = False) -> None:
     """Make durable what was put into or taken out of the directory ``path``; with ``missing_ok`` it may be gone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        if missing_ok:
-            return
-        raise
-    with _opened(descriptor) as folder:
+    gone = suppress(FileNotFoundError) if missing_ok else nullcontext()
+    with gone, _opened(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as folder:
         os.fsync(folder)
 
 
@@ -143,14 +138,17 @@ class Directory:
 
     def read(self, name: Name, limit: int = _LIMIT) -> bytes:
         """The whole of a regular file of at most ``limit`` bytes."""
-        with self._at(name) as (folder, last, path), _opened(os.open(last, _READ, dir_fd=folder)) as file:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise strange(path)
-            with os.fdopen(os.dup(file), "rb") as stream:
-                content = stream.read(limit + 1)
+        content, path = self.read_at(name, 0, limit + 1), self.path / name
         if len(content) > limit:
             raise RefusedError(f"{path} is larger than {limit} bytes", "nothing of PODS' own is; look at what it is")
         return content
+
+    def read_at(self, name: Name, offset: int, size: int) -> bytes:
+        """Of a regular file, ``size`` bytes from ``offset``; fewer where it ends before."""
+        with self._at(name) as (folder, last, path), _opened(os.open(last, _READ, dir_fd=folder)) as file:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise strange(path)
+            return os.pread(file, size, offset)
 
     def write(self, name: Name, text: str | bytes, mode: int = 0o644, owner: Owner = None) -> None:
         """Replace the file ``name`` by ``text``, whole or not at all; a link of that name is replaced, not followed."""

@@ -1,22 +1,16 @@
 """Checks of WAL page headers: whether bytes are the WAL of a segment and cluster.
 
-Source of the layout: PostgreSQL 18, src/include/access/xlog_internal.h: every page of 8 kB begins with magic (uint16),
-flags (uint16), timeline (uint32), its own position (uint64) and a length; the first of a segment goes on with the
-system identifier (uint64), the segment size and the page size (uint32 each). Native byte order.
+The layout is in `cluster.postgres.wal_format`.
 """
 
 import struct
 
 from backup.layout import Segment
 from cluster.errors import RefusedError
+from cluster.postgres.wal_format import LONG, LONG_HEADER, MAGIC, PAGE
 
-MAGIC = 0xD118
-"""XLOG_PAGE_MAGIC of PostgreSQL 18."""
-PAGE = 8192
-"""XLOG_BLCKSZ, which no packager changes."""
 _SHORT = struct.Struct("=HHIQ")
-_LONG = struct.Struct("=HHIQI4xQII")
-_LONG_FLAG = 0x0002
+"""Of a page's header what is checked; less than the whole of it may have come yet."""
 
 
 class NotWalError(RefusedError):
@@ -41,10 +35,10 @@ def check_pages(data: bytes | memoryview, segment: Segment, system: str, begin: 
 
 
 def _check_first(data: bytes | memoryview, segment: Segment, system: str) -> None:
-    if len(data) < _LONG.size:
+    if len(data) < LONG_HEADER.size:
         raise _wrong(segment, 0, f"there are only {len(data)} bytes of it")
-    magic, flags, timeline, position, _, identifier, size, page = _LONG.unpack_from(data)
-    if magic != MAGIC or not flags & _LONG_FLAG:
+    magic, flags, timeline, position, _, identifier, size, page = LONG_HEADER.unpack_from(data)
+    if magic != MAGIC or not flags & LONG:
         raise _wrong(segment, 0, f"it begins with {magic:04X}, not with {MAGIC:04X}, the mark of PostgreSQL 18")
     if str(identifier) != system:
         raise _wrong(segment, 0, f"it is of another cluster, {identifier}")

@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection
 from backup.layout import parse_wal_key, tail_key, tail_prefix
 from backup.store import MOST_LISTED, ConflictError, DamagedError, Store, at_most
 from backup.wal.codec import pack, unpack
-from backup.wal.page_headers import PAGE, check_pages
+from backup.wal.page_headers import check_pages
 from backup.wal.spool import CLOSED, PARTIAL, Spool, timeline_of
 from cluster.errors import PodsError
+from cluster.postgres.wal_format import PAGE
 
 _MANY = 48
 """So many pieces are replaced by one, so that reading a quiet segment does not take hundreds of requests."""

@@ -17,12 +17,11 @@ from backup.restore.target import RecoveryTarget
 from backup.restore.wal_coverage import Reach, WalCoverage
 from backup.store import DamagedError, Store
 from backup.timelines import TimelineSpan
-from backup.wal.page_headers import PAGE
 from backup.wal.read import read_segment
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.wal_format import PAGE
+from cluster.postgres.wal_format import RECORD as _HEADER
 
-_HEADER = struct.Struct("=IIQBB2xI")
-"""Length, transaction, position of the record before, info, resource manager, CRC."""
 _XLOG, _XACT = 0, 1
 _RESTORE_POINT = 0x70
 _POINT_LENGTH = 98

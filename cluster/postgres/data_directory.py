@@ -2,7 +2,8 @@
 
 Source of the layout: PostgreSQL 18, src/include/catalog/pg_control.h, ``ControlFileData``: system_identifier (uint64),
 pg_control_version (uint32), catalog_version_no (uint32), state (uint32), padding, time (int64), checkPoint (uint64),
-then the checkpoint record: redo (uint64), ThisTimeLineID (uint32). Native byte order.
+then the checkpoint record: redo (uint64), ThisTimeLineID (uint32) and 76 bytes more; unloggedLSN (uint64),
+minRecoveryPoint (uint64), minRecoveryPointTLI (uint32). Native byte order.
 """
 
 import stat
@@ -16,7 +17,7 @@ from cluster.postgres.lsn import Lsn
 MAJOR = "18"
 PGDATA = Path(MAJOR) / "docker"
 """Where the data is below a node's directory: the official image's layout."""
-_LAYOUT = struct.Struct("=QIII4xqQQI")
+_LAYOUT = struct.Struct("=QIII4xqQQI84xQI")
 _CONTROL_VERSION = 1800
 """PG_CONTROL_VERSION of PostgreSQL 18."""
 _MINIMUMS = {
@@ -39,11 +40,17 @@ _STATES = (
     "in archive recovery",
     "in production",
 )
+_NOWHERE = Lsn(0)
+_PRIMARY_STATES = ("shut down", "shutting down", "in crash recovery", "in production")
 
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """One node's data: major version, identity, state at the last write of pg_control, last checkpoint, timeline."""
+    """One node's data: major version, identity, state at the last write of pg_control, last checkpoint, timeline.
+
+    ``redo`` is where recovery begins, ``replayed`` how far a standby has certainly come; ``recovering`` is whether it
+    was put there to be recovered from an archive, which ends on a timeline of its own.
+    """
 
     major: str
     system_identifier: str
@@ -51,6 +58,14 @@ class DataDirectory:
     checkpoint: Lsn
     timeline: int
     standby: bool
+    redo: Lsn = _NOWHERE
+    replayed: Lsn = _NOWHERE
+    recovering: bool = False
+
+    @property
+    def was_primary(self) -> bool:
+        """Whether it would start as a primary, and did so before: a standby whose signal file is gone did not."""
+        return not self.standby and self.state in _PRIMARY_STATES
 
 
 def read_data_directory(node_directory: Path) -> DataDirectory | None:
@@ -86,7 +101,7 @@ def _read(directory: Directory) -> DataDirectory:
     try:
         major = directory.read(PGDATA / "PG_VERSION").decode(errors="replace").strip()
         control = directory.read(PGDATA / "global" / "pg_control")
-        system, version, _, state, _, checkpoint, _, timeline = _LAYOUT.unpack_from(control)
+        system, version, _, state, _, checkpoint, redo, timeline, replayed, reached = _LAYOUT.unpack_from(control)
         if major == MAJOR and version != _CONTROL_VERSION:
             raise ValueError(f"{pgdata}/global/pg_control is damaged")
         known = _STATES[state]
@@ -96,8 +111,14 @@ def _read(directory: Directory) -> DataDirectory:
         raise ValueError(f"{pgdata}/global/pg_control is damaged") from None
     if not major:
         raise ValueError(f"{pgdata}/PG_VERSION is empty")
-    standby = directory.stat(PGDATA / "standby.signal") is not None
-    return DataDirectory(major, str(system), known, Lsn(checkpoint), timeline, standby=standby)
+    standby, recovering = (directory.stat(PGDATA / f"{name}.signal") is not None for name in ("standby", "recovery"))
+    newest = max(timeline, reached)  # until the first checkpoint after a promotion only the latter is the new one
+    return DataDirectory(
+        *(major, str(system), known, Lsn(checkpoint), newest, standby),
+        redo=Lsn(redo),
+        replayed=Lsn(replayed),
+        recovering=recovering,
+    )
 
 
 def _foreign(directory: Directory) -> list[str]:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from backup.store import DamagedError
 from backup.wal.codec import pack, unpack
-from backup.wal.page_headers import PAGE, NotWalError, check_pages
+from backup.wal.page_headers import NotWalError, check_pages
+from cluster.postgres.wal_format import PAGE
 from tests.unit.backup.wal.wal_made import SIZE, SYSTEM, name, segment, wal
 
 WAL = wal(segment(7))

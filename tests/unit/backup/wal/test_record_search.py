@@ -19,9 +19,9 @@ from backup.store.local import LocalStore
 from backup.timelines import TimelineSpan
 from backup.wal.codec import pack
 from backup.wal.identity import ArchiveIdentity, claim
-from backup.wal.page_headers import MAGIC, PAGE
 from backup.wal.record_search import RecordSearch, position, strip_pages
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.wal_format import MAGIC, PAGE
 from tests.unit.backup.samples import a_backup
 from tests.unit.backup.wal.wal_made import SIZE, SYSTEM
 

@@ -11,9 +11,9 @@ from backup.store import MOST_WHOLE, Store, Stored, StoreError, Upload
 from backup.store.local import LocalStore
 from backup.wal.codec import pack
 from backup.wal.identity import ArchiveIdentity, claim
-from backup.wal.page_headers import MAGIC, PAGE
 from backup.wal.spool import Spool
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.wal_format import MAGIC, PAGE
 
 SYSTEM = "7400000000000000001"
 SIZE = 1 << 20

@@ -35,6 +35,7 @@ def test_a_data_directory_says_what_it_is(tmp_path: Path) -> None:
         checkpoint=Lsn(0x3000060),
         timeline=3,
         standby=False,
+        redo=Lsn(0x3000028),
     )
 
 
