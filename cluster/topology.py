@@ -78,6 +78,7 @@ class Topology:
 
     ``system_identifier`` is PostgreSQL's own, empty until the primary's data was made: from then on data that does
     not carry it is never started and an empty directory is never initialised again.
+    ``timeline`` is the newest that a primary of this cluster has begun, as far as is known: older data is no primary's.
     ``image_base`` is the base image, empty until chosen at the first `up`; ``images`` what the last update made, and
     ``images_before`` what can be gone back to; ``lift_memlock`` is whether this engine may lift the limit on locked
     memory, which io_uring counts against.
@@ -91,6 +92,7 @@ class Topology:
     image_base: str = ""
     system_identifier: str = ""
     lift_memlock: bool = False
+    timeline: int = 0
     copies: tuple[Copy, ...] = ()
     images: Build | None = None
     images_before: Build | None = None
@@ -132,6 +134,13 @@ class Topology:
     def role(self, name: str) -> Role:
         """The role ``name`` shall have."""
         return "primary" if name == self.primary else "replica"
+
+    @property
+    def least_timeline(self) -> int:
+        """The timeline that the primary's data has at least; 0 where none is known."""
+        if self.handover is None:
+            return self.timeline
+        return max(self.timeline, self.handover.timeline + int(self.handover.promoted))
 
     @property
     def promoting(self) -> bool:

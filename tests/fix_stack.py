@@ -123,10 +123,15 @@ class Cluster:
         """One node of the status."""
         return next(node for node in self.status()["nodes"] if node["name"] == name)
 
-    def compose(self, *arguments: str) -> str:
+    def compose(self, *arguments: str, stdin: str = "") -> str:
         """Plain `docker compose` in the cluster's home, as a user would type it."""
         done = subprocess.run(
-            ["docker", "compose", *arguments], cwd=self.home.path, capture_output=True, text=True, check=False
+            ["docker", "compose", *arguments],
+            cwd=self.home.path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -13,6 +13,7 @@ from cluster.files import Directory
 from cluster.postgres.data_directory import DataDirectory
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.wal_format import CONTINUED, LONG, LONG_HEADER, MAGIC, PAGE, RECORD, SHORT_HEADER
+from cluster.postgres.wal_records import crc32c
 
 _NAME = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})\Z")
 _NOWHERE = Lsn(0)
@@ -20,11 +21,6 @@ _XLOG_ID = 1 << 32
 """Bytes that the middle part of a segment's name counts."""
 _CHECKED = RECORD.size - 4
 """Bytes of a record's header that its CRC is of: all but the CRC itself."""
-_POLYNOMIAL = 0x82F63B78
-"""Of CRC-32C, reflected.
-
-Source: PostgreSQL 18, src/port/pg_crc32c_sb8.c.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +131,3 @@ def end_of_page(page: bytes, address: int, timeline: int) -> WalEnd:
 
 def _aligned(length: int) -> int:
     return (length + 7) & ~7
-
-
-def _table() -> tuple[int, ...]:
-    entries = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (_POLYNOMIAL if byte & 1 else 0)
-        entries.append(byte)
-    return tuple(entries)
-
-
-_TABLE = _table()
-
-
-def crc32c(*parts: bytes) -> int:
-    """CRC-32C of ``parts``, one after the other: the standard library has it not."""
-    crc = 0xFFFFFFFF
-    for byte in b"".join(parts):
-        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF

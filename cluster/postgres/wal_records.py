@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cluster.postgres.lsn import Lsn
+from cluster.postgres.wal_format import MAGIC, PAGE
 
-PAGE = 8192
-"""XLOG_BLCKSZ, which no packager changes."""
-_MAGIC = 0xD118
 _PAGE_HEADER = struct.Struct("=HHIQI")
 _SHORT, _LONG = 24, 40
 _CONTINUES, _OVERWRITES = 0x0001, 0x0008
@@ -94,7 +92,7 @@ class _Pages:
         if len(page) < PAGE:
             return None
         magic, _, _, address, _ = _PAGE_HEADER.unpack_from(page)
-        return page if (magic, address) == (_MAGIC, position - position % PAGE) else None
+        return page if (magic, address) == (MAGIC, position - position % PAGE) else None
 
     def header(self, position: int) -> int:
         """Bytes of the header of the page that begins there."""

@@ -22,6 +22,7 @@ from cluster.units import human_size
 from compose.engine.containers import Container
 from compose.engine.published_ports import bind_address, listens_elsewhere, obstructs
 from compose.home.paths import Home, service_user
+from compose.operations.cold_start import check_histories
 
 DataState = DataDirectory | ValueError | None
 """A node's data, why what is there is not whole, or None where there is nothing."""
@@ -188,7 +189,8 @@ def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
         Per node: its data, None where there is none, or the reason why what is there is not whole.
 
     Raises:
-        RefusedError: data that is not ours to touch: another owner's, another major version's, another cluster's.
+        RefusedError: data that is not ours to touch: another owner's, another major version's, another cluster's; or
+            not what the topology says, such as an old copy of the primary's.
     """
     found: dict[str, DataState] = {}
     for node in topology.names:
@@ -198,6 +200,8 @@ def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
         if isinstance(data, DataDirectory):
             _check_identity(node, home.node(node), data, topology)
     _check_primary(home, topology, found[topology.primary])
+    if topology.system_identifier:
+        check_histories(home, topology)
     return found
 
 
@@ -261,11 +265,6 @@ def _check_primary(home: Home, topology: Topology, data: DataState) -> None:
         raise RefusedError(
             f"the primary's data in {directory} is gone",
             "nothing was touched; is its disk not mounted? Else put it back, or restore a backup; replicas hold a copy",
-        )
-    if data is not None and data.standby and not topology.promoting:
-        raise RefusedError(
-            f"{directory} holds a replica's data, and this node is the primary",
-            "nothing was touched; see docs/how-to/troubleshoot.md",
         )
 
 

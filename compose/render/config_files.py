@@ -56,9 +56,15 @@ def _node_files(settings: Settings, topology: Topology, derived: Derived, node: 
         f"{directory}/{USER_PARAMETERS}": user_parameters(user.parameters, topology.role(node)),
         f"{directory}/{USER_HBA}": user.hba,
         f"{directory}/role": f"{_entry_role(topology, node)}\n",
+        f"{directory}/identity": f"{topology.system_identifier or '-'} {_entry_timeline(topology, node)}\n",
     }
 
 
 def _entry_role(topology: Topology, node: str) -> str:
     """As what the node's data may be started; "promoting" is a standby that becomes the primary."""
     return "promoting" if topology.promoting and node == topology.primary else topology.role(node)
+
+
+def _entry_timeline(topology: Topology, node: str) -> int:
+    """The timeline that the node's data must have reached: a replica may be behind by any number."""
+    return topology.least_timeline if node == topology.primary else 0

@@ -6,6 +6,7 @@ change places. What was there stays in data/.aside. Killed at any moment, this l
 """
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from cluster.backup_status import STATUS_FILE, ArchiveStatus, parse_status
@@ -14,6 +15,7 @@ from cluster.errors import RefusedError, TimedOutError
 from cluster.postgres.data_directory import DataDirectory, read_data_directory
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.scram import make_verifier
+from cluster.topology_file import save
 from cluster.units import human_seconds
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
@@ -117,6 +119,10 @@ class ReplaceData:
             node_data.put_back(kept, self.stack.home.node(name))
 
     def _install(self, _: Progress) -> None:
+        """The timeline of what is restored is its own; `up` takes it from there."""
+        topology = replace(self.stack.topology, timeline=0)
+        save(self.stack.home.topology, self.stack.home.topology_copy, topology)
+        self.stack = self.stack.with_topology(topology)
         install(self.stack)
 
     def _uninstall(self) -> None:

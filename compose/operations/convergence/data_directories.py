@@ -1,14 +1,16 @@
-"""Data directories: made, initialised once in the life of a cluster, and its system identifier recorded."""
+"""Data directories: made, initialised once in the life of a cluster, and what it is known by recorded."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cluster.postgres.data_directory import read_data_directory
+from cluster.postgres.data_directory import DataDirectory, read_data_directory
+from cluster.topology import Topology
 from cluster.topology_file import save
 from compose.console import Progress
 from compose.home.passwords import SUPERUSER
 from compose.home.paths import make_private_directory, make_service_directories
 from compose.home.store_directory import make_store_directory
+from compose.operations.apply_topology import write_files
 from compose.operations.convergence.state import Convergence
 from compose.operations.steps import Step
 
@@ -35,11 +37,20 @@ def initialise(run: Convergence) -> Iterator[Step]:
     def record(_: Progress) -> None:
         made = read_data_directory(directory)
         assert made is not None
-        topology = replace(run.stack.topology, system_identifier=made.system_identifier)
+        newest = newest_timeline(run.stack.topology, made)
+        topology = replace(run.stack.topology, system_identifier=made.system_identifier, timeline=newest)
         save(run.stack.home.topology, run.stack.home.topology_copy, topology)
         run.stack = run.stack.with_topology(topology)
+        write_files(run.stack, topology)
 
-    if run.data[run.primary] is None:
+    data, topology = run.data[run.primary], run.stack.topology
+    if data is None:
         yield Step(f"Making the first data directory in {directory}", init)
-    if not run.stack.topology.system_identifier:
-        yield Step("Recording the system identifier", record, quiet=True)
+    known = newest_timeline(topology, data) == topology.timeline if isinstance(data, DataDirectory) else True
+    if not topology.system_identifier or not known:
+        yield Step("Recording the system identifier and the timeline", record, quiet=True)
+
+
+def newest_timeline(topology: Topology, data: DataDirectory) -> int:
+    """The timeline that a primary of this cluster has begun last: what the topology knows, or its data shows."""
+    return topology.timeline if data.standby or data.recovering else max(topology.timeline, data.timeline)

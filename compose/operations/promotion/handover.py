@@ -132,7 +132,8 @@ class FinishHandover:
         """The old primary streams: clients may read from it. Slots of nodes on it would hold its WAL for ever."""
         drop_node_slots(self.stack, self.handover.source)
         drop_slot(self.stack.access(self.target, passwords.ARCHIVE), slot_of(self.target))
-        self._publish(replace(self.stack.topology, handover=None))
+        topology = self.stack.topology
+        self._publish(replace(topology, handover=None, timeline=topology.least_timeline))
         reload_pooler(self.stack)
 
     def _publish(self, topology: Topology) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import PodsError, RefusedError
-from cluster.topology import STATES, Node, NodeState, Topology, host_ports
+from cluster.topology import STATES, Handover, Node, NodeState, Topology, host_ports
 from cluster.topology_file import dump, load, parse, save
 from tests.fix_settings import SIZING, settings_of, topology_of
 from tests.unit.strategies import node_names, topologies
@@ -33,6 +33,13 @@ def test_roles_follow_the_primary_and_not_the_names() -> None:
     switched = replace(FIRST, primary="replica2")
     assert [node.name for node in switched.replicas] == ["primary", "replica1"]
     assert (switched.role("replica2"), switched.role("primary")) == ("primary", "replica")
+
+
+def test_the_primary_s_data_is_at_least_of_the_timeline_that_was_begun() -> None:
+    known = replace(FIRST, timeline=3)
+    decided = replace(known, handover=Handover(source="primary", lsn="0/3000028", timeline=3))
+    promoted = replace(decided, handover=Handover(source="primary", lsn="0/3000028", timeline=3, promoted=True))
+    assert [each.least_timeline for each in (FIRST, known, decided, promoted)] == [0, 3, 3, 4]
 
 
 def test_a_node_is_found_by_its_name() -> None:

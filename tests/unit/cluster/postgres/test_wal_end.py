@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from cluster.files import Directory
 from cluster.postgres.data_directory import DataDirectory
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.wal_end import WalEnd, crc32c, read_crc, read_wal_end
+from cluster.postgres.wal_end import WalEnd, read_crc, read_wal_end
 from cluster.postgres.wal_format import CONTINUED, LONG, LONG_HEADER, MAGIC, PAGE, RECORD, SHORT_HEADER
+from cluster.postgres.wal_records import crc32c
 
 SIZE = 4 * PAGE
 """Of a segment here; the smallest of PostgreSQL's own is 1 MB."""

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.postgres.lsn import Lsn
-from cluster.postgres.wal_records import PAGE, WalTail, crc32c, read_tail
+from cluster.postgres.wal_format import PAGE
+from cluster.postgres.wal_records import WalTail, crc32c, read_tail
 
 SIZE = 4 * PAGE
 TIMELINE = 3

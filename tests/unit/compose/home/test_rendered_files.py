@@ -26,7 +26,15 @@ def test_every_node_has_its_files() -> None:
     names = {
         f"rendered/nodes/{node}/{file}"
         for node in TOPOLOGY.names
-        for file in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf", "user.conf", "user_hba.conf", "role")
+        for file in (
+            "postgresql.conf",
+            "pg_hba.conf",
+            "pg_ident.conf",
+            "user.conf",
+            "user_hba.conf",
+            "role",
+            "identity",
+        )
     }
     stack = {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini"}
     assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, "rendered/services/.env", *names}
