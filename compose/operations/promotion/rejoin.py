@@ -84,7 +84,10 @@ def _divergence(stack: Stack, directory: Path, data: DataDirectory) -> _Divergen
 
 
 def _take_back(stack: Stack, step: Progress, source: str, found: _Divergence) -> str:
-    kept = _keep(stack, source, found)
+    try:
+        kept = _keep(stack, source, found)
+    except OSError as error:
+        return f"what it has alone cannot be kept beside it: {error.strerror}"
     lost = summary(found.tail.commits)
     step.result = f"{lost} on {source} alone; listed in {kept / LISTED}, the WAL beside it"
     try:

@@ -21,7 +21,7 @@ def check_possible(stack: Stack, to: str | None) -> str:
         RefusedError: it does, or another change of it is not finished, or ``to`` is no replica that could take over.
     """
     topology = stack.topology
-    if topology.handover is not None:
+    if topology.handover is not None and topology.promoting:
         raise RefusedError(
             f"the change from {topology.handover.source} to {topology.primary} is not finished",
             "run inv up, which finishes it",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from cluster.errors import PodsError
+from cluster.errors import MachineError, PodsError
 from cluster.files import Directory
 from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
@@ -85,12 +85,21 @@ class WalFiles:
         """Put the segments into the data below ``target``, over what that has of them; their names.
 
         A standby looks there as soon as nobody streams to it. What it received of a segment is in ours too.
+
+        Raises:
+            MachineError: they cannot be read, or there is no room.
         """
         names = self.names(start, end)
-        with Directory.open(self.directory) as source, Directory.open(target) as opened:
-            for name in names:
-                content = source.read(self.folder / name, _LARGEST)
-                opened.write(WAL_FOLDER / name, content, 0o600, containers_owner())
+        try:
+            with Directory.open(self.directory) as source, Directory.open(target) as opened:
+                for name in names:
+                    content = source.read(self.folder / name, _LARGEST)
+                    opened.write(WAL_FOLDER / name, content, 0o600, containers_owner())
+        except OSError as error:
+            raise MachineError(
+                f"WAL of {self.directory} cannot be copied to {target}: {error.strerror}",
+                "mend that, or choose another replica with --to",
+            ) from None
         return names
 
     def keep(self, kept: Path, data: Path, start: Lsn, end: Lsn) -> list[str]:
