@@ -3,6 +3,7 @@
 Source of the columns: PgBouncer documentation, "Admin console".
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,14 @@ def reload(console: "psycopg.Connection[Any]") -> None:
 def reconnect(console: "psycopg.Connection[Any]", pool: str = "") -> None:
     """RECONNECT: every server connection, or those of ``pool``, is closed as it comes free; no client notices."""
     console.execute(f"RECONNECT {pool}" if pool else "RECONNECT")
+
+
+def renew(console: "psycopg.Connection[Any]", pools: Collection[str]) -> None:
+    """RECONNECT those of ``pools`` that PgBouncer knows; new clients hear what servers say at login from now on."""
+    known = [row["name"] for row in console.execute("SHOW DATABASES").fetchall()]
+    for pool in known:
+        if pool in pools:
+            reconnect(console, pool)
 
 
 def is_held(console: "psycopg.Connection[Any]") -> bool:

@@ -1,5 +1,6 @@
 """Another node becomes the primary while clients work: nobody notices more than a pause, whatever is interrupted."""
 
+import json
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from compose.operations.promotion.report import canary_access
 from compose.operations.promotion.switchover import Switchover
 from compose.operations.steps import Step, perform
 from tests.fix_chaos import walk
+from tests.fix_drivers import DriverClients, wrong_everywhere
 from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster, new_project, purge, write_env
@@ -108,13 +110,18 @@ def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     assert cluster.stack.topology.primary == source
     timeline = cluster.node(source)["timeline"]
     readers = [_Reader(cluster.access(database=pool)) for pool in POOLS]
-    with ledger.running(), readers[0], readers[1], readers[2], readers[3], readers[4]:
+    drivers = DriverClients(cluster.access())
+    with drivers.running(), ledger.running(), readers[0], readers[1], readers[2], readers[3], readers[4]:
         ledger.wait_for(20)
         there = cluster.inv.ok("switchover", "--to", target)
+        assert wrong_everywhere(cluster.stack) == []  # PgBouncer's welcome is cached, in_hot_standby too
         ledger.wait_for(20)
         back = cluster.inv.ok("switchover", "--to", source)
+        assert wrong_everywhere(cluster.stack) == []
+        drivers.await_progress()
         _insert(cluster, ledger)
-    assert ledger.errors == []
+    assert ledger.errors == drivers.errors == []
+    assert drivers.rows() == drivers.committed
     assert [reader.errors for reader in readers] == [[]] * len(POOLS)
     assert all(reader.reads for reader in readers)
     ledger.check(cluster.query)
@@ -124,6 +131,11 @@ def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     for outcome in (there, back):
         assert re.search(r", 0 of its \d\d+ transactions failed", outcome.out), outcome
     assert cluster.node(source)["timeline"] == timeline + 2
+    changes = json.loads(cluster.inv.ok("history", "--json").out)["changes"]
+    assert [(change["primary"], change["timeline"]) for change in changes[-2:]] == [
+        (target, timeline + 1),
+        (source, timeline + 2),
+    ]
     assert not cluster.query("SELECT FROM pg_replication_slots WHERE slot_name = 'primary_slot'")
     assert not cluster.query("SELECT FROM pg_replication_slots WHERE slot_name <> 'archive_slot'", target)
 

@@ -23,6 +23,7 @@ from compose.home import node_data, passwords
 from compose.operations.apply_topology import write_files
 from compose.operations.promotion.recorded_change import record_change
 from compose.operations.promotion.rejoin import bring_back
+from compose.operations.promotion.welcome import renew_welcome
 from compose.operations.reload import reload_node, reload_pooler
 from compose.operations.start import not_running, start_and_wait
 from compose.stack import Stack
@@ -115,6 +116,7 @@ class FinishHandover:
         for node in self.stack.topology.names:
             if node != handover.source and node in found and found[node].status == "running":
                 reload_node(self.stack, node)
+        renew_welcome(self.stack, self.target)
         return unnoted
 
     def rejoin(self, step: Progress) -> None:
@@ -135,6 +137,7 @@ class FinishHandover:
         topology = self.stack.topology
         self._publish(replace(topology, handover=None, timeline=topology.least_timeline))
         reload_pooler(self.stack)
+        renew_welcome(self.stack, self.handover.source)
 
     def _publish(self, topology: Topology) -> None:
         save(self.stack.home.topology, self.stack.home.topology_copy, topology)

@@ -64,8 +64,8 @@ class PoolHold:
                 "let it end, or end it; then try again",
             ) from None
 
-    def release(self) -> None:
-        """Let PgBouncer read its files, and everybody go on.
+    def release(self, stale: Collection[str] = ()) -> None:
+        """Let PgBouncer read its files, and everybody go on; pools that are ``stale`` ask their servers anew.
 
         Raises:
             MachineError: PgBouncer did not answer.
@@ -74,7 +74,7 @@ class PoolHold:
 
         for left in attempts(_RELEASE_SECONDS, pause=0.1):
             try:
-                self._release()
+                self._release(stale)
             except (MachineError, psycopg.Error) as error:
                 self.close()
                 if not left:
@@ -83,11 +83,12 @@ class PoolHold:
             else:
                 return
 
-    def _release(self) -> None:
+    def _release(self, stale: Collection[str]) -> None:
         if self._console is None:
             self._connect()
         assert self._console is not None
         pgbouncer.reload(self._console)
+        pgbouncer.renew(self._console, stale)
         pgbouncer.resume_all(self._console)
 
     def _connect(self) -> None:

@@ -24,6 +24,7 @@ from compose.operations.promotion.guard import Guard, guarded
 from compose.operations.promotion.handover import EAGER, FinishHandover, lacking, release_slots, reserve_slots
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.report import Outcome, canary_access, expected_gap
+from compose.operations.promotion.welcome import stale_pools
 from compose.operations.steps import TAKEN_BACK, Step, perform
 from compose.stack import Stack
 
@@ -213,7 +214,7 @@ class Switchover:
         FinishHandover(self.stack).promote_through(self._replica, self._ids[self.target], step)
 
     def _release(self, step: Progress) -> None:
-        self._hold.release()
+        self._hold.release(stale_pools(self.stack, self.target))
         self._canary.await_next()
         step.result = f"one waited {self._canary.gap:.2f} s" if self._canary.done else ""
 
