@@ -1,6 +1,6 @@
 """Replicas: cloned where data is missing or unusable, cloned anew where it is damaged, half-done ones finished."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 from cluster.postgres.data_directory import DataDirectory
@@ -8,6 +8,7 @@ from compose.console import Progress
 from compose.operations.convergence.primary import provision_primary, start_primary
 from compose.operations.convergence.state import Convergence
 from compose.operations.preflight import DataState
+from compose.operations.promotion.rejoin import bring_back
 from compose.operations.replicas.clone import clone_steps
 from compose.operations.replicas.damage import damage
 from compose.operations.replicas.membership import unfinished
@@ -25,10 +26,28 @@ def clone_missing(run: Convergence) -> Iterator[Step]:
         yield start_primary(run)
     if unfit or (run.was_well(run.primary) and not run.moves(run.primary)):
         yield provision_primary(run)
+    for name in _former_primaries(run, unfit):
+        yield Step(f"Letting {name} follow", partial(_bring_back, run, unfit, name))
     for name, reason in unfit.items():
         _clone(run, name, reason)
     for name in run.lost:  # _clone forgets those above
         _clone(run, name, _LOST)
+
+
+def _former_primaries(run: Convergence, names: Iterable[str]) -> list[str]:
+    """Those whose data was a primary's; the one of an unfinished handover was seen to before."""
+    handover = run.stack.topology.handover
+    found = {name: run.data[name] for name in names if handover is None or name != handover.source}
+    return [name for name, data in found.items() if isinstance(data, DataDirectory) and data.was_primary]
+
+
+def _bring_back(run: Convergence, unfit: dict[str, str], name: str, step: Progress) -> None:
+    """Its disk was away, say, while another became the primary: what it alone has is kept, and it is spared a clone."""
+    left = bring_back(run.stack, step, name)
+    if left:
+        unfit[name] = step.result = left
+    else:
+        del unfit[name]
 
 
 def _clone(run: Convergence, name: str, reason: str) -> None:

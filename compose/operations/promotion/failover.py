@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from cluster.errors import PodsError
+from cluster.errors import MachineError, PodsError
 from cluster.pools import pools
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
@@ -26,6 +26,7 @@ from compose.operations.promotion.guard import Guard, guarded
 from compose.operations.promotion.handover import EAGER, FinishHandover, release_slots, reserve_slots
 from compose.operations.promotion.outlook import FailoverOrder, read_outlook
 from compose.operations.promotion.pool_hold import PoolHold
+from compose.operations.promotion.rejoin import NO_DATA
 from compose.operations.promotion.successors import check_possible
 from compose.operations.replicas.clone import clone_steps
 from compose.operations.steps import TAKEN_BACK, Step, perform
@@ -61,7 +62,7 @@ def _perform(change: "Failover", console: Console, guard: Guard) -> None:
     try:
         perform(change.rejoin_steps(), console)
     except PodsError as error:  # the cluster serves without it
-        console.warn(f"{change.source} does not follow {change.target} yet: {error.message}; run inv up")
+        console.warn(f"{change.source} does not follow {change.target} yet: {error.message}; then run inv up")
 
 
 class Failover:
@@ -96,6 +97,8 @@ class Failover:
         """The old primary follows, on its own data or on a clone; the cluster serves meanwhile."""
         left = FinishHandover(self.stack)
         yield Step(f"Letting {self.source} follow", left.rejoin)
+        if left.left == NO_DATA:  # on a disk that is away, and may come back with what only it has
+            raise MachineError("its data is not there; put its disk back first, or inv up makes it new", "")
         if left.left:
             yield from clone_steps(self.stack, self._console, self.source, left.left)
         yield Step(f"Starting {self.source}", left.start_source)

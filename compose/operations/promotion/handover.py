@@ -121,7 +121,7 @@ class FinishHandover:
 
     def rejoin(self, step: Progress) -> None:
         """Let the old primary's data follow, what it has alone taken back; else it is left for a clone by `up`."""
-        self.left = bring_back(self.stack, step, self.handover)
+        self.left = bring_back(self.stack, step, self.handover.source, self.handover)
         step.result = self.left or step.result
 
     def start_source(self, step: Progress) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from cluster.errors import RefusedError
 from cluster.pools import synchronous_count
+from cluster.postgres.data_directory import holds_data
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.wal_records import WalTail
 from compose.operations.promotion.archived_wal import archived_wal
@@ -61,10 +62,15 @@ def read_outlook(stack: Stack, order: FailoverOrder) -> Outlook:
     loss = expected_loss(chosen, found, own, order.known, synchronous_count(stack.settings))
     if not loss.permitted(order.allowed):
         raise RefusedError(
-            f"what {source} wrote last cannot be read, and with {chosen.name} {loss.text}",
+            f"{_unreadable(stack, source)}, and with {chosen.name} {loss.text}",
             f"put the disk of {source} back if you can; else give --accept-data-loss",
         )
     return Outlook(chosen=chosen, files=files, tail=tail, loss=loss)
+
+
+def _unreadable(stack: Stack, source: str) -> str:
+    directory = stack.home.node(source)
+    return f"what {source} wrote last cannot be read" if holds_data(directory) else f"there is no data in {directory}"
 
 
 def _elsewhere(stack: Stack, chosen: Successor, found: Sequence[Successor]) -> tuple[WalFiles | None, WalTail | None]:

@@ -25,6 +25,9 @@ LISTED = "lost-commits.txt"
 """What was committed on the old primary alone, beside the WAL that has it."""
 
 
+NO_DATA = "it has no data"
+
+
 @dataclass(frozen=True, slots=True)
 class _Divergence:
     """WAL that only the old primary has: from ``fork`` on."""
@@ -34,13 +37,12 @@ class _Divergence:
     tail: WalTail
 
 
-def bring_back(stack: Stack, step: Progress, handover: Handover) -> str:
-    """Make the data of the handover's source a standby's.
+def bring_back(stack: Stack, step: Progress, source: str, handover: Handover | None = None) -> str:
+    """Make the data of ``source``, which was the primary, a standby's; ``handover`` is the one from it, if it is known.
 
     Returns:
         "", or why it is not one: then it is cloned anew.
     """
-    source = handover.source
     directory = stack.home.node(source)
     if clear_unfinished(directory):
         move_data(stack, source, aside_path(stack, directory))
@@ -50,8 +52,8 @@ def bring_back(stack: Stack, step: Progress, handover: Handover) -> str:
     except ValueError as error:
         return f"its data is not whole: {error}"
     if data is None:
-        return "it has no data"
-    if data.standby or _ends_at(data, handover):
+        return NO_DATA
+    if data.standby or (handover is not None and _ends_at(data, handover)):
         node_data.make_standby(directory)
         return ""
     found = _divergence(stack, directory, data)
