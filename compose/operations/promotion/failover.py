@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
-from cluster.errors import MachineError, PodsError
+from cluster.errors import MachineError, PodsError, RefusedError
 from cluster.pools import pools
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
@@ -20,7 +20,7 @@ from cluster.units import human_size
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.operations.apply_topology import write_files
-from compose.operations.home_identity import changing
+from compose.operations.home_identity import changing, check_code
 from compose.operations.promotion.fence import Fence
 from compose.operations.promotion.guard import Guard, guarded
 from compose.operations.promotion.handover import EAGER, FinishHandover, release_slots, reserve_slots
@@ -42,7 +42,11 @@ def failover(stack: Stack, console: Console, order: FailoverOrder) -> Stack:
     Raises:
         RefusedError: it answers, nobody can take over, or more would be lost than may be. Nothing has changed then.
     """
-    with changing(stack, "failover") as stack:
+    with changing(stack, "failover", builds=True) as stack:
+        try:
+            check_code(stack)
+        except RefusedError as error:  # up would start the primary that is gone; nodes and PgBouncer read what is new
+            console.warn(f"{error.message}; run inv up afterwards")
         console.note(check_possible(stack, order.to))
         change = Failover(stack, console, replace(order, to=read_outlook(stack, order).chosen.name))
         with guarded(stack.home) as guard:
