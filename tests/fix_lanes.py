@@ -26,6 +26,7 @@ SLOWEST_FIRST = (
     "test_22_pooling",
     "test_70_replicas",
     "test_75_rolling",
+    "test_73_failover",
     "test_83_alerts",
     "test_40_faults",
     "test_60_change",
