@@ -29,7 +29,7 @@ ns = Collection(
     inspect.doctor,
     test.test,
     Collection("replica", replica.list_, replica.add, replica.remove, replica.reclone, replica.pool, replica.sync),
-    Collection("config", config.check, config.render),
+    Collection("config", config.check, config.render, config.apply),
     Collection("certs", certs.renew),
     Collection("pool", pool.reconnect),
     Collection("images", images.check, images.update),

@@ -27,3 +27,17 @@ def render(c: Context, diff: bool = False) -> None:
     from compose.operations.check_config import rendered_text
 
     print(rendered_text(diff=diff), end="")
+
+
+@task(help={"dry_run": "only say what would change, and what that needs"}, auto_shortflags=False)
+def apply(c: Context, dry_run: bool = False) -> None:
+    """Let changed parameters take effect, by no more than they need."""
+    from compose.operations.apply_config import apply_config, plan_config
+    from compose.report.config_plan import print_plan
+    from compose.stack import open_stack
+
+    stack = open_stack()
+    if dry_run:
+        print_plan(plan_config(stack), stack.topology)
+        return
+    apply_config(stack, Console())

@@ -170,7 +170,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
         wanted = topology.build
         images = image_build.ensure(client, settings, topology.image_source, wanted.base, console, wanted.stamp)
     facts = host_facts_with(home, images)
-    _write_files(home, settings, topology, facts, console)
+    write_tried_files(home, settings, topology, facts, console)
     save(home.topology, home.topology_copy, topology)
     if first:
         passwords.ensure(home, settings, first=True)
@@ -179,7 +179,7 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     return Stack(home, settings, topology, client)
 
 
-def _write_files(home: Home, settings: Settings, topology: Topology, facts: HostFacts, console: Console) -> None:
+def write_tried_files(home: Home, settings: Settings, topology: Topology, facts: HostFacts, console: Console) -> None:
     """Write what differs; the user's own files only after a server started with them."""
     user = rendered_files.read_user_files(home)
     rendered = render_files(settings, topology, facts, user)

@@ -24,8 +24,8 @@ def running(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[C
     home: Path = tmp_path_factory.mktemp("rolling")
     write_env(home, new_project("rolling"), PODS_REPLICAS="1", **BARE)
     cluster = Cluster(Inv(home))
-    cluster.inv.ok("up", timeout=900)
     try:
+        cluster.inv.ok("up", timeout=900)
         yield cluster
     finally:
         purge(cluster.inv)
@@ -91,4 +91,49 @@ def test_a_replica_that_does_not_come_back_ends_it_and_everybody_is_served(runni
     for pool in ("appdb_write", "appdb_read"):
         assert running.query("SELECT 1 AS one", "pgbouncer", passwords.APP, pool) == [{"one": 1}]
     running.inv.ok("up")
+    running.check_healthy()
+
+
+def _set(cluster: Cluster, **settings: str) -> None:
+    with (cluster.home.path / ".env").open("a") as env:
+        env.write("".join(f"{name}={value}\n" for name, value in settings.items()))
+
+
+def test_parameters_take_effect_by_no_more_than_they_need(
+    running: Cluster, make_ledger: Callable[[Access], Ledger]
+) -> None:
+    """A higher limit is taken by the replica first, which takes over; a lower one by the primary, where it is."""
+    primary, replica, before = running.stack.topology.primary, _replica(running), _started(running)
+    running.home.user_config.mkdir(exist_ok=True)
+    mine = running.home.user_config / "postgresql.conf"
+    mine.write_text("log_min_duration_statement = 7s\n")
+    _set(running, PODS_MAX_CONNECTIONS="120")
+    plan = running.inv.ok("config.apply", "--dry-run").out
+    assert "replicas first: it gets higher" in plan
+    assert f"another node becomes the primary, its clients wait at PgBouncer; {primary} restarts" in plan
+    assert running.query("SHOW log_min_duration_statement", primary) != [{"log_min_duration_statement": "7s"}]
+
+    ledger = make_ledger(running.access())
+    with ledger.running():
+        ledger.wait_for(5)
+        running.inv.ok("config.apply")
+        assert running.stack.topology.primary == replica
+        raised = _started(running)
+        assert {name for name in raised if raised[name] != before[name]} == {primary, replica}
+        _set(running, PODS_MAX_CONNECTIONS="100")
+        assert f"restart {replica} where it is" in running.inv.ok("config.apply", "--dry-run").out
+        running.inv.ok("config.apply")
+        assert running.stack.topology.primary == replica
+        lowered = _started(running)
+        mine.unlink()
+        running.inv.ok("config.apply")  # a reload
+        assert _started(running) == lowered
+        ledger.wait_for(5)
+    assert ledger.errors == []
+    for node in (primary, replica):
+        shown = [
+            running.query(f"SHOW {name}", node)[0][name] for name in ("max_connections", "log_min_duration_statement")
+        ]
+        assert (shown[0], shown[1] != "7s") == ("100", True)
+    assert "nothing differs" in running.inv.ok("config.apply").err
     running.check_healthy()

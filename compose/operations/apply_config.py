@@ -1,0 +1,140 @@
+"""`inv config.apply`: changed parameters take effect, by no more than each needs: a reload, or some nodes' restart.
+
+Restarts are rolling: no transaction of a pool fails. What wants other containers is left to `inv up`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cluster.errors import RefusedError
+from cluster.parameter_change import ParameterChange, ServerParameter, changes
+from cluster.postgres.connection import connect, fetch_all
+from cluster.postgres.parameter_file import parameters
+from cluster.sizing import derive
+from compose.console import Console
+from compose.engine.host import host_facts_of
+from compose.home import rendered_files
+from compose.operations.home_identity import changing
+from compose.operations.reload import reload_node, reload_pooler
+from compose.operations.rolling.open_transactions import refuse_long
+from compose.operations.rolling.rolling_restart import refuse_unhealthy, restart_rolling
+from compose.operations.up import write_tried_files
+from compose.render.compose_file import definitions
+from compose.render.config_files import render_files
+from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
+from compose.stack import Stack
+
+_POOLER_INI = "rendered/pgbouncer/pgbouncer.ini"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigPlan:
+    """What `config.apply` would do: parameters by node, nodes whose pg_hba.conf changes, whether PgBouncer reloads.
+
+    ``waiting`` are parameters by node that a reload took up before, and that wait for a restart.
+    """
+
+    parameters: Mapping[str, tuple[ParameterChange, ...]]
+    access: tuple[str, ...]
+    pooler: bool
+    waiting: Mapping[str, tuple[str, ...]]
+
+    @property
+    def restarts(self) -> tuple[str, ...]:
+        """Nodes that have to restart."""
+        return tuple(
+            node
+            for node, changed in self.parameters.items()
+            if self.waiting.get(node) or any(change.need == "restart" for change in changed)
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be done."""
+        return not (any(self.parameters.values()) or self.access or self.pooler or self.restarts)
+
+
+def plan_config(stack: Stack) -> ConfigPlan:
+    """What differs between the files on disk and what the settings and the user's files ask for.
+
+    Raises:
+        RefusedError: a container would have to be replaced; a node does not answer.
+    """
+    _refuse_replacements(stack)
+    home, topology = stack.home, stack.topology
+    facts = host_facts_of(home, stack.settings, topology)
+    wanted = render_files(stack.settings, topology, facts, rendered_files.read_user_files(home))
+    changed = rendered_files.changes(home, wanted)
+    snapshot = stack.snapshot()
+    silent = [f"{name}: {reading.error}" for name, reading in snapshot.nodes.items() if reading.facts is None]
+    if silent:
+        raise RefusedError(f"not every node answers: {'; '.join(silent)}", "run inv up first")
+    access = [node for node in topology.names if changed.keys() & _access_files(node)]
+    return ConfigPlan(
+        parameters={node: _changes_of(stack, node, wanted) for node in topology.names},
+        access=tuple(access),
+        pooler=_POOLER_INI in changed,
+        waiting={n: reading.facts.pending_restart for n, reading in snapshot.nodes.items() if reading.facts},
+    )
+
+
+def _access_files(node: str) -> set[str]:
+    return {f"rendered/nodes/{node}/{name}" for name in (USER_HBA, "pg_hba.conf")}
+
+
+def _refuse_replacements(stack: Stack) -> None:
+    facts = host_facts_of(stack.home, stack.settings, stack.topology)
+    wanted = definitions(stack.settings, stack.topology, derive(stack.settings, stack.topology.sizing), facts)
+    now = stack.containers()
+    behind = [name for name in stack.services if name not in now or now[name].definition != wanted[name]]
+    if behind:
+        raise RefusedError(f"other containers are wanted than run: {', '.join(behind)}", "run inv up, which makes them")
+
+
+def _changes_of(stack: Stack, node: str, wanted: Mapping[str, str]) -> tuple[ParameterChange, ...]:
+    directory = f"rendered/nodes/{node}"
+    names = (f"{directory}/postgresql.conf", f"{directory}/{USER_PARAMETERS}")
+    on_disk = {path: rendered_files.read_text(stack.home.path / path) for path in names}
+    old, new = (parameters(texts[names[0]], {USER_PARAMETERS: texts[names[1]]}) for texts in (on_disk, wanted))
+    with connect(stack.monitor(node)) as connection:
+        rows = fetch_all(connection, "parameters", ServerParameter, [sorted({*old, *new})])
+    return changes(old, new, {row.name.lower(): row for row in rows})
+
+
+def apply_config(stack: Stack, console: Console) -> None:
+    """Write what differs, reload who has to read it, restart who needs that.
+
+    Raises:
+        PodsError: it cannot be done; where a restart would end what runs for long, nothing has changed.
+    """
+    with changing(stack, "config.apply") as stack:
+        plan = plan_config(stack)
+        if plan.empty:
+            console.note("nothing differs: every parameter is in force")
+            return
+        if plan.restarts:
+            refuse_unhealthy(stack)
+            refuse_long(stack, plan.restarts)
+        facts = host_facts_of(stack.home, stack.settings, stack.topology)
+        write_tried_files(stack.home, stack.settings, stack.topology, facts, console)
+        _reload(stack, console, plan)
+        waiting = _waiting(stack)
+        if waiting:
+            restart_rolling(stack, console, waiting)
+
+
+def _reload(stack: Stack, console: Console, plan: ConfigPlan) -> None:
+    nodes = [node for node in stack.topology.names if plan.parameters[node] or node in plan.access]
+    if nodes:
+        with console.step("Reloading " + ", ".join(nodes)):
+            for node in nodes:
+                reload_node(stack, node)
+    if plan.pooler:
+        with console.step("Reloading PgBouncer"):
+            reload_pooler(stack)
+
+
+def _waiting(stack: Stack) -> list[str]:
+    """Nodes with parameters that wait for a restart, as they say themselves."""
+    readings = stack.snapshot().nodes
+    return [name for name, reading in readings.items() if reading.facts and reading.facts.pending_restart]
