@@ -16,6 +16,7 @@ from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
 from tests.fix_readers import Readers
 from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
+from tests.fix_wait import eventually
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_a_rolling_restart_fails_no_transaction_and_leaves_the_old_primary_as_a_
 ) -> None:
     before, replica = _started(running), _replica(running)
     ledger = make_ledger(running.access())
-    readers = Readers([running.access(database="appdb_read")] * 2)
+    readers = Readers([running.access(database=pool) for pool in ("appdb_read", "appdb_read1")])
     with ledger.running(), readers.running():
         ledger.wait_for(20)
         running.inv.ok("restart", "--rolling")
@@ -61,7 +62,7 @@ def test_a_rolling_restart_fails_no_transaction_and_leaves_the_old_primary_as_a_
 def test_killed_between_two_nodes_it_is_finished_by_up(running: Cluster) -> None:
     primary = running.stack.topology.primary
     running.inv.interrupted("KILL", 0, "restart", "--rolling")  # the replica is back; its first step with the primary
-    running.inv.ok("up")
+    eventually(lambda: running.inv("up").code == 0, 180, "up, beside the one that the guard runs", pause=2)
     assert running.stack.topology.primary == primary
     assert running.query("SELECT 1 AS one", "pgbouncer", passwords.APP, "appdb_read") == [{"one": 1}]
     running.check_healthy()
