@@ -31,7 +31,7 @@ def render(c: Context, diff: bool = False) -> None:
 
 @task(help={"dry_run": "only say what would change, and what that needs"}, auto_shortflags=False)
 def apply(c: Context, dry_run: bool = False) -> None:
-    """Let changed parameters take effect, by no more than they need."""
+    """Let changed parameters take effect, by what each needs."""
     from compose.operations.apply_config import apply_config, plan_config
     from compose.report.config_plan import print_plan
     from compose.stack import open_stack

@@ -27,14 +27,14 @@ def _users_text(path: Path) -> str:
 def accepted_user_files(home: Home, node: str) -> UserFiles:
     """The user's files as the last `up` tried and accepted them."""
     directory = home.rendered / "nodes" / node
-    receivers = read_text(home.rendered / "alertmanager" / RECEIVERS)
-    parameters = without_additions(read_text(directory / USER_PARAMETERS))
-    return UserFiles(parameters, read_text(directory / USER_HBA), receivers)
+    receivers = text_on_disk(home.rendered / "alertmanager" / RECEIVERS)
+    parameters = without_additions(text_on_disk(directory / USER_PARAMETERS))
+    return UserFiles(parameters, text_on_disk(directory / USER_HBA), receivers)
 
 
 def changes(home: Home, files: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Files whose text differs from what is on disk: path → (on disk, wanted)."""
-    pairs = {name: (read_text(home.path / name), text) for name, text in files.items()}
+    pairs = {name: (text_on_disk(home.path / name), text) for name, text in files.items()}
     missing = {name for name in files if not (home.path / name).exists()}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or name in missing}
 
@@ -55,7 +55,7 @@ def _readable_directories(root: Path, directory: Path) -> None:
         part.chmod(0o755)
 
 
-def read_text(path: Path) -> str:
+def text_on_disk(path: Path) -> str:
     """What is in a file; a generated one that is not text is damaged and will be written anew."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")

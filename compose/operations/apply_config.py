@@ -94,7 +94,7 @@ def _refuse_replacements(stack: Stack) -> None:
 def _changes_of(stack: Stack, node: str, wanted: Mapping[str, str]) -> tuple[ParameterChange, ...]:
     directory = f"rendered/nodes/{node}"
     names = (f"{directory}/postgresql.conf", f"{directory}/{USER_PARAMETERS}")
-    on_disk = {path: rendered_files.read_text(stack.home.path / path) for path in names}
+    on_disk = {path: rendered_files.text_on_disk(stack.home.path / path) for path in names}
     old, new = (parameters(texts[names[0]], {USER_PARAMETERS: texts[names[1]]}) for texts in (on_disk, wanted))
     with connect(stack.monitor(node)) as connection:
         rows = fetch_all(connection, "parameters", ServerParameter, [sorted({*old, *new})])
