@@ -20,6 +20,9 @@ from compose.render.postgresql_conf import (
     user_parameters,
 )
 
+POOLER_FILE = "rendered/pgbouncer/pgbouncer.ini"
+"""Where each pool leads."""
+
 
 @dataclass(frozen=True, slots=True)
 class UserFiles:
@@ -36,7 +39,7 @@ def render_files(settings: Settings, topology: Topology, facts: HostFacts, user:
     files = {
         "compose.yaml": compose_text(compose_stack(settings, topology, derived, facts)),
         "rendered/passwd": passwd_text(facts.user),
-        "rendered/pgbouncer/pgbouncer.ini": pgbouncer_ini(settings, topology, derived),
+        POOLER_FILE: pgbouncer_ini(settings, topology, derived),
         "rendered/services/.env": services_env(settings),
         **monitoring_files(settings, topology, user.receivers),
     }

@@ -183,6 +183,48 @@ def _broken(cluster: Cluster, before: str, what: Callable[[], None]) -> None:
         perform(steps, Console())
 
 
+class _Visitor:
+    """A client that logs in anew for each transaction."""
+
+    def __init__(self, access: Access) -> None:
+        self.errors: list[str] = []
+        self.visits = 0
+        self._access, self._stop = access, threading.Event()
+        self._thread = threading.Thread(target=self._visit, daemon=True)
+
+    def __enter__(self) -> "_Visitor":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+    def _visit(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with connect(self._access) as connection:
+                    connection.execute("SELECT pg_current_xact_id()")
+                self.visits += 1
+            except (psycopg.Error, PodsError) as error:
+                self.errors.append(str(error))
+                self._stop.wait(0.1)
+
+
+def test_whoever_logs_in_meanwhile_waits_too_and_a_replica_that_is_down_stops_nothing(cluster: Cluster) -> None:
+    topology = cluster.stack.topology
+    target, down = (node.name for node in topology.replicas)
+    cluster.docker("stop", cluster.container(down))
+    with _Visitor(cluster.access()) as visitor, _Visitor(cluster.access()) as other:
+        eventually(lambda: visitor.visits and other.visits)
+        cluster.inv.ok("switchover", "--to", target)
+        before = visitor.visits, other.visits
+        eventually(lambda: visitor.visits > before[0] and other.visits > before[1])
+    assert visitor.errors + other.errors == []
+    cluster.inv.ok("up")
+    assert cluster.stack.topology.primary == target
+
+
 @pytest.mark.parametrize("before", walk(["Holding", "Stopping", "Waiting", "Deciding"], sample=["Waiting"]))
 def test_a_candidate_that_dies_before_it_is_decided_changes_nothing(
     cluster: Cluster, make_ledger: MakeLedger, before: str

@@ -64,6 +64,15 @@ class PoolHold:
                 "let it end, or end it; then try again",
             ) from None
 
+    def repoint(self) -> None:
+        """Let PgBouncer read its files while clients are held back, for as long as before.
+
+        Who logs in from then on is verified where the pool will lead, and waits like the others.
+        """
+        assert self._console is not None
+        pgbouncer.reload(self._console)
+        pgbouncer.allow_waiting(self._console, WAIT_SECONDS)
+
     def release(self, stale: Collection[str] = ()) -> None:
         """Let PgBouncer read its files, and everybody go on; pools that are ``stale`` ask their servers anew.
 

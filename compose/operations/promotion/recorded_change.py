@@ -17,7 +17,7 @@ def record_change(stack: Stack, change: PrimaryChange) -> str:
         "", or why it could not be noted.
     """
     return record(
-        stack.home, replace(change, primary=stack.topology.primary, timeline=change.timeline or _timeline(stack))
+        stack.home, replace(change, primary=stack.topology.primary, timeline=change.timeline or current_timeline(stack))
     )
 
 
@@ -32,7 +32,7 @@ def record_present(stack: Stack, *, first: bool, by: str) -> str:
         publish_journal(stack.home)
     except OSError:
         latest = None
-    timeline = _timeline(stack)
+    timeline = current_timeline(stack)
     known = latest is not None and (latest.primary, latest.timeline) == (stack.topology.primary, timeline)
     if known or timeline is None:
         return ""
@@ -58,7 +58,7 @@ def record_restore(stack: Stack, backup: str, lsn: str, by: str) -> str:
     )
 
 
-def _timeline(stack: Stack) -> int | None:
+def current_timeline(stack: Stack) -> int | None:
     """What the primary says; None while it does not."""
     try:
         with connect(stack.monitor(stack.topology.primary)) as connection:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Self
 from cluster.endpoints import POOLER
 from cluster.naming import write_pools
 from cluster.postgres.connection import Access
-from cluster.postgres.data_directory import read_data_directory
 from compose.home import passwords
 from compose.home.paths import Home
 from compose.home.primary_journal import read_journal
 from compose.operations.promotion.canary import Canary
+from compose.operations.promotion.recorded_change import current_timeline
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -34,12 +34,11 @@ class Outcome:
     @classmethod
     def of(cls, change: "Switchover", canary: Canary) -> Self:
         """Of a change that is done."""
-        data = read_data_directory(change.stack.home.node(change.target))
         return cls(
             primary=change.target,
             before=change.source,
             lsn=change.lsn,
-            timeline=data.timeline if data else 0,
+            timeline=current_timeline(change.stack) or 0,
             gap=canary.gap if canary.done > 1 else None,
             transactions=canary.done,
             failed=canary.failed,

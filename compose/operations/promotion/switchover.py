@@ -6,7 +6,7 @@ on there is only forward, by this run, its guard, or `up`.
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 from cluster.pools import pools
 from cluster.postgres.connection import connect, execute, fetch_one
@@ -26,6 +26,7 @@ from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.report import Outcome, canary_access, expected_gap
 from compose.operations.promotion.welcome import stale_pools
 from compose.operations.steps import TAKEN_BACK, Step, perform
+from compose.render.config_files import POOLER_FILE
 from compose.stack import Stack
 
 STOP_SECONDS = 20
@@ -158,7 +159,12 @@ class Switchover:
         self._hold.hold([pool for pool, hosts in led.items() if self.source in hosts])
 
     def _stop(self, step: Progress) -> None:
-        """It is fenced meanwhile: whoever starts its container from here on starts no primary."""
+        """It is fenced meanwhile: whoever starts its container from here on starts no primary.
+
+        First PgBouncer learns where its pools will lead: who logs in while others wait is verified by the target.
+        """
+        rendered_files.write(self.stack.home, {POOLER_FILE: self._changes[POOLER_FILE]})
+        self._hold.repoint()
         self._stopping.start()
         rendered_files.write(self.stack.home, self._changes)
         wait_until(
@@ -178,7 +184,8 @@ class Switchover:
 
     def _start_again(self) -> None:
         write_files(self.stack, self.stack.topology)
-        self._stopping.join()
+        if self._stopping.ident:
+            self._stopping.join()
         self.stack.compose.run("up", "--detach", "--no-deps", self.source)
 
     def _await_replay(self, step: Progress) -> None:
@@ -206,9 +213,19 @@ class Switchover:
         save(self.stack.home.topology, self.stack.home.topology_copy, topology)
         self.decided = True
         self.stack = self.stack.with_topology(topology)
-        for node in topology.names:  # those that follow find the new primary before it is one, and wait for it there
-            if node != self.source:
-                self.stack.client.api.kill(self._ids[node], "HUP")
+        self._reread(self.target)
+        threading.Thread(target=self._wake_followers, daemon=True).start()
+
+    def _wake_followers(self) -> None:
+        """They find the new primary before it is one, and wait for it there; who is down finds it when it is up."""
+        from docker.errors import APIError
+
+        for node in self._ids.keys() & set(self.stack.topology.names) - {self.source, self.target}:
+            with suppress(APIError):
+                self._reread(node)
+
+    def _reread(self, node: str) -> None:
+        self.stack.client.api.kill(self._ids[node], "HUP")
 
     def _promote(self, step: Progress) -> None:
         FinishHandover(self.stack).promote_through(self._replica, self._ids[self.target], step)
