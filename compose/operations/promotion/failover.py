@@ -28,6 +28,7 @@ from compose.operations.promotion.outlook import FailoverOrder, read_outlook
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.rejoin import NO_DATA
 from compose.operations.promotion.successors import check_possible
+from compose.operations.promotion.welcome import stale_pools
 from compose.operations.replicas.clone import clone_steps
 from compose.operations.steps import TAKEN_BACK, Step, perform
 from compose.stack import Stack
@@ -122,7 +123,7 @@ class Failover:
             self._hold.hold([pool for pool, hosts in led.items() if self.source in hosts])
 
     def _let_go(self) -> None:
-        self._hold.release()
+        self._hold.release(stale_pools(self.stack, self.target) if self.decided else ())
         self._hold.close()
 
     def _complete(self, step: Progress) -> None:
