@@ -54,11 +54,12 @@ def choose(topology: Topology, snapshot: Snapshot, to: str | None) -> Candidate:
     return Candidate(best, f"it lacks {lag}, " + ("as asked for" if to else f"the least of {len(fit)}"))
 
 
-def _rank(topology: Topology, snapshot: Snapshot, name: str) -> tuple[bool, int, int]:
-    """Synchronous ones first, then by what they lack, in steps that clients would notice, then in their order."""
+def _rank(topology: Topology, snapshot: Snapshot, name: str) -> tuple[bool, bool, int, int]:
+    """One kept apart from readers last, synchronous ones first; by what they lack, where clients would notice."""
     standby = snapshot.standby(name)
     synchronous = standby is not None and standby.sync_state in ("sync", "quorum")
-    return not synchronous, (snapshot.lag_bytes(name) or 0) >> 20, topology.names.index(name)
+    apart = topology.node(name).pool == "own"
+    return apart, not synchronous, (snapshot.lag_bytes(name) or 0) >> 20, topology.names.index(name)
 
 
 def unfit_replicas(stack: Stack) -> dict[str, str]:
