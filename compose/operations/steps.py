@@ -18,12 +18,16 @@ def nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: a title for people, what it does, and what takes it back. A ``quiet`` one is shown only if it fails."""
+    """One step: a title for people, what it does, and what takes it back. A ``quiet`` one is shown only if it fails.
+
+    After one that is ``final`` there is only forward: neither it nor any before it is taken back.
+    """
 
     title: str
     do: Callable[[Progress], None]
     undo: Callable[[], None] = nothing
     quiet: bool = False
+    final: bool = False
 
 
 def perform(steps: Iterable[Step], console: Console) -> None:
@@ -37,6 +41,8 @@ def perform(steps: Iterable[Step], console: Console) -> None:
             begun.append(step)
             with console.step(step.title, quiet=step.quiet) as progress:
                 step.do(progress)
+            if step.final:
+                begun.clear()
     except BaseException as reason:
         undone = [_take_back(step, console) for step in reversed(begun) if step.undo is not nothing]
         if undone and all(undone):

@@ -92,7 +92,7 @@ class Failover:
             Step(f"Holding clients of {source} back", self._hold_clients, open_(self._let_go), quiet=True),
             Step(f"Giving {target} what {source} wrote last", self._complete),
             Step(f"Reserving WAL on {target} for those who will follow it", self._reserve, open_(self._unreserve)),
-            Step(f"Deciding that {target} is the primary", self._decide),
+            Step(f"Deciding that {target} is the primary", self._decide, final=True),
             Step(f"Promoting {target}", lambda step: FinishHandover(self.stack).promote(step)),
             Step("Letting clients go on", self._release),
             Step("Pointing the others to it", self._note_promoted),

@@ -122,7 +122,7 @@ class Switchover:
             Step(f"Holding clients of {source} back", self._hold_clients, open_(self._hold.release)),
             Step(f"Stopping {source}", self._stop, open_(self._start_again)),
             Step(f"Waiting until {target} has everything", self._await_replay),
-            Step(f"Deciding that {target} is the primary", self._decide),
+            Step(f"Deciding that {target} is the primary", self._decide, final=True),
             Step(f"Promoting {target}", self._promote),
             Step("Letting clients go on", self._release),
             Step("Pointing the others to it", finish(self._note_promoted)),

@@ -48,3 +48,21 @@ def test_tablespaces_are_found_where_postgresql_has_some(tmp_path: Path) -> None
         (tmp_path / name).mkdir(parents=True)
     found = _run("tablespaces", f"tablespaces {tmp_path}", VERSIONED=str(tmp_path / "18"), ROOT=str(tmp_path))
     assert sorted(found.split()) == [f"{tmp_path}/disks/big/PG_18_1", f"{tmp_path}/fast/PG_18_1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "newest"),
+    [
+        ([], 0),
+        (["000000010000000000000003"], 0),
+        (["00000002.history", "0000000A.history", "00000009.history"], 10),
+        (["00000010.history", "00000003.history", "00000011.history.tmp", "xxxxxxxx.history"], 16),
+    ],
+)
+def test_the_newest_history_file_says_on_which_timeline_data_has_been(
+    tmp_path: Path, names: list[str], newest: int
+) -> None:
+    (tmp_path / "pg_wal").mkdir()
+    for name in names:
+        (tmp_path / "pg_wal" / name).touch()
+    assert _run("newest_history", "newest_history", PGDATA=str(tmp_path)) == f"{newest}\n"

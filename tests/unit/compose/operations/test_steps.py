@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -51,6 +52,13 @@ def test_what_stops_a_step_walks_back_all_that_were_begun_last_first(diary: _Dia
     with pytest.raises(type(fault)):
         diary.perform(diary.task("one"), diary.task("two", fails=fault), diary.task("three"))
     assert diary.lines == ["do one", "do two", "undo two", "undo one"]
+
+
+def test_after_a_final_step_nothing_before_it_is_taken_back(diary: _Diary) -> None:
+    decided = replace(diary.task("two"), final=True)
+    with pytest.raises(RefusedError):
+        diary.perform(diary.task("one"), decided, diary.task("three"), diary.task("four", fails=RefusedError("no")))
+    assert diary.lines == ["do one", "do two", "do three", "do four", "undo four", "undo three"]
 
 
 @pytest.mark.parametrize(("undo_fails", "clean"), [(None, True), (ValueError("stuck"), False)])
