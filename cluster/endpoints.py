@@ -11,7 +11,9 @@ from cluster.postgres.connection import Access
 from cluster.topology import Topology, host_ports
 
 POOLER = "pgbouncer"
-"""PgBouncer's service; every other one that is connected to is a node."""
+"""PgBouncer's service."""
+PROXY = "haproxy"
+"""The service behind PODS_PRIMARY_PORT, which leads to the primary. Every other one that is connected to is a node."""
 _POSTGRES_PORT = 5432
 _POOLER_PORT = 6432
 Endpoint = tuple[str, int]
@@ -30,12 +32,12 @@ def client_host(settings: Settings) -> str:
 
 
 def host_endpoint(settings: Settings, topology: Topology, service: str) -> Endpoint:
-    """Address and port of a node or of ``pgbouncer``, from this host."""
+    """Address and port of a node, of ``pgbouncer`` or of ``haproxy``, from this host."""
     return host_address(settings), host_ports(settings, topology)[service]
 
 
 def network_endpoint(service: str) -> Endpoint:
-    """Name and port of a node or of ``pgbouncer``, from a container in the cluster's network."""
+    """Name and port of a node, of ``pgbouncer`` or of ``haproxy``, from a container in the cluster's network."""
     return service, _POOLER_PORT if service == POOLER else _POSTGRES_PORT
 
 

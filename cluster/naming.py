@@ -17,6 +17,7 @@ RESERVED = frozenset(
         "appdb",
         "archive",
         "pgbouncer",
+        "haproxy",
         "psql",
         "exporter",
         "gate",
@@ -96,6 +97,6 @@ def next_replica_name(taken: Collection[str]) -> str:
     return next(name for n in count(1) if (name := f"replica{n}") not in taken)
 
 
-def replica_ports(first: int, reserved: Collection[int]) -> Iterator[int]:
-    """Host ports for replicas in order of their ordinal: up from ``first``, stepping over ``reserved``."""
+def node_ports(first: int, reserved: Collection[int]) -> Iterator[int]:
+    """Host ports for nodes in order of their ordinal: up from ``first``, stepping over ``reserved``."""
     return (port for port in range(first, 65536) if port not in reserved)

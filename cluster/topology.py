@@ -4,15 +4,16 @@ Kept in ``data/topology.json`` (topology_file.py). Everything else (Compose file
 configuration) is rendered from it and the settings. What PostgreSQL and Docker say *is* never stored here.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from typing import Literal, Self, get_args
 
 from cluster.config.env_file import fixed_ports
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError
 from cluster.images import Build
-from cluster.naming import FIRST_PRIMARY, check_node_name, next_replica_name, replica_ports
+from cluster.naming import FIRST_PRIMARY, check_node_name, next_replica_name, node_ports
 from cluster.sizing import Sizing
 
 Role = Literal["primary", "replica"]
@@ -26,8 +27,9 @@ STATES: tuple[NodeState, ...] = get_args(NodeState)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One PostgreSQL server. ``ordinal`` 0 is the first primary; the others count up and give the host port.
+    """One PostgreSQL server. ``ordinal`` counts up from 1 and gives its own host port, whatever its role.
 
+    0 is the first node of a cluster of before, which had PODS_PRIMARY_PORT for itself; `up` gives it another one.
     ``pool`` counts while it is a replica. ``keeps_pool``: it was one, and the pool of its own stays while it is the
     primary, for whoever reads from it.
     """
@@ -74,7 +76,7 @@ class Handover:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """The nodes in order of their ordinals, the primary's name, the copies beside them, and what was decided once.
+    """The nodes, the primary's name, the copies beside them, and what was decided once.
 
     ``system_identifier`` is PostgreSQL's own, empty until the primary's data was made: from then on data that does
     not carry it is never started and an empty directory is never initialised again.
@@ -100,8 +102,8 @@ class Topology:
 
     @classmethod
     def first(cls, settings: Settings, sizing: Sizing) -> Self:
-        """The cluster of the first `up`: a primary and the configured number of replicas."""
-        nodes = (Node(name=FIRST_PRIMARY, ordinal=0),)
+        """The cluster of the first `up`: a primary and the configured number of replicas, whose ports come first."""
+        nodes = (Node(name=FIRST_PRIMARY, ordinal=settings.replicas + 1),)
         made = cls(project=settings.project, nodes=nodes, primary=FIRST_PRIMARY, sizing=sizing)
         for _ in range(settings.replicas):
             made = made.add()
@@ -196,7 +198,8 @@ class Topology:
         """
         name = self.check_free(next_replica_name(self.servers) if name is None else name)
         node = Node(name=name, ordinal=self.free_ordinal(), state=state, pool=pool)
-        return replace(self, nodes=tuple(sorted((*self.nodes, node), key=lambda node: node.ordinal)))
+        others = sorted((*self.nodes[1:], node), key=lambda node: node.ordinal)
+        return replace(self, nodes=(self.nodes[0], *others))
 
     def find_copy(self, name: str) -> Copy:
         """The copy called ``name``.
@@ -241,21 +244,32 @@ class Topology:
 
     def free_ordinal(self) -> int:
         """The lowest, and with it the lowest free port: nodes and copies count together."""
+        return next(self.free_ordinals())
+
+    def free_ordinals(self) -> Iterator[int]:
+        """Those that no node and no copy has, from the lowest on."""
         taken = {*(node.ordinal for node in self.nodes), *(copy.ordinal for copy in self.copies)}
-        return next(n for n in range(1, len(taken) + 2) if n not in taken)
+        return (n for n in count(1) if n not in taken)
+
+    def with_ordinal(self, name: str, ordinal: int) -> Self:
+        """This topology with ``name`` at the port of another ordinal."""
+        return self._with_node(replace(self.node(name), ordinal=ordinal))
+
+
+_SERVICES = {"primary_port": "haproxy"}
+"""Services whose ports have another name."""
 
 
 def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
     """Host port of every node, of every copy and of every other service that listens."""
-    fixed = {name.removesuffix("_port"): port for name, port in fixed_ports(settings).items()}
+    fixed = {_SERVICES.get(name, name.removesuffix("_port")): port for name, port in fixed_ports(settings).items()}
     reserved = set(fixed.values())
     servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.copies)
     highest = max(server.ordinal for server in servers)
-    ordered = list(islice(replica_ports(settings.replica_port, reserved), highest))
+    ordered = list(islice(node_ports(settings.replica_port, reserved), highest))
     if len(ordered) < highest:
         raise RefusedError(
-            f"the ports from PODS_REPLICA_PORT={settings.replica_port} up do not suffice for {highest} replicas",
+            f"the ports from PODS_REPLICA_PORT={settings.replica_port} up do not suffice for {highest} nodes",
             "set PODS_REPLICA_PORT in .env to a lower port",
         )
-    ports = {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in servers}
-    return ports | {service: port for service, port in fixed.items() if service != FIRST_PRIMARY}
+    return fixed | {n.name: ordered[n.ordinal - 1] if n.ordinal else settings.primary_port for n in servers}

@@ -62,7 +62,7 @@ def _wrong_servers(topology: Topology) -> Iterator[str]:
     if topology.primary not in topology.names:
         yield "the primary is not among the nodes"
     if any(copy.ordinal == 0 for copy in topology.copies):
-        yield "a copy has the first primary's ordinal"
+        yield "a copy has no port of its own"
 
 
 def load(path: Path) -> Topology | None:

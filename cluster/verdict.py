@@ -93,6 +93,7 @@ def judge(
         *_half_done(topology),
         *_synchronous(snapshot, synchronous, limits),
         *_pools(snapshot, expected_pools, limits),
+        *_primary_port(topology, snapshot),
         *stray_slots(topology, slots),
     ]
     about = {name: reasons for name, reasons in own.items() if reasons}
@@ -203,6 +204,17 @@ def _pool(pool: Pool, hosts: tuple[str, ...], limits: Thresholds) -> Iterator[st
         longest = human_seconds(pool.max_wait)
         problem = f"{pool.clients_waiting} clients wait in pool {pool.name}, the longest for {longest}"
         yield with_remedy(problem, "end long transactions, or raise PODS_POOL_SIZE, then inv up")
+
+
+def _primary_port(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
+    """Only where there is a primary to lead to: without one the port leads to nobody, as it should."""
+    port = snapshot.port
+    if port is None or snapshot.primary is None or snapshot.primary.name != topology.primary:
+        return
+    if port.error:
+        yield with_remedy(f"PODS_PRIMARY_PORT leads nowhere: {port.error}", f"{_UP}; inv logs --service haproxy")
+    elif port.node != topology.primary:
+        yield with_remedy(f"PODS_PRIMARY_PORT leads to {port.node} instead of {topology.primary}", _UP)
 
 
 def _half_done(topology: Topology) -> Iterator[str]:

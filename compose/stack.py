@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import history
 from cluster.config.env_file import home_directory, load_settings
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER, Endpoint, access_to, host_endpoint
+from cluster.endpoints import POOLER, PROXY, Endpoint, access_to, host_endpoint
 from cluster.errors import RefusedError, UsageError
+from cluster.observed.primary_port import read_primary_port
 from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
 from cluster.pools import pools
@@ -87,13 +88,13 @@ class Stack:
         return self.access(node, passwords.MONITOR)
 
     def snapshot(self, deadline: float = READ_SECONDS) -> Snapshot:
-        """Query every node and PgBouncer now."""
+        """Query every node and PgBouncer now, and see where the port of the primary leads."""
         nodes = {
             name: replace(self.monitor(name), connect_timeout=3, statement_timeout=3.0) for name in self.topology.names
         }
-        return read_snapshot(
-            nodes, replace(self.access(POOLER, passwords.MONITOR, CONSOLE), connect_timeout=3), deadline=deadline
-        )
+        pooler = replace(self.access(POOLER, passwords.MONITOR, CONSOLE), connect_timeout=3)
+        port = self.elsewhere.get(PROXY) or host_endpoint(self.settings, self.topology, PROXY)
+        return read_snapshot(nodes, pooler, port=partial(read_primary_port, port, self.home.ca), deadline=deadline)
 
     def view(self, snapshot: Snapshot, services: ServicesReading | None = None) -> View:
         """The snapshot with its verdict, as the health service has it; without ``services`` of nodes and PgBouncer."""
@@ -112,11 +113,12 @@ class Stack:
     @property
     def services(self) -> tuple[str, ...]:
         """Every service that shall run, in the order in which they are touched: what others need last."""
-        return (*(node.name for node in self.topology.replicas), self.topology.primary, POOLER, *self.optional_services)
+        replicas = (node.name for node in self.topology.replicas)
+        return (*replicas, self.topology.primary, POOLER, PROXY, *self.optional_services)
 
     @property
     def optional_services(self) -> tuple[str, ...]:
-        """The services beside nodes and PgBouncer, on which nothing in the cluster depends."""
+        """The services beside nodes, PgBouncer and HAProxy, on which nothing in the cluster depends."""
         return optional_services(self.settings, self.topology.image_source)
 
     def containers(self) -> dict[str, Container]:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cluster import history
@@ -12,6 +13,7 @@ from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
 from cluster.http.pages import pages
 from cluster.observed.poller import Poller
+from cluster.observed.primary_port import read_primary_port
 from cluster.observed.snapshot import Snapshot, keep_known, read_snapshot
 from cluster.postgres.lsn import Lsn
 from cluster.service_verdict import ServicesReading
@@ -119,7 +121,8 @@ class ClusterWatcher:
     def _read(self, config: ClusterConfig) -> Snapshot:
         nodes = {name: replace(config.node(name), connect_timeout=CONNECT_TIMEOUT) for name in config.topology.names}
         pooler = replace(config.pooler(), connect_timeout=CONNECT_TIMEOUT)
-        return read_snapshot(nodes, pooler, deadline=DEADLINE, poller=self._poller)
+        port = partial(read_primary_port, *config.primary_port())
+        return read_snapshot(nodes, pooler, port=port, deadline=DEADLINE, poller=self._poller)
 
 
 def read_backup_state(path: Path) -> BackupStatus | None:

@@ -231,7 +231,7 @@ def _did_you_mean(variable: str) -> str:
 
 
 def fixed_ports(settings: Settings) -> dict[str, int]:
-    """Host ports of all that is no replica and shall run, by setting."""
+    """Host ports of all that is no node and shall run, by setting."""
     watching = ("exporter_port", "prometheus_port", "alertmanager_port")
     wanted = [
         ("primary_port", True),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cluster.config.env_file import load_settings
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER, access_to, network_endpoint
+from cluster.endpoints import POOLER, PROXY, Endpoint, access_to, network_endpoint
 from cluster.errors import MachineError, RefusedError
 from cluster.pgbouncer import CONSOLE
 from cluster.postgres.connection import Access
@@ -42,6 +42,10 @@ class ClusterConfig:
     def pooler(self) -> Access:
         """How to reach PgBouncer's console."""
         return self._access(POOLER, "monitor", "monitor", CONSOLE)
+
+    def primary_port(self) -> tuple[Endpoint, Path]:
+        """Where the port of the primary is, and the certificate to check who is behind it."""
+        return network_endpoint(PROXY), self.ca
 
     def _access(self, service: str, role: str, secret: str, database: str) -> Access:
         return access_to(

@@ -49,8 +49,10 @@ class ServerSettings:
         "Address of this host on which the ports listen; 0.0.0.0 opens them to the network.",
         PORTS,
     )
-    primary_port: int = setting("5440", whole(1, 65535), "Host port of the primary.", PORTS)
-    replica_port: int = setting("5433", whole(1, 65535), "Host port of the first replica; the others follow it.", PORTS)
+    primary_port: int = setting("5440", whole(1, 65535), "Host port that leads to the node that is the primary.", PORTS)
+    replica_port: int = setting(
+        "5433", whole(1, 65535), "Host port of the first replica; those of the other nodes follow it.", PORTS
+    )
     pgbouncer_port: int = setting("6432", whole(1, 65535), "Host port of PgBouncer.", PORTS)
     clients: tuple[str, ...] = setting(
         "samenet",

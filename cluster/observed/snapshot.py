@@ -8,6 +8,7 @@ from functools import partial
 from cluster.observed.nodes import NodeReading, Slot, Standby, read_node
 from cluster.observed.poller import Poller
 from cluster.observed.pooler import PoolsReading, read_pooler
+from cluster.observed.primary_port import PortReading
 from cluster.postgres.connection import Access
 from cluster.postgres.lsn import Lsn, bytes_behind
 
@@ -19,11 +20,12 @@ PATIENCE = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Every node by name, and PgBouncer. ``taken`` is Unix time in seconds."""
+    """Every node by name, PgBouncer, and where the port of the primary leads. ``taken`` is Unix time in seconds."""
 
     nodes: Mapping[str, NodeReading]
     pooler: PoolsReading
     taken: float
+    port: PortReading | None = None
 
     @property
     def writable(self) -> tuple[str, ...]:
@@ -73,15 +75,21 @@ class Snapshot:
 
 
 def read_snapshot(
-    nodes: Mapping[str, Access], pooler: Access, *, deadline: float, poller: Poller | None = None
+    nodes: Mapping[str, Access],
+    pooler: Access,
+    *,
+    deadline: float,
+    port: Callable[[], PortReading] | None = None,
+    poller: Poller | None = None,
 ) -> Snapshot:
     """Read every node and PgBouncer at once; one that does not answer within ``deadline`` seconds costs no other.
 
     A caller that polls passes the same ``poller`` each time: then no server is ever read twice at once.
     """
-    work: dict[str, Callable[[], NodeReading | PoolsReading]] = {
+    work: dict[str, Callable[[], NodeReading | PoolsReading | PortReading]] = {
         **{f"node {name}": partial(read_node, name, _patient(access, deadline)) for name, access in nodes.items()},
         "pooler": partial(read_pooler, _patient(pooler, deadline)),
+        **({"port": port} if port else {}),
     }
     done = (poller or Poller()).run(work, deadline)
     late = f"{LATE} {deadline:.0f} s"
@@ -89,9 +97,12 @@ def read_snapshot(
     for name in nodes:
         reading = done.get(f"node {name}")
         readings[name] = reading if isinstance(reading, NodeReading) else NodeReading(name=name, error=late)
-    pools = done.get("pooler")
+    pools, led = done.get("pooler"), done.get("port")
     return Snapshot(
-        nodes=readings, pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late), taken=time.time()
+        nodes=readings,
+        pooler=pools if isinstance(pools, PoolsReading) else PoolsReading(error=late),
+        taken=time.time(),
+        port=led if isinstance(led, PortReading) else PortReading(error=late) if port else None,
     )
 
 

@@ -7,7 +7,7 @@ Source of the bytes: PostgreSQL documentation, "Message Formats", SSLRequest.
 import socket
 import struct
 
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 _SECONDS = 1.0
 
 
@@ -16,7 +16,7 @@ def answers_ssl_request(host: str, port: int) -> bool:
     try:
         with socket.create_connection((host, port), _SECONDS) as connection:
             connection.settimeout(_SECONDS)
-            connection.sendall(_SSL_REQUEST)
+            connection.sendall(SSL_REQUEST)
             return connection.recv(1) in (b"S", b"N")
     except OSError:
         return False

@@ -38,7 +38,7 @@ BASES = "pods/base:"
 OWNER_LABEL, STAMP_LABEL = "pods.project", "pods.stamp"
 """On images that an update made, which no other cluster shares: its project, and when."""
 _REGISTRY_SECONDS = 20
-_IMAGE_OF = dict.fromkeys(("gate", "exporter", "health", "backup", "sandbox"), "services")
+_IMAGE_OF = {"haproxy": "pgbouncer", **dict.fromkeys(("gate", "exporter", "health", "backup", "sandbox"), "services")}
 """Services that share an image; every other one has an image of its own name."""
 
 

@@ -29,7 +29,7 @@ _TIMEOUT_SECONDS = 180.0
 _UPGRADE = re.compile(r"^Inst (\S+) \[([^\]]+)\] \((\S+) ([^)]*?)(?: \[[^\]]*\])?\)", re.MULTILINE)
 """apt-get(8) --simulate: ``Inst libssl3t64 [3.6.5-1] (3.6.6-1 Debian:testing [amd64])``."""
 EXPOSED = re.compile(
-    r"postgresql(-client)?-[0-9]+|libpq5|pgbouncer|prometheus(-alertmanager)?|openssl|libssl\w*|libc6|libc-bin|libgnutls\w*"
+    r"postgresql(-client)?-[0-9]+|libpq5|pgbouncer|haproxy|prometheus(-alertmanager)?|openssl|libssl\w*|libc6|libc-bin|libgnutls\w*"
     r"|libgssapi\S*|libkrb5\S*|libldap\w*|libxml2\S*|libicu\S*|libllvm\S*|libpython\S*|python3\S*|libexpat1|liburing2"
     r"|libevent\S*|libcares2|zlib1g|libzstd1|liblz4-1|libxslt\S*|ca-certificates|perl-base|libsystemd0|libpam\S*"
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from cluster.config.settings import Settings
+from cluster.endpoints import POOLER, PROXY
 from cluster.http.pages import EVERYWHERE, pages
 from cluster.topology import Topology
 
@@ -13,13 +14,16 @@ Faces = Mapping[str, Sequence[str]]
 def faces_of(settings: Settings, topology: Topology) -> dict[str, tuple[str, ...]]:
     """Every service that checks or shows certificates. Names of this host are PgBouncer's and the nodes', or a page's.
 
+    HAProxy has no key: through it a client sees the primary's certificate, hence its name is every node's.
+
     So a page's key is no use to whoever would pass for the database, where the two have names of their own.
     """
     own = () if settings.bind in ("127.0.0.1", EVERYWHERE) else (settings.bind,)
     outside = ("localhost", "127.0.0.1", *own, *settings.tls_names)
     shown = pages(settings)
     return {
-        **{name: (name, *outside) for name in (*topology.servers, "pgbouncer")},
+        **{name: (name, PROXY, *outside) for name in topology.names},
+        **{name: (name, *outside) for name in (*(copy.name for copy in topology.copies), POOLER)},
         **{name: shown[name].hosts if shown[name].secure else () for name in _wanted(settings)},
         **({"backup": ()} if settings.backup == "on" else {}),
     }

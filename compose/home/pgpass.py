@@ -1,7 +1,7 @@
 """The password file for the application: its own password alone, and only for this cluster's addresses."""
 
 from cluster.config.settings import Settings
-from cluster.endpoints import host_address
+from cluster.endpoints import POOLER, PROXY, host_address
 from cluster.files import write_atomically
 from cluster.roles import APP
 from cluster.topology import Topology, host_ports
@@ -18,12 +18,12 @@ def ensure(home: Home, settings: Settings, topology: Topology) -> None:
 
 
 def pgpass(settings: Settings, topology: Topology, password: str) -> str:
-    """A line for PgBouncer and each node, at each name that clients reach them by.
+    """A line for PgBouncer, the port of the primary and each node, at each name that clients reach them by.
 
     libpq takes the first line that fits host and port, so that no other server is ever answered with this password.
     """
     address = host_address(settings)
     hosts = dict.fromkeys((address, *(("localhost",) if address == "127.0.0.1" else ()), *settings.tls_names))
     ports = host_ports(settings, topology)
-    services = ("pgbouncer", *topology.names)
+    services = (POOLER, PROXY, *topology.names)
     return "".join(f"{host}:{ports[service]}:*:{settings.user}:{password}\n" for service in services for host in hosts)

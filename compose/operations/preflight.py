@@ -5,10 +5,12 @@ import shutil
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from cluster.config.env_file import variable_of
 from cluster.config.settings import Settings
+from cluster.endpoints import POOLER, PROXY
 from cluster.errors import MachineError, RefusedError
 from cluster.files import LOST_AND_FOUND, Directory
 from cluster.http.pages import health_address
@@ -31,6 +33,7 @@ NEEDED_FREE = 512 << 20
 """Bytes that must be free for `up` to begin."""
 _PER_NEW_NODE = 128 << 20
 """Bytes of an empty data directory with its first WAL."""
+_TRIED_PORTS = 100
 
 
 def measure_host(home: Home, nodes: int) -> Sizing:
@@ -86,7 +89,7 @@ def port_clashes(
     """Ports of services not in ``ours`` (already running) that are taken by others than ``running`` of ours."""
     holders = list(running)
     # where images come from is not known before the first `up`; Grafana may yet be among them
-    wanted = {*topology.servers, "pgbouncer", *optional_services(settings, topology.image_source or "registry")}
+    wanted = {*topology.servers, POOLER, PROXY, *optional_services(settings, topology.image_source or "registry")}
     return [
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
@@ -115,6 +118,16 @@ def check_ports(settings: Settings, topology: Topology, ours: Iterable[str]) -> 
     _refuse(port_clashes(settings, topology, ours))
 
 
+def with_own_port(settings: Settings, topology: Topology) -> Topology:
+    """``topology`` with a free port for the first node of a cluster of before, which had that of the primary."""
+    for node in topology.nodes:
+        if not node.ordinal:
+            moved = [topology.with_ordinal(node.name, each) for each in islice(topology.free_ordinals(), _TRIED_PORTS)]
+            free = (each for each in moved if _free(settings.bind, host_ports(settings, each)[node.name]))
+            return next(free, moved[0])
+    return topology
+
+
 def check_addresses(settings: Settings) -> None:
     """Refuse addresses that are not this host's."""
     addresses = {"bind": settings.bind, "web_bind": settings.web_bind, "health_bind": health_address(settings)}
@@ -131,10 +144,9 @@ def _refuse(clashes: Iterable[PortClash]) -> None:
 
 
 def _variable(service: str, topology: Topology) -> str:
-    if service not in topology.servers:
-        return f"PODS_{service.upper()}_PORT"
-    first = next((node.name for node in topology.nodes if not node.ordinal), None)
-    return "PODS_PRIMARY_PORT" if service == first else "PODS_REPLICA_PORT"
+    if service in topology.servers:
+        return "PODS_REPLICA_PORT"
+    return "PODS_PRIMARY_PORT" if service == PROXY else f"PODS_{service.upper()}_PORT"
 
 
 def _check_address(setting: str, address: str) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from cluster import pgbouncer
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER
+from cluster.endpoints import POOLER, PROXY
 from cluster.errors import MachineError
 from cluster.files import write_atomically
 from cluster.postgres.connection import connect, fetch_one
@@ -139,6 +139,17 @@ def restart_on_other_disk(stack: Stack, container: Container) -> bool:
     if stale:
         stack.client.api.restart(container.id, timeout=60)
     return stale
+
+
+def reload_primary_port(stack: Stack) -> None:
+    """Have PODS_PRIMARY_PORT lead to the primary of the topology, whose files are written: it takes writes already.
+
+    The primary itself lets clients in from there only then. Who was connected to another one is disconnected.
+    """
+    reload_node(stack, stack.topology.primary)
+    proxy = stack.containers().get(PROXY)
+    if proxy is not None and proxy.status == "running":
+        stack.client.api.kill(proxy.id, "HUP")
 
 
 def reload_pooler(stack: Stack) -> None:

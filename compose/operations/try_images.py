@@ -18,7 +18,7 @@ _PROGRAMS = "import exporters.server, health.app, backup.service.daemon"
 """What the four services are made of; libpq, zstd and the rest of the compiled packages come with it."""
 _VERSION_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "postgres": ("postgres", "--version"),
-    "pgbouncer": ("pgbouncer", "--version"),
+    "pgbouncer": ("sh", "-c", "haproxy -v > /dev/null && pgbouncer --version"),
     "services": ("python3", "-c", f"{_PROGRAMS}; import psycopg, zstandard; print(psycopg.pq.version())"),
     "prometheus": ("promtool", "--version"),
     "alertmanager": ("amtool", "--version"),

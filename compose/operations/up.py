@@ -118,7 +118,7 @@ def _desired(home: Home, settings: Settings, found: list[containers.Container], 
             f"the cluster in {home.path} is called {known.project!r}, and PODS_PROJECT is {settings.project!r}",
             "set it back; another cluster wants another PODS_HOME",
         )
-    return known
+    return preflight.with_own_port(settings, known)
 
 
 def _refuse_unknown_data(home: Home, first: Topology) -> None:

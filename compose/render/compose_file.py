@@ -6,6 +6,7 @@ from functools import cache
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
+from cluster.endpoints import PROXY
 from cluster.services import optional_services
 from cluster.sizing import Derived
 from cluster.topology import Node, Topology, host_ports
@@ -13,6 +14,7 @@ from compose.render.compose_types import Project, Service
 from compose.render.copy_services import copy_service
 from compose.render.host_facts import HostFacts
 from compose.render.limits import bounded, bounded_node
+from compose.render.link_local import PROXY_ADDRESS, node_address
 from compose.render.optional_services import READERS, optional_service
 from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, node_profile, security_option
 from compose.render.service_definition import hardened, mount
@@ -23,6 +25,8 @@ DEFINITION_LABEL = "pods.definition"
 """Hash of what a container was made from; equal means it need not be touched."""
 
 
+NODES = "nodes"
+"""The network in which nodes, and who speaks to them, find each other."""
 _EGRESS = frozenset({"egress", "node_egress"})
 _NO_DNS = ["127.0.0.1"]
 """Nobody listens there: Docker's resolver still knows the services, and DNS is no tunnel out."""
@@ -40,6 +44,7 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, fact
         for service in services.values():
             service["ulimits"] = {"memlock": -1}
     services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, facts)
+    services[PROXY] = _haproxy(templates[PROXY], ports[PROXY], settings, facts)
     services["psql"] = _psql(templates["psql"], topology, facts)
     for name in optional_services(settings, topology.image_source):
         services[name] = optional_service(name, templates[name], settings, topology, facts)
@@ -99,8 +104,8 @@ def _base() -> Project:
 
 def _node(template: Service, node: Node, port: int, settings: Settings, derived: Derived, facts: HostFacts) -> Service:
     egress = ["node_egress"] if settings.node_egress == "on" else []
-    joined: Service = {**template, "networks": [*egress, *template["networks"]]}
-    service = hardened(joined, facts.images.postgres, facts.user)
+    service = hardened(template, facts.images.postgres, facts.user)
+    service["networks"] = {**{name: {} for name in egress}, NODES: {"link_local_ips": [node_address(node.ordinal)]}}
     service["security_opt"].append(security_option(node_profile(settings, facts)))
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
@@ -121,6 +126,14 @@ def _pgbouncer(template: Service, port: int, settings: Settings, facts: HostFact
         mount("./secrets/tls/pgbouncer", "/run/tls"),
         mount(READERS, "/run/readers"),
     ]
+    return service
+
+
+def _haproxy(template: Service, port: int, settings: Settings, facts: HostFacts) -> Service:
+    service = hardened(template, facts.images.pgbouncer, facts.user)
+    service["networks"] = {NODES: {"link_local_ips": [PROXY_ADDRESS]}}
+    service["ports"] = [published(settings.bind, port, 5432)]
+    service["volumes"].append(mount("./rendered/haproxy", "/etc/pods"))
     return service
 
 

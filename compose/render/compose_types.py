@@ -29,6 +29,12 @@ class Port(TypedDict):
     protocol: str
 
 
+class Attachment(TypedDict, total=False):
+    """How a service is in a network."""
+
+    link_local_ips: list[str]
+
+
 class Healthcheck(TypedDict, total=False):
     """How the engine asks a service whether it is well; times as Compose writes them (``5s``)."""
 
@@ -53,7 +59,7 @@ class Service(TypedDict, total=False):
     secrets: list[str]
     volumes: list[VolumeMount]
     tmpfs: list[str]
-    networks: list[str]
+    networks: list[str] | dict[str, Attachment]
     network_mode: str
     ports: list[Port]
     dns: list[str]

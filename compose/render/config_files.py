@@ -8,6 +8,7 @@ from cluster.sizing import Derived, derive
 from cluster.topology import Topology
 from compose.render.compose_file import compose_stack, compose_text, passwd_text
 from compose.render.copy_services import copy_files
+from compose.render.haproxy_cfg import haproxy_cfg
 from compose.render.host_facts import HostFacts
 from compose.render.monitoring import monitoring_files
 from compose.render.pgbouncer_ini import pgbouncer_ini
@@ -40,6 +41,7 @@ def render_files(settings: Settings, topology: Topology, facts: HostFacts, user:
         "compose.yaml": compose_text(compose_stack(settings, topology, derived, facts)),
         "rendered/passwd": passwd_text(facts.user),
         POOLER_FILE: pgbouncer_ini(settings, topology, derived),
+        "rendered/haproxy/haproxy.cfg": haproxy_cfg(settings, topology),
         "rendered/services/.env": services_env(settings),
         **monitoring_files(settings, topology, user.receivers),
     }
@@ -54,7 +56,7 @@ def _node_files(settings: Settings, topology: Topology, derived: Derived, node: 
     directory = f"rendered/nodes/{node}"
     return {
         f"{directory}/postgresql.conf": postgresql_conf(settings, topology, derived, node),
-        f"{directory}/pg_hba.conf": pg_hba_conf(settings),
+        f"{directory}/pg_hba.conf": pg_hba_conf(settings, leads=_entry_role(topology, node) == "primary"),
         f"{directory}/pg_ident.conf": NO_MAPS,
         f"{directory}/{USER_PARAMETERS}": user_parameters(user.parameters, topology.role(node)),
         f"{directory}/{USER_HBA}": user.hba,

@@ -23,9 +23,10 @@ class Bound:
 
 _HELPER, _WORKER, _GUEST = 700, 600, 900
 """Added to the kernel's badness (of 1000): first guests (copies, clients), then who watches, then backups; replicas
-have 300 of their own accord, PgBouncer and the primary nothing."""
+have 300 of their own accord, PgBouncer, HAProxy and the primary nothing."""
 _BOUNDS = {
     "pgbouncer": Bound(512 * MB, 4, 256, 0),
+    "haproxy": Bound(256 * MB, 16, 128, 0),
     "gate": Bound(256 * MB, 64, 128, _HELPER),
     "exporter": Bound(512 * MB, 32, 256, _HELPER),
     "health": Bound(512 * MB, 32, 256, _HELPER),

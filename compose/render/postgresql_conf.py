@@ -15,6 +15,7 @@ from cluster.pools import synchronous_count
 from cluster.sizing import MB, RESERVED_CONNECTIONS, Derived
 from cluster.topology import Copy, Role, Topology
 from cluster.units import postgres_size
+from compose.render.link_local import LINK_LOCAL
 
 USER_PARAMETERS = "user.conf"
 USER_HBA = "user_hba.conf"
@@ -217,9 +218,10 @@ def synchronous_standby_names(settings: Settings, topology: Topology) -> str:
 
 
 _ARCHIVED = "replication,postgres"
+_CLUSTER_ROLES = "postgres,replicator,archiver,monitor,pooler,rewinder"
 
 
-def _this_host(settings: Settings) -> tuple[str, ...]:
+def this_host(settings: Settings) -> tuple[str, ...]:
     """Where connections from this host come from: loopback arrives as the network's gateway, another address as itself.
 
     Nobody else can: a packet that comes in from outside with an address of this host is dropped by its kernel.
@@ -228,12 +230,27 @@ def _this_host(settings: Settings) -> tuple[str, ...]:
     return ("samenet", f"{settings.bind}/32") if named else ("samenet",)
 
 
-def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
+def _through_proxy(*, leads: bool) -> tuple[str, ...]:
+    """What is kept out of what comes through PODS_PRIMARY_PORT: of the primary the cluster's roles, of others all."""
+    if leads:
+        return (
+            "host",
+            "all,replication",
+            _CLUSTER_ROLES,
+            LINK_LOCAL,
+            "reject",
+            "the cluster's own roles",
+        )
+    return ("host", "all,replication", "all", LINK_LOCAL, "reject", "PODS_PRIMARY_PORT leads to no replica")
+
+
+def pg_hba_conf(settings: Settings, *, node: bool = True, leads: bool = True) -> str:
     """Who may come from where. There is no trust line; what is not named is refused.
 
-    A copy is no ``node``: none of the roles through which nodes and services work together get in.
+    A copy is no ``node``: none of the roles through which nodes and services work together get in. ``leads``: it is
+    the primary, and takes writes.
     """
-    here = _this_host(settings)
+    here = this_host(settings)
     database, networks = settings.database, dict.fromkeys((*here, *settings.clients))
     together = [
         ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
@@ -244,16 +261,10 @@ def pg_hba_conf(settings: Settings, *, node: bool = True) -> str:
     ]
     rows = [
         ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
+        *((_through_proxy(leads=leads),) if node else ()),
         *(("hostssl", "all", "postgres", net, "scram-sha-256", "`inv`, from this host") for net in here),
         *(together if node else ()),
-        (
-            "host",
-            "all",
-            "postgres,replicator,archiver,monitor,pooler,rewinder",
-            "all",
-            "reject",
-            "the cluster's roles from nowhere else",
-        ),
+        ("host", "all", _CLUSTER_ROLES, "all", "reject", "the cluster's roles from nowhere else"),
         *(("hostssl", database, "all", network, "scram-sha-256", "the application") for network in networks),
     ]
     lines = ["# Made by PODS; changes here are lost. Lines of your own go into config/pg_hba.conf.", ""]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
-from cluster.endpoints import POOLER
+from cluster.endpoints import POOLER, PROXY
 from cluster.errors import PodsError, TimedOutError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.slots import drop_slot
@@ -17,7 +17,7 @@ from compose.operations.convergence.state import Convergence
 from compose.operations.pooler_pause import console_access, open_pools, paused, release
 from compose.operations.promotion.candidate import unfit_replicas
 from compose.operations.promotion.switchover import hand_over
-from compose.operations.reload import reload_node, reload_optional, reload_pooler, renew_pooled
+from compose.operations.reload import reload_node, reload_optional, reload_pooler, reload_primary_port, renew_pooled
 from compose.operations.rolling.drained_replica import drained
 from compose.operations.rolling.open_transactions import refuse_long
 from compose.operations.rolling.rolling_restart import await_close, closed_reason
@@ -171,6 +171,8 @@ def _waits_in_vain(run: Convergence, services: list[str]) -> bool:
 def reload_changed(run: Convergence) -> Iterator[Step]:
     """Servers that were running take changed files and certificates up without a restart."""
     yield Step("Reloading changed nodes", lambda _: _reload_nodes(run), quiet=True)
+    if run.was_well(PROXY):
+        yield Step("Reloading HAProxy", lambda _: reload_primary_port(run.stack), quiet=True)
     if "backup" not in run.stack.optional_services:
         yield Step(f"Dropping {ARCHIVE_SLOT}", lambda _: _drop_archive_slots(run), quiet=True)
     yield Step("Reloading changed services", lambda _: _reload_optional(run), quiet=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from cluster.endpoints import POOLER
+from cluster.endpoints import POOLER, PROXY
 from cluster.naming import slot_of
 from cluster.postgres.data_directory import read_data_directory
 from cluster.sizing import derive
@@ -109,14 +109,14 @@ class Convergence:
         return service in now and now[service].well and now[service].definition == self.definitions[service]
 
     def report(self, failed: Sequence[str]) -> None:
-        """Without primary or PgBouncer there is nothing to go on with; a replica may need a new clone, later.
+        """Without primary, PgBouncer or HAProxy nothing goes on; a replica may need a new clone, later.
 
         Raises:
-            MachineError: the primary or PgBouncer is among ``failed``.
+            MachineError: one of them is among ``failed``.
         """
         for service in failed:
             failure = not_running(self.stack, service)
-            if service in (self.primary, POOLER):
+            if service in (self.primary, POOLER, PROXY):
                 raise failure
             self.console.warn(failure.message)
 

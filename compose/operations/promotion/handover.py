@@ -24,7 +24,7 @@ from compose.operations.apply_topology import write_files
 from compose.operations.promotion.recorded_change import record_change
 from compose.operations.promotion.rejoin import bring_back
 from compose.operations.promotion.welcome import renew_welcome
-from compose.operations.reload import reload_node, reload_pooler
+from compose.operations.reload import reload_node, reload_pooler, reload_primary_port
 from compose.operations.start import not_running, start_and_wait
 from compose.stack import Stack
 
@@ -116,6 +116,7 @@ class FinishHandover:
         for node in self.stack.topology.names:
             if node != handover.source and node in found and found[node].status == "running":
                 reload_node(self.stack, node)
+        reload_primary_port(self.stack)
         renew_welcome(self.stack, self.target)
         return unnoted
 

@@ -9,7 +9,7 @@ from cluster.naming import (
     next_replica_name,
     node_of_slot,
     read_pool_of,
-    replica_ports,
+    node_ports,
     shared_read_pool,
     slot_of,
     write_pools,
@@ -166,13 +166,13 @@ def test_other_names_do_not_use_up_numbers() -> None:
 
 
 @given(st.integers(1, 65535), st.sets(st.integers(1, 65535), max_size=5))
-def test_replica_ports_count_up_and_step_over_what_is_reserved(first: int, reserved: set[int]) -> None:
-    ports = [port for port, _ in zip(replica_ports(first, reserved), range(20), strict=False)]
+def test_node_ports_count_up_and_step_over_what_is_reserved(first: int, reserved: set[int]) -> None:
+    ports = [port for port, _ in zip(node_ports(first, reserved), range(20), strict=False)]
     assert ports == sorted(set(ports))
     assert not reserved & set(ports)
     if ports:
         assert set(range(first, ports[-1])) - set(ports) <= reserved
 
 
-def test_replica_ports_end_with_the_last_port_there_is() -> None:
-    assert list(replica_ports(65533, {65534})) == [65533, 65535]
+def test_node_ports_end_with_the_last_port_there_is() -> None:
+    assert list(node_ports(65533, {65534})) == [65533, 65535]

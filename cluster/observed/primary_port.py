@@ -1,0 +1,44 @@
+"""Where PODS_PRIMARY_PORT leads: the node whose certificate is shown there. Nobody logs in for that.
+
+Every node has a key of its own, and its name is in its certificate. Source of the bytes: PostgreSQL documentation,
+"Message Formats", SSLRequest.
+"""
+
+import socket
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster.endpoints import Endpoint
+from cluster.postgres.ssl_request import SSL_REQUEST
+
+_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortReading:
+    """The node that the port of the primary leads to, or why it leads to none."""
+
+    node: str = ""
+    error: str = ""
+
+
+def read_primary_port(endpoint: Endpoint, ca: Path) -> PortReading:
+    """See who answers at ``endpoint``; nobody is a reading too."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca))
+        context.check_hostname = False  # which name it shows is the question
+        with socket.create_connection(endpoint, _SECONDS) as connection:
+            connection.sendall(SSL_REQUEST)
+            if connection.recv(1) != b"S":
+                return PortReading(error="it lets nobody through")
+            with context.wrap_socket(connection) as secured:
+                return PortReading(node=_name(secured.getpeercert()))
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        return PortReading(error=getattr(error, "strerror", None) or str(error))
+
+
+def _name(certificate: Any) -> str:
+    """The common name of a verified certificate."""
+    return str(next(value for part in certificate["subject"] for kind, value in part if kind == "commonName"))
