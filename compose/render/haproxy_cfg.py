@@ -35,7 +35,7 @@ def _globals(settings: Settings) -> tuple[str, ...]:
         f"maxconn {2 * settings.max_connections + _SPARE_CONNECTIONS}",
         "nbthread 2",
         # who is connected to what was the primary; a reload comes only with another one, or with other clients
-        "hard-stop-after 1s",
+        "hard-stop-after 100ms",
     )
 
 
@@ -43,7 +43,7 @@ _DEFAULTS = (
     "mode tcp",
     "log global",
     "retries 0",  # a primary that does not listen refuses at once
-    "timeout connect 5s",
+    "timeout connect 2s",  # of a node whose container is away, nobody says so
     # the longest there is: a session may be idle for as long as its client lives, which keepalive finds out
     "timeout client 24d",
     "timeout server 24d",
