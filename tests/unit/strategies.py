@@ -41,8 +41,8 @@ def topologies(draw: st.DrawFn, *, min_nodes: int = 1, states: Sequence[NodeStat
     both = draw(st.lists(node_names, min_size=min_nodes, max_size=8, unique=True))
     split = draw(st.integers(min_nodes, len(both)))
     names, copies = both[:split], both[split:]
-    free = draw(st.permutations(range(61)))
-    ordinals, theirs = sorted(free[: len(names)]), [n for n in free[len(names) :] if n][: len(copies)]
+    free = draw(st.permutations(range(1, 61)))
+    ordinals, theirs = sorted(free[: len(names)]), free[len(names) :][: len(copies)]
     primary = draw(st.sampled_from(names))
     return Topology(
         project=draw(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,30}", fullmatch=True)),

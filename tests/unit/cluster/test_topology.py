@@ -20,7 +20,7 @@ def test_the_first_cluster_is_a_primary_and_the_configured_replicas() -> None:
     topology = Topology.first(settings_of(replicas="3", project="shop"), SIZING)
     assert topology.names == ("primary", "replica1", "replica2", "replica3")
     assert (topology.primary, topology.project) == ("primary", "shop")
-    assert [node.ordinal for node in topology.nodes] == [0, 1, 2, 3]
+    assert [node.ordinal for node in topology.nodes] == [4, 1, 2, 3], "replicas have the ports that they always had"
 
 
 def test_a_cluster_may_have_no_replica() -> None:
@@ -59,7 +59,7 @@ def test_a_new_replica_takes_the_lowest_free_name_and_ordinal() -> None:
 
 
 def test_a_named_replica_takes_the_lowest_free_ordinal() -> None:
-    assert FIRST.add("blue").node("blue").ordinal == 3
+    assert FIRST.add("blue").node("blue").ordinal == 4
 
 
 def test_a_replica_can_be_added_after_the_first_primary_is_gone() -> None:
@@ -121,8 +121,10 @@ def test_adding_a_node_moves_no_other(topology: Topology, name: str | None) -> N
     assert len(added) == 1
     assert name in (None, added[0].name)
     assert tuple(node for node in more.nodes if node not in added) == topology.nodes
-    assert [node.ordinal for node in more.nodes] == sorted({node.ordinal for node in more.nodes})
-    assert added[0].ordinal > 0
+    assert more.nodes[0] == topology.nodes[0], "the first stays the first"
+    others = [node.ordinal for node in more.nodes[1:]]
+    assert others == sorted({*others})
+    assert 0 < added[0].ordinal not in {node.ordinal for node in topology.nodes}
     assert (more.primary, more.sizing, more.copies) == (topology.primary, topology.sizing, topology.copies)
 
 
@@ -296,7 +298,17 @@ def test_saving_mends_a_damaged_copy(tmp_path: Path, damage: bytes) -> None:
 
 def test_ports_follow_the_ordinals() -> None:
     ports = host_ports(settings_of(monitoring="off", health="off"), FIRST)
-    assert ports == {"primary": 5440, "replica1": 5433, "replica2": 5434, "pgbouncer": 6432}
+    assert ports == {"haproxy": 5440, "replica1": 5433, "replica2": 5434, "primary": 5435, "pgbouncer": 6432}
+
+
+def test_ports_are_the_same_whoever_is_the_primary() -> None:
+    assert host_ports(settings_of(), replace(FIRST, primary="replica2")) == host_ports(settings_of(), FIRST)
+
+
+def test_the_first_node_of_a_cluster_of_before_is_where_it_was_until_up_moves_it() -> None:
+    before = FIRST.with_ordinal("primary", 0)
+    assert host_ports(settings_of(), before)["primary"] == 5440
+    assert host_ports(settings_of(), before.with_ordinal("primary", 3)) == host_ports(settings_of(), FIRST)
 
 
 def test_pages_have_the_ports_they_are_known_by() -> None:
@@ -311,7 +323,7 @@ def test_pages_have_the_ports_they_are_known_by() -> None:
     assert ports.items() >= pages.items()
 
 
-def test_replica_ports_step_over_the_primary_s_and_pgbouncer_s() -> None:
+def test_node_ports_step_over_that_of_the_primary_and_pgbouncer_s() -> None:
     settings = settings_of(replicas="9", replica_port="5438", pgbouncer_port="5442")
     ports = host_ports(settings, Topology.first(settings, SIZING))
     assert [ports[f"replica{n}"] for n in range(1, 10)] == [5438, 5439, 5441, 5443, 5444, 5445, 5446, 5447, 5448]
@@ -322,7 +334,7 @@ def test_every_service_has_a_port_of_its_own(topology: Topology) -> None:
     settings = settings_of(replica_port="5433", primary_port="5440", pgbouncer_port="5450", health_port="5434")
     ports = host_ports(settings, topology)
     pages = {"exporter", "prometheus", "alertmanager", "grafana", "health"}
-    assert set(ports) == {*topology.servers, "pgbouncer", *pages}
+    assert set(ports) == {*topology.servers, "pgbouncer", "haproxy", *pages}
     assert len(set(ports.values())) == len(ports)
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from cluster.observed.nodes import Slot
 from cluster.observed.pooler import PoolsReading
+from cluster.observed.primary_port import PortReading
 from cluster.observed.snapshot import LATE, Snapshot, keep_known
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
@@ -377,3 +378,16 @@ def test_thresholds_come_from_the_settings() -> None:
     settings = settings_of(health_lag="1MB", health_silence="20", health_wait="2")
     assert Thresholds.of(settings) == Thresholds(lag_bytes=1 << 20, silence=20, pool_wait=2)
     assert Thresholds.of(settings_of()) == Thresholds()
+
+
+def test_the_port_of_the_primary_leads_to_the_primary_or_that_is_a_reason() -> None:
+    assert _judge(replace(WELL, port=PortReading(node="primary"))).healthy
+    astray = _only_reason(replace(WELL, port=PortReading(node="replica1")))
+    assert astray == "PODS_PRIMARY_PORT leads to replica1 instead of primary"
+    nowhere = _only_reason(replace(WELL, port=PortReading(error="connection refused")))
+    assert nowhere == "PODS_PRIMARY_PORT leads nowhere: connection refused"
+
+
+def test_without_a_primary_the_port_of_it_leads_nowhere_as_it_should() -> None:
+    away = replace(with_node(WELL, silent("primary")), port=PortReading(error="connection refused"))
+    assert not [problem for problem in _problems(_judge(away)) if "PODS_PRIMARY_PORT" in problem]

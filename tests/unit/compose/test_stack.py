@@ -67,7 +67,7 @@ def test_a_service_of_the_cluster_can_be_named(made: Stack, name: str) -> None:
 
 
 def test_a_copy_can_be_named_and_is_none_of_the_services_that_the_cluster_needs(made: Stack) -> None:
-    beside = made.with_topology(made.topology.with_copy(Copy(name="before", ordinal=3)))
+    beside = made.with_topology(made.topology.with_copy(Copy(name="before", ordinal=4)))
     assert beside.check_service("before") == "before"
     assert beside.services == made.services
     assert beside.pools == made.pools

@@ -142,7 +142,7 @@ def told_files() -> list[str]:
 
 def test_the_files_page_has_every_file_that_is_rendered(told_files: list[str]) -> None:
     settings = settings_of()
-    topology = topology_of(settings).with_copy(Copy(name="before", ordinal=3))
+    topology = topology_of(settings).with_copy(Copy(name="before", ordinal=4))
     rendered = render_files(settings, topology, CONCRETE, UserFiles())
     names = {re.sub(rf"nodes/({'|'.join(topology.names)})/", "nodes/<node>/", name) for name in rendered}
     names = {name.replace("copies/before/", "copies/<copy>/") for name in names}

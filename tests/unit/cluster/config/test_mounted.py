@@ -40,7 +40,7 @@ def test_a_replica_that_comes_is_seen_at_the_next_look(window: MountedConfig, tm
 
 def test_a_copy_beside_the_cluster_is_no_change_to_a_service(window: MountedConfig, tmp_path: Path) -> None:
     before = window.read()
-    mount(tmp_path, SETTINGS, TOPOLOGY.with_copy(Copy(name="before", ordinal=3)))
+    mount(tmp_path, SETTINGS, TOPOLOGY.with_copy(Copy(name="before", ordinal=4)))
     assert window.read() == before
 
 

@@ -59,7 +59,8 @@ def test_the_address_this_host_uses_is_one_the_certificates_are_good_for(bare_ho
 def test_every_service_has_its_endpoint() -> None:
     settings = settings_of(primary_port="15440", pgbouncer_port="16432")
     topology = topology_of(settings)
-    assert host_endpoint(settings, topology, "primary") == ("127.0.0.1", 15440)
+    assert host_endpoint(settings, topology, "haproxy") == ("127.0.0.1", 15440)
+    assert host_endpoint(settings, topology, "primary") == ("127.0.0.1", 5435)
     assert host_endpoint(settings, topology, "replica2") == ("127.0.0.1", 5434)
     assert host_endpoint(settings, topology, "pgbouncer") == ("127.0.0.1", 16432)
 

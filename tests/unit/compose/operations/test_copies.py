@@ -21,7 +21,7 @@ from tests.unit.strategies import node_names, topologies
 
 SETTINGS = settings_of()
 CLUSTER = topology_of(SETTINGS)
-BEFORE = Copy(name="before", ordinal=3, backup="b1", lsn="0/5000028", newest=1_795_426_858.0)
+BEFORE = Copy(name="before", ordinal=4, backup="b1", lsn="0/5000028", newest=1_795_426_858.0)
 TOPOLOGY = CLUSTER.with_copy(BEFORE)
 
 

@@ -11,7 +11,7 @@ from cluster.config.env_file import VARIABLES
 from cluster.errors import MachineError, RefusedError
 from cluster.postgres.data_directory import DataDirectory
 from cluster.services import optional_services
-from cluster.topology import Copy, Topology
+from cluster.topology import Copy, Topology, host_ports
 from compose.engine.containers import Container
 from compose.home.paths import Home, service_user
 from compose.operations import preflight
@@ -25,6 +25,7 @@ from compose.operations.preflight import (
     measure_host,
     port_clashes,
     strangers,
+    with_own_port,
 )
 from tests.fix_settings import SYSTEM, settings_of, topology_of
 
@@ -150,7 +151,8 @@ def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(preflight, "_free", lambda address, port: False)
     clashes = port_clashes(settings_of(), TOPOLOGY, ours=[])
     assert {clash.service: clash.variable for clash in clashes} == {
-        "primary": "PODS_PRIMARY_PORT",
+        "haproxy": "PODS_PRIMARY_PORT",
+        "primary": "PODS_REPLICA_PORT",
         "replica1": "PODS_REPLICA_PORT",
         "replica2": "PODS_REPLICA_PORT",
         "pgbouncer": "PODS_PGBOUNCER_PORT",
@@ -163,14 +165,24 @@ def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -
     assert {clash.variable for clash in clashes} <= set(VARIABLES)
 
 
+def test_the_first_node_of_a_cluster_of_before_gets_a_port_that_nobody_has(listener: int) -> None:
+    settings = settings_of(replicas="1", replica_port=str(listener - 1))
+    before = topology_of(settings).with_ordinal("primary", 0)
+    moved = with_own_port(settings, before)
+    assert host_ports(settings, moved)["primary"] > listener, "where another program listens"
+    assert host_ports(settings, moved)["replica1"] == listener - 1
+    assert with_own_port(settings, moved) == moved
+    assert moved.names == before.names
+
+
 def test_a_copy_s_port_is_looked_for_like_a_replica_s(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[int, str] = {}
     monkeypatch.setattr(
-        preflight, "_free", lambda address, port: bool(asked.setdefault(port, address)) and port != 5435
+        preflight, "_free", lambda address, port: bool(asked.setdefault(port, address)) and port != 5436
     )
-    topology = TOPOLOGY.with_copy(Copy(name="before", ordinal=3))
+    topology = TOPOLOGY.with_copy(Copy(name="before", ordinal=4))
     (clash,) = port_clashes(settings_of(bind="127.0.0.2"), topology, ours=[])
-    assert (clash.service, clash.port, clash.variable) == ("before", 5435, "PODS_REPLICA_PORT")
+    assert (clash.service, clash.port, clash.variable) == ("before", 5436, "PODS_REPLICA_PORT")
 
 
 def test_an_address_that_is_not_this_host_s_is_refused_by_its_setting() -> None:

@@ -46,7 +46,7 @@ def test_a_node_is_reached_directly(stack: Stack) -> None:
 
 
 def test_a_copy_is_reached_like_a_node(stack: Stack) -> None:
-    beside = stack.with_topology(stack.topology.with_copy(Copy(name="before", ordinal=3)))
+    beside = stack.with_topology(stack.topology.with_copy(Copy(name="before", ordinal=4)))
     assert _goes_to(beside, node="before") == {**_goes_to(stack, node="replica1"), "host": "before"}
     with pytest.raises(RefusedError, match="before"):
         _goes_to(stack, node="before")

@@ -32,7 +32,7 @@ from tests.unit.compose.render.stack_samples import stack_of
 SETTINGS = settings_of()
 UNWATCHED = {"monitoring": "off", "health": "off", "backup": "off"}
 TOPOLOGY = topology_of(SETTINGS)
-BEFORE = Copy(name="before", ordinal=3)
+BEFORE = Copy(name="before", ordinal=4)
 
 
 def _stack(settings: Settings = SETTINGS, topology: Topology = TOPOLOGY, facts: HostFacts = CONCRETE) -> Any:
@@ -86,7 +86,7 @@ def test_the_whole_stack(golden: Callable[[str, str], None]) -> None:
 
 
 def test_every_node_and_pgbouncer_and_psql_is_a_service_and_what_watches_them() -> None:
-    core = ["primary", "replica1", "replica2", "pgbouncer", "psql"]
+    core = ["primary", "replica1", "replica2", "pgbouncer", "haproxy", "psql"]
     assert list(_services(**UNWATCHED)) == core
     assert list(_services()) == [*core, *optional_services(SETTINGS, "registry")]
 
@@ -200,7 +200,7 @@ def test_a_secret_that_no_service_reads_is_none_of_the_project_s() -> None:
 def test_ports_listen_on_the_address_that_was_asked_for_and_nowhere_else(bind: str) -> None:
     services = _services(bind=bind, web_bind="127.0.0.9", health_bind="127.0.0.8")
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
-    database = {name: ports for name, ports in published.items() if name in (*TOPOLOGY.names, "pgbouncer")}
+    database = {name: ports for name, ports in published.items() if name in (*TOPOLOGY.names, "pgbouncer", "haproxy")}
     assert {port["host_ip"] for ports in database.values() for port in ports} == {bind}
     pages = {port["host_ip"] for name, ports in published.items() if name not in database for port in ports}
     assert pages == {"127.0.0.8", "127.0.0.9"}
@@ -210,7 +210,8 @@ def test_ports_listen_on_the_address_that_was_asked_for_and_nowhere_else(bind: s
 def test_every_service_listens_on_its_own_host_port() -> None:
     services = _services(primary_port="15440", replica_port="15433", pgbouncer_port="16432", **UNWATCHED)
     published = {name: s["ports"][0]["published"] for name, s in services.items() if "ports" in s}
-    assert published == {"primary": "15440", "replica1": "15433", "replica2": "15434", "pgbouncer": "16432"}
+    nodes = {"replica1": "15433", "replica2": "15434", "primary": "15435"}
+    assert published == {**nodes, "haproxy": "15440", "pgbouncer": "16432"}
 
 
 def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_one() -> None:
@@ -318,9 +319,9 @@ PAGES = {"exporter", "prometheus", "alertmanager", "grafana"}
 @pytest.mark.parametrize(
     ("texts", "touched"),
     [
-        ({"bind": "0.0.0.0"}, {*NODES, "pgbouncer"}),
-        ({"primary_port": "15440"}, {"primary"}),
-        ({"replica_port": "15433"}, {"replica1", "replica2"}),
+        ({"bind": "0.0.0.0"}, {*NODES, "pgbouncer", "haproxy"}),
+        ({"primary_port": "15440"}, {"haproxy"}),
+        ({"replica_port": "15433"}, NODES),
         ({"pgbouncer_port": "16432"}, {"pgbouncer"}),
         ({"stop_grace": "60"}, NODES),
         # files inside the containers: reloaded, not replaced
@@ -460,7 +461,7 @@ def test_where_memory_runs_out_guests_go_first_and_the_database_last() -> None:
 
 
 NETWORKS = {
-    **{name: {"nodes"} for name in (*TOPOLOGY.names, "pgbouncer", "backup")},
+    **{name: {"nodes"} for name in (*TOPOLOGY.names, "pgbouncer", "haproxy", "backup")},
     "psql": {"copies", "nodes"},
     **{name: {"monitoring", "nodes"} for name in ("exporter", "health")},
     **{name: {"monitoring"} for name in ("prometheus", "grafana")},

@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from cluster.postgres.parameters import RENDERED
 from cluster.sizing import derive
 from cluster.topology import Copy, Topology
 from cluster.units import postgres_size
+from compose.render.link_local import LINK_LOCAL, PROXY_ADDRESS, node_address
 from compose.render.postgresql_conf import (
     USER_HBA,
     USER_PARAMETERS,
@@ -222,10 +224,12 @@ def test_nobody_is_trusted_whatever_the_settings(clients: str, database: str, us
 @given(_clients)
 def test_the_cluster_s_own_roles_come_from_its_own_network_only(clients: str) -> None:
     rows = _rows(pg_hba_conf(settings_of(clients=clients)))
-    reject = next(i for i, row in enumerate(rows) if row[-1] == "reject")
-    assert set(rows[reject][2].split(",")) == {"postgres", "replicator", "archiver", "monitor", "pooler", "rewinder"}
+    through_proxy, reject = (i for i, row in enumerate(rows) if row[-1] == "reject")
+    for i in (through_proxy, reject):
+        assert set(rows[i][2].split(",")) == {"postgres", "replicator", "archiver", "monitor", "pooler", "rewinder"}
     assert rows[reject][3] == "all"
-    assert all(row[3] == "samenet" for row in rows[:reject] if row[0] != "local")
+    assert all(row[0] == "local" for row in rows[:through_proxy])
+    assert all(row[3] == "samenet" for row in rows[through_proxy + 1 : reject])
     assert all(row[2] == "all" and row[1] == "appdb" for row in rows[reject + 1 :])
 
 
@@ -245,7 +249,7 @@ def test_through_an_address_of_its_own_this_host_comes_from_that(*, node: bool) 
     more = [row for row in named if row not in usual]
     assert {row[3] for row in more} == {"192.0.2.7/32"}
     assert {row[2] for row in more} == ({"postgres", "monitor", "archiver", "all"} if node else {"postgres", "all"})
-    reject = next(i for i, row in enumerate(named) if row[-1] == "reject")
+    reject = max(i for i, row in enumerate(named) if row[-1] == "reject")
     assert all(named.index(row) < reject for row in more if row[2] != "all"), "or they would be refused before"
 
 
@@ -253,12 +257,20 @@ def test_the_user_s_own_rules_come_last() -> None:
     assert pg_hba_conf(SETTINGS).splitlines()[-1] == f"include_if_exists {USER_HBA}"
 
 
+def test_through_the_port_of_the_primary_nobody_gets_into_another_node() -> None:
+    rows = [row for row in _rows(pg_hba_conf(SETTINGS, leads=False)) if row[0] != "local"]
+    assert rows[0] == ["host", "all,replication", "all", LINK_LOCAL, "reject"]
+    addresses = [PROXY_ADDRESS, *(node_address(ordinal) for ordinal in (0, 1, 255, 256, 9_999))]
+    assert len(set(addresses)) == len(addresses)
+    assert all(ip_address(address) in ip_network(LINK_LOCAL) for address in addresses)
+
+
 def test_replication_is_for_the_replicator_alone() -> None:
     assert [row[2] for row in _rows(pg_hba_conf(SETTINGS)) if row[1] == "replication"] == ["replicator"]
 
 
 def _copy_conf(*, writable: bool, settings: Settings = SETTINGS) -> str:
-    copy = Copy(name="before", ordinal=3, writable=writable)
+    copy = Copy(name="before", ordinal=4, writable=writable)
     return copy_conf(settings, derive(settings, TOPOLOGY.sizing), copy)
 
 
@@ -299,7 +311,7 @@ def test_nobody_gets_into_a_copy_through_whom_nodes_work_together() -> None:
     allowed = {row[2] for row in rows if row[0] != "local" and row[-1] != "reject"}
     assert allowed == {"postgres", "all"}
     assert not [row for row in rows if "replication" in row[1]]
-    others = [row for row in _rows(pg_hba_conf(SETTINGS)) if row not in rows]
+    others = [row for row in _rows(pg_hba_conf(SETTINGS)) if row not in rows and row[-1] != "reject"]
     assert {row[2] for row in others} == {"replicator", "archiver", "monitor", "pooler", "rewinder"}
 
 

@@ -108,7 +108,7 @@ def test_the_engine_is_needed_where_postgresql_does_not_answer_for_itself(bare_h
     assert report.notes == ("nothing is known of the services beside the nodes: no engine answers → start it",)
     with pytest.raises(MachineError):
         _report(bare_home, silent(WELL, "replica1"), _WithoutEngine)
-    beside = TOPOLOGY.with_copy(Copy(name="before", ordinal=3))
+    beside = TOPOLOGY.with_copy(Copy(name="before", ordinal=4))
     with pytest.raises(MachineError):
         _report(bare_home, kind=_WithoutEngine, topology=beside)
 
