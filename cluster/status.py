@@ -79,6 +79,14 @@ class PoolStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PortStatus:
+    """PODS_PRIMARY_PORT, and the node that it leads to; None where it leads to none, or nobody knows."""
+
+    port: int
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStatus:
     """A replication slot on the primary, physical or logical, and the node of this cluster that it belongs to."""
 
@@ -104,6 +112,7 @@ class ClusterStatus:
     notes: tuple[str, ...]
     primary: str | None
     primary_change: PrimaryChange | None
+    primary_port: PortStatus
     nodes: tuple[NodeStatus, ...]
     pools: tuple[PoolStatus, ...]
     slots: tuple[SlotStatus, ...]
@@ -156,12 +165,19 @@ def cluster_status(view: View) -> ClusterStatus:
         notes=view.verdict.notes,
         primary=primary.name if primary else None,
         primary_change=view.primary_change,
+        primary_port=port_status(view),
         nodes=tuple(node_status(view, name) for name in view.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
         slots=_slots(view),
         backup=view.backup,
         taken=round(view.snapshot.taken, 3),
     )
+
+
+def port_status(view: View) -> PortStatus:
+    """The port of the primary."""
+    read = view.snapshot.port
+    return PortStatus(port=view.settings.primary_port, node=(read.node or None) if read else None)
 
 
 def node_status(view: View, name: str) -> NodeStatus:

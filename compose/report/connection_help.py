@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER, client_host, host_endpoint
+from cluster.endpoints import POOLER, PROXY, client_host, host_endpoint
 from cluster.http.pages import EVERYWHERE, USER, pages
 from compose.console import COMMAND
 from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
@@ -17,14 +17,16 @@ def connection_help(stack: Stack) -> str:
     targets = [
         ("writes", POOLER, f"{settings.database}_write"),
         ("reads", POOLER, f"{settings.database}_read"),
+        ("direct", PROXY, settings.database),
     ]
     targets += [(name, name, settings.database) for name in topology.names]
     for label, service, database in targets:
         host, port = host_endpoint(settings, topology, service)
-        host = client_host(settings) if service == POOLER else host
+        host = client_host(settings) if service in (POOLER, PROXY) else host
         uri = f"postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={quote(str(stack.home.ca))}"
         lines.append(f"  {label:<10} {uri}")
     lines += [
+        "direct is whichever node is the primary; the nodes keep their ports whatever they are.",
         f"The password is in {password_file(stack.home, APP)};",
         f"any libpq client takes it with PGREQUIREAUTH=scram-sha-256 PGPASSFILE={stack.home.app_pgpass}.",
         *_from_outside(settings),

@@ -14,7 +14,7 @@ from cluster.errors import RefusedError
 from cluster.history import PrimaryChange, since
 from cluster.remedies import split_remedy, with_remedy
 from cluster.service_verdict import ServicesReading
-from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
+from cluster.status import NodeStatus, PoolStatus, PortStatus, node_status, pool_status, port_status
 from cluster.units import human_seconds, human_size
 from cluster.view import View
 from compose.console import COMMAND
@@ -44,6 +44,7 @@ class StatusReport:
     notes: tuple[str, ...]
     primary: str
     primary_change: PrimaryChange | None
+    primary_port: PortStatus
     nodes: tuple[NodeStatus, ...]
     pools: tuple[PoolStatus, ...]
     backup: BackupSummary | None
@@ -72,6 +73,7 @@ def status_report(stack: Stack) -> StatusReport:
         notes=verdict.notes,
         primary=stack.topology.primary,
         primary_change=view.primary_change,
+        primary_port=port_status(view),
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
         backup=view.backup,
@@ -125,6 +127,7 @@ def print_status(report: StatusReport) -> None:
     table(["pool", "leads to", "clients", "waiting", "servers", "size"], [_pool_cells(pool) for pool in report.pools])
     if report.primary_change is not None:
         print(f"primary: {since(report.primary_change)}")
+    print(f"port {report.primary_port.port} leads to {report.primary_port.node or 'nobody'}")
     if report.backup is not None:
         print(_backup_line(report.backup))
     for line in copy_lines(report.copies):

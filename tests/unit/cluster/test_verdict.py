@@ -389,5 +389,5 @@ def test_the_port_of_the_primary_leads_to_the_primary_or_that_is_a_reason() -> N
 
 
 def test_without_a_primary_the_port_of_it_leads_nowhere_as_it_should() -> None:
-    away = replace(with_node(WELL, silent("primary")), port=PortReading(error="connection refused"))
+    away = replace(silent(WELL, "primary"), port=PortReading(error="connection refused"))
     assert not [problem for problem in _problems(_judge(away)) if "PODS_PRIMARY_PORT" in problem]

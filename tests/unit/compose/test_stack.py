@@ -49,7 +49,8 @@ def test_services_are_touched_replicas_first_then_primary_then_pgbouncer(made: S
 
 
 def test_what_watches_the_cluster_is_touched_last_and_what_it_asks_first(made: Stack) -> None:
-    assert made.services[4:] == made.optional_services
+    assert made.services[3:5] == ("pgbouncer", "haproxy")
+    assert made.services[5:] == made.optional_services
     expected = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
     assert made.optional_services == expected
 

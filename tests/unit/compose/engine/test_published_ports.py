@@ -28,9 +28,10 @@ def _container(service: str, *published: tuple[str, int]) -> Container:
 @pytest.mark.parametrize(
     ("service", "published", "elsewhere"),
     [
-        ("primary", ("127.0.0.1", 5440), False),
-        ("primary", ("192.0.2.2", 5440), True),
-        ("primary", ("127.0.0.1", 5441), True),
+        ("haproxy", ("127.0.0.1", 5440), False),
+        ("primary", ("127.0.0.1", 5440), True),  # as in a cluster of before
+        ("haproxy", ("192.0.2.2", 5440), True),
+        ("haproxy", ("127.0.0.1", 5441), True),
         ("pgbouncer", ("0.0.0.0", 6432), True),
         ("health", ("127.0.0.1", 8080), False),
         ("health", ("127.0.0.1", 8081), True),

@@ -15,7 +15,7 @@ SETTINGS = settings_of(user="shop", tls_names="db.example.org")
 @given(topologies())
 def test_it_names_every_server_and_nobody_but_the_application(topology: Topology) -> None:
     lines = pgpass.pgpass(SETTINGS, topology, "correct-horse").splitlines()
-    assert len(lines) == len(set(lines)) == 3 * (1 + len(topology.nodes))
+    assert len(lines) == len(set(lines)) == 3 * (2 + len(topology.nodes))
     for line in lines:
         host, port, _, user, password = line.split(":")
         assert host in ("127.0.0.1", "localhost", "db.example.org")

@@ -46,8 +46,8 @@ def test_a_copy_is_no_node_and_has_no_role(topology: Topology, writable: bool) -
 
 
 def test_a_copy_takes_the_lowest_free_port_and_the_next_replica_another() -> None:
-    assert CLUSTER.new_copy("before", writable=False).ordinal == 3
-    assert TOPOLOGY.add().node("replica3").ordinal == 4
+    assert CLUSTER.new_copy("before", writable=False).ordinal == 4
+    assert TOPOLOGY.add().node("replica3").ordinal == 5
     assert CLUSTER.remove("replica1").new_copy("before", writable=False).ordinal == 1
 
 
@@ -60,7 +60,7 @@ def test_a_taken_reserved_or_malformed_name_is_refused(name: str) -> None:
 def test_a_replica_is_not_called_like_a_copy() -> None:
     with pytest.raises(RefusedError, match="there is a copy 'before' already"):
         TOPOLOGY.add("before")
-    third = CLUSTER.with_copy(Copy(name="replica3", ordinal=3))
+    third = CLUSTER.with_copy(Copy(name="replica3", ordinal=5))
     assert third.add().names[-1] == "replica4"
 
 
@@ -123,7 +123,7 @@ def _report(home: Home, running: Mapping[str, Any]) -> tuple[CopyStatus, ...]:
 
 def test_a_copy_is_shown_with_its_moment_and_its_port(bare_home: Home) -> None:
     (row,) = _report(bare_home, {})
-    assert (row.name, row.state, row.port, row.writable) == ("before", "no container", 5435, False)
-    assert copy_lines([row]) == ["copy before: no container, as of 2026-11-23 09:40:58, read-only, port 5435"]
+    assert (row.name, row.state, row.port, row.writable) == ("before", "no container", 5436, False)
+    assert copy_lines([row]) == ["copy before: no container, as of 2026-11-23 09:40:58, read-only, port 5436"]
     writable = replace(row, newest=None, writable=True, state="running")
-    assert copy_lines([writable]) == ["copy before: running, as of 0/5000028, writable, port 5435"]
+    assert copy_lines([writable]) == ["copy before: running, as of 0/5000028, writable, port 5436"]

@@ -293,7 +293,7 @@ def test_any_value_comes_through_yaml_and_interpolation_unharmed(stack: Any) -> 
 
 def test_the_same_inputs_give_the_same_definitions() -> None:
     assert _definitions() == _definitions(settings_of(), topology_of(settings_of()))
-    assert set(_definitions()) == {*TOPOLOGY.names, "pgbouncer", "psql", *WATCHERS}
+    assert set(_definitions()) == {*TOPOLOGY.names, "pgbouncer", "haproxy", "psql", *WATCHERS}
 
 
 def test_the_order_of_a_definition_s_keys_is_no_change() -> None:
@@ -359,12 +359,12 @@ def test_a_setting_touches_the_containers_it_concerns_and_no_other(texts: dict[s
 @pytest.mark.parametrize(
     ("facts", "touched"),
     [
-        (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "psql", *WATCHERS}),
+        (replace(CONCRETE, user=(1000, 1000)), {*NODES, "pgbouncer", "haproxy", "psql", *WATCHERS}),
         (replace(CONCRETE, images=replace(CONCRETE.images, services="pods/services:4567")), OURS),
         (replace(CONCRETE, images=replace(CONCRETE.images, prometheus="prom/prometheus:v4")), {"prometheus"}),
         (replace(CONCRETE, socket=replace(CONCRETE.socket, group=999)), {"gate"}),
         (replace(CONCRETE, images=replace(CONCRETE.images, postgres="pods/postgres:4567")), {*NODES, "psql"}),
-        (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer"}),
+        (replace(CONCRETE, images=replace(CONCRETE.images, pgbouncer="pods/pgbouncer:4567")), {"pgbouncer", "haproxy"}),
     ],
 )
 def test_an_image_or_user_touches_the_containers_it_concerns(facts: HostFacts, touched: set[str]) -> None:
@@ -375,7 +375,8 @@ def test_an_image_or_user_touches_the_containers_it_concerns(facts: HostFacts, t
 def test_more_memory_touches_the_nodes_and_whoever_may_take_a_share_of_it() -> None:
     sizing = replace(TOPOLOGY.sizing, memory=TOPOLOGY.sizing.memory * 2)
     before, after = _definitions(), _definitions(topology=replace(TOPOLOGY, sizing=sizing))
-    assert {name for name in before if before[name] != after[name]} == {*NODES, "pgbouncer", "psql", *WATCHERS}
+    shares = {*NODES, "pgbouncer", "haproxy", "psql", *WATCHERS}
+    assert {name for name in before if before[name] != after[name]} == shares
 
 
 def test_a_node_that_comes_or_a_switchover_touches_no_other_container() -> None:
@@ -400,7 +401,7 @@ def test_a_copy_is_locked_down_and_has_no_secret_and_less_of_the_host() -> None:
     assert not {"secrets", "ulimits", "privileged", "cap_add"} & copy.keys()
     assert (copy["cpu_shares"], copy["oom_score_adj"], copy["networks"]) == (256, 900, ["copies"])
     assert copy["mem_limit"] == TOPOLOGY.sizing.memory // 8
-    assert copy["ports"] == [{**node["ports"][0], "published": "5435"}]
+    assert copy["ports"] == [{**node["ports"][0], "published": "5436"}]
     sources = {mount["source"]: mount.get("read_only", False) for mount in copy["volumes"]}
     assert sources == {
         "./rendered/passwd": True,

@@ -204,7 +204,7 @@ def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.Capture
     status.print_nodes(_report(bare_home).nodes)
     head, *rows = capsys.readouterr().out.splitlines()[:4]
     column = head.index("port")
-    assert [row[column : column + 4] for row in rows] == ["5440", "5433", "5434"]
+    assert [row[column : column + 4] for row in rows] == ["5435", "5433", "5434"]
 
 
 def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
@@ -219,7 +219,7 @@ def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
 def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, bind: str, host: str) -> None:
     found = _addresses(bare_home, bind)
     assert {address["host"] for address in found} == {host}
-    assert [address["port"] for address in found] == ["6432", "6432", "5440", "5433", "5434"]
+    assert [address["port"] for address in found] == ["6432", "6432", "5440", "5435", "5433", "5434"]
     assert {address["sslmode"] for address in found} == {"verify-full"}
     assert {address["sslrootcert"] for address in found} == {str(bare_home.ca)}
     assert not any("password" in address for address in found)
