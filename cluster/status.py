@@ -13,6 +13,7 @@ from cluster.endpoints import host_endpoint
 from cluster.history import PrimaryChange
 from cluster.naming import node_of_slot, slot_of
 from cluster.observed.nodes import NodeFacts, Slot, Standby
+from cluster.observed.primary_port import PortStatus, port_status
 from cluster.pgbouncer import Pool
 from cluster.topology import ReadPool, Role
 from cluster.view import View
@@ -76,14 +77,6 @@ class PoolStatus:
             if self.servers_active is None or self.servers_idle is None
             else self.servers_active + self.servers_idle
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortStatus:
-    """PODS_PRIMARY_PORT, and the node that it leads to; None where it leads to none, or nobody knows."""
-
-    port: int
-    node: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,19 +158,13 @@ def cluster_status(view: View) -> ClusterStatus:
         notes=view.verdict.notes,
         primary=primary.name if primary else None,
         primary_change=view.primary_change,
-        primary_port=port_status(view),
+        primary_port=port_status(view.settings.primary_port, view.snapshot.port),
         nodes=tuple(node_status(view, name) for name in view.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
         slots=_slots(view),
         backup=view.backup,
         taken=round(view.snapshot.taken, 3),
     )
-
-
-def port_status(view: View) -> PortStatus:
-    """The port of the primary."""
-    read = view.snapshot.port
-    return PortStatus(port=view.settings.primary_port, node=(read.node or None) if read else None)
 
 
 def node_status(view: View, name: str) -> NodeStatus:

@@ -7,6 +7,7 @@ from cluster.backup_status import BackupSummary
 from cluster.history import PrimaryChange
 from cluster.http.hosts import Problem
 from cluster.naming import FIRST_PRIMARY
+from cluster.observed.primary_port import PortStatus
 from cluster.status import (
     ClusterStatus,
     MemberList,
@@ -25,6 +26,7 @@ COMPONENTS = Components(
     types={
         "Node": NodeStatus,
         "Pool": PoolStatus,
+        "PrimaryPort": PortStatus,
         "Slot": SlotStatus,
         "Backup": BackupSummary,
         "PrimaryChange": PrimaryChange,

@@ -24,6 +24,19 @@ class PortReading:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortStatus:
+    """PODS_PRIMARY_PORT, and the node that it leads to; None where it leads to none, or nobody knows."""
+
+    port: int
+    node: str | None
+
+
+def port_status(port: int, reading: PortReading | None) -> PortStatus:
+    """What a reading says of the ``port``."""
+    return PortStatus(port=port, node=(reading.node or None) if reading else None)
+
+
 def read_primary_port(endpoint: Endpoint, ca: Path) -> PortReading:
     """See who answers at ``endpoint``; nobody is a reading too."""
     try:

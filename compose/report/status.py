@@ -12,9 +12,10 @@ from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import to_json
 from cluster.errors import RefusedError
 from cluster.history import PrimaryChange, since
+from cluster.observed.primary_port import PortStatus, port_status
 from cluster.remedies import split_remedy, with_remedy
 from cluster.service_verdict import ServicesReading
-from cluster.status import NodeStatus, PoolStatus, PortStatus, node_status, pool_status, port_status
+from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
 from cluster.units import human_seconds, human_size
 from cluster.view import View
 from compose.console import COMMAND
@@ -73,7 +74,7 @@ def status_report(stack: Stack) -> StatusReport:
         notes=verdict.notes,
         primary=stack.topology.primary,
         primary_change=view.primary_change,
-        primary_port=port_status(view),
+        primary_port=port_status(view.settings.primary_port, view.snapshot.port),
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
         pools=tuple(pool_status(view, name) for name in view.pools),
         backup=view.backup,
