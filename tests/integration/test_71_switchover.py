@@ -8,18 +8,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from cluster.endpoints import PROXY
 from cluster.errors import PodsError
 from cluster.postgres.connection import Access, connect
 from compose.console import Console
+from compose.home import passwords
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.report import canary_access
 from compose.operations.promotion.switchover import Switchover
 from compose.operations.steps import Step, perform
+from compose.render.link_local import node_address
 from tests.fix_chaos import walk
 from tests.fix_drivers import DriverClients, wrong_everywhere
 from tests.fix_inv import Inv
@@ -100,6 +104,41 @@ class _Reader:
             self.errors.append(str(error))
 
 
+class _DirectClient:
+    """A client of PODS_PRIMARY_PORT that connects anew, again and again: who let it in, in the order of that."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.nodes: list[str] = []
+        self.replicas = 0
+        self._access = replace(cluster.access(PROXY, database="appdb"), connect_timeout=3)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._connect, daemon=True)
+
+    def __enter__(self) -> "_DirectClient":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+    def reached(self, node: str) -> bool:
+        return self.nodes[-1:] == [node]
+
+    def _connect(self) -> None:
+        while not self._stop.wait(0.02):
+            try:
+                with connect(self._access) as connection:
+                    sql = "SELECT current_setting('cluster_name') AS node, pg_is_in_recovery() AS replica"
+                    row = connection.execute(sql).fetchone()
+            except (psycopg.Error, PodsError):
+                continue  # refused, while there is no primary
+            assert row is not None
+            self.replicas += row["replica"]
+            if not self.reached(row["node"]):
+                self.nodes.append(row["node"])
+
+
 def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     cluster: Cluster, make_ledger: MakeLedger
 ) -> None:
@@ -110,16 +149,19 @@ def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     assert cluster.stack.topology.primary == source
     timeline = cluster.node(source)["timeline"]
     readers = [_Reader(cluster.access(database=pool)) for pool in POOLS]
-    drivers = DriverClients(cluster.access())
-    with drivers.running(), ledger.running(), readers[0], readers[1], readers[2], readers[3], readers[4]:
+    drivers, direct = DriverClients(cluster.access()), _DirectClient(cluster)
+    with drivers.running(), ledger.running(), readers[0], readers[1], readers[2], readers[3], readers[4], direct:
         ledger.wait_for(20)
         there = cluster.inv.ok("switchover", "--to", target)
         assert wrong_everywhere(cluster.stack) == []  # PgBouncer's welcome is cached, in_hot_standby too
         ledger.wait_for(20)
+        eventually(lambda: direct.reached(target), 20, "the port of the primary did not follow")
         back = cluster.inv.ok("switchover", "--to", source)
         assert wrong_everywhere(cluster.stack) == []
         drivers.await_progress()
         _insert(cluster, ledger)
+        eventually(lambda: direct.reached(source), 20, "the port of the primary did not come back")
+    assert (direct.nodes, direct.replicas) == ([source, target, source], 0)
     assert ledger.errors == drivers.errors == []
     assert drivers.rows() == drivers.committed
     assert [reader.errors for reader in readers] == [[]] * len(POOLS)
@@ -138,6 +180,29 @@ def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     ]
     assert not cluster.query("SELECT FROM pg_replication_slots WHERE slot_name = 'primary_slot'")
     assert not cluster.query("SELECT FROM pg_replication_slots WHERE slot_name <> 'archive_slot'", target)
+
+
+def test_a_proxy_that_leads_to_a_replica_lets_nobody_in_and_up_puts_it_right(cluster: Cluster) -> None:
+    topology = cluster.stack.topology
+    primary, astray = topology.node(topology.primary), topology.replicas[0]
+    file = cluster.home.rendered / "haproxy" / "haproxy.cfg"
+    text = file.read_text()
+    file.write_text(text.replace(node_address(primary.ordinal), node_address(astray.ordinal)))
+    cluster.docker("kill", "--signal", "HUP", cluster.container(PROXY))
+    reason = f"PODS_PRIMARY_PORT leads to {astray.name} instead of {primary.name} → run: inv up"
+    eventually(lambda: cluster.status()["reasons"] == [reason], 20, "nobody noticed")
+    with pytest.raises(PodsError, match=r"pg_hba\.conf rejects"), connect(cluster.access(PROXY, database="appdb")):
+        pass
+    cluster.inv.ok("up")
+    assert file.read_text() == text
+    with connect(cluster.access(PROXY, database="appdb")) as connection:
+        assert connection.execute("SELECT current_setting('cluster_name') AS node").fetchone() == {"node": primary.name}
+
+
+def test_the_cluster_s_own_roles_do_not_come_through_the_port_of_the_primary(cluster: Cluster) -> None:
+    for secret in (passwords.SUPERUSER, passwords.MONITOR, passwords.ARCHIVE, passwords.REPLICATION):
+        with pytest.raises(PodsError, match=r"pg_hba\.conf rejects"), connect(cluster.access(PROXY, secret, "postgres")):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -112,11 +112,11 @@ class FinishHandover:
         unnoted = record_change(self.stack, change)
         self.handover = replace(handover, promoted=True)
         self._publish(replace(self.stack.topology, handover=self.handover))
+        reload_primary_port(self.stack)
         found = self.stack.containers()
         for node in self.stack.topology.names:
             if node != handover.source and node in found and found[node].status == "running":
                 reload_node(self.stack, node)
-        reload_primary_port(self.stack)
         renew_welcome(self.stack, self.target)
         return unnoted
 
