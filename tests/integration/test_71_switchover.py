@@ -201,7 +201,10 @@ def test_a_proxy_that_leads_to_a_replica_lets_nobody_in_and_up_puts_it_right(clu
 
 def test_the_cluster_s_own_roles_do_not_come_through_the_port_of_the_primary(cluster: Cluster) -> None:
     for secret in (passwords.SUPERUSER, passwords.MONITOR, passwords.ARCHIVE, passwords.REPLICATION):
-        with pytest.raises(PodsError, match=r"pg_hba\.conf rejects"), connect(cluster.access(PROXY, secret, "postgres")):
+        with (
+            pytest.raises(PodsError, match=r"pg_hba\.conf rejects"),
+            connect(cluster.access(PROXY, secret, "postgres")),
+        ):
             pass
 
 
