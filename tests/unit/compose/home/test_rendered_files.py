@@ -36,7 +36,7 @@ def test_every_node_has_its_files() -> None:
             "identity",
         )
     }
-    stack = {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini"}
+    stack = {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini", "rendered/haproxy/haproxy.cfg"}
     assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, "rendered/services/.env", *names}
 
 

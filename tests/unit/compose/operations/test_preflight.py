@@ -202,7 +202,7 @@ def test_a_page_s_port_is_looked_for_on_the_address_of_pages(monkeypatch: pytest
     asked: dict[int, str] = {}
     monkeypatch.setattr(preflight, "_free", lambda address, port: not asked.setdefault(port, address))
     port_clashes(settings_of(bind="127.0.0.2", web_bind="127.0.0.3"), TOPOLOGY, ours=[])
-    assert {port for port, address in asked.items() if address == "127.0.0.2"} == {5440, 5433, 5434, 6432}
+    assert {port for port, address in asked.items() if address == "127.0.0.2"} == {5440, 5433, 5434, 5435, 6432}
     assert {port for port, address in asked.items() if address == "127.0.0.3"} == {9187, 9090, 9093, 3000, 8080}
 
 
