@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cluster import certificate_report, history, image_report
 from cluster.config.mounted import ROOT, ClusterConfig
+from cluster.observed.primary_port import read_primary_port
 from cluster.postgres.failures import Failure
 from exporters.collectors.backup_files import read_backups
 from exporters.collectors.container_stats import read_gate
@@ -100,6 +101,7 @@ class Scraper:
                 images=image_report.read_report(ROOT / image_report.NAME),
                 certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
                 primary_change=history.read_latest(ROOT / history.NAME),
+                port=read_primary_port(*config.primary_port(), patience),
             )
             found = stack_metrics(config, console, gate, self._version, read_backups(), reported, self._stack)
             return _written([*found, *itself], accept)

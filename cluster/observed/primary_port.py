@@ -37,12 +37,12 @@ def port_status(port: int, reading: PortReading | None) -> PortStatus:
     return PortStatus(port=port, node=(reading.node or None) if reading else None)
 
 
-def read_primary_port(endpoint: Endpoint, ca: Path) -> PortReading:
-    """See who answers at ``endpoint``; nobody is a reading too."""
+def read_primary_port(endpoint: Endpoint, ca: Path, patience: float = _SECONDS) -> PortReading:
+    """See who answers at ``endpoint``, within ``patience`` seconds a step; nobody is a reading too."""
     try:
         context = ssl.create_default_context(cafile=str(ca))
         context.check_hostname = False  # which name it shows is the question
-        with socket.create_connection(endpoint, _SECONDS) as connection:
+        with socket.create_connection(endpoint, patience) as connection:
             connection.sendall(SSL_REQUEST)
             if connection.recv(1) != b"S":
                 return PortReading(error="it lets nobody through")

@@ -1,8 +1,9 @@
-"""How the primary came to be it, from the journal's latest line as the host wrote it."""
+"""How the primary came to be it, from the journal's latest line as the host wrote it; whether its port leads there."""
 
 from collections.abc import Mapping, Sequence
 
 from cluster.history import PrimaryChange
+from cluster.observed.primary_port import PortReading
 from exporters.declarations import Family, Row, gauge
 
 FAMILIES = (
@@ -16,6 +17,12 @@ FAMILIES = (
             gauge("gap_seconds", "For how long clients of PgBouncer waited then, where that was measured."),
         ),
     ),
+    Family(
+        source="primary_port",
+        prefix="pods_primary_port_",
+        labels=("node",),
+        metrics=(gauge("target", "1 if PODS_PRIMARY_PORT leads to the node, the primary; 0 if it does not."),),
+    ),
 )
 
 
@@ -26,3 +33,8 @@ def primary_metrics(change: PrimaryChange | None) -> Mapping[str, Sequence[Row]]
     labels = {"node": change.primary, "before": change.before or "", "event": change.event}
     values = {"timestamp_seconds": change.at, "timeline": change.timeline, "gap_seconds": change.gap_seconds}
     return {"primary_change": [labels | values]}
+
+
+def port_metrics(reading: PortReading | None, node: str) -> Mapping[str, Sequence[Row]]:
+    """Whether the port leads to ``node``; no row where nobody looked."""
+    return {"primary_port": [{"node": node, "target": int(reading.node == node)}] if reading else []}

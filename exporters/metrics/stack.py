@@ -8,6 +8,7 @@ from cluster.config.mounted import ClusterConfig
 from cluster.history import PrimaryChange
 from cluster.image_report import ImageReport
 from cluster.naming import write_pools
+from cluster.observed.primary_port import PortReading
 from cluster.pools import pools
 from exporters.collectors.backup_files import BackupReading
 from exporters.collectors.container_stats import GateReading
@@ -63,11 +64,15 @@ FAMILIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """Reports that the host wrote: images, when certificates end (Unix seconds), the latest change of the primary."""
+    """Reports that the host wrote: images, when certificates end (Unix seconds), the latest change of the primary.
+
+    And where the port of the primary was seen to lead.
+    """
 
     images: ImageReport = field(default_factory=ImageReport)
     certificates: Mapping[str, float] = field(default_factory=dict)
     primary_change: PrimaryChange | None = None
+    port: PortReading | None = None
 
 
 def stack_metrics(
@@ -95,6 +100,7 @@ def stack_metrics(
         **images.image_metrics(reported.images),
         **certificates.certificate_metrics(reported.certificates),
         **primary.primary_metrics(reported.primary_change),
+        **primary.port_metrics(reported.port, config.topology.primary),
     }
     gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [

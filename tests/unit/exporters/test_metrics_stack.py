@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cluster.config.mounted import ClusterConfig
 from cluster.history import PrimaryChange
 from cluster.image_report import ImageReport
+from cluster.observed.primary_port import PortReading
 from cluster.pools import pools
 from cluster.topology import Topology
 from exporters.collectors.container_stats import GateReading
@@ -162,3 +163,9 @@ def test_the_latest_change_of_the_primary_is_told(inside: ClusterConfig) -> None
     assert value_of(found, "pods_primary_change_timestamp_seconds", **labels) == 200.5
     assert value_of(found, "pods_primary_change_timeline", **labels) == 2
     assert not any("gap_seconds" in name for name, _ in found)
+
+
+@pytest.mark.parametrize(("reading", "leads"), [(PortReading(node="primary"), 1), (PortReading(node="replica1"), 0)])
+def test_whether_the_port_of_the_primary_leads_there(inside: ClusterConfig, reading: PortReading, leads: int) -> None:
+    metrics = stack_metrics(inside, _console(), CLOSED, "0.1.0", reported=Reported(port=reading))
+    assert value_of(read_back(metrics, ""), "pods_primary_port_target", node="primary") == leads
