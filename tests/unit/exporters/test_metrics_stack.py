@@ -19,7 +19,7 @@ from exporters.declarations import Row
 from exporters.metrics import backups, stack
 from exporters.metrics.certificates import certificate_metrics
 from exporters.metrics.images import image_metrics
-from exporters.metrics.primary import primary_metrics
+from exporters.metrics.primary import port_metrics, primary_metrics
 from exporters.metrics.stack import Reported, desired_rows, stack_metrics
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.config_samples import mounted
@@ -144,7 +144,12 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: ClusterC
     console = _console()
     gate = {"machine", "containers", "networks", "states", "disks"}  # held by test_gate.py
     kept = {family.source for family in backups.FAMILIES}  # small files that the backup service writes
-    reported = {*image_metrics(ImageReport()), *certificate_metrics({}), *primary_metrics(None)}
+    reported = {
+        *image_metrics(ImageReport()),
+        *certificate_metrics({}),
+        *primary_metrics(None),
+        *port_metrics(None, ""),
+    }
     known = {*console.rows, *gate, *kept, *reported, *desired_rows(inside, console, "0.1.0"), "not_shown"}
     assert {family.source for family in stack.FAMILIES} == known
 
