@@ -1,11 +1,17 @@
 """A change of the primary that was decided and interrupted goes on: there is only forward."""
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 
+from cluster.endpoints import POOLER
+from cluster.errors import PodsError
 from cluster.postgres.data_directory import read_data_directory
 from compose.console import Progress
 from compose.operations.convergence.state import Convergence
 from compose.operations.promotion.handover import FinishHandover, drop_node_slots
+from compose.operations.promotion.pool_hold import PoolHold
+from compose.operations.promotion.welcome import stale_pools
+from compose.operations.start import start as start_service
 from compose.operations.steps import Step
 
 
@@ -18,8 +24,11 @@ def finish_handover(run: Convergence) -> Iterator[Step]:
 
     def start(step: Progress) -> None:
         run.stack.compose.follow(step, "stop", source)
-        run.stack.compose.follow(step, "up", "--detach", "--no-deps", target)
-        left.await_replay(step)
+        left.await_replay(step, start_service(run.stack, step, [target]))
+
+    def let_go(_: Progress) -> None:
+        with suppress(PodsError), closing(PoolHold(run.stack)) as hold:  # a PgBouncer that is ill is replaced later
+            hold.release(stale_pools(run.stack, target))
 
     def note(_: Progress) -> None:
         if unnoted := left.note_promoted("inv up"):
@@ -28,6 +37,8 @@ def finish_handover(run: Convergence) -> Iterator[Step]:
     if run.stack.topology.promoting:
         yield Step(f"Starting {target}, which becomes the primary", start)
         yield Step(f"Promoting {target}", left.promote)
+        if run.was_well(POOLER):
+            yield Step("Letting clients go on", let_go)
         yield Step(f"Pointing the others to {target}", note)
     yield Step(f"Letting {source} follow", left.rejoin, quiet=left.handover.cause == "switchover")
     run.stack = left.stack

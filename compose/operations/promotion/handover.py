@@ -4,6 +4,7 @@ The decision is in the topology before anything is promoted: from then on the ol
 is (its role is replica, and it has no standby.signal), whoever starts its container.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from compose.operations.promotion.recorded_change import record_change
 from compose.operations.promotion.rejoin import bring_back
 from compose.operations.promotion.welcome import renew_welcome
 from compose.operations.reload import reload_node, reload_pooler, reload_primary_port
-from compose.operations.start import not_running, start_and_wait
+from compose.operations.start import hopeless, not_running, start_and_wait
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class FinishHandover:
             progress=step.update,
         )
 
-    def await_replay(self, step: Progress) -> None:
-        """Wait until the target, started anew, has replayed all that the old primary wrote."""
+    def await_replay(self, step: Progress, before: Mapping[str, int]) -> None:
+        """Wait until the target, just started, has replayed all that there is; ``before`` is from `start`."""
         end = Lsn.parse(self.handover.lsn)
         if self.handover.cause == "failover":
             end = Lsn(end - 1)  # what the last record ends at, and not where it begins
@@ -87,6 +88,9 @@ class FinishHandover:
                 with connect(self.stack.monitor(self.target)) as connection:
                     return fetch_one(connection, "replayed", lambda lsn: lacking(lsn, end)) or ""
             except ConnectError as fault:
+                container = self.stack.containers().get(self.target)
+                if container is None or hopeless(container, before):
+                    raise not_running(self.stack, self.target) from None
                 return fault.message
 
         wait_until(
