@@ -21,10 +21,10 @@ NAME = "history.jsonl"
 _TAIL = 4096
 """Bytes: more than the last line has."""
 
-Event = Literal["first start", "noticed", "switchover", "failover", "restore", "cold start", "timeline"]
+Event = Literal["first start", "noticed", "switchover", "failover", "restore", "timeline"]
 """Why somebody is the primary. ``noticed``: it was before the journal began; ``timeline``: a history file says so."""
-_SAME_TIMELINE = ("noticed", "cold start")
-"""Events that begin no timeline."""
+_NOTICED = "noticed"
+"""The one event that begins no timeline."""
 _EVENTS: Mapping[str, str] = {"noticed": "or before", "restore": "restored"}
 """Of events whose names do not read well in a sentence."""
 
@@ -119,7 +119,7 @@ def since(change: PrimaryChange) -> str:
 def repeats(journal: Journal, change: PrimaryChange) -> bool:
     """Whether ``change`` is the latest one of the journal, noted before by a run that was interrupted after it."""
     latest = journal.latest
-    return latest is not None and change.event not in _SAME_TIMELINE and _identity(latest) == _identity(change)
+    return latest is not None and change.event != _NOTICED and _identity(latest) == _identity(change)
 
 
 def _identity(change: PrimaryChange) -> tuple[str, str | None, str | None, int | None]:
@@ -143,7 +143,7 @@ def branch_points(files: Mapping[int, str]) -> dict[int, BranchPoint]:
 
 def merge(changes: Sequence[PrimaryChange], branches: Mapping[int, BranchPoint]) -> tuple[PrimaryChange, ...]:
     """The changes in their order, and before the first that is on a later timeline those that only branches show."""
-    known = {change.timeline for change in changes if change.event not in _SAME_TIMELINE}
+    known = {change.timeline for change in changes if change.event != _NOTICED}
     missing = sorted(set(branches) - known)
     return tuple(_merged(changes, [(timeline, _shown(timeline, branches[timeline])) for timeline in missing]))
 

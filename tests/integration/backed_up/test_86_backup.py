@@ -20,6 +20,7 @@ import pytest
 from backup.trust import incremental_trusted, version_number
 from cluster.postgres.data_directory import PGDATA
 from cluster.waiting import wait_until
+from compose.report.history import history_report
 from tests import hostile
 from tests.fix_backup import NEVER, QUIET, Diary, Kept, running_cluster, utc
 from tests.fix_inv import Inv
@@ -431,6 +432,8 @@ def test_restore_in_place_and_then_once_more_from_what_came_of_it(kept: Kept) ->
     kept.inv.ok("backup.restore", "--in-place", "--to-time", utc(third), "--yes")
     assert _story(kept) == [1, 3]
     assert kept.archive().timeline == 3
+    noted = history_report(kept.stack).changes
+    assert [(change.event, change.timeline) for change in noted[-2:]] == [("restore", 2), ("restore", 3)]
     assert name == kept.stack.topology.project
     taken = kept.ask("backup.now", "--type", "incremental")
     assert taken["kind"] == "full", "an incremental backup cannot build on another timeline's"

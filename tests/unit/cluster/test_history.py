@@ -26,7 +26,7 @@ names = st.one_of(st.none(), st.sampled_from(["primary", "replica1", "replica2"]
 changes = st.builds(
     PrimaryChange,
     at=st.one_of(st.none(), st.floats(0, 4e9)),
-    event=st.sampled_from(["first start", "noticed", "switchover", "failover", "restore", "cold start", "newer"]),
+    event=st.sampled_from(["first start", "noticed", "switchover", "failover", "restore", "newer"]),
     primary=names,
     before=names,
     timeline=st.one_of(st.none(), st.integers(1, 9)),
@@ -76,7 +76,7 @@ def test_merging_keeps_every_change_and_shows_every_timeline(
     merged = merge(noted, found)
     added = [change for change in merged if change.event == "timeline"]
     assert [change for change in merged if change.event != "timeline"] == noted
-    assert set(found) <= {change.timeline for change in merged if change.event not in ("noticed", "cold start")}
+    assert set(found) <= {change.timeline for change in merged if change.event != "noticed"}
     assert [change.timeline for change in added] == sorted({change.timeline or 0 for change in added})
     assert merge(merged, found) == merged
 
@@ -120,9 +120,9 @@ def test_a_change_that_was_noted_before_the_interruption_is_noted_once() -> None
     assert not repeats(Journal(), again)
 
 
-def test_two_cold_starts_are_two() -> None:
-    started = PrimaryChange(at=1.0, event="cold start", primary="primary", timeline=1)
-    assert not repeats(Journal((started,)), started)
+def test_who_is_noticed_twice_is_noted_twice() -> None:
+    noticed = PrimaryChange(at=1.0, event="noticed", primary="primary", timeline=1)
+    assert not repeats(Journal((noticed,)), noticed)
 
 
 def test_the_latest_change_is_read_from_the_end(tmp_path: Path) -> None:
