@@ -14,6 +14,7 @@ from compose.operations.home_identity import changing
 from compose.operations.promotion.failover import Failover
 from compose.operations.promotion.outlook import FailoverOrder, read_outlook
 from compose.operations.steps import perform
+from tests.fix_drivers import wrong_everywhere
 from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
 from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
@@ -101,6 +102,7 @@ def test_a_killed_primary_is_replaced_and_follows_and_nothing_acknowledged_is_lo
     assert new != old
     ledger.check(lambda sql: cluster.query(sql, new))
     assert cluster.same_everywhere()
+    assert wrong_everywhere(cluster.stack) == []
     assert not cluster.home.aside.exists()  # it followed on its own data
     assert cluster.inv.ok("history").out.count("failover") == 2  # event, and who did it
 
