@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from cluster.endpoints import POOLER
+from cluster.endpoints import POOLER, PROXY
 from cluster.errors import MachineError
 from cluster.observed.snapshot import Snapshot
 from cluster.remedies import with_remedy
@@ -54,7 +54,10 @@ def explained(snapshot: Snapshot, seen: SeenContainers) -> Snapshot:
     pooler = snapshot.pooler
     if pooler.error and (fault := seen.fault(POOLER)):
         pooler = replace(pooler, error=fault)
-    return replace(snapshot, nodes=nodes, pooler=pooler)
+    port = snapshot.port
+    if port is not None and port.error and (fault := seen.fault(PROXY)):
+        port = replace(port, error=fault)
+    return replace(snapshot, nodes=nodes, pooler=pooler, port=port)
 
 
 def down_services(stack: Stack, seen: SeenContainers) -> dict[str, str]:

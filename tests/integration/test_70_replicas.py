@@ -279,7 +279,7 @@ def test_used_up_slots_and_walsenders_name_their_setting(cluster: Cluster) -> No
 
 def test_ports_that_are_used_up_are_said(cluster: Cluster) -> None:
     result = cluster.inv("replica.add", extra={"PODS_REPLICA_PORT": "65534"})
-    _refused(result, 3, "the ports from PODS_REPLICA_PORT=65534 up do not suffice for 3 replicas")
+    _refused(result, 3, "the ports from PODS_REPLICA_PORT=65534 up do not suffice for 4 nodes")
     _clean(cluster, {"replica1", "replica2"})
 
 
@@ -312,7 +312,7 @@ def test_a_source_that_is_too_far_behind_is_refused_and_everything_taken_back(cl
 def test_a_port_in_use_is_refused_before_anything_changes(cluster: Cluster) -> None:
     import socket
 
-    port = cluster.stack.settings.replica_port + 2
+    port = cluster.stack.settings.replica_port + 3
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()

@@ -183,7 +183,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_touched(kept: Kept) -
         assert kept.inv("backup.restore", *arguments).code == code, arguments
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", kept.stack.settings.replica_port + 1))
+        taken.bind(("127.0.0.1", kept.stack.settings.replica_port + 2))
         taken.listen()
         refused = kept.inv("backup.restore", "--as-node", "x")
     assert refused.code == 4, refused
