@@ -89,7 +89,7 @@ def test_every_service_has_an_end_of_what_it_may_take(cluster: Cluster) -> None:
         assert host["PidsLimit"] > 0, service
         assert (host["Memory"] == 0) == (service in nodes), service
         assert all("size=" in options for options in host["Tmpfs"].values()), service
-        assert host["OomScoreAdj"] >= (0 if service in {*nodes, "pgbouncer"} else 600), service
+        assert host["OomScoreAdj"] >= (0 if service in {*nodes, "pgbouncer", "haproxy"} else 600), service
 
 
 def test_a_service_writes_to_its_own_data_alone_and_none_but_the_gate_has_the_engine_s_socket(cluster: Cluster) -> None:
@@ -123,19 +123,24 @@ def test_where_memory_runs_out_replicas_go_before_the_primary(cluster: Cluster) 
 
 SCORES = 'for p in /proc/[0-9]*; do [ "$(cat $p/comm)" != postgres ] || cat $p/oom_score_adj; done 2>/dev/null; true'
 WATCH = {"exporter", "health", "prometheus", "alertmanager"}
+SERVING = {"node", "pgbouncer", "haproxy"}
 REACHED = {
-    "node": {"node", "pgbouncer"},
-    "pgbouncer": {"node"},
-    "exporter": {"node", "pgbouncer", *WATCH},
-    "health": {"node", "pgbouncer", *WATCH},
-    "backup": {"node", "pgbouncer"},
+    "node": SERVING,
+    "pgbouncer": SERVING,
+    "haproxy": SERVING,
+    "exporter": {*SERVING, *WATCH},
+    "health": {*SERVING, *WATCH},
+    "backup": SERVING,
     "prometheus": WATCH,
     "alertmanager": WATCH,
     "gate": set[str](),
     "sandbox": set[str](),
 }
 """What a service's networks let it knock at; who watches shares one, where each has a password of its own."""
-PORTS = {"node": 5432, "pgbouncer": 6432, "exporter": 9187, "health": 8080, "prometheus": 9090, "alertmanager": 9093}
+PORTS = {
+    **{"node": 5432, "pgbouncer": 6432, "haproxy": 5432},
+    **{"exporter": 9187, "health": 8080, "prometheus": 9090, "alertmanager": 9093},
+}
 KNOCK = """
 for door in "$@"; do
     (timeout 2 bash -c "exec 3<> /dev/tcp/${door%:*}/${door#*:}" 2> /dev/null && echo "$door") &

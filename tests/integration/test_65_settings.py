@@ -74,6 +74,6 @@ def test_every_setting_on_a_new_cluster_and_on_a_running_one(tmp_path: Path, bui
         off = dict.fromkeys(ON, "off")
         (tmp_path / ".env").write_text(_env(made_with, made_with, ports[made_with], project, **off))
         _check(cluster, made_with, database)
-        assert set(cluster.stack.containers()) == {*cluster.stack.topology.names, "pgbouncer"}
+        assert set(cluster.stack.containers()) == {*cluster.stack.topology.names, "pgbouncer", "haproxy"}
     finally:
         purge(cluster.inv)

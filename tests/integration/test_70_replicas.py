@@ -46,7 +46,7 @@ def _clean(cluster: Cluster, replicas: set[str]) -> None:
     stack = cluster.stack
     assert {n.name for n in stack.topology.replicas} == replicas
     assert {n.state for n in stack.topology.replicas} <= {"member"}
-    others = {"pgbouncer", *stack.optional_services}
+    others = {"pgbouncer", "haproxy", *stack.optional_services}
     assert set(stack.containers()) == {"primary", *others, *replicas}
     slots = {r["slot_name"] for r in cluster.query("SELECT slot_name FROM pg_replication_slots")}
     assert slots - {ARCHIVE_SLOT} == {f"{name}_slot" for name in replicas}

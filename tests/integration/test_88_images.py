@@ -121,7 +121,7 @@ def test_an_update_is_tried_rolled_out_while_clients_work_finished_after_an_inte
             update_images.update(cluster.stack, console, force=False)
     wanted = cluster.stack.topology.build
     assert wanted.stamp
-    assert set(update_images.behind(cluster.stack)) == {"primary", "replica1", "pgbouncer"}
+    assert set(update_images.behind(cluster.stack)) == {"primary", "replica1", "pgbouncer", "haproxy"}
 
     ledger = make_ledger(cluster.access())
     with ledger.running():
