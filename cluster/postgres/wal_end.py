@@ -69,11 +69,18 @@ def read_wal_end(data: DataDirectory, wal: Directory) -> WalEnd | None:
 
 def read_crc(wal: Directory, timeline: int, lsn: Lsn) -> int | None:
     """The CRC of the record that begins there; None where that WAL is not there, or not any more."""
+    page = read_page(wal, timeline, lsn)
+    if page is None or lsn % PAGE > PAGE - RECORD.size:
+        return None
+    return int(RECORD.unpack_from(page, lsn % PAGE)[-1])
+
+
+def read_page(wal: Directory, timeline: int, lsn: Lsn) -> bytes | None:
+    """The page of WAL that ``lsn`` is on; None where it is not there, or not any more."""
     for segment in _segments(wal):
-        if segment.timeline == timeline and segment.start <= lsn < segment.end and lsn % PAGE <= PAGE - RECORD.size:
+        if segment.timeline == timeline and segment.start <= lsn < segment.end:
             page = wal.read_at(segment.name, lsn - lsn % PAGE - segment.start, PAGE)
-            if _is_page(page, timeline, lsn - lsn % PAGE):
-                return int(RECORD.unpack_from(page, lsn % PAGE)[-1])
+            return page if _is_page(page, timeline, lsn - lsn % PAGE) else None
     return None
 
 

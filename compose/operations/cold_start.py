@@ -202,5 +202,8 @@ class ColdStart:
         choice = f"{_UNTOUCHED}; choose: put the newer data back into {self.directories[self.primary]}"
         if not name:
             return f"{choice}, or restore a backup: inv backup.restore"
-        choice += f"; or make what {name} has the primary's: docs/how-to/troubleshoot.md"
-        return choice + (f"; or move {self.directories[name]} away and inv up, which goes without" if stays else "")
+        choice += (
+            f"; or go on with what {name} has: docker compose up --detach {name}, then inv failover --to {name} "
+            "--accept-data-loss; or restore a backup"
+        )
+        return choice + (f"; or move {self.directories[name]} away and inv up, which goes without it" if stays else "")

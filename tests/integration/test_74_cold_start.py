@@ -4,6 +4,7 @@ One cluster with one replica; its data directories are moved about as a person w
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -124,28 +125,6 @@ def test_exchanged_directories_are_noticed_and_start_nowhere(pair: Cluster) -> N
     pair.same_everywhere()
 
 
-def test_an_old_copy_of_the_primary_is_noticed_by_one_commit_that_it_lacks(pair: Cluster, tmp_path: Path) -> None:
-    primary = pair.home.node("primary")
-    pair.query("CREATE TABLE seen (n int)")
-    pair.wait_replayed()
-    _lose_power(pair)
-    _copy(primary, tmp_path / "old")
-    pair.inv.ok("up")
-    pair.query("INSERT INTO seen VALUES (1)")
-    pair.wait_replayed()
-    _lose_power(pair)
-    with _instead(primary, tmp_path / "old"):
-        _refused(pair, "the primary's newest data is missing", "and replica1 has", "choose: put the newer data back")
-        _start_plainly(pair, "primary")  # of this its own directory knows nothing, and so it starts
-        eventually(lambda: _answers(pair), 60, "the old copy answers")
-        pair.query("INSERT INTO seen SELECT generate_series(2, 500)")  # and goes further than the replica ever came
-        pair.docker("kill", pair.container("primary"))
-        _refused(pair, "primary and replica1 went different ways of timeline 1", "move")
-    pair.inv.ok("up")
-    assert pair.query("SELECT n FROM seen") == [{"n": 1}]
-    pair.same_everywhere()
-
-
 def test_two_primaries_of_one_epoch_and_another_cluster_start_nowhere(pair: Cluster) -> None:
     replica, identity = pair.home.node("replica1"), pair.home.rendered / "nodes" / "replica1" / "identity"
     _lose_power(pair)
@@ -192,4 +171,33 @@ def test_an_old_primary_starts_nowhere_after_switchovers(pair: Cluster, tmp_path
         _refuses(pair, "primary", "this is an old copy: its timeline is 1, and the primary has been on timeline 3")
         pair.docker("stop", pair.container("primary"))
     pair.inv.ok("up")
+    pair.same_everywhere()
+
+
+def test_one_commit_that_an_old_copy_lacks_is_noticed_and_kept_by_the_choice_that_up_names(
+    pair: Cluster, tmp_path: Path
+) -> None:
+    primary = pair.home.node("primary")
+    pair.query("CREATE TABLE seen (n int)")
+    pair.wait_replayed()
+    _lose_power(pair)
+    _copy(primary, tmp_path / "old")
+    pair.inv.ok("up")
+    pair.query("INSERT INTO seen VALUES (1)")
+    pair.wait_replayed()
+    _lose_power(pair)
+    shutil.rmtree(primary)
+    _copy(tmp_path / "old", primary)
+    _refused(pair, "the primary's newest data is missing", "and replica1 has", "choose: put the newer data back")
+    _start_plainly(pair, "primary")  # of this its own directory knows nothing, and so it starts
+    eventually(lambda: _answers(pair), 60, "the old copy answers")
+    pair.query("INSERT INTO seen SELECT generate_series(2, 500)")  # and goes further than the replica ever came
+    pair.docker("kill", pair.container("primary"))
+    refused = _refused(pair, "primary and replica1 went different ways of timeline 3")
+    choice = re.search(r"docker compose (up --detach replica1), then inv (failover .*?);", refused.err)
+    assert choice is not None, refused
+    pair.compose(*choice[1].split())
+    eventually(lambda: "in_recovery" in pair.query("SELECT pg_is_in_recovery() AS in_recovery", "replica1")[0], 60)
+    pair.inv.ok(*choice[2].split())
+    assert pair.query("SELECT n FROM seen", "replica1") == [{"n": 1}]
     pair.same_everywhere()

@@ -9,6 +9,7 @@ from cluster.postgres.data_directory import holds_data
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.wal_records import WalTail
 from compose.operations.promotion.archived_wal import archived_wal
+from compose.operations.promotion.common_wal import goes_on
 from compose.operations.promotion.loss import Loss, Successor, expected_loss, furthest
 from compose.operations.promotion.successors import successors
 from compose.operations.promotion.wal_files import WalFiles
@@ -54,7 +55,8 @@ def read_outlook(stack: Stack, order: FailoverOrder) -> Outlook:
     without = stack.with_topology(replace(stack.topology, nodes=stack.topology.replicas))
     found = successors(stack, without.snapshot())
     chosen = furthest([each for each in found if order.to in (None, each.name)])
-    files = WalFiles.of(stack.home.node(source), chosen.timeline)
+    own_wal = goes_on(stack.home, stack.topology, chosen.name)
+    files = WalFiles.of(stack.home.node(source), chosen.timeline) if own_wal else None
     tail = own = None if files is None else files.tail(chosen.received)
     if own is None:
         files, tail = _elsewhere(stack, chosen, found)

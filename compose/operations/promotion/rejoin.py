@@ -16,6 +16,7 @@ from cluster.topology import Handover
 from compose.console import Progress
 from compose.home import node_data
 from compose.home.primary_journal import read_histories
+from compose.operations.promotion.common_wal import shared_until
 from compose.operations.promotion.rewind import clear_unfinished, rewind
 from compose.operations.promotion.wal_files import WalFiles
 from compose.operations.replicas.clone import aside_path, move_data
@@ -78,6 +79,8 @@ def _divergence(stack: Stack, directory: Path, data: DataDirectory) -> _Divergen
     fork = passed.get(data.timeline)
     if fork is None:
         return f"its timeline {data.timeline} is none that {stack.topology.primary} went through"
+    if not shared_until(directory, data.timeline, stack.home.node(stack.topology.primary), newest, fork):
+        return f"it went another way than {stack.topology.primary} before their timelines parted"
     files = WalFiles.of(directory, data.timeline)
     tail = None if files is None else files.tail(fork)
     if files is None or tail is None:
