@@ -271,13 +271,23 @@ def _check_primary(home: Home, topology: Topology, data: DataState) -> None:
     if isinstance(data, ValueError):
         raise RefusedError(
             f"the primary's data in {directory} is not whole: {data}",
-            "nothing was touched; restore a backup, or mend it by hand",
+            f"nothing was touched; put back what is, or {_other_data(topology)}",
         )
     if data is None and topology.system_identifier:
         raise RefusedError(
             f"the primary's data in {directory} is gone",
-            "nothing was touched; is its disk not mounted? Else put it back, or restore a backup; replicas hold a copy",
+            f"nothing was touched; is its disk not mounted? Else put it back, or {_other_data(topology)}",
         )
+
+
+def _other_data(topology: Topology) -> str:
+    if not topology.replicas:
+        return "restore a backup"
+    names = " ".join(node.name for node in topology.replicas)
+    return (
+        f"restore a backup; replicas hold a copy: docker compose up --detach {names}, then inv failover "
+        "--accept-data-loss goes on with the one that has most"
+    )
 
 
 def strangers(home: Home, topology: Topology) -> list[str]:
