@@ -29,6 +29,7 @@ SLOWEST_FIRST = (
     "test_73_failover",
     "test_83_alerts",
     "test_40_faults",
+    "test_74_cold_start",
     "test_60_change",
     "test_84_dashboards",
     "test_50_refusals",

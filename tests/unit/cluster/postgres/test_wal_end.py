@@ -1,6 +1,5 @@
 """The end of WAL, in files as PostgreSQL leaves them: records that go on over pages, and older WAL behind the last."""
 
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,61 +11,11 @@ from cluster.files import Directory
 from cluster.postgres.data_directory import DataDirectory
 from cluster.postgres.lsn import Lsn
 from cluster.postgres.wal_end import WalEnd, read_crc, read_wal_end
-from cluster.postgres.wal_format import CONTINUED, LONG, LONG_HEADER, MAGIC, PAGE, RECORD, SHORT_HEADER
+from cluster.postgres.wal_format import PAGE, RECORD
 from cluster.postgres.wal_records import crc32c
+from tests.unit.wal_writer import SIZE, WalWriter
 
-SIZE = 4 * PAGE
-"""Of a segment here; the smallest of PostgreSQL's own is 1 MB."""
 LENGTHS = st.lists(st.one_of(st.integers(24, 200), st.integers(24, 5 * PAGE // 2)), min_size=1, max_size=8)
-
-
-class Writer:
-    """Writes records as PostgreSQL does, from the begin of the second segment."""
-
-    def __init__(self, timeline: int = 1, content: int = 0) -> None:
-        self.timeline, self.content = timeline, content
-        self.pages: dict[int, bytearray] = {}
-        self.at, self.before = SIZE, 0
-        self.ends: list[int] = []
-
-    def record(self, length: int) -> None:
-        """One of ``length`` bytes in all, which begins at a multiple of 8."""
-        body = bytes([len(self.ends) % 251, self.content]) * (length // 2 - 12) + b"x" * (length % 2)
-        start = self._begin(0)
-        head = struct.pack("=IIQBBxx", length, 7, self.before, 0, 10)
-        whole = head + struct.pack("=I", crc32c(body, head)) + body
-        self.before, rest = start, whole
-        while rest:
-            room = PAGE - self.at % PAGE
-            page, offset = self.pages[self.at // PAGE], self.at % PAGE
-            page[offset : offset + len(rest[:room])] = rest[:room]
-            self.at, rest = self.at + len(rest[:room]), rest[room:]
-            if rest:
-                self._begin(len(rest))
-        self.at = (self.at + 7) & ~7
-        self.ends.append(self.at)
-
-    def _begin(self, rest: int) -> int:
-        if self.at % PAGE == 0:
-            flags = (CONTINUED if rest else 0) | (0 if self.at % SIZE else LONG)
-            header = SHORT_HEADER.pack(MAGIC, flags, self.timeline, self.at, rest)
-            if flags & LONG:
-                header = LONG_HEADER.pack(MAGIC, flags, self.timeline, self.at, rest, 1, SIZE, PAGE)
-            self.pages[self.at // PAGE] = bytearray(header.ljust(PAGE, b"\0"))
-            self.at += len(header)
-        return self.at
-
-    def write(self, directory: Path, behind: bytes = b"") -> "Path":
-        """As segments; ``behind`` is what was in the files before, page by page."""
-        directory.mkdir()
-        last = max(self.pages)
-        for start in range(SIZE, (last + 1) * PAGE + SIZE, SIZE):  # and one to come
-            pages = [
-                bytes(self.pages.get(n, behind.ljust(PAGE, b"\0")))
-                for n in range(start // PAGE, (start + SIZE) // PAGE)
-            ]
-            (directory / f"{self.timeline:08X}{0:08X}{start // SIZE:08X}").write_bytes(b"".join(pages))
-        return directory
 
 
 def _data(*, timeline: int = 1, standby: bool = False) -> DataDirectory:
@@ -79,7 +28,7 @@ def _end(directory: Path, data: DataDirectory | None = None) -> WalEnd | None:
 
 
 def _write(path: Path, lengths: Sequence[int], *, behind: bytes = b"", content: int = 0) -> Path:
-    writer = Writer(content=content)
+    writer = WalWriter(content=content)
     for length in lengths:
         writer.record(length)
     return writer.write(path, behind)
@@ -95,7 +44,7 @@ def test_every_record_makes_the_end_later_and_what_was_there_before_does_not(
     tmp_path_factory: pytest.TempPathFactory, lengths: list[int], recycled: bool
 ) -> None:
     path = tmp_path_factory.mktemp("wal")
-    behind, writer, ends = bytes(_old_page()) if recycled else b"", Writer(), list[WalEnd]()
+    behind, writer, ends = bytes(_old_page()) if recycled else b"", WalWriter(), list[WalEnd]()
     for length in lengths:
         writer.record(length)
         end = _end(writer.write(path / f"{len(ends)}", behind))
@@ -110,7 +59,7 @@ def test_every_record_makes_the_end_later_and_what_was_there_before_does_not(
 
 def _old_page() -> bytearray:
     """Of the first segment, full of records."""
-    writer = Writer(content=9)
+    writer = WalWriter(content=9)
     writer.at = 0
     for _ in range(3 * PAGE // 1000):
         writer.record(1000)
@@ -118,7 +67,7 @@ def _old_page() -> bytearray:
 
 
 def test_the_end_is_that_of_the_last_whole_record(tmp_path: Path) -> None:
-    writer = Writer()
+    writer = WalWriter()
     for length in (100, 60, 41):
         writer.record(length)
     whole = _end(writer.write(tmp_path / "whole"))
@@ -142,7 +91,7 @@ def test_another_record_at_the_same_position_is_not_the_same(tmp_path: Path) -> 
 
 def test_a_standby_has_wal_of_a_newer_timeline_and_a_primary_none(tmp_path: Path) -> None:
     _write(tmp_path / "wal", [100])
-    newer = Writer(timeline=2)
+    newer = WalWriter(timeline=2)
     newer.record(300)
     newer.write(tmp_path / "newer")
     for file in (tmp_path / "newer").iterdir():
