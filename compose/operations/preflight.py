@@ -286,7 +286,7 @@ def _other_data(topology: Topology) -> str:
     names = " ".join(node.name for node in topology.replicas)
     return (
         f"restore a backup; replicas hold a copy: docker compose up --detach {names}, then inv failover "
-        "--accept-data-loss goes on with the one that has most"
+        "--accept-data-loss and inv up go on with the one that has most"
     )
 
 
