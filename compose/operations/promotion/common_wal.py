@@ -24,14 +24,15 @@ def goes_on(home: Home, topology: Topology, replica: str) -> bool:
 
 
 def shared_until(old: Path, timeline: int, new: Path, newest: int, fork: Lsn) -> bool:
-    """Whether both have the same on the last page before ``fork``, where ``newest`` began; also where one has it not.
+    """Whether both have the same last page before ``fork``, where ``timeline`` was left; also where nobody knows.
 
-    A new timeline's first segment begins as a copy of what the one before had in it.
+    The first segment of a new timeline begins as a copy of what the one before had in it.
     """
     last = Lsn(fork - 1)
-    pages = [_page(directory, of, last) for directory, of in ((old, timeline), (new, newest))]
-    first, second = (page and page[: last % PAGE + 1] for page in pages)
-    return not first or not second or first == second
+    first = _page(old, timeline, last)
+    second = next((page for of in range(timeline, newest + 1) if (page := _page(new, of, last)) is not None), None)
+    end = last % PAGE + 1
+    return first is None or second is None or first[:end] == second[:end]
 
 
 def _page(directory: Path, timeline: int, lsn: Lsn) -> bytes | None:

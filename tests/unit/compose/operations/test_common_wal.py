@@ -43,5 +43,5 @@ def test_data_that_ended_before_does_not(tmp_path: Path) -> None:
 def test_where_one_has_it_no_more_nobody_knows(tmp_path: Path) -> None:
     fork = _node(tmp_path / "old", 1, 2)
     (tmp_path / "new").mkdir()
-    assert shared_until(tmp_path / "old", 1, tmp_path / "new", 2, fork)
-    assert shared_until(tmp_path / "old", 1, tmp_path / "old", 2, Lsn(fork + 64 * SIZE))
+    assert shared_until(tmp_path / "old", 1, tmp_path / "new", 3, fork)
+    assert shared_until(tmp_path / "old", 1, tmp_path / "old", 3, Lsn(fork + 64 * SIZE))
