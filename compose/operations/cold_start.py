@@ -5,6 +5,7 @@ each other: an old copy of the primary's data, two that were exchanged, two that
 any of them. What a standby has, its primary had written before: where the primary has less, it is not what it was.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from cluster.topology import Topology
 from cluster.units import human_size
 from compose.home.paths import Home
 
+_HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
 _UNTOUCHED = "nothing was touched, nothing was started"
 
 
@@ -29,17 +31,19 @@ class NodeHistory:
 
     ``end`` is that of its WAL, None where it cannot be found; ``slots`` are the replication slots in it; ``agrees`` is
     whether the primary's WAL has this node's last record where it is in this node's own (None: nobody knows).
+    ``branch`` is the newest timeline that the primary has a history file of: its promotion is known by that first.
     """
 
     data: DataDirectory
     end: WalEnd | None = None
     slots: frozenset[str] = frozenset()
     agrees: bool | None = None
+    branch: int = 0
 
     @property
     def timeline(self) -> int:
-        """The newest that it has WAL of."""
-        return max(self.data.timeline, self.end.timeline if self.end else 0)
+        """The newest that it has WAL of, or has begun."""
+        return max(self.data.timeline, self.end.timeline if self.end else 0, self.branch)
 
     @property
     def lsn(self) -> Lsn:
@@ -75,7 +79,15 @@ def read_histories(home: Home, topology: Topology) -> dict[str, NodeHistory]:
     if primary is None:
         return found
     compared = {name: replace(each, agrees=_agrees(directory, primary.end, each.end)) for name, each in found.items()}
-    return {**compared, topology.primary: primary}
+    return {**compared, topology.primary: replace(primary, branch=_branch(directory))}
+
+
+def _branch(directory: Path) -> int:
+    try:
+        with Directory.open(directory) as opened, opened.enter(PGDATA / "pg_wal") as wal:
+            return max((int(found[1], 16) for name in wal.names() if (found := _HISTORY.match(name))), default=0)
+    except (OSError, RefusedError):
+        return 0
 
 
 def _read(directory: Path) -> NodeHistory | None:

@@ -187,5 +187,6 @@ def test_one_commit_that_an_old_copy_lacks_is_noticed_and_kept_by_the_choice_tha
     pair.compose(*choice[1].split())
     eventually(lambda: _answers(pair, "replica1"), 60, "replica1 answers")
     pair.inv.ok(*choice[2].split())
+    pair.inv.ok("up")
     assert pair.query("SELECT n FROM seen", "replica1") == [{"n": 1}]
     pair.same_everywhere()

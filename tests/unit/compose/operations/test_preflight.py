@@ -271,6 +271,15 @@ def test_a_primary_with_a_replica_s_data_is_refused(whole: Home) -> None:
     assert "holds a replica's data" in _refused(whole)
 
 
+def test_a_primary_of_a_timeline_from_before_a_switchover_is_refused(whole: Home) -> None:
+    known = replace(TOPOLOGY, timeline=2)
+    assert "is of timeline 1, and the primary of this cluster has been on timeline 2" in _refused(whole, known)
+    wal = whole.node("primary") / "18/docker/pg_wal"
+    wal.mkdir()
+    (wal / "00000002.history").touch()  # of its promotion, which pg_control need not know yet
+    assert check_data(whole, known)["primary"]
+
+
 @pytest.mark.parametrize("node", ["primary", "replica2"])
 def test_another_cluster_s_data_is_refused(whole: Home, node: str) -> None:
     (whole.node(node) / "18").rename(whole.path / "lost")
