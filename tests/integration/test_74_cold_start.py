@@ -38,7 +38,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Clus
 
 
 def _lose_power(cluster: Cluster) -> None:
-    cluster.docker("kill", *(each.id for each in cluster.stack.containers().values()))
+    """All at once; one that the engine was about to start again is not started any more."""
+    ids = [each.id for each in cluster.stack.containers().values()]
+    subprocess.run(["docker", "kill", *ids], check=False, capture_output=True)
+    cluster.docker("stop", *ids)
 
 
 def _copy(source: Path, target: Path) -> None:
