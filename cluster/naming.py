@@ -29,6 +29,7 @@ RESERVED = frozenset(
         "backup",
         "backups",
         "sandbox",
+        "supervisor",
         "copies",
         "localhost",
         "master",

@@ -10,14 +10,18 @@ from cluster.backup_status import BackupStatus
 from cluster.backup_verdict import BackupRules, BackupVerdict
 from cluster.config.settings import Settings
 from cluster.remedies import with_remedy
+from cluster.services import SUPERVISOR
+from cluster.supervisor_status import SupervisorStatus
+from cluster.units import human_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesReading:
-    """The services at one moment: the backup service's status (None: it wrote none), and why each of ``down`` is."""
+    """The services at one moment: why each of ``down`` is, and what two said of themselves (None: nothing)."""
 
     backup: BackupStatus | None = None
     down: Mapping[str, str] = field(default_factory=dict)
+    supervisor: SupervisorStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class ServicesVerdict:
         for service, why in self.reading.down.items():
             cost = _COSTS.get(service, "")
             yield with_remedy(f"{service} does not work{cost}: {why}", f"run: inv up; inv logs --service {service}")
+        if self.settings.failover == "auto" and SUPERVISOR not in self.reading.down:
+            yield from self._failover()
         if self.settings.backup != "on":
             return
         if self._backups is None:
@@ -46,8 +52,26 @@ class ServicesVerdict:
 
     def notes(self) -> Iterator[str]:
         """What is worth knowing."""
+        if self.settings.failover == "auto":
+            yield f"failover: auto, {self.settings.failover_after} s after the primary is gone"
         if self.settings.backup == "on" and self._backups is not None:
             yield from self._backups.notes()
+
+    def _failover(self) -> Iterator[str]:
+        """Why nobody would fail over, or does not although the primary is gone."""
+        status = self.reading.supervisor
+        if status is None or not status.watches(self.now):
+            silence = (
+                "has written no status"
+                if status is None
+                else f"is silent for {human_seconds(self.now - status.updated)}"
+            )
+            problem = f"the supervisor {silence}, so that there is no automatic failover"
+            yield with_remedy(problem, "run: inv up; inv logs --service supervisor")
+        elif status.held:
+            yield with_remedy(
+                f"no automatic failover: {status.reason}", "run: inv failover, or mend the node and run inv up"
+            )
 
     @property
     def _backups(self) -> BackupVerdict | None:
@@ -58,6 +82,7 @@ class ServicesVerdict:
 
 
 _COSTS = {
+    SUPERVISOR: ", so that there is no automatic failover",
     "backup": ", so that no WAL is archived and no backup taken",
     "sandbox": ", so that nothing can be restored on trial",
     "prometheus": ", so that no alert fires",

@@ -5,6 +5,8 @@ from types import MappingProxyType
 
 from cluster.config.settings import Settings
 
+SUPERVISOR = "supervisor"
+"""The service that makes another node the primary by itself."""
 LISTENING: Mapping[str, int] = MappingProxyType(
     {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "exporter": 9187, "health": 8080}
 )
@@ -24,6 +26,7 @@ def optional_services(settings: Settings, image_source: str) -> tuple[str, ...]:
         "prometheus": watching,
         "alertmanager": watching,
         "grafana": watching and grafana,
+        SUPERVISOR: settings.failover == "auto",
     }
     return tuple(name for name, runs in wanted.items() if runs)
 

@@ -47,7 +47,9 @@ class Stack:
     topology: Topology
     engine: "DockerClient | None" = None
     elsewhere: Mapping[str, Endpoint] = field(default_factory=dict)
-    """Where services are reached that do not yet listen where the settings have them."""
+    """Where services are reached that are not to be reached where the settings have them."""
+    configured: Path | None = None
+    """Directory of the settings that are in force, where those in the home are not read: as `up` rendered them."""
 
     @property
     def compose(self) -> Compose:
@@ -155,7 +157,12 @@ def reopened(stack: Stack) -> Stack:
     topology = load(stack.home.topology)
     if topology is None:
         raise RefusedError(f"the cluster in {stack.home.path} was taken away meanwhile", "run: inv up")
-    return replace(stack, topology=topology, settings=load_settings(stack.home.path))
+    return replace(stack, topology=topology, settings=_settings_of(stack))
+
+
+def _settings_of(stack: Stack) -> Settings:
+    """Those in the home; a service of ours goes by those of the last `up`."""
+    return load_settings(stack.configured or stack.home.path, strict=stack.configured is None)
 
 
 def open_home() -> tuple[Home, Settings]:

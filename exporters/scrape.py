@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cluster import certificate_report, history, image_report
+from cluster import certificate_report, history, image_report, supervisor_status
 from cluster.config.mounted import ROOT, ClusterConfig
 from cluster.observed.primary_port import read_primary_port
 from cluster.postgres.failures import Failure
@@ -102,6 +102,7 @@ class Scraper:
                 certificates=certificate_report.read_ends(ROOT / certificate_report.NAME),
                 primary_change=history.read_latest(ROOT / history.NAME),
                 port=read_primary_port(*config.primary_port(), patience),
+                supervisor=supervisor_status.read_status(supervisor_status.MOUNTED),
             )
             found = stack_metrics(config, console, gate, self._version, read_backups(), reported, self._stack)
             return _written([*found, *itself], accept)

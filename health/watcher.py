@@ -18,6 +18,7 @@ from cluster.observed.snapshot import Snapshot, keep_known, read_snapshot
 from cluster.postgres.lsn import Lsn
 from cluster.service_verdict import ServicesReading
 from cluster.services import optional_services
+from cluster.supervisor_status import MOUNTED, read_status
 from cluster.view import make_view
 from health.broadcast import Broadcast
 from health.history import History
@@ -116,7 +117,11 @@ class ClusterWatcher:
         names = optional_services(config.settings, config.topology.image_source)
         shown = pages(config.settings)
         watching = {name: shown[name].secure for name in names if name in shown and name != "health"}
-        return ServicesReading(backup=read_backup_state(self._backup_state), down=self._probe.down(watching))
+        return ServicesReading(
+            backup=read_backup_state(self._backup_state),
+            down=self._probe.down(watching),
+            supervisor=read_status(MOUNTED),
+        )
 
     def _read(self, config: ClusterConfig) -> Snapshot:
         nodes = {name: replace(config.node(name), connect_timeout=CONNECT_TIMEOUT) for name in config.topology.names}

@@ -25,6 +25,7 @@ SLOWEST_FIRST = (
     "test_85_health",
     "test_22_pooling",
     "test_70_replicas",
+    "test_74_auto_failover",
     "test_75_rolling",
     "test_73_failover",
     "test_83_alerts",

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster.config.env_file import load_settings, variable_of
+from cluster.config.env_file import PROJECT_ROOT, load_settings, variable_of
 from cluster.config.settings import Settings
 from cluster.sizing import Sizing
 from cluster.topology import Topology
 from compose.console import Console
 from compose.home.paths import Home
-from compose.render.host_facts import EngineSocket, HostFacts, Images
+from compose.render.host_facts import EngineSocket, HostFacts, Images, Operator
 
 SIZING = Sizing(memory=16 << 30, disk=200 << 30, nodes=3)
 """A host with 16 GB of memory and 200 GB of free disk."""
@@ -26,8 +26,15 @@ IMAGES = Images(
     prometheus="prom/prometheus:v3",
     alertmanager="prom/alertmanager:v0",
     grafana="grafana/grafana:12",
+    supervisor="pods/supervisor:0123",
 )
-CONCRETE = HostFacts(images=IMAGES, user=(999, 999), socket=EngineSocket(path="/var/run/docker.sock", group=103))
+CONCRETE = HostFacts(
+    images=IMAGES,
+    user=(999, 999),
+    socket=EngineSocket(path="/var/run/docker.sock", group=103),
+    operator=Operator(uid=0, gid=0, home="/srv/pods"),
+    checkout=str(PROJECT_ROOT),
+)
 
 SYSTEM = "7400000000000000001"
 """A system identifier."""

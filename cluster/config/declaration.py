@@ -5,11 +5,12 @@ from dataclasses import field
 from typing import TypeVar, cast
 
 T = TypeVar("T")
-CLUSTER, PORTS, POSTGRESQL, PGBOUNCER, MONITORING, HEALTH, BACKUPS, IMAGES, TIMEOUTS = (
+CLUSTER, PORTS, POSTGRESQL, PGBOUNCER, FAILOVER, MONITORING, HEALTH, BACKUPS, IMAGES, TIMEOUTS = (
     "The cluster",
     "Where it listens",
     "PostgreSQL",
     "PgBouncer",
+    "Failover",
     "Monitoring",
     "Health",
     "Backups",

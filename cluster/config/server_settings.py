@@ -1,9 +1,9 @@
-"""Settings of the servers: the cluster, its ports, PostgreSQL, PgBouncer."""
+"""Settings of the servers: the cluster, its ports, PostgreSQL, PgBouncer, who takes over."""
 
 import re
 from dataclasses import dataclass
 
-from cluster.config.declaration import CLUSTER, PGBOUNCER, PORTS, POSTGRESQL, setting
+from cluster.config.declaration import CLUSTER, FAILOVER, PGBOUNCER, PORTS, POSTGRESQL, setting
 from cluster.config.validators import (
     AUTO,
     address,
@@ -12,6 +12,7 @@ from cluster.config.validators import (
     networks,
     one_of,
     pool_size,
+    size,
     size_or_auto,
     whole,
     words,
@@ -128,4 +129,19 @@ class ServerSettings:
         whole(0, 86_400),
         "Seconds behind after which a replica is out of the pool of all readers while another is nearer; 0: never.",
         PGBOUNCER,
+    )
+    failover: str = setting(
+        "manual",
+        one_of("manual", "auto"),
+        "Who acts when the primary is gone: you (`inv failover`), or a service that has the engine's socket.",
+        FAILOVER,
+    )
+    failover_after: int = setting(
+        "10", whole(2, 86_400), "auto: seconds for which the primary must be gone, and not come back.", FAILOVER
+    )
+    failover_loss: int = setting(
+        "0B", size("0B"), "auto: WAL that may be lost where no synchronous replica has it.", FAILOVER
+    )
+    failover_interval: int = setting(
+        "3600", whole(0, 2_592_000), "auto: seconds after a failover in which there is no second one.", FAILOVER
     )

@@ -147,9 +147,9 @@ def remove_called(client: "DockerClient", containers: list[Container], names: Co
             _remove(client, container.id)
 
 
-def remove_retired(client: "DockerClient", containers: list[Container]) -> list[str]:
-    """Remove the containers of services that earlier versions had; return their names."""
-    retired = [c for c in containers if c.service in RETIRED and not c.one_off]
+def remove_services(client: "DockerClient", containers: list[Container], services: Collection[str]) -> list[str]:
+    """Remove the containers of services that shall not be; return their names."""
+    retired = [c for c in containers if c.service in services and not c.one_off]
     return [container.name for container in retired if _remove(client, container.id)]
 
 

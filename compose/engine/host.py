@@ -1,13 +1,18 @@
 """What this host adds to settings and topology: images, the services' user, the engine's socket."""
 
+import os
 from pathlib import Path
 
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
 from cluster.topology import Topology
 from compose.engine import image_build
 from compose.engine.daemon import docker_host
-from compose.home.paths import Home, own_disks, service_user
-from compose.render.host_facts import EngineSocket, HostFacts, Images
+from compose.home.paths import Home, linked_directories, own_disks, service_user
+from compose.render.host_facts import EngineSocket, HostFacts, Images, Operator
+
+CHECKOUT = "CHECKOUT"
+"""Variable that says where the host has this code, where it runs in a container."""
 
 
 def host_facts_of(home: Home, settings: Settings, topology: Topology) -> HostFacts:
@@ -21,7 +26,16 @@ def host_facts_with(home: Home, images: Images) -> HostFacts:
     """The same with images that are known."""
     user = service_user()
     io_uring = io_uring_refusal(user[1]) == ""
-    return HostFacts(images=images, user=user, socket=_engine_socket(), disks=own_disks(home), io_uring=io_uring)
+    operator = Operator(uid=os.geteuid(), gid=os.getegid(), home=str(home.path), linked=linked_directories(home))
+    return HostFacts(
+        images=images,
+        user=user,
+        socket=_engine_socket(),
+        operator=operator,
+        checkout=os.environ.get(CHECKOUT) or str(PROJECT_ROOT),
+        disks=own_disks(home),
+        io_uring=io_uring,
+    )
 
 
 _KERNEL = Path("/proc/sys/kernel")

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
 from cluster.errors import MachineError
-from cluster.services import optional_services
+from cluster.services import SUPERVISOR, optional_services
 from compose.console import Console
 from compose.engine import apt
 from compose.engine.base_image import make_base, proxied
-from compose.engine.build_context import code_files, staged
+from compose.engine.build_context import OPERATIONS, SERVICES, Payload, code_files, staged
 from compose.engine.daemon import docker_host
 from compose.process import follow
 from compose.render.host_facts import Images
@@ -50,7 +50,7 @@ class ImageSpec:
     folder: str
     base: str
     target: str = ""
-    needs_code: bool = False
+    payload: Payload | None = None
     stamp: str = ""
 
     @property
@@ -62,7 +62,7 @@ class ImageSpec:
 @cache
 def _reference(recipe: ImageSpec) -> str:
     """Hashed once, so that one command means one image, even if somebody edits the code meanwhile."""
-    more = code_files() if recipe.needs_code else ()
+    more = code_files(recipe.payload) if recipe.payload else ()
     return f"pods/{recipe.role}:{inputs_hash(recipe.base, ROOT / recipe.folder, more, recipe.stamp)}"
 
 
@@ -73,7 +73,10 @@ def recipes(source: str, base: str, stamp: str = "") -> dict[str, ImageSpec]:
     made = [
         postgres,
         ImageSpec(role="pgbouncer", folder="database", base=base, target="pgbouncer", stamp=stamp),
-        ImageSpec(role="services", folder="services", base=on_it, target="services", needs_code=True, stamp=stamp),
+        ImageSpec(role="services", folder="services", base=on_it, target="services", payload=SERVICES, stamp=stamp),
+        ImageSpec(
+            role="supervisor", folder="supervisor", base=on_it, target="supervisor", payload=OPERATIONS, stamp=stamp
+        ),
     ]
     if source == "debian":
         made.append(ImageSpec(role="prometheus", folder="monitoring", base=base, stamp=stamp))
@@ -82,7 +85,12 @@ def recipes(source: str, base: str, stamp: str = "") -> dict[str, ImageSpec]:
 
 def expected(settings: Settings, source: str, base: str, stamp: str = "") -> Images:
     """References of the images that this version of PODS wants, on ``base``."""
-    made = {role: recipe.reference for role, recipe in recipes(source, base, stamp).items()}
+    wanted = {
+        role: recipe
+        for role, recipe in recipes(source, base, stamp).items()
+        if role != SUPERVISOR or _automatic(settings)
+    }
+    made = {role: recipe.reference for role, recipe in wanted.items()}
     prefix = settings.registry.removesuffix("library/")
     prometheus = made.get("prometheus", prefix + OFFICIAL_PROMETHEUS)
     return Images(
@@ -92,7 +100,13 @@ def expected(settings: Settings, source: str, base: str, stamp: str = "") -> Ima
         prometheus=prometheus,
         alertmanager=made.get("prometheus", prefix + OFFICIAL_ALERTMANAGER),
         grafana=prefix + OFFICIAL_GRAFANA,
+        supervisor=made.get(SUPERVISOR, ""),
     )
+
+
+def _automatic(settings: Settings) -> bool:
+    """Whether the image of the supervisor is wanted: of that all of this code is hashed, which takes its time."""
+    return settings.failover == "auto"
 
 
 def choose(client: "DockerClient", settings: Settings, console: Console) -> tuple[str, str]:
@@ -143,7 +157,8 @@ def ensure(
         MachineError: one cannot be had, or a build failed.
     """
     images = expected(settings, source, base, stamp)
-    made = {recipe.reference: recipe for recipe in recipes(source, base, stamp).values()}
+    specs = recipes(source, base, stamp)
+    made = {specs[role].reference: specs[role] for role in wanted_roles(settings, source) if role in specs}
     wanted = dict.fromkeys(getattr(images, role) for role in wanted_roles(settings, source))
     for reference in [reference for reference in wanted if not has(client, reference)]:
         recipe = made.get(reference)
@@ -257,12 +272,12 @@ def _build(client: "DockerClient", settings: Settings, recipe: ImageSpec, consol
 
     environment = {"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"} | proxied(settings)
     with console.step(f"Building the image of {recipe.role}") as step:
-        if not recipe.needs_code:
+        if recipe.payload is None:
             follow(_build_argv(settings, recipe, recipe.reference), step, env=environment)
             return
         python = f"pods/python:{recipe.reference.rsplit(':', 1)[1]}"
         follow(_build_argv(settings, recipe, python, target="python"), step, env=environment)
-        with staged(python, step) as (site, code):
+        with staged(recipe.payload, python, step) as (site, code):
             contexts = [f"--build-context=site={site}", f"--build-context=code={code}"]
             follow([*_build_argv(settings, recipe, recipe.reference), *contexts], step, env=environment)
         with contextlib.suppress(NotFound):  # another `up` may have built, and removed, the same

@@ -10,6 +10,8 @@ from pathlib import Path
 from cluster import history
 from cluster.errors import RefusedError
 from cluster.files import Directory
+from cluster.services import SUPERVISOR
+from cluster.supervisor_status import STATUS_FILE, SupervisorStatus, parse_status
 
 ASIDE = ".aside"
 """Name of a directory in which replaced data waits."""
@@ -156,6 +158,8 @@ write can lead anywhere, and this is mounted into others."""
 _STATE_BEFORE = "state"
 _READERS = ".readers"
 """Who is out of the pool of all readers: the health service writes it, PgBouncer's container reads it."""
+SUPERVISOR_STATE = ".supervisor"
+"""What the supervisor saw and did last: it writes, health service and exporter read."""
 _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
     "gate": (".gate", ".disk"),
     "backup": ("backup", BACKUP_STATE),
@@ -163,6 +167,7 @@ _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
     "grafana": ("grafana",),
+    SUPERVISOR: (SUPERVISOR_STATE,),
 }
 """Directories below data/ of the services that have some, each closed to all but the containers' user."""
 
@@ -204,6 +209,15 @@ def read_backup_state(home: Home, name: str) -> str:
         return data.read(f"{BACKUP_STATE}/{name}").decode(errors="replace")
 
 
+def read_supervisor(home: Home) -> SupervisorStatus | None:
+    """What the supervisor said last; None where it said nothing."""
+    try:
+        with Directory.open(home.data) as data:
+            return parse_status(data.read(f"{SUPERVISOR_STATE}/{STATUS_FILE}"))
+    except (OSError, ValueError, RefusedError):
+        return None
+
+
 def own_disks(home: Home) -> tuple[str, ...]:
     """Directories of data/ that are on another disk, by a mount or by a link of the user's."""
     if not home.data.is_dir():
@@ -211,6 +225,14 @@ def own_disks(home: Home) -> tuple[str, ...]:
     disk = home.data.stat().st_dev
     found = [path for path in home.data.iterdir() if not path.name.startswith(".") and path.is_dir()]
     return tuple(sorted(path.name for path in found if path.stat().st_dev != disk))
+
+
+def linked_directories(home: Home) -> tuple[str, ...]:
+    """Directories outside the home that links in data/ lead to: a user's node on another disk, say."""
+    if not home.data.is_dir():
+        return ()
+    found = {path.resolve() for path in home.data.iterdir() if path.is_symlink() and path.is_dir()}
+    return tuple(sorted(str(path) for path in found if not path.is_relative_to(home.path)))
 
 
 def service_directories(home: Home) -> list[Path]:

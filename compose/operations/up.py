@@ -13,7 +13,7 @@ from cluster.config.server_settings import MOST_REPLICAS
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError, UsageError
 from cluster.postgres import data_directory
-from cluster.services import store_names
+from cluster.services import SUPERVISOR, store_names
 from cluster.topology import Topology
 from cluster.topology_file import load, save
 from compose.console import Console
@@ -88,8 +88,11 @@ def _inspect_and_prepare(
     data = _check(home, settings, topology, found)
     for name in containers.remove_leftovers(client, found):
         console.note(f"removed {name}, left by an interrupted operation")
-    for name in containers.remove_retired(client, found):
+    for name in containers.remove_services(client, found, containers.RETIRED):
         console.note(f"removed {name}, a service that is no more")
+    if settings.failover != "auto":  # at once: it acts by itself
+        for name in containers.remove_services(client, found, (SUPERVISOR,)):
+            console.note(f"removed {name}, since PODS_FAILOVER is {settings.failover}")
     for note in origin_notes(home.path, s3="s3" in store_names(settings)):
         console.note(note)
     for variable in retired_in_file(home.path):

@@ -106,7 +106,7 @@ def _node(template: Service, node: Node, port: int, settings: Settings, derived:
     egress = ["node_egress"] if settings.node_egress == "on" else []
     service = hardened(template, facts.images.postgres, facts.user)
     service["networks"] = {**{name: {} for name in egress}, NODES: {"link_local_ips": [node_address(node.ordinal)]}}
-    service["security_opt"].append(security_option(node_profile(settings, facts)))
+    service["security_opt"].append(security_option(node_profile(settings, facts), facts))
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
     service["ports"] = [published(settings.bind, port, 5432)]

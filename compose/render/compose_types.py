@@ -66,6 +66,7 @@ class Service(TypedDict, total=False):
     labels: dict[str, str]
     healthcheck: Healthcheck
     security_opt: list[str]
+    cap_add: list[str]
     ulimits: dict[str, int]
     stop_grace_period: str
     shm_size: int

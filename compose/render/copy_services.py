@@ -30,7 +30,7 @@ def copy_service(
     """A copy's container: a node's, but for what would join it to the cluster, and with less of the host."""
     service = hardened(template, facts.images.postgres, facts.user)
     del service["secrets"]
-    service["security_opt"].append(security_option(WITHOUT_IO_URING))
+    service["security_opt"].append(security_option(WITHOUT_IO_URING, facts))
     files = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
     options = [part for name, file in files.items() for part in ("-c", f"{name}=/etc/pods/{file}")]
     made: Service = {

@@ -13,6 +13,7 @@ class Images:
     prometheus: str
     alertmanager: str
     grafana: str
+    supervisor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,18 @@ class EngineSocket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """Whoever runs PODS, and the cluster's home; ``linked``: directories elsewhere that links in data/ lead to."""
+
+    uid: int
+    gid: int
+    home: str
+    linked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
-    """What one host adds: image references, the uid and gid that services run as, the engine's socket.
+    """What one host adds: images, the services' uid and gid, the engine's socket, who operates it, where this code is.
 
     ``disks``: directories of data/ that are on another disk than data/ itself. ``io_uring``: the kernel lets that user
     have it.
@@ -34,5 +45,7 @@ class HostFacts:
     images: Images
     user: tuple[int, int]
     socket: EngineSocket
+    operator: Operator
+    checkout: str
     disks: tuple[str, ...] = ()
     io_uring: bool = True

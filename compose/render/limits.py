@@ -35,6 +35,7 @@ _BOUNDS = {
     "prometheus": Bound(1 * GB, 8, 1024, _HELPER),
     "alertmanager": Bound(256 * MB, 64, 512, _HELPER),
     "grafana": Bound(512 * MB, 32, 512, _HELPER),
+    "supervisor": Bound(512 * MB, 32, 256, 0),
     "psql": Bound(1 * GB, 4, 512, _GUEST),
 }
 _OTHER = Bound(1 * GB, 4, 1024, _GUEST)

@@ -1,13 +1,14 @@
 """The services beside nodes and PgBouncer: what watches the cluster and shows it. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from cluster.config.settings import Settings
 from cluster.http.pages import pages
-from cluster.services import LISTENING, store_names
+from cluster.services import LISTENING, SUPERVISOR, store_names
 from cluster.topology import Topology
 from compose.render.compose_types import Service
 from compose.render.host_facts import HostFacts
+from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, security_option
 from compose.render.service_definition import hardened, mount
 from compose.render.service_definition import port as published
 
@@ -15,6 +16,7 @@ GATE_SOCKET = "./data/.gate"
 DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"
 READERS = "./data/.readers"
+SUPERVISOR_STATE = "./data/.supervisor"
 _PAGES = "/usr/share/prometheus"
 """Where Debian's packages have what they show in place of the web applications that they leave out."""
 _SILENT = "30s"
@@ -68,7 +70,14 @@ def _exporter(template: Service, settings: Settings, _: Topology, facts: HostFac
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["exporter"])]
     if settings.container_metrics == "on":
         service["volumes"].append(mount(GATE_SOCKET, "/run/gate"))
-    return _with_backups(service, settings)
+    return _with_supervisor(_with_backups(service, settings), settings)
+
+
+def _with_supervisor(service: Service, settings: Settings) -> Service:
+    """What the supervisor says of itself."""
+    if settings.failover == "auto":
+        service["volumes"].append(mount(SUPERVISOR_STATE, "/run/supervisor"))
+    return service
 
 
 def _with_backups(service: Service, settings: Settings) -> Service:
@@ -83,7 +92,7 @@ def _health(template: Service, settings: Settings, _: Topology, facts: HostFacts
     if settings.health_tls == "on":
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["health"])]
     service["volumes"].append(mount(READERS, "/run/readers", read_only=False))
-    return _with_backups(service, settings)
+    return _with_supervisor(_with_backups(service, settings), settings)
 
 
 def _prometheus(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
@@ -171,6 +180,39 @@ def _sandbox(template: Service, _: Settings, __: Topology, facts: HostFacts) -> 
     return service
 
 
+def _supervisor(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
+    """Whoever runs PODS, in a container: it does what `inv failover` does, with the same files under the same paths.
+
+    Under root it wants the rights that root has on the files of the containers' user.
+    """
+    operator = facts.operator
+    service = hardened(template, facts.images.supervisor, (operator.uid, operator.gid))
+    service["group_add"] = [str(facts.socket.group)]
+    if operator.uid == 0:
+        service["cap_add"] = ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+    service["environment"] = {
+        "PODS_HOME": operator.home,
+        "CHECKOUT": facts.checkout,
+        "PODS_REGISTRY": settings.registry,
+        "DOCKER_HOST": f"unix://{facts.socket.path}",
+        "DOCKER_CONFIG": "/tmp/docker",
+        "HOME": "/tmp",
+    }
+    service["volumes"] += [
+        mount(facts.socket.path, facts.socket.path),
+        *(mount(path, path, read_only=False) for path in (operator.home, *operator.linked)),
+        *(mount(path, path) for path in _profiles(facts)),
+        mount(SUPERVISOR_STATE, "/run/supervisor", read_only=False),
+    ]
+    return service
+
+
+def _profiles(facts: HostFacts) -> Iterator[str]:
+    """Compose reads them, and hands them to the engine."""
+    for profile in (WITH_IO_URING, WITHOUT_IO_URING):
+        yield security_option(profile, facts).removeprefix("seccomp=")
+
+
 _MADE: Mapping[str, Callable[[Service, Settings, Topology, HostFacts], Service]] = {
     "gate": _gate,
     "exporter": _exporter,
@@ -180,4 +222,5 @@ _MADE: Mapping[str, Callable[[Service, Settings, Topology, HostFacts], Service]]
     "prometheus": _prometheus,
     "alertmanager": _alertmanager,
     "grafana": _grafana,
+    SUPERVISOR: _supervisor,
 }

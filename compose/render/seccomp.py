@@ -21,6 +21,6 @@ def node_profile(settings: Settings, facts: HostFacts) -> Path:
     return WITH_IO_URING if used else WITHOUT_IO_URING
 
 
-def security_option(profile: Path) -> str:
-    """As Compose wants it."""
-    return f"seccomp={profile}"
+def security_option(profile: Path, facts: HostFacts) -> str:
+    """As Compose wants it: where the host has the profile."""
+    return f"seccomp={facts.checkout}/{profile.relative_to(PROJECT_ROOT)}"

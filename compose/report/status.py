@@ -21,7 +21,7 @@ from cluster.view import View
 from compose.console import COMMAND
 from compose.engine.containers import Container
 from compose.engine.published_ports import moving_notes, present_endpoints
-from compose.home.paths import read_backup_state
+from compose.home.paths import read_backup_state, read_supervisor
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
 from compose.report.seen_containers import down_services, explained, read_containers
 from compose.stack import Stack
@@ -61,7 +61,10 @@ def status_report(stack: Stack) -> StatusReport:
     if elsewhere:  # .env was changed, and `up` has not come yet
         snapshot = replace(stack, elsewhere=elsewhere).snapshot()
     view = stack.view(
-        explained(snapshot, seen), ServicesReading(backup=read_backups(stack), down=down_services(stack, seen))
+        explained(snapshot, seen),
+        ServicesReading(
+            backup=read_backups(stack), down=down_services(stack, seen), supervisor=read_supervisor(stack.home)
+        ),
     )
     notes = (*seen.notes, *_certificate_notes(stack), *moving_notes(elsewhere))
     verdict = view.verdict.with_more((), notes)

@@ -1,5 +1,6 @@
 """The metrics of /metrics: PgBouncer, containers, disks, and the desired cluster. Pure."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,11 +11,12 @@ from cluster.image_report import ImageReport
 from cluster.naming import write_pools
 from cluster.observed.primary_port import PortReading
 from cluster.pools import pools
+from cluster.supervisor_status import SupervisorStatus
 from exporters.collectors.backup_files import BackupReading
 from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading
 from exporters.declarations import Family, Row, gauge
-from exporters.metrics import backups, certificates, containers, images, pgbouncer, primary
+from exporters.metrics import backups, certificates, containers, failover, images, pgbouncer, primary
 from exporters.metrics.cardinality import NOT_SHOWN
 from exporters.metrics.exposition import expose, single
 from exporters.metrics.series import StackSeries
@@ -57,6 +59,7 @@ FAMILIES = (
     *images.FAMILIES,
     *certificates.FAMILIES,
     *primary.FAMILIES,
+    *failover.FAMILIES,
     *DESIRED,
     NOT_SHOWN,
 )
@@ -66,13 +69,14 @@ FAMILIES = (
 class Reported:
     """Reports that the host wrote: images, when certificates end (Unix seconds), the latest change of the primary.
 
-    And where the port of the primary was seen to lead.
+    And where the port of the primary was seen to lead, and what the supervisor says of itself.
     """
 
     images: ImageReport = field(default_factory=ImageReport)
     certificates: Mapping[str, float] = field(default_factory=dict)
     primary_change: PrimaryChange | None = None
     port: PortReading | None = None
+    supervisor: SupervisorStatus | None = None
 
 
 def stack_metrics(
@@ -101,6 +105,7 @@ def stack_metrics(
         **certificates.certificate_metrics(reported.certificates),
         **primary.primary_metrics(reported.primary_change),
         **primary.port_metrics(reported.port, config.topology.primary),
+        **failover.failover_metrics(config.settings, reported.supervisor, time.time()),
     }
     gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [

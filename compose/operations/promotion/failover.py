@@ -22,7 +22,7 @@ from compose.console import Console, Progress
 from compose.operations.apply_topology import write_files
 from compose.operations.home_identity import changing, check_code
 from compose.operations.promotion.fence import Fence
-from compose.operations.promotion.guard import Guard, guarded
+from compose.operations.promotion.guard import Guard, Guarding, guarded
 from compose.operations.promotion.handover import EAGER, FinishHandover, release_slots, reserve_slots
 from compose.operations.promotion.outlook import FailoverOrder, read_outlook
 from compose.operations.promotion.pool_hold import PoolHold
@@ -37,7 +37,7 @@ REPLAY_SECONDS = 60.0
 """For the new primary to find the WAL that it was given, and to replay it."""
 
 
-def failover(stack: Stack, console: Console, order: FailoverOrder) -> Stack:
+def failover(stack: Stack, console: Console, order: FailoverOrder, guarding: Guarding = guarded) -> Stack:
     """Make a replica the primary in place of one that does not answer.
 
     Raises:
@@ -50,7 +50,7 @@ def failover(stack: Stack, console: Console, order: FailoverOrder) -> Stack:
             console.warn(f"{error.message}; run inv up afterwards")
         console.note(check_possible(stack, order.to))
         change = Failover(stack, console, replace(order, to=read_outlook(stack, order).chosen.name))
-        with guarded(stack.home) as guard:
+        with guarding(stack.home) as guard:
             _perform(change, console, guard)
         return change.stack
 

@@ -8,8 +8,8 @@ for as long as PgBouncer lets them (see `PoolHold`), until `inv up` or a restart
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cluster.config.env_file import PROJECT_ROOT
@@ -21,6 +21,10 @@ LOG = ".guard.log"
 _DONE = b"done"
 _PATIENCE = 300.0
 """Seconds in which it tries: an operation that holds the cluster ends, an engine that starts anew answers."""
+
+
+Guarding = Callable[[Home], AbstractContextManager["Guard"]]
+"""How an operation has a guard."""
 
 
 @contextmanager
@@ -47,6 +51,12 @@ def guarded(home: Home) -> Iterator["Guard"]:
         guard.close()
 
 
+@contextmanager
+def unguarded(_: Home) -> Iterator["Guard"]:
+    """None, for who is started again when it dies, and goes on from what it finds: the supervisor."""
+    yield _NoGuard()
+
+
 class Guard:
     """The guard of this process."""
 
@@ -69,6 +79,17 @@ class Guard:
             return
         if not self._needed:
             self._child.wait()
+
+
+class _NoGuard(Guard):
+    def __init__(self) -> None:
+        pass
+
+    def dismiss(self) -> None:
+        """There is nobody."""
+
+    def close(self) -> None:
+        """Nor is there here."""
 
 
 def watch(home: Path) -> None:

@@ -45,6 +45,7 @@ _FROM = {
     "desired_replicas": "`topology.json`: the replicas there should be.",
     "desired_pools": "`topology.json`, and `SHOW DATABASES`: whether each pool leads where it should.",
     "primary_port": "The certificate that is shown at the port of the primary: whose it is.",
+    "failover": "The setting, and the supervisor's `status.json`: automatic failover.",
     "images": "`images.json`, which `inv up` and `inv images.*` write: each image that runs.",
     "image_updates": "`images.json`: what the last `inv images.check` found.",
     "image_check": "`images.json`: when that was.",

@@ -149,6 +149,7 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: ClusterC
         *certificate_metrics({}),
         *primary_metrics(None),
         *port_metrics(None, ""),
+        "failover",
     }
     known = {*console.rows, *gate, *kept, *reported, *desired_rows(inside, console, "0.1.0"), "not_shown"}
     assert {family.source for family in stack.FAMILIES} == known

@@ -88,22 +88,22 @@ def test_the_services_image_changes_with_the_code_and_the_others_do_not(
     looked_at_anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _references()
-    monkeypatch.setattr(image_build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
+    monkeypatch.setattr(image_build, "code_files", lambda *_: (PROJECT_ROOT / "README.md",))
     after = _references()
-    assert {role for role in before if before[role] != after[role]} == {"services"}
+    assert {role for role in before if before[role] != after[role]} == {"services", "supervisor"}
 
 
 def test_a_command_means_one_image_even_if_somebody_edits_the_code_meanwhile(
     looked_at_anew: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = _references()
-    monkeypatch.setattr(image_build, "code_files", lambda: (PROJECT_ROOT / "README.md",))
+    monkeypatch.setattr(image_build, "code_files", lambda *_: (PROJECT_ROOT / "README.md",))
     assert recipes("debian", "pods/base:forky")["services"].reference == before["services"]
 
 
 def test_images_stand_on_each_other_in_the_order_in_which_they_are_made() -> None:
     made = recipes("debian", "pods/base:forky")
-    assert list(made) == ["postgres", "pgbouncer", "services", "prometheus"]
+    assert list(made) == ["postgres", "pgbouncer", "services", "supervisor", "prometheus"]
     known = {"pods/base:forky"}
     for recipe in made.values():
         assert recipe.base in known, recipe.role
@@ -135,7 +135,7 @@ def test_every_folder_and_stage_that_is_built_exists() -> None:
     for recipe in recipes("debian", "pods/base:forky").values():
         stages = (ROOT / recipe.folder / "Dockerfile").read_text()
         assert not recipe.target or f" AS {recipe.target}\n" in stages, recipe.role
-        assert not recipe.needs_code or " AS python\n" in stages, recipe.role
+        assert recipe.payload is None or " AS python\n" in stages, recipe.role
 
 
 def test_other_images_come_from_the_mirror_too() -> None:
@@ -158,6 +158,7 @@ OURS = ["postgres", "pgbouncer", "services"]
         ("registry", {"monitoring": "off"}, OURS),
         ("registry", {"monitoring": "off", "health": "off"}, OURS),
         ("registry", {"monitoring": "off", "health": "off", "backup": "off"}, ["postgres", "pgbouncer"]),
+        ("registry", {"monitoring": "off", "failover": "auto"}, [*OURS, "supervisor"]),
     ],
 )
 def test_only_images_that_are_used_are_made_or_fetched(source: str, texts: dict[str, str], roles: list[str]) -> None:
@@ -165,7 +166,7 @@ def test_only_images_that_are_used_are_made_or_fetched(source: str, texts: dict[
 
 
 def test_every_role_is_one_of_the_images() -> None:
-    assert set(wanted_roles(settings_of(grafana="on"), "registry")) == set(Images.__slots__)
+    assert set(wanted_roles(settings_of(grafana="on", failover="auto"), "registry")) == set(Images.__slots__)
 
 
 @dataclass

@@ -12,13 +12,15 @@ from cluster.config.mounted import CA, ROOT
 from cluster.config.settings import Settings
 from cluster.services import optional_services
 from cluster.topology import Topology, host_ports
+from compose.render.host_facts import Operator
 from compose.render.optional_services import _MADE
+from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 from tests.unit.compose.render.stack_samples import services_of, stack_of
 from tests.unit.strategies import topologies
 
-ALL = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana")
-SILENT = {"gate", "backup", "sandbox"}
+ALL = ("gate", "exporter", "health", "backup", "sandbox", "prometheus", "alertmanager", "grafana", "supervisor")
+SILENT = {"gate", "backup", "sandbox", "supervisor"}
 """Services that publish nothing."""
 _on_or_off = st.sampled_from(["on", "off"])
 _settings = st.builds(
@@ -33,6 +35,7 @@ _settings = st.builds(
     web_bind=st.sampled_from(["127.0.0.1", "0.0.0.0"]),
     health_bind=st.sampled_from(["127.0.0.1", "0.0.0.0"]),
     unprotected=st.just("health"),
+    failover=st.sampled_from(["manual", "auto"]),
 )
 
 
@@ -41,7 +44,7 @@ def _sources(service: dict[str, Any]) -> set[str]:
     return {mount["source"] for mount in service["volumes"]}
 
 
-EVERYTHING = services_of(settings_of(grafana="on"))
+EVERYTHING = services_of(settings_of(grafana="on", failover="auto"))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,7 @@ EVERYTHING = services_of(settings_of(grafana="on"))
         ({"health": "off"}, "debian", ("gate", "exporter", "backup", "sandbox", "prometheus", "alertmanager")),
         ({"backup": "off", "monitoring": "off"}, "registry", ("health",)),
         ({"monitoring": "off", "health": "off", "backup": "off"}, "registry", ()),
+        ({"monitoring": "off", "health": "off", "backup": "off", "failover": "auto"}, "registry", ("supervisor",)),
     ],
 )
 def test_what_was_asked_for_runs_and_nothing_else(
@@ -88,10 +92,12 @@ def test_a_service_that_runs_has_its_port_among_those_that_are_looked_at(
 
 
 @given(_settings, topologies())
-def test_only_the_gate_reaches_the_engine_and_nobody_reaches_the_gate(settings: Settings, topology: Topology) -> None:
+def test_gate_and_supervisor_reach_the_engine_and_nobody_reaches_them(settings: Settings, topology: Topology) -> None:
     for name, service in services_of(settings, topology).items():
-        assert (CONCRETE.socket.path in _sources(service)) == (name == "gate"), name
-        assert ("group_add" in service) == (name == "gate"), name
+        assert (CONCRETE.socket.path in _sources(service)) == (name in ("gate", "supervisor")), name
+        assert ("group_add" in service) == (name in ("gate", "supervisor")), name
+        assert "cap_add" not in service or name == "supervisor"
+        assert CONCRETE.operator.home not in _sources(service) or name == "supervisor"
         if name == "gate":
             assert service["network_mode"] == "none"
             assert not {"networks", "ports", "secrets"} & service.keys()
@@ -104,6 +110,37 @@ def test_the_gate_reads_the_engine_s_socket_as_a_member_of_its_group() -> None:
     assert mounts["/run/docker.sock"]["source"] == "/var/run/docker.sock"
     assert {target for target, mount in mounts.items() if not mount.get("read_only")} == {"/run/gate"}
     assert gate["environment"] == {"PODS_PROJECT": "pods", "PODS_ENGINE_SOCKET": "/run/docker.sock"}
+
+
+def test_the_supervisor_is_who_runs_pods_where_he_is() -> None:
+    supervisor = EVERYTHING["supervisor"]
+    assert (supervisor["user"], supervisor["group_add"]) == ("0:0", ["103"])
+    assert supervisor["cap_drop"] == ["ALL"]
+    assert supervisor["cap_add"] == ["CHOWN", "DAC_OVERRIDE", "FOWNER"]
+    mounts = {mount["target"]: mount["source"] for mount in supervisor["volumes"]}
+    assert all(mounts[path] == path for path in ("/srv/pods", "/var/run/docker.sock"))
+    for profile in (WITH_IO_URING, WITHOUT_IO_URING):  # Compose reads them where nodes name them
+        assert mounts[str(profile)] == str(profile)
+        assert f"seccomp={profile}" in EVERYTHING["primary"]["security_opt"] or profile == WITHOUT_IO_URING
+    assert supervisor["environment"]["PODS_HOME"] == "/srv/pods"
+    assert supervisor["networks"] == ["nodes"]
+    assert not {"ports", "secrets"} & supervisor.keys()
+
+
+def test_the_supervisor_of_an_ordinary_user_has_no_capability_and_the_disks_that_he_linked() -> None:
+    operator = Operator(uid=1000, gid=1000, home="/home/ann/pods", linked=("/mnt/fast",))
+    stack = stack_of(settings_of(failover="auto"), facts=replace(CONCRETE, user=(1000, 1000), operator=operator))
+    supervisor = stack["services"]["supervisor"]
+    assert supervisor["user"] == "1000:1000"
+    assert "cap_add" not in supervisor
+    assert {"/home/ann/pods", "/mnt/fast"} <= _sources(supervisor)
+
+
+def test_what_the_supervisor_says_is_read_and_not_written_by_others() -> None:
+    for name in ("exporter", "health"):
+        mounts = {mount["target"]: mount for mount in EVERYTHING[name]["volumes"]}
+        assert mounts["/run/supervisor"]["read_only"]
+        assert "/run/supervisor" not in {mount["target"] for mount in services_of(settings_of())[name]["volumes"]}
 
 
 def test_the_exporter_reads_what_the_gate_tells_and_cannot_change_it() -> None:
@@ -120,8 +157,10 @@ def test_every_service_is_walled_in(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert service["user"] == "999:999"
-    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & service.keys()
+    assert not {"privileged", "devices", "pid", "ipc", "userns_mode"} & service.keys()
+    if name != "supervisor":  # who has the engine's socket and the home is who runs PODS: below
+        assert service["user"] == "999:999"
+        assert "cap_add" not in service
 
 
 def test_prometheus_and_alertmanager_ask_for_a_password_and_let_no_other_site_read() -> None:
@@ -156,7 +195,14 @@ def test_our_services_see_the_cluster_through_files_and_check_its_certificates(n
 @pytest.mark.parametrize("name", ["exporter", "health", "backup", "prometheus", "alertmanager", "grafana"])
 def test_no_service_with_a_network_sees_a_node_s_data_or_a_key_of_another(name: str) -> None:
     seen = _sources(EVERYTHING[name])
-    told = ("./rendered/", "./data/.gate", "./data/.state", "./data/.readers", "./data/.sandbox/drill")
+    told = (
+        "./rendered/",
+        "./data/.gate",
+        "./data/.state",
+        "./data/.readers",
+        "./data/.sandbox/drill",
+        "./data/.supervisor",
+    )
     allowed = (*told, f"./data/{name}", f"./secrets/tls/{name}", "./config/drill")
     assert [source for source in seen if not source.startswith(allowed)] == []
 
@@ -216,6 +262,6 @@ def test_a_container_s_log_has_an_end_and_it_is_started_again(name: str) -> None
 
 
 def test_one_service_s_definition_is_not_another_s() -> None:
-    again = services_of(settings_of(grafana="on"))
+    again = services_of(settings_of(grafana="on", failover="auto"))
     again["gate"]["volumes"].clear()
-    assert services_of(settings_of(grafana="on")) == EVERYTHING
+    assert services_of(settings_of(grafana="on", failover="auto")) == EVERYTHING
