@@ -15,8 +15,8 @@ from compose.console import Console
 from compose.engine.host import host_facts_of
 from compose.home import rendered_files
 from compose.operations.home_identity import changing
+from compose.operations.open_transactions import refuse_long
 from compose.operations.reload import reload_node, reload_pooler
-from compose.operations.rolling.open_transactions import refuse_long
 from compose.operations.rolling.rolling_restart import refuse_unhealthy, restart_rolling
 from compose.operations.up import write_tried_files
 from compose.render.compose_file import definitions

@@ -22,7 +22,7 @@ from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.home_identity import changing
 from compose.operations.image_states import note_images, running_images
-from compose.operations.rolling.open_transactions import refuse_long
+from compose.operations.open_transactions import refuse_long
 from compose.operations.rolling.rolling_restart import refuse_unhealthy
 from compose.operations.try_images import refuse_older, try_images, version_text
 from compose.render.compose_file import definitions

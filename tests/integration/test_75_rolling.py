@@ -10,8 +10,8 @@ from cluster.errors import RefusedError
 from cluster.postgres.connection import Access, connect
 from compose.console import Console
 from compose.home import passwords
+from compose.operations import open_transactions
 from compose.operations.restart import restart
-from compose.operations.rolling import open_transactions
 from tests.fix_guard import guards
 from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger

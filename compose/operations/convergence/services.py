@@ -14,12 +14,12 @@ from compose.engine.published_ports import obstructs, present_endpoints, wanted_
 from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
+from compose.operations.open_transactions import refuse_long
 from compose.operations.pooler_pause import console_access, open_pools, paused, release
 from compose.operations.promotion.candidate import unfit_replicas
 from compose.operations.promotion.switchover import hand_over
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, reload_primary_port, renew_pooled
 from compose.operations.rolling.drained_replica import drained
-from compose.operations.rolling.open_transactions import refuse_long
 from compose.operations.rolling.rolling_restart import await_close, closed_reason
 from compose.operations.start import lowers_limits, not_running, start_and_wait
 from compose.operations.steps import Step

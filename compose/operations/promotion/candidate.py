@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from cluster.errors import RefusedError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.observed.snapshot import Snapshot
-from cluster.postgres.connection import connect, fetch_all, fetch_one
+from cluster.postgres.connection import connect, fetch_one
 from cluster.topology import Topology
-from cluster.units import human_seconds, human_size
+from cluster.units import human_size
 from cluster.waiting import wait_until
+from compose.operations.open_transactions import open_transactions
 from compose.stack import Stack
 
 CLOSE_ENOUGH = 16 << 20
@@ -121,16 +122,11 @@ def archive_lacks(snapshot: Snapshot) -> str:
 
 def check_transactions(stack: Stack) -> None:
     """Refuse while somebody has a transaction open for long: clients would wait for its end."""
-    found = open_transactions(stack)
-    if found:
-        raise RefusedError(f"{found[0]}, and clients would wait for its end", "let it end, or end it; then try again")
+    if found := waited_for(stack):
+        raise RefusedError(f"{found}, and clients would wait for its end", "let it end, or end it; then try again")
 
 
-def open_transactions(stack: Stack) -> list[str]:
-    """Transactions on the primary that are open for `LONG`, the oldest first."""
-
-    def line(pid: int, state: str, seconds: float) -> str:
-        return f"a transaction is open for {human_seconds(seconds)} (pid {pid}, {state})"
-
-    with connect(stack.monitor(stack.topology.primary)) as connection:
-        return fetch_all(connection, "open_transactions", line, [LONG])
+def waited_for(stack: Stack) -> str:
+    """The transaction on the primary that has been open for longest, and for `LONG`; "" where there is none."""
+    found = open_transactions(stack, stack.topology.primary, LONG)
+    return next((str(each) for each in found if not each.base_backup), "")

@@ -11,7 +11,7 @@ from cluster.postgres.connection import connect
 from cluster.postgres.failures import one_line
 from cluster.waiting import attempts
 from compose.operations.pooler_pause import console_access
-from compose.operations.promotion.candidate import open_transactions
+from compose.operations.promotion.candidate import waited_for
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ class PoolHold:
         try:
             pgbouncer.pause(self._pausing, name)
         except MachineError:
-            found = open_transactions(self._stack) or ["a transaction"]
             raise RefusedError(
-                f"{found[0]}: the pool {name} does not come to rest within {PAUSE_SECONDS} s",
+                f"{waited_for(self._stack) or 'a transaction goes on'}: the pool {name} does not come to rest within {PAUSE_SECONDS} s",
                 "let it end, or end it; then try again",
             ) from None
 

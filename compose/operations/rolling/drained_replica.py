@@ -13,10 +13,10 @@ from cluster.topology import Topology
 from cluster.waiting import wait_until
 from compose.console import Progress
 from compose.operations.apply_topology import write_files
+from compose.operations.open_transactions import open_transactions
 from compose.operations.pooler_pause import PATIENCE, console_access, release
 from compose.operations.promotion.guard import guarded
 from compose.operations.reload import reload_pooler
-from compose.operations.rolling.open_transactions import open_transactions
 from compose.stack import Stack
 
 _MARGIN = 0.2

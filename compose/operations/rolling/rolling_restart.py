@@ -13,11 +13,11 @@ from cluster.postgres.connection import connect
 from cluster.postgres.failures import ConnectError
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
+from compose.operations.open_transactions import refuse_long
 from compose.operations.pooler_pause import paused
 from compose.operations.promotion.candidate import unfit, unfit_replicas
 from compose.operations.promotion.switchover import hand_over
 from compose.operations.rolling.drained_replica import drained
-from compose.operations.rolling.open_transactions import refuse_long
 from compose.operations.start import lowers_limits, start_and_wait, why_not
 from compose.stack import Stack
 

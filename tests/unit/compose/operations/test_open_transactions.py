@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compose.operations.rolling.open_transactions import OpenTransaction
+from compose.operations.open_transactions import OpenTransaction
 
 
 def _transaction(application: str, *, base_backup: bool = False) -> OpenTransaction:

@@ -32,7 +32,7 @@ class OpenTransaction:
 def open_transactions(stack: Stack, node: str, seconds: float) -> list[OpenTransaction]:
     """Those on ``node`` that have gone on for ``seconds``, the oldest first."""
     with connect(stack.monitor(node)) as connection:
-        return fetch_all(connection, "transactions", OpenTransaction, [seconds])
+        return fetch_all(connection, "open_transactions", OpenTransaction, [seconds])
 
 
 def refuse_long(stack: Stack, nodes: Sequence[str]) -> None:
