@@ -58,8 +58,9 @@ class PoolHold:
         try:
             pgbouncer.pause(self._pausing, name)
         except MachineError:
+            found = waited_for(self._stack) or "a transaction goes on"
             raise RefusedError(
-                f"{waited_for(self._stack) or 'a transaction goes on'}: the pool {name} does not come to rest within {PAUSE_SECONDS} s",
+                f"{found}: the pool {name} does not come to rest within {PAUSE_SECONDS} s",
                 "let it end, or end it; then try again",
             ) from None
 
