@@ -95,6 +95,7 @@ def _parameters(settings: Settings, topology: Topology, derived: Derived) -> dic
         "tcp_user_timeout": "30000",
         "dns_max_ttl": "5",
         "dns_nxdomain_ttl": "1",
+        "resolv_conf": "/run/pods/resolv.conf",  # of pods-resolver
         # JDBC sends it at login, and means nothing by it
         "ignore_startup_parameters": "extra_float_digits",
         # what it restores for a client in one packet, such as a long search_path, must fit in

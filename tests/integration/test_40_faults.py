@@ -22,6 +22,7 @@ from compose.console import Console, Progress
 from compose.home import passwords
 from compose.operations.replicas.damage import damage, streams_from
 from tests.fix_chaos import walk
+from tests.fix_images import image
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster
 from tests.fix_wait import eventually
@@ -87,6 +88,35 @@ def test_reads_go_on_while_a_replica_is_down(cluster: Cluster) -> None:
 def _leads_to(cluster: Cluster) -> set[str]:
     """Nodes of the pool of all readers, as PgBouncer has them now."""
     return {host for pool in cluster.stack.snapshot().pooler.pools if pool.name == "appdb_read" for host in pool.hosts}
+
+
+def test_a_node_that_comes_back_at_another_address_is_reached_there(cluster: Cluster) -> None:
+    """The engine's DNS lets a resolver keep an address for ten minutes, and gives it away when its container stops."""
+    node, network = cluster.container("replica1"), f"{cluster.stack.topology.project}_nodes"
+
+    def address(container: str) -> str:
+        shown = f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
+        return cluster.docker("inspect", "--format", shown, container).strip()
+
+    def reached() -> str:
+        try:
+            with connect(cluster.access(database="appdb_read1")) as connection:
+                return str(connection.execute("SELECT host(inet_server_addr()) AS address").fetchall()[0]["address"])
+        except (MachineError, psycopg.Error) as error:
+            return str(error)
+
+    before = address(node)
+    assert reached() == before
+    cluster.docker("stop", node)
+    run = ["run", "--detach", "--rm", "--network", network, "--entrypoint", "sleep", image(), "120"]
+    heir = cluster.docker(*run).strip()
+    try:
+        assert address(heir) == before, "the engine gave the address to nobody"
+        cluster.docker("start", node)
+        wanted = address(node)
+        eventually(lambda: reached() == wanted, 60, f"replica1 at {wanted}", pause=1)
+    finally:
+        cluster.docker("rm", "--force", heir)
 
 
 def test_a_silent_replica_holds_no_reader_for_long_and_comes_back_by_itself(cluster: Cluster) -> None:
