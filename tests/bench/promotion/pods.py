@@ -75,8 +75,8 @@ class PodsCluster:
 
     def restore(self) -> None:
         """Wait until it is healthy, which a switchover leaves it by itself; after a kill with `inv up`."""
-        if self.killed:
-            self.cluster.inv.ok("up")
+        if self.killed:  # the supervisor may be at it, too
+            assert comes_true(lambda: self.cluster.inv("up").code == 0, timeout=_PATIENCE, pause=2.0)
             self.killed = False
         reasons: list[str] = []
 
@@ -94,7 +94,10 @@ class PodsCluster:
 
 @contextmanager
 def pods(failover: str = "") -> Iterator[PodsCluster]:
-    """A new one with everything but Prometheus and Grafana, gone afterwards; ``failover`` as its setting."""
-    chosen = {"PODS_FAILOVER": failover} if failover else {}
+    """A new one with everything but Prometheus and Grafana, gone afterwards.
+
+    ``failover``: `manual`, or `auto` with the usual patience and no pause between two.
+    """
+    chosen = {"PODS_FAILOVER": "auto", "PODS_FAILOVER_INTERVAL": "0"} if failover == "auto" else {}
     with running(PODS_REPLICAS="2", PODS_MONITORING="off", **chosen) as cluster:
         yield PodsCluster(cluster, manual=failover == "manual")
