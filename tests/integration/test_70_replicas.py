@@ -279,7 +279,7 @@ def test_used_up_slots_and_walsenders_name_their_setting(cluster: Cluster) -> No
 
 def test_ports_that_are_used_up_are_said(cluster: Cluster) -> None:
     result = cluster.inv("replica.add", extra={"PODS_REPLICA_PORT": "65534"})
-    _refused(result, 3, "the ports from PODS_REPLICA_PORT=65534 up do not suffice for 4 nodes")
+    _refused(result, 3, "the ports from PODS_REPLICA_PORT=65534 up do not suffice for 3 nodes")
     _clean(cluster, {"replica1", "replica2"})
 
 
