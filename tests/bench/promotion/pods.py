@@ -1,11 +1,13 @@
 """Ours: a primary and two replicas behind PgBouncer."""
 
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cluster.waiting import comes_true
+from cluster.waiting import attempts, comes_true
 from tests.bench.promotion.contestant import docker
 from tests.bench.promotion.outcomes import OURS
 from tests.bench.promotion.writers import TABLE
@@ -20,15 +22,15 @@ class PodsCluster:
     """A running one, and what the bench does to it."""
 
     cluster: Cluster
-    manual: bool
-    killed: bool = False
+    failover: str
+    killed: str = ""
     steps: list[str] = field(default_factory=list)
     """What each `inv switchover` printed."""
 
     @property
     def name(self) -> str:
         """As it stands in tables."""
-        return f"{OURS}, by hand" if self.manual else OURS
+        return f"{OURS}, by hand" if self.failover == "manual" else OURS
 
     @property
     def network(self) -> str:
@@ -61,23 +63,36 @@ class PodsCluster:
         self.steps.append(self.cluster.inv.ok("switchover").err)
 
     def kill_primary(self) -> float:
-        """SIGKILL the primary's container, which the engine does not start again: it was killed through it."""
-        container = self.cluster.container(self.primary)
+        """SIGKILL the primary's container, which the engine does not start again: it was killed through it.
+
+        The supervisor starts it once, and a crash would be over then: here it is killed as often as it starts.
+        """
+        self.killed = self.primary
+        container = self.cluster.container(self.killed)
         moment = time.monotonic()
         docker("kill", "--signal=KILL", container)
-        self.killed = True
+        if self.failover == "auto":
+            threading.Thread(target=self._keep_down, args=[container], daemon=True).start()
         return moment
 
+    def _keep_down(self, container: str) -> None:
+        kill = ["docker", "kill", "--signal=KILL", container]
+        for _ in attempts(_PATIENCE, pause=0.2):
+            if self.primary != self.killed:
+                return
+            subprocess.run(kill, capture_output=True, check=False)  # mostly it does not run
+
     def fail_over(self) -> None:
-        """`inv failover`, whatever was lost, which is counted; nothing where the supervisor does it."""
-        if self.manual:
+        """`inv failover`, whatever was lost, which is counted; else the supervisor does it."""
+        if self.failover == "manual":
             self.cluster.inv.ok("failover", "--accept-data-loss")
+        assert comes_true(lambda: self.primary != self.killed, timeout=_PATIENCE, pause=0.5)
 
     def restore(self) -> None:
         """Wait until it is healthy, which a switchover leaves it by itself; after a kill with `inv up`."""
         if self.killed:  # the supervisor may be at it, too
             assert comes_true(lambda: self.cluster.inv("up").code == 0, timeout=_PATIENCE, pause=2.0)
-            self.killed = False
+            self.killed = ""
         reasons: list[str] = []
 
         def healthy() -> bool:
@@ -100,4 +115,4 @@ def pods(failover: str = "") -> Iterator[PodsCluster]:
     """
     chosen = {"PODS_FAILOVER": "auto", "PODS_FAILOVER_INTERVAL": "0"} if failover == "auto" else {}
     with running(PODS_REPLICAS="2", PODS_MONITORING="off", **chosen) as cluster:
-        yield PodsCluster(cluster, manual=failover == "manual")
+        yield PodsCluster(cluster, failover)
