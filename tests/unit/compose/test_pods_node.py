@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster.config.env_file import PROJECT_ROOT
+from compose.render.link_local import PROXY_ADDRESS
 
 SCRIPT = (PROJECT_ROOT / "compose" / "images" / "database" / "pods-node").read_text(encoding="utf-8")
 
@@ -23,6 +24,11 @@ def _run(function: str, call: str, **variables: str) -> str:
         check=True,
     )
     return done.stdout + done.stderr
+
+
+def test_a_node_announces_itself_where_haproxy_is() -> None:
+    assert f"\nPROXY={PROXY_ADDRESS} " in SCRIPT
+    assert _run("announce", "announce && echo done", PROXY="127.0.0.1") == "done\n"
 
 
 @pytest.mark.parametrize("content", ["", "\0" * 120, "\n7\n", "x7\n/var/lib\n", "0\n"])
