@@ -154,6 +154,7 @@ def test_what_the_old_primary_alone_committed_is_listed_kept_and_taken_back(clus
     assert cluster.query("SELECT 1 FROM pg_roles WHERE rolname = 'rewinder'", new) == []
 
 
+@pytest.mark.chaos
 def test_killed_before_it_is_decided_the_old_primary_goes_on(cluster: Cluster) -> None:
     old = cluster.stack.topology.primary
     cluster.docker("kill", cluster.container(old))

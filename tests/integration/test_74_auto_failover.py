@@ -42,6 +42,7 @@ def _waits(cluster: Cluster, since: float = 0.0) -> bool:
     return (seen.action, seen.reason) == ("wait", "") and seen.updated > since and bool(seen.known)
 
 
+@pytest.mark.chaos
 def test_a_primary_that_crashes_and_comes_back_stays_the_primary(watched: Cluster) -> None:
     eventually(lambda: _waits(watched), 60, "the supervisor watches")
     assert "failover: auto, 3 s after the primary is gone" in watched.status()["notes"]

@@ -60,6 +60,7 @@ def test_a_rolling_restart_fails_no_transaction_and_leaves_the_old_primary_as_a_
     running.check_healthy()
 
 
+@pytest.mark.chaos
 def test_killed_between_two_nodes_its_guard_runs_up_and_everybody_is_served(running: Cluster) -> None:
     primary = running.stack.topology.primary
     running.inv.interrupted("KILL", 0, "restart", "--rolling")  # the replica is back; its first step with the primary
