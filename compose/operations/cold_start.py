@@ -22,6 +22,8 @@ from cluster.units import human_size
 from compose.home.paths import Home
 
 _HISTORY = re.compile(r"([0-9A-F]{8})\.history\Z")
+_SEGMENT = 16 << 20
+"""Bytes, as initdb has it."""
 _UNTOUCHED = "nothing was touched, nothing was started"
 
 
@@ -118,6 +120,14 @@ def _agrees(directory: Path, whole: WalEnd | None, end: WalEnd | None) -> bool |
     return None if found is None else found == end.crc
 
 
+def _reach(own: NodeHistory, other: NodeHistory) -> Lsn:
+    """How far ``other`` may be where it has nothing more than ``own``.
+
+    Without its WAL only a position is known of it, and after a switch of segments that is the end of the segment.
+    """
+    return own.lsn if other.end is not None else Lsn(own.lsn + _SEGMENT - own.lsn % _SEGMENT)
+
+
 class ColdStart:
     """The judgement. Pure.
 
@@ -195,7 +205,7 @@ class ColdStart:
                 f"{self.primary} and {name} {what} of timeline {own.timeline}, and nobody knows which has what counts",
                 self._choice(name, stays=True),
             )
-        elif own.end is not None and other.lsn > own.lsn:
+        elif own.end is not None and other.lsn > _reach(own, other):
             lacking = human_size(other.lsn - own.lsn)
             yield self._missing(f"ends at {own.lsn}, and {name} has {lacking} more that it once had", name, stays=True)
 

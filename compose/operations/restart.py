@@ -1,6 +1,6 @@
 """Restarts and reloads of a running cluster."""
 
-from cluster.endpoints import POOLER
+from cluster.endpoints import POOLER, PROXY
 from compose.console import Console
 from compose.home import certificates
 from compose.operations.copies import lifecycle
@@ -23,7 +23,7 @@ def restart(stack: Stack, console: Console, only: str | None, *, rolling: bool =
         if rolling:
             nodes = [name for name in services if name in stack.topology.names]
             stack = restart_rolling(stack, console, nodes)
-            services = [name for name in services if name not in nodes]
+            services = [name for name in services if name not in (*nodes, *(() if only else (PROXY,)))]
             if not only and not has_new_secrets(stack, POOLER, stack.containers()[POOLER]):
                 services.remove(POOLER)
                 console.note("PgBouncer goes on as it is, for it has nothing new to read; inv restart --node pgbouncer")

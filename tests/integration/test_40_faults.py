@@ -288,5 +288,5 @@ def test_up_killed_at_any_moment_is_repaired_by_the_next(lone: Cluster, moment: 
     leftovers = [
         c for c in lone.docker("ps", "-a", "--format", "{{.Names}}").split() if lone.stack.topology.project in c
     ]
-    assert len(leftovers) == 3  # primary, replica1, pgbouncer
+    assert len(leftovers) == 4  # primary, replica1, pgbouncer, haproxy
     assert not list(lone.home.data.glob("*/18/.new"))
