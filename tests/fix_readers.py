@@ -18,9 +18,12 @@ class Readers:
 
     accesses: Sequence[Access]
     errors: list[str] = field(default_factory=list)
+    done: dict[str, int] = field(default_factory=dict)
+    """How often each pool was read through."""
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
+        self.done = {access.database: 0 for access in self.accesses}
 
     @contextmanager
     def running(self) -> Iterator["Readers"]:
@@ -41,6 +44,7 @@ class Readers:
                 with connect(access) as connection:
                     while not self._stop.is_set():
                         connection.execute("SELECT pg_sleep(0.01)")
+                        self.done[access.database] += 1
             except (psycopg.Error, MachineError) as error:
                 self.errors.append(f"{access.database}: {error}".strip())
                 time.sleep(0.05)

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -24,11 +23,12 @@ from compose.operations.promotion.report import canary_access
 from compose.operations.promotion.switchover import Switchover
 from compose.operations.steps import Step, perform
 from compose.render.link_local import node_address
+from tests.fix_backup import running_cluster
 from tests.fix_chaos import walk
 from tests.fix_drivers import DriverClients, wrong_everywhere
-from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
-from tests.fix_stack import Cluster, new_project, purge, write_env
+from tests.fix_readers import Readers
+from tests.fix_stack import Cluster, new_project
 from tests.fix_wait import eventually
 
 MakeLedger = Callable[[Access], Ledger]
@@ -39,11 +39,9 @@ POOLS = ("appdb", "appdb_write", "appdb_read", "appdb_read1", "appdb_read2")
 def three(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Cluster]:
     """A primary and two replicas, with an archive."""
     home = tmp_path_factory.mktemp("switchover")
-    write_env(home, new_project("switch"), PODS_REPLICAS="2", PODS_MONITORING="off", PODS_HEALTH="off")
-    inv = Inv(home)
-    inv.ok("up", timeout=900)
-    yield Cluster(inv)
-    purge(inv)
+    settings = {"PODS_REPLICAS": "2", "PODS_MONITORING": "off", "PODS_HEALTH": "off"}
+    with running_cluster(home, new_project("switch"), **settings) as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -74,34 +72,6 @@ def _other(cluster: Cluster) -> str:
 def _insert(cluster: Cluster, ledger: Ledger, count: int = 20) -> None:
     ledger.wait_for(count)
     cluster.wait_replayed()
-
-
-class _Reader:
-    """A client of a pool that reads with a prepared statement, again and again."""
-
-    def __init__(self, access: Access) -> None:
-        self.errors: list[str] = []
-        self.reads = 0
-        self._access, self._stop = access, threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-
-    def __enter__(self) -> "_Reader":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(60)
-
-    def _read(self) -> None:
-        try:
-            with connect(self._access) as connection:
-                while not self._stop.is_set():
-                    connection.execute("SELECT count(*) FROM pg_class", prepare=True)
-                    self.reads += 1
-                    time.sleep(0.02)
-        except (psycopg.Error, PodsError) as error:
-            self.errors.append(str(error))
 
 
 class _DirectClient:
@@ -148,9 +118,9 @@ def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     assert planned.out.startswith(f"{target} would be the primary")
     assert cluster.stack.topology.primary == source
     timeline = cluster.node(source)["timeline"]
-    readers = [_Reader(cluster.access(database=pool)) for pool in POOLS]
+    readers = Readers([cluster.access(database=pool) for pool in POOLS])
     drivers, direct = DriverClients(cluster.access()), _DirectClient(cluster)
-    with drivers.running(), ledger.running(), readers[0], readers[1], readers[2], readers[3], readers[4], direct:
+    with drivers.running(), ledger.running(), readers.running(), direct:
         ledger.wait_for(20)
         there = cluster.inv.ok("switchover", "--to", target)
         assert wrong_everywhere(cluster.stack) == []  # PgBouncer's welcome is cached, in_hot_standby too
@@ -164,8 +134,8 @@ def test_clients_of_every_pool_wait_and_none_sees_an_error_there_and_back(
     assert (direct.nodes, direct.replicas) == ([source, target, source], 0)
     assert ledger.errors == drivers.errors == []
     assert drivers.rows() == drivers.committed
-    assert [reader.errors for reader in readers] == [[]] * len(POOLS)
-    assert all(reader.reads for reader in readers)
+    assert readers.errors == []
+    assert all(readers.done.values())
     ledger.check(cluster.query)
     said = re.match(r"(\w+) is the primary, on timeline (\d+) from [0-9A-F]+/[0-9A-F]+ on; a client waited", there.out)
     assert said, there

@@ -14,10 +14,10 @@ from compose.operations.home_identity import changing
 from compose.operations.promotion.failover import Failover
 from compose.operations.promotion.outlook import FailoverOrder, read_outlook
 from compose.operations.steps import perform
+from tests.fix_backup import running_cluster
 from tests.fix_drivers import wrong_everywhere
-from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
-from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
+from tests.fix_stack import BARE, Cluster, new_project
 from tests.fix_wait import eventually
 
 MakeLedger = Callable[[Access], Ledger]
@@ -27,11 +27,8 @@ MakeLedger = Callable[[Access], Ledger]
 def three(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Cluster]:
     """A primary and two replicas."""
     home = tmp_path_factory.mktemp("failover")
-    write_env(home, new_project("failover"), PODS_REPLICAS="2", **BARE)
-    inv = Inv(home)
-    inv.ok("up", timeout=900)
-    yield Cluster(inv)
-    purge(inv)
+    with running_cluster(home, new_project("failover"), PODS_REPLICAS="2", **BARE) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from cluster.postgres.connection import Access
 from cluster.supervisor_status import SupervisorStatus
 from compose.home.operation_lock import exclusive
 from compose.home.paths import read_supervisor
-from tests.fix_inv import Inv
+from tests.fix_backup import running_cluster
 from tests.fix_ledger import Ledger
-from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
+from tests.fix_stack import BARE, Cluster, new_project
 from tests.fix_wait import eventually
 
 AFTER = 3
@@ -23,11 +23,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[C
     """A primary, a replica and the supervisor."""
     home = tmp_path_factory.mktemp("auto")
     automatic = {"PODS_FAILOVER": "auto", "PODS_FAILOVER_AFTER": str(AFTER)}
-    write_env(home, new_project("auto"), PODS_REPLICAS="1", **BARE, **automatic)
-    inv = Inv(home)
-    inv.ok("up", timeout=900)
-    yield Cluster(inv)
-    purge(inv)
+    with running_cluster(home, new_project("auto"), PODS_REPLICAS="1", **BARE, **automatic) as cluster:
+        yield cluster
 
 
 def _seen(cluster: Cluster) -> SupervisorStatus:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,25 +11,20 @@ from compose.console import Console
 from compose.home import passwords
 from compose.operations import open_transactions
 from compose.operations.restart import restart
+from tests.fix_backup import running_cluster
 from tests.fix_guard import guards
-from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
 from tests.fix_readers import Readers
-from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
+from tests.fix_stack import BARE, Cluster, new_project
 from tests.fix_wait import eventually
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Cluster]:
     """A primary and a replica, whichever is which."""
-    home: Path = tmp_path_factory.mktemp("rolling")
-    write_env(home, new_project("rolling"), PODS_REPLICAS="1", **BARE)
-    cluster = Cluster(Inv(home))
-    try:
-        cluster.inv.ok("up", timeout=900)
+    home = tmp_path_factory.mktemp("rolling")
+    with running_cluster(home, new_project("rolling"), PODS_REPLICAS="1", **BARE) as cluster:
         yield cluster
-    finally:
-        purge(cluster.inv)
 
 
 def _started(cluster: Cluster) -> dict[str, object]:

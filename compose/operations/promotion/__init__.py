@@ -1,1 +1,1 @@
-"""Another node becomes the primary: planned (switchover), and what an interruption of that left (handover)."""
+"""Another node becomes the primary: switchover, failover, and what an interruption of either left (handover)."""

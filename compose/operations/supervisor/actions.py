@@ -3,9 +3,8 @@
 from cluster.errors import MachineError
 from cluster.postgres.lsn import Lsn
 from compose.console import Console
-from compose.engine.host import host_facts_of
-from compose.home import rendered_files
 from compose.home.operation_lock import exclusive
+from compose.operations.apply_topology import file_changes
 from compose.operations.converge import converge
 from compose.operations.home_identity import changing
 from compose.operations.preflight import check_data
@@ -13,7 +12,6 @@ from compose.operations.promotion.failover import failover
 from compose.operations.promotion.guard import unguarded
 from compose.operations.promotion.outlook import FailoverOrder
 from compose.operations.supervisor.decision import FailoverDecision
-from compose.render.config_files import render_files
 from compose.stack import Stack
 
 BY = "PODS_FAILOVER=auto"
@@ -39,10 +37,7 @@ def restart(stack: Stack) -> None:
 
 def is_of_the_last_up(stack: Stack) -> bool:
     """Whether the Compose file is the one that is made here: of the same code, settings and host as the containers."""
-    accepted = rendered_files.accepted_user_files(stack.home, stack.topology.primary)
-    facts = host_facts_of(stack.home, stack.settings, stack.topology)
-    rendered = render_files(stack.settings, stack.topology, facts, accepted)
-    return not rendered_files.changes(stack.home, {_COMPOSE_FILE: rendered[_COMPOSE_FILE]})
+    return _COMPOSE_FILE not in file_changes(stack, stack.topology)
 
 
 def fail_over(stack: Stack, console: Console, decision: FailoverDecision, written: Lsn | None) -> None:
