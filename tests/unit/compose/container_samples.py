@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from compose.engine.containers import Container
@@ -24,3 +25,8 @@ def container(service: str, **changes: Any) -> Container:
         directory="",
     )
     return replace(well, **changes)
+
+
+def engine_without_containers() -> Any:
+    """An engine on which nothing runs: what the reader's own has is none of a unit test's business."""
+    return SimpleNamespace(api=SimpleNamespace(containers=lambda **_: []))

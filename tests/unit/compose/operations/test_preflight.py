@@ -33,6 +33,9 @@ TOPOLOGY = topology_of(settings_of())
 NEW = replace(TOPOLOGY, system_identifier="")
 
 
+ADDRESS = "127.0.0.77"
+"""Of this host, and one on which nobody's cluster publishes ports: the reader's own has the ports that are usual."""
+ELSEWHERE = {"bind": ADDRESS, "web_bind": ADDRESS, "health_bind": ADDRESS}
 OTHERS = ["primary", "replica1", "replica2", "pgbouncer", "exporter", "prometheus", "alertmanager", "health"]
 NO_PAGES = {"monitoring": "off", "health": "off"}
 
@@ -86,13 +89,13 @@ def test_a_disk_that_is_nearly_full_is_refused(
 def listener() -> Iterator[int]:
     """A port of loopback that this process listens on."""
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind((ADDRESS, 0))
         taken.listen()
         yield int(taken.getsockname()[1])
 
 
 def test_a_port_somebody_listens_on_is_refused_naming_them_and_the_setting(listener: int) -> None:
-    settings = settings_of(pgbouncer_port=str(listener), replicas="0")
+    settings = settings_of(pgbouncer_port=str(listener), replicas="0", **ELSEWHERE)
     with pytest.raises(MachineError) as refusal:
         check_ports(settings, topology_of(settings), ours=["primary"])
     assert f"port {listener}, wanted for pgbouncer, is in use by " in refusal.value.message
@@ -101,7 +104,9 @@ def test_a_port_somebody_listens_on_is_refused_naming_them_and_the_setting(liste
 
 
 def test_our_own_running_service_is_no_clash(listener: int, free_port: int) -> None:
-    settings = settings_of(pgbouncer_port=str(listener), primary_port=str(free_port), replicas="0", **NO_PAGES)
+    settings = settings_of(
+        pgbouncer_port=str(listener), primary_port=str(free_port), replicas="0", **NO_PAGES, **ELSEWHERE
+    )
     assert port_clashes(settings, topology_of(settings), ours=["pgbouncer"]) == []
 
 
@@ -124,15 +129,15 @@ def _running(service: str, *published: tuple[str, int]) -> Container:
 
 
 def test_a_stranger_s_port_is_refused_before_a_running_service_is_moved_there(listener: int) -> None:
-    settings = settings_of(pgbouncer_port=str(listener), replicas="0", **NO_PAGES)
-    running = [_running("pgbouncer", ("127.0.0.1", 6432)), _running("primary", ("127.0.0.1", settings.primary_port))]
+    settings = settings_of(pgbouncer_port=str(listener), replicas="0", **NO_PAGES, **ELSEWHERE)
+    running = [_running("pgbouncer", (ADDRESS, 6432)), _running("primary", (ADDRESS, settings.primary_port))]
     with pytest.raises(MachineError, match=f"port {listener}, wanted for pgbouncer, is in use"):
         check_own_ports(settings, topology_of(settings), running)
 
 
 def test_our_own_services_may_change_ports_with_each_other(listener: int) -> None:
-    settings = settings_of(pgbouncer_port=str(listener), primary_port="6432", replicas="0", **NO_PAGES)
-    running = [_running("pgbouncer", ("127.0.0.1", 6432)), _running("primary", ("127.0.0.1", listener))]
+    settings = settings_of(pgbouncer_port=str(listener), primary_port="6432", replicas="0", **NO_PAGES, **ELSEWHERE)
+    running = [_running("pgbouncer", (ADDRESS, 6432)), _running("primary", (ADDRESS, listener))]
     check_own_ports(settings, topology_of(settings), running)
 
 
@@ -166,7 +171,7 @@ def test_every_service_s_port_has_its_setting(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_first_node_of_a_cluster_of_before_gets_a_port_that_nobody_has(listener: int) -> None:
-    settings = settings_of(replicas="1", replica_port=str(listener - 1))
+    settings = settings_of(replicas="1", replica_port=str(listener - 1), **ELSEWHERE)
     before = topology_of(settings).with_ordinal("primary", 0)
     moved = with_own_port(settings, before)
     assert host_ports(settings, moved)["primary"] > listener, "where another program listens"
@@ -207,7 +212,7 @@ def test_a_page_s_port_is_looked_for_on_the_address_of_pages(monkeypatch: pytest
 
 
 def _grafana_clashes(listener: int, source: str) -> list[str]:
-    settings = settings_of(grafana_port=str(listener))
+    settings = settings_of(grafana_port=str(listener), **ELSEWHERE)
     found = port_clashes(settings, replace(topology_of(settings), image_source=source), ours=OTHERS)
     return [clash.variable for clash in found]
 

@@ -14,6 +14,7 @@ from compose.operations import sync_replication
 from compose.operations.sync_replication import set_sync, with_setting
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
+from tests.unit.compose.container_samples import engine_without_containers
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def stack(bare_home: Home, monkeypatch: pytest.MonkeyPatch) -> Stack:
 
     monkeypatch.setattr(sync_replication, "publish", publish)
     monkeypatch.delenv("PODS_SYNC", raising=False)
-    made = Stack(bare_home, settings_of(), topology_of(settings_of()))
+    made = Stack(bare_home, settings_of(), topology_of(settings_of()), engine_without_containers())
     save(bare_home.topology, bare_home.topology_copy, made.topology)
     return made
 
