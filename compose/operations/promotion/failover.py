@@ -11,19 +11,16 @@ from contextlib import suppress
 from dataclasses import replace
 
 from cluster.errors import MachineError, PodsError, RefusedError
-from cluster.pools import pools
-from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.connection import connect
 from cluster.postgres.lsn import Lsn
 from cluster.topology import Handover
 from cluster.topology_file import save
-from cluster.units import human_size
-from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.operations.apply_topology import write_files
 from compose.operations.home_identity import changing, check_code
 from compose.operations.promotion.fence import Fence
 from compose.operations.promotion.guard import Guard, Guarding, guarded
-from compose.operations.promotion.handover import EAGER, FinishHandover, release_slots, reserve_slots
+from compose.operations.promotion.handover import FinishHandover, await_position, release_slots, reserve_slots
 from compose.operations.promotion.outlook import FailoverOrder, read_outlook
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.rejoin import NO_DATA
@@ -77,7 +74,6 @@ class Failover:
         assert order.to is not None
         self.stack, self._console, self._order = stack, console, order
         self.source, self.target = stack.topology.primary, order.to
-        self.decided = False
         self._fence = Fence(stack, self.source)
         self._hold = PoolHold(stack)
         self._made_slots: list[str] = []
@@ -110,6 +106,11 @@ class Failover:
         yield Step("Closing the handover", left.close, quiet=True)
         self.stack = left.stack
 
+    @property
+    def decided(self) -> bool:
+        """Whether there is only forward, or it is over."""
+        return self.stack.topology.primary == self.target
+
     def _unless_decided(self, undo: Callable[[], None]) -> Callable[[], None]:
         return lambda: None if self.decided else undo()
 
@@ -117,10 +118,9 @@ class Failover:
         """New transactions wait instead of failing, from now on; without PgBouncer there is nobody to hold."""
         import psycopg
 
-        led = pools(self.stack.settings, self.stack.topology)
         with suppress(PodsError, psycopg.Error):
             self._hold.prepare()
-            self._hold.hold([pool for pool, hosts in led.items() if self.source in hosts])
+            self._hold.hold(self.source)
 
     def _let_go(self) -> None:
         self._hold.release(stale_pools(self.stack, self.target) if self.decided else ())
@@ -132,22 +132,17 @@ class Failover:
         step.result = now.loss.text
         if now.files is not None and now.end > now.chosen.received:
             now.files.give(self.stack.home.node(self.target), now.chosen.received, now.end)
-            self._await_replay(step, now.end)
+            self._await_replay(step, Lsn(now.end - 1))  # what the last record ends at, and not where it begins
 
     def _await_replay(self, step: Progress, end: Lsn) -> None:
         with connect(self.stack.monitor(self.target)) as connection:
-
-            def missing() -> str:
-                replayed = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn)) or Lsn(0)
-                return "" if replayed >= end else f"it lacks {human_size(end - replayed)}"
-
-            wait_until(
-                missing,
+            await_position(
+                connection,
+                end,
+                step,
                 timeout=REPLAY_SECONDS,
                 what=f"{self.target} did not replay the last WAL of {self.source}",
                 hint=f"see inv logs --service {self.target}",
-                pause=EAGER,
-                progress=step.update,
             )
 
     def _reserve(self, _: Progress) -> None:
@@ -162,7 +157,6 @@ class Failover:
         topology = self.stack.topology.handed_over(self.target, handover)
         write_files(self.stack, topology)
         save(self.stack.home.topology, self.stack.home.topology_copy, topology)
-        self.decided = True
         self.stack = self.stack.with_topology(topology)
 
     def _release(self, step: Progress) -> None:

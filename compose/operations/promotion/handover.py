@@ -150,6 +150,24 @@ class FinishHandover:
         self.stack = self.stack.with_topology(topology)
 
 
+def await_position(
+    connection: "psycopg.Connection[Any]", end: Lsn, step: Progress, *, timeout: float, what: str, hint: str
+) -> None:
+    """Wait until a standby has replayed the record that begins at ``end``, looking eagerly: clients wait too.
+
+    Raises:
+        TimedOutError: ``what`` it did not; with ``hint``.
+    """
+    wait_until(
+        lambda: fetch_one(connection, "replayed", lambda lsn: lacking(lsn, end)) or "",
+        timeout=timeout,
+        what=what,
+        hint=hint,
+        pause=EAGER,
+        progress=step.update,
+    )
+
+
 def lacking(replayed: str | None, end: Lsn) -> str:
     """What is missing of WAL that ends with a record at ``end``, in words; "" where nothing is."""
     reached = Lsn.parse(replayed) if replayed else Lsn(0)

@@ -45,14 +45,15 @@ class PoolHold:
         assert self._console is not None
         pgbouncer.allow_waiting(self._console, WAIT_SECONDS)
 
-    def hold(self, names: Collection[str]) -> None:
-        """PAUSE each pool; returns when no transaction runs in any.
+    def hold(self, node: str) -> None:
+        """PAUSE each pool that leads to ``node``; returns when no transaction runs in any.
 
         Raises:
             RefusedError: one did not end in time; says which.
         """
-        for name in names:
-            self._pause(name)
+        for name, hosts in self._stack.pools.items():
+            if node in hosts:
+                self._pause(name)
 
     def _pause(self, name: str) -> None:
         try:

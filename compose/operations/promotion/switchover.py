@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 
-from cluster.pools import pools
-from cluster.postgres.connection import connect, execute, fetch_one
+from cluster.postgres.connection import connect, execute
 from cluster.postgres.data_directory import DataDirectory, read_data_directory
 from cluster.topology import Handover
 from cluster.topology_file import save
@@ -21,7 +20,7 @@ from compose.operations.home_identity import changing
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.candidate import Candidate, await_backups, check_transactions, choose
 from compose.operations.promotion.guard import Guard, guarded
-from compose.operations.promotion.handover import EAGER, FinishHandover, lacking, release_slots, reserve_slots
+from compose.operations.promotion.handover import EAGER, FinishHandover, await_position, release_slots, reserve_slots
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.report import Outcome, canary_access, expected_gap
 from compose.operations.promotion.welcome import stale_pools
@@ -99,7 +98,6 @@ class Switchover:
     def __init__(self, stack: Stack, target: str, canary: Canary, by: str) -> None:
         self.stack, self._canary, self._by = stack, canary, by
         self.source, self.target = stack.topology.primary, target
-        self.decided = False
         self._planned = stack.topology.handed_over(target, Handover(source=self.source, lsn="", timeline=0))
         self._hold = PoolHold(stack)
         self._open = ExitStack()
@@ -130,6 +128,11 @@ class Switchover:
             Step("Closing the handover", finish(FinishHandover.close), quiet=True),
         ]
 
+    @property
+    def decided(self) -> bool:
+        """Whether there is only forward, or it is over."""
+        return self.stack.topology.primary == self.target
+
     def _unless_decided(self, undo: Callable[[], None]) -> Callable[[], None]:
         return lambda: None if self.decided else undo()
 
@@ -155,8 +158,7 @@ class Switchover:
         self._hold.prepare()
 
     def _hold_clients(self, _: Progress) -> None:
-        led = pools(self.stack.settings, self.stack.topology)
-        self._hold.hold([pool for pool, hosts in led.items() if self.source in hosts])
+        self._hold.hold(self.source)
 
     def _stop(self, step: Progress) -> None:
         """It is fenced meanwhile: whoever starts its container from here on starts no primary.
@@ -191,13 +193,13 @@ class Switchover:
     def _await_replay(self, step: Progress) -> None:
         data = self._source_data()
         assert data is not None
-        wait_until(
-            lambda: fetch_one(self._replica, "replayed", lambda lsn: lacking(lsn, data.checkpoint)) or "",
+        await_position(
+            self._replica,
+            data.checkpoint,
+            step,
             timeout=STOP_SECONDS,
             what=f"{self.target} did not replay the last WAL of {self.source}",
             hint=f"{self.source} goes on as the primary",
-            pause=EAGER,
-            progress=step.update,
         )
         self._last = data
         step.result = self.lsn
@@ -211,7 +213,6 @@ class Switchover:
         handover = Handover(source=self.source, lsn=self.lsn, timeline=self._last.timeline)
         topology = self.stack.topology.handed_over(self.target, handover)
         save(self.stack.home.topology, self.stack.home.topology_copy, topology)
-        self.decided = True
         self.stack = self.stack.with_topology(topology)
         self._reread(self.target)
         threading.Thread(target=self._wake_followers, daemon=True).start()

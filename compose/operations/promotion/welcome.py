@@ -7,7 +7,6 @@ that goes on leading to the same node would send writers to a standby, and reade
 
 from cluster import pgbouncer
 from cluster.naming import write_pools
-from cluster.pools import pools
 from cluster.postgres.connection import connect
 from cluster.postgres.failures import ConnectError
 from compose.operations.pooler_pause import console_access
@@ -17,8 +16,7 @@ from compose.stack import Stack
 def stale_pools(stack: Stack, node: str) -> list[str]:
     """Pools that lead to ``node`` as they did before it changed its role; those that write have moved."""
     moved = write_pools(stack.settings.database)
-    led = pools(stack.settings, stack.topology)
-    return [pool for pool, hosts in led.items() if node in hosts and pool not in moved]
+    return [pool for pool, hosts in stack.pools.items() if node in hosts and pool not in moved]
 
 
 def renew_welcome(stack: Stack, node: str) -> None:
