@@ -11,6 +11,10 @@ the development tools there from their hashed lock when it changed.
     nox -s chaos           the walks of which integration takes a sample: a fault at every boundary
     nox -s settings        every setting with two values, on new clusters and on running ones; some eight minutes
     nox -s cases           situations from public reports that held when they were tried; some three minutes
+    nox -s drivers         what `inv connect` prints, run by every driver; downloads Debian's and npm's
+    nox -s extensions      the extensions people ask for most, all at once under clients; an image of 1 GB
+    nox -s hosts           three hosts in containers, fault by fault; some 40 minutes
+    nox -s pictures        what a browser shows of the dashboards, for the documentation
     nox -s bench           measurements, side by side with a peer
     nox -s lock            compile requirements/*.txt from pyproject.toml
 """
@@ -30,7 +34,7 @@ LANES = "--numprocesses=2"
 """Side by side: so many workers (docs/decisions/0031). One waits for servers about half of its time."""
 DOCS = [f"tests/unit/house/test_{name}.py" for name in ("docs", "map", "drift", "decisions", "safety_page")]
 _TESTS = "tests/"
-CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "health", "backup", "grafana", "tests"]
+CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "guide", "health", "backup", "dashboards", "tests"]
 
 
 def tools(session: nox.Session) -> None:
@@ -94,7 +98,7 @@ def rules(session: nox.Session) -> None:
 def integration(session: nox.Session) -> None:
     """The real engine, PostgreSQL and PgBouncer; names its 25 slowest."""
     tools(session)
-    marked = "not chaos and not settings and not cases"
+    marked = "not chaos and not settings and not cases and not drivers and not extensions"
     pytest(session, "tests/integration", "-v", "-m", marked, "--durations=25", LANES)
 
 
@@ -102,7 +106,7 @@ def integration(session: nox.Session) -> None:
 def chaos(session: nox.Session) -> None:
     """A fault at every boundary."""
     tools(session)
-    pytest(session, "tests/integration", "-v", "-m", "walk", LANES)
+    pytest(session, "tests/integration", "-v", "-m", "walk or chaos", LANES)
 
 
 @nox.session(default=False)
@@ -117,6 +121,35 @@ def cases(session: nox.Session) -> None:
     """Situations from public reports that held when they were tried, on one cluster."""
     tools(session)
     pytest(session, "tests/integration/test_66_cases.py", "-v", "-m", "cases")
+
+
+@nox.session(default=False)
+def drivers(session: nox.Session) -> None:
+    """What `inv connect` prints, run by every driver; downloads Debian's and npm's."""
+    tools(session)
+    pytest(session, "tests/integration/test_24_drivers.py", "-v", "-m", "drivers")
+
+
+@nox.session(default=False)
+def extensions(session: nox.Session) -> None:
+    """The extensions that people ask for most, in one image, on a cluster with clients."""
+    tools(session)
+    pytest(session, "tests/integration/test_78_every_extension.py", "-v", "-m", "extensions")
+
+
+@nox.session(default=False)
+def hosts(session: nox.Session) -> None:
+    """Everything about several hosts, on three of them in containers."""
+    tools(session)
+    pytest(session, "tests/hosts", "-v", "-n0", "--durations=0")
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """What a browser shows of the dashboards, into docs/images/dashboards."""
+    tools(session)
+    where = "--screenshots=docs/images/dashboards"
+    pytest(session, "tests/integration/test_84_dashboards.py", "-v", "-k", "a_browser_shows_every_panel", where)
 
 
 @nox.session(default=False)

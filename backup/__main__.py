@@ -15,6 +15,7 @@ from typing import Any
 from cluster.config.mounted import MountedConfig
 from cluster.documents import to_json
 from cluster.errors import PodsError
+from cluster.json_log import choose_log_format
 
 Result = Any
 """Dataclasses, or what JSON has."""
@@ -29,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.command == "serve":
         from backup.service.daemon import BackupDaemon
 
+        choose_log_format("backup")
         BackupDaemon(MountedConfig()).run()
         return 0
     try:
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve")
     commands.add_parser("now").add_argument("--type", choices=["full", "incremental", "auto"], default="auto")
-    for name in ("list", "windows", "verify-wal"):
+    for name in ("list", "windows", "verify-wal", "archive-now"):
         commands.add_parser(name)
     commands.add_parser("prune").add_argument("--dry-run", action="store_true")
     for name in ("show", "hold", "release", "delete", "verify"):
@@ -147,6 +149,13 @@ def _hand_out(arguments: Arguments) -> Result:
     return hand_out(open_context(MountedConfig()), arguments.timeline, Lsn.parse(arguments.start), progress)
 
 
+def _archive_now(_: Arguments) -> Result:
+    from backup.service.context import open_context
+    from backup.service.flush_wal import require_archived
+
+    return require_archived(open_context(MountedConfig()))
+
+
 def _drill(arguments: Arguments) -> Result:
     from backup.service.context import open_context
     from backup.service.verification import drill
@@ -190,6 +199,7 @@ _COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {
     "verify-wal": _verify_wal,
     "drill": _drill,
     "hand-out": _hand_out,
+    "archive-now": _archive_now,
     "plan": _plan,
     "restore": _restore,
 }

@@ -26,7 +26,7 @@ class Drill:
 
     ``restored``: until the data directory was there; ``rto``: until the server took connections, with everything
     replayed; ``newest``: when the newest transaction in it was committed; ``lsn``: where its WAL ended; ``problems``:
-    what amcheck found, or why it did not come that far.
+    what amcheck found, or why it did not come that far; ``databases``: the declared ones that were there and opened.
     """
 
     when: float
@@ -38,6 +38,7 @@ class Drill:
     lsn: str = ""
     problems: tuple[str, ...] = ()
     assertions: tuple[Assertion, ...] = ()
+    databases: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -54,9 +55,10 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """How to drill: ``questions`` of the user's; ``timeout``: seconds for the recovery."""
+    """How to drill: ``questions`` of the user's, declared ``databases``; ``timeout``: seconds for the recovery."""
 
     questions: tuple[Question, ...] = ()
+    databases: tuple[str, ...] = ()
     timeout: float = 4 * 3600.0
 
 
@@ -91,6 +93,7 @@ def _job(planned: Plan, store: Store, rules: Rules) -> Job:
         timeline=planned.timeline,
         timeout=rules.timeout,
         questions=rules.questions,
+        databases=rules.databases,
     )
 
 

@@ -97,12 +97,13 @@ class StoreStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillStatus:
-    """The last drill; ``rto`` is seconds until the restored server answered."""
+    """The last drill; ``rto`` is seconds until the restored server answered; ``databases``: how many it opened."""
 
     when: float
     ok: bool
     rto: float | None = None
     backup: str = ""
+    databases: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

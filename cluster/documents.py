@@ -20,6 +20,7 @@ LAST_MOMENT = 253_402_300_799.0
 """Unix seconds; what comes later has no date."""
 OMIT_NONE: Mapping[str, bool] = MappingProxyType({"omit_none": True})
 """Metadata of a field that is left out of the JSON object while it is None."""
+_PLAIN = frozenset({str, int, float, bool})
 _STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ def load(kind: type[T], text: str | bytes, what: str) -> T:
 
 def to_json(value: Any) -> Any:
     """A dataclass, also of dataclasses, as JSON has it: objects in the order of the fields."""
+    if value is None or type(value) in _PLAIN:  # most are, and an overview of hundreds of databases has thousands
+        return value
     if is_dataclass(value):
         return {each.name: to_json(found) for each, found in _shown(value)}
     if isinstance(value, Mapping):

@@ -5,17 +5,18 @@ Both vantage points lead to the same `Access`; nothing else knows an address or 
 
 from pathlib import Path
 
+from cluster.config.docker_hosts import HOSTS_FILE, NODE_PORT, POOLER_PORT
 from cluster.config.settings import Settings
 from cluster.config.validators import on_loopback
+from cluster.errors import UsageError
 from cluster.postgres.connection import Access
-from cluster.topology import Topology, host_ports
+from cluster.topology import Node, Topology, host_ports
 
 POOLER = "pgbouncer"
 """PgBouncer's service."""
 PROXY = "haproxy"
 """The service behind PODS_PRIMARY_PORT, which leads to the primary. Every other one that is connected to is a node."""
 _POSTGRES_PORT = 5432
-_POOLER_PORT = 6432
 Endpoint = tuple[str, int]
 """Address or name, and port."""
 
@@ -32,13 +33,72 @@ def client_host(settings: Settings) -> str:
 
 
 def host_endpoint(settings: Settings, topology: Topology, service: str) -> Endpoint:
-    """Address and port of a node, of ``pgbouncer`` or of ``haproxy``, from this host."""
+    """Address and port of a node, of ``pgbouncer`` or of ``haproxy``, from this host; or of a node on another one."""
+    if address := remote_addresses(settings, topology).get(service):
+        return address, NODE_PORT
     return host_address(settings), host_ports(settings, topology)[service]
+
+
+def remote_addresses(settings: Settings, topology: Topology) -> dict[str, str]:
+    """The cluster address of every node that is on another Docker host.
+
+    Raises:
+        UsageError: the host is no longer in the user's file.
+    """
+    return {node.name: _address(settings, node) for node in (*topology.remote_nodes, *topology.standby)}
+
+
+def _address(settings: Settings, node: Node) -> str:
+    host = settings.hosts.find(node.host)
+    if host is None:
+        raise UsageError(
+            f"config/{HOSTS_FILE} no longer has the host {node.host}, on which {node.name} is", "put it back"
+        )
+    return host.address
+
+
+def control_address(settings: Settings) -> str:
+    """The cluster address of the host on which `inv` runs, where nodes on other hosts find the primary.
+
+    Raises:
+        UsageError: the user's file does not say.
+    """
+    if (here := settings.hosts.local) is None:
+        raise UsageError(
+            f"config/{HOSTS_FILE} does not say by which address other hosts reach this one",
+            'add it: [hosts.NAME] with ssh = "local" and address = "…"',
+        )
+    return here.address
+
+
+def pooler_endpoints(settings: Settings, topology: Topology) -> tuple[Endpoint, ...]:
+    """The PgBouncers of several Docker hosts, each as good as the other; none where there is but this one.
+
+    By addresses, which their certificates are good for: names of hosts need not mean anything to clients.
+    """
+    if topology.engine != "patroni":
+        return ()
+    return tuple((host.address, POOLER_PORT) for host in settings.hosts.with_role("pooler"))
+
+
+def node_endpoints(settings: Settings, topology: Topology) -> tuple[Endpoint, ...]:
+    """The nodes there, the one that is the primary, as far as is known, first."""
+    if topology.engine != "patroni":
+        return ()
+    addresses = remote_addresses(settings, topology)
+    return tuple((addresses[name], NODE_PORT) for name in sorted(addresses, key=lambda name: name != topology.primary))
 
 
 def network_endpoint(service: str) -> Endpoint:
     """Name and port of a node, of ``pgbouncer`` or of ``haproxy``, from a container in the cluster's network."""
-    return service, _POOLER_PORT if service == POOLER else _POSTGRES_PORT
+    return service, POOLER_PORT if service == POOLER else _POSTGRES_PORT
+
+
+def source_endpoint(settings: Settings, topology: Topology, node: str) -> Endpoint:
+    """Where a replica finds the primary: on another host at its relay, by a name that all nodes' certificates have."""
+    if topology.node(node).host:
+        return PROXY, host_ports(settings, topology)[node]
+    return network_endpoint(topology.primary)
 
 
 def access_to(

@@ -19,7 +19,7 @@ EXIT_CODES: dict[int, str] = {
     EXIT_OK: "done; for `status` and `doctor`: healthy; for `images.check`: no security update waits",
     EXIT_USAGE: "the command line, `.env` or a configuration file is wrong; nothing was changed",
     EXIT_DEGRADED: "`status`, `doctor` or `images.check` ran, and something is not as it should be: a node, a pool, "
-    "the archive, a backup, a service",
+    "the archive, a backup, a service; for `alerts.test`: a receiver did not take it",
     EXIT_REFUSED: "refused because it is unsafe, not confirmed, or another operation holds the lock",
     EXIT_ENVIRONMENT: "the machine lacks something: an engine, a port, disk space, a package archive",
     EXIT_TIMEOUT: "it did not happen within the time allowed; run the same command again",

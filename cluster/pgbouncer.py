@@ -4,16 +4,25 @@ Source of the columns: PgBouncer documentation, "Admin console".
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from cluster import roles
+from cluster.endpoints import PROXY
 
 if TYPE_CHECKING:
     import psycopg
 
 CONSOLE = "pgbouncer"
 """Name of the console's database."""
+ANY = "*"
+"""Name of the entry for databases that have none of their own: those that a role makes by itself."""
 _VERIFIERS = "asked."
 """Prefix of entries for the database in which auth_query reads verifiers; no pool's name has a dot."""
+
+LEADER_VERIFIERS = f"{_VERIFIERS}the.primary"
+"""The entry through which verifiers are read for pools that follow the primary (guide/)."""
 
 
 def verifier_entry(hosts: tuple[str, ...]) -> str:
@@ -24,9 +33,12 @@ def verifier_entry(hosts: tuple[str, ...]) -> str:
     return _VERIFIERS + (hosts[0] if len(hosts) == 1 else "all.readers")
 
 
-def is_pool(name: str) -> bool:
-    """Whether an entry of [databases] is for clients: not the console, and not an auth_dbname."""
-    return name != CONSOLE and not name.startswith(_VERIFIERS)
+def is_pool(name: str, host: str | None = None) -> bool:
+    """Whether an entry of [databases] is for clients: not the console, an auth_dbname, tools', or one made of ANY.
+
+    Of the last kind there is one for whatever name a client comes with; they lead through HAProxy, and no other does.
+    """
+    return name not in (CONSOLE, roles.HOME, ANY) and host != PROXY and not name.startswith(_VERIFIERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +61,11 @@ def read_pools(console: "psycopg.Connection[Any]") -> tuple[Pool, ...]:
     """Every configured pool, busy or not."""
     # The console is not SQL: these are its commands.
     held = is_held(console)
-    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"])]
-    rows = console.execute("SHOW POOLS").fetchall()
-    return tuple(
-        _pool(database, [row for row in rows if row["database"] == database["name"]], held=held)
-        for database in databases
-    )
+    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"], row["host"])]
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in console.execute("SHOW POOLS").fetchall():
+        rows.setdefault(row["database"], []).append(row)
+    return tuple(_pool(database, rows.get(database["name"], []), held=held) for database in databases)
 
 
 def _pool(database: dict[str, Any], rows: list[dict[str, Any]], *, held: bool) -> Pool:
@@ -75,6 +86,17 @@ def _pool(database: dict[str, Any], rows: list[dict[str, Any]], *, held: bool) -
     )
 
 
+def _command(verb: str, pool: str) -> bytes:
+    """One that means ``pool``, or all; the console knows no - in a name without quotes, and they count as letters."""
+    name = f'"{pool}"' if "-" in pool else pool
+    return f"{verb} {name}".rstrip().encode()
+
+
+def longest_name(pool: str) -> int:
+    """Letters that a name such as that of ``pool`` may have (PgBouncer, MAX_DBNAME; on its console with quotes)."""
+    return 61 if "-" in pool else 63
+
+
 def reload(console: "psycopg.Connection[Any]") -> None:
     """RELOAD: read the configuration file and certificates again; no client notices."""
     console.execute("RELOAD")
@@ -82,7 +104,7 @@ def reload(console: "psycopg.Connection[Any]") -> None:
 
 def reconnect(console: "psycopg.Connection[Any]", pool: str = "") -> None:
     """RECONNECT: every server connection, or those of ``pool``, is closed as it comes free; no client notices."""
-    console.execute(f"RECONNECT {pool}" if pool else "RECONNECT")
+    console.execute(_command("RECONNECT", pool))
 
 
 def renew(console: "psycopg.Connection[Any]", pools: Collection[str]) -> None:
@@ -102,14 +124,30 @@ def is_held(console: "psycopg.Connection[Any]") -> bool:
 def open_pool(console: "psycopg.Connection[Any]", pool: Pool) -> None:
     """ENABLE and RESUME one pool: let new clients in, and let those go on that are held back."""
     if pool.disabled:
-        console.execute(f"ENABLE {pool.name}".encode())
+        enable(console, pool.name)
     if pool.paused:
-        console.execute(f"RESUME {pool.name}".encode())
+        console.execute(_command("RESUME", pool.name))
+
+
+def enable(console: "psycopg.Connection[Any]", pool: str) -> None:
+    """ENABLE: let new clients in."""
+    console.execute(_command("ENABLE", pool))
+
+
+def disable(console: "psycopg.Connection[Any]", pool: str) -> None:
+    """DISABLE: let no new client in; those that are stay."""
+    console.execute(_command("DISABLE", pool))
 
 
 def pause(console: "psycopg.Connection[Any]", pool: str = "") -> None:
     """PAUSE: hold the clients of ``pool`` back, or all; returns when no transaction runs, no server is connected."""
-    console.execute(f"PAUSE {pool}".encode())
+    console.execute(_command("PAUSE", pool))
+
+
+def begin_pause(console: "psycopg.Connection[Any]", pool: str) -> None:
+    """PAUSE, not waiting for its end: new transactions wait from now on. The connection is good for nothing else."""
+    console.pgconn.send_query(_command("PAUSE", pool))
+    console.pgconn.flush()
 
 
 def resume(console: "psycopg.Connection[Any]") -> None:
@@ -122,10 +160,55 @@ def resume_all(console: "psycopg.Connection[Any]") -> None:
     if is_held(console):
         resume(console)
     for row in console.execute("SHOW DATABASES").fetchall():
-        if is_pool(row["name"]) and int(row["paused"]):
-            console.execute(f"RESUME {row['name']}".encode())
+        if is_pool(row["name"], row["host"]) and int(row["paused"]):
+            console.execute(_command("RESUME", row["name"]))
+
+
+def resume_pools(console: "psycopg.Connection[Any]", pools: Collection[str]) -> None:
+    """RESUME those of ``pools`` that are paused, and nobody else."""
+    for row in console.execute("SHOW DATABASES").fetchall():
+        if row["name"] in pools and int(row["paused"]):
+            console.execute(_command("RESUME", row["name"]))
 
 
 def allow_waiting(console: "psycopg.Connection[Any]", seconds: int) -> None:
     """Let clients wait so long for a server; until the next RELOAD, which takes what the file says."""
     console.execute(f"SET query_wait_timeout = {seconds}".encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledClient:
+    """A client: its number, what it calls itself, where it comes from, and whether it has a server connection now."""
+
+    number: int
+    application: str
+    address: str
+    busy: bool
+
+
+def read_clients(console: "psycopg.Connection[Any]", user: str) -> list[PooledClient]:
+    """Who is logged in as ``user``."""
+    return [
+        PooledClient(
+            number=int(row["id"]),
+            application=row["application_name"] or "",
+            address=row["addr"],
+            busy=bool(row["link"]),
+        )
+        for row in console.execute("SHOW CLIENTS").fetchall()
+        if row["user"] == user
+    ]
+
+
+def read_backends(console: "psycopg.Connection[Any]", user: str) -> frozenset[int]:
+    """The process numbers of its server connections as ``user``, on whichever nodes."""
+    rows = console.execute("SHOW SERVERS").fetchall()
+    return frozenset(int(row["remote_pid"]) for row in rows if row["user"] == user)
+
+
+def end_client(console: "psycopg.Connection[Any]", client: PooledClient) -> None:
+    """KILL_CLIENT, if it has not left by itself."""
+    import psycopg
+
+    with suppress(psycopg.errors.ProtocolViolation):
+        console.execute(f"KILL_CLIENT {client.number}".encode())

@@ -3,8 +3,10 @@
 Everything that makes, limits or watches roles reads this one table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+
+from cluster.config.databases import RoleDeclaration
 
 SUPERUSER = "postgres"
 MONITOR = "monitor"
@@ -15,6 +17,8 @@ APP = "app"
 """Name of the application's secret; its role has a name of the user's choice."""
 HOME = "postgres"
 """The database in which PODS itself works."""
+MAINTENANCE = "maintenance"
+"""An empty database for tools that begin with ``postgres``: the pool of that name leads there."""
 ATTRIBUTES = frozenset({"SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS"})
 """Rights that PostgreSQL keeps on the role itself; whoever has one may be more than an application."""
 POWERFUL = frozenset(
@@ -31,10 +35,16 @@ POWERFUL = frozenset(
     }
 )
 """Predefined roles that reach beyond a role's own objects (PostgreSQL documentation, "Predefined Roles")."""
-_UNTOUCHED = {"search_path": "pg_catalog, pg_temp", "event_triggers": "off", "pg_stat_statements.track": "none"}
+_UNTOUCHED = {
+    "search_path": "pg_catalog, pg_temp",
+    "event_triggers": "off",
+    "pg_stat_statements.track": "none",
+    "pgaudit.log": "ddl,role,write",  # one value, also to a server without pgaudit
+}
 """Parameters that a service cannot set at login: they are a superuser's, or the session is PgBouncer's.
 
-What watches and backs up is not counted in pg_stat_statements, where people look for the application's statements.
+What watches and backs up is not counted in pg_stat_statements, where people look for the application's statements; and
+what it reads every few seconds is not what people look for in an audit (PODS_AUDIT=all).
 """
 
 
@@ -155,23 +165,38 @@ class Excess:
     ours: bool = True
 
 
-def excess(user: str, found: Iterable[Rights], database: str = "") -> tuple[Excess, ...]:
-    """Every role that may more than it should: the cluster's own, and those that lead to one of them.
+def excess(
+    user: str,
+    found: Iterable[Rights],
+    databases: Collection[str] = (),
+    applications: Iterable[RoleDeclaration] = (),
+) -> tuple[Excess, ...]:
+    """Every role that may more than it should: the cluster's own, declared ones, and those that lead to the cluster's.
 
-    ``database``, where given, is one that no role but a superuser should own.
+    ``databases`` are those that no role but a superuser should own; ``applications`` are declared beside ``user``.
     """
     rights, ours = {each.name: each for each in found}, {role.name: role for role in declared(user)}
-    mighty = {name for name, each in rights.items() if each.attributes and name not in ours}
+    more_of_them = {each.name: _application(each) for each in applications}
+    ours[user] = more_of_them.pop(user, ours[user])
+    services = ours.keys() - {user}
+    mighty = {name for name, each in rights.items() if each.attributes and name not in ours | more_of_them}
     found_more = []
     for name, each in sorted(rights.items()):
-        role = ours.get(name)
-        more = _beyond(each, role, ours.keys() | mighty) if role else _leading(each, ours.keys() - {user})
-        if role and name != SUPERUSER and database in each.owns:
-            more.append(f"owns the database {database}")
+        role = ours.get(name) or more_of_them.get(name)
+        dangerous = services | mighty | ({user} | more_of_them.keys() if name in services else set())
+        more = _beyond(each, role, dangerous) if role else _leading(each, services)
+        if role and name != SUPERUSER:
+            more += [f"owns the database {database}" for database in databases if database in each.owns]
         if more:
             who = name if role else f"{name}, a role of your own,"
             found_more.append(Excess(text=f"{who} {' and '.join(more)}", ours=role is not None))
     return tuple(found_more)
+
+
+def _application(role: RoleDeclaration) -> Role:
+    """A declared role as the others are: without a secret of the cluster's."""
+    attributes = frozenset({"CREATEDB"}) if role.create_databases else frozenset[str]()
+    return Role(name=role.name, secret="", attributes=attributes, member_of=frozenset(role.member_of))
 
 
 def _beyond(each: Rights, role: Role, dangerous: Iterable[str]) -> list[str]:

@@ -26,19 +26,22 @@ class ServicesReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicesVerdict:
-    """Judges one reading at the Unix time ``now``; ``primary``: whether there is one to archive."""
+    """Judges one reading at the Unix time ``now``; ``primary``: whether there is one to archive.
+
+    ``supervised``: whether a failover is the supervisor's, where it is automatic."""
 
     settings: Settings
     reading: ServicesReading
     now: float
     primary: bool
+    supervised: bool = True
 
     def reasons(self) -> Iterator[str]:
         """What makes the cluster degraded."""
         for service, why in self.reading.down.items():
             cost = _COSTS.get(service, "")
             yield with_remedy(f"{service} does not work{cost}: {why}", f"run: inv up; inv logs --service {service}")
-        if self.settings.failover == "auto" and SUPERVISOR not in self.reading.down:
+        if self._supervised and SUPERVISOR not in self.reading.down:
             yield from self._failover()
         if self.settings.backup != "on":
             return
@@ -52,10 +55,14 @@ class ServicesVerdict:
 
     def notes(self) -> Iterator[str]:
         """What is worth knowing."""
-        if self.settings.failover == "auto":
+        if self._supervised:
             yield f"failover: auto, {self.settings.failover_after} s after the primary is gone"
         if self.settings.backup == "on" and self._backups is not None:
             yield from self._backups.notes()
+
+    @property
+    def _supervised(self) -> bool:
+        return self.supervised and self.settings.failover == "auto"
 
     def _failover(self) -> Iterator[str]:
         """Why nobody would fail over, or does not although the primary is gone."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from cluster.naming import ARCHIVE_SLOT, is_numbered, node_of_slot
 from cluster.observed.nodes import Slot
+from cluster.observed_topology import slot_owner
 from cluster.remedies import with_remedy
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
@@ -36,7 +37,7 @@ def foreign_slots(topology: Topology, slots: tuple[Slot, ...], worth: int) -> It
 
 
 def _is_ours(topology: Topology, slot: Slot) -> bool:
-    return slot.name == ARCHIVE_SLOT or (slot.type == "physical" and node_of_slot(slot.name) in topology.names)
+    return slot.name == ARCHIVE_SLOT or (slot.type == "physical" and slot_owner(topology, slot.name) is not None)
 
 
 def _is_leftover(topology: Topology, slot: Slot) -> bool:

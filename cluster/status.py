@@ -11,15 +11,15 @@ from cluster.backup_status import BackupSummary
 from cluster.documents import OMIT_NONE
 from cluster.endpoints import host_endpoint
 from cluster.history import PrimaryChange
-from cluster.naming import node_of_slot, slot_of
+from cluster.hosts.hosts_status import HostsStatus, hosts_status
 from cluster.observed.nodes import NodeFacts, Slot, Standby
 from cluster.observed.primary_port import PortStatus, port_status
-from cluster.pgbouncer import Pool
+from cluster.observed_topology import member_slot, slot_owner
+from cluster.pool_status import PoolStatus, Seconds, pool_statuses
 from cluster.topology import ReadPool, Role
 from cluster.view import View
 
 Bytes = Annotated[int, "bytes"]
-Seconds = Annotated[float, "seconds"]
 Moment = Annotated[float, "Unix time of the look"]
 
 
@@ -56,30 +56,6 @@ class NodeStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolStatus:
-    """One pool of PgBouncer; its counts are None while PgBouncer does not answer."""
-
-    name: str
-    target: tuple[str, ...]
-    clients: int | None = None
-    waiting: int | None = None
-    max_wait: Seconds | None = None
-    servers_active: int | None = None
-    servers_idle: int | None = None
-    size: int | None = None
-    paused: bool | None = None
-
-    @property
-    def servers(self) -> int | None:
-        """Server connections, in use or idle."""
-        return (
-            None
-            if self.servers_active is None or self.servers_idle is None
-            else self.servers_active + self.servers_idle
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SlotStatus:
     """A replication slot on the primary, physical or logical, and the node of this cluster that it belongs to."""
 
@@ -110,6 +86,7 @@ class ClusterStatus:
     pools: tuple[PoolStatus, ...]
     slots: tuple[SlotStatus, ...]
     backup: BackupSummary | None
+    hosts: HostsStatus | None = field(default=None, metadata=OMIT_NONE)
     taken: Moment
 
 
@@ -160,9 +137,10 @@ def cluster_status(view: View) -> ClusterStatus:
         primary_change=view.primary_change,
         primary_port=port_status(view.settings.primary_port, view.snapshot.port),
         nodes=tuple(node_status(view, name) for name in view.topology.names),
-        pools=tuple(pool_status(view, name) for name in view.pools),
+        pools=pool_statuses(view),
         slots=_slots(view),
         backup=view.backup,
+        hosts=hosts_status(view.settings.hosts, view.hosts) if view.hosts else None,
         taken=round(view.snapshot.taken, 3),
     )
 
@@ -170,7 +148,11 @@ def cluster_status(view: View) -> ClusterStatus:
 def node_status(view: View, name: str) -> NodeStatus:
     """One node."""
     snapshot, wanted = view.snapshot, view.topology.role(name)
-    reading, slot, standby = snapshot.nodes[name], snapshot.slot(slot_of(name)), snapshot.standby(name)
+    reading, slot, standby = (
+        snapshot.nodes[name],
+        snapshot.slot(member_slot(view.topology, name)),
+        snapshot.standby(name),
+    )
     facts, reasons = reading.facts, view.verdict.about.get(name, ())
     return NodeStatus(
         name=name,
@@ -232,7 +214,6 @@ def _slots(view: View) -> tuple[SlotStatus, ...]:
 
 
 def _slot(view: View, slot: Slot) -> SlotStatus:
-    node = node_of_slot(slot.name)
     return SlotStatus(
         name=slot.name,
         type=slot.type,
@@ -242,7 +223,7 @@ def _slot(view: View, slot: Slot) -> SlotStatus:
         invalidation_reason=slot.invalidation_reason,
         inactive_seconds=slot.inactive_seconds,
         retained_bytes=slot.retained_bytes,
-        node=node if slot.type == "physical" and node in view.topology.names else None,
+        node=slot_owner(view.topology, slot.name) if slot.type == "physical" else None,
     )
 
 
@@ -273,23 +254,3 @@ def _standby_role(standby: Standby | None) -> Literal["replica", "sync_standby",
         case "quorum":
             return "quorum_standby"
     return "replica"
-
-
-def pool_status(view: View, name: str) -> PoolStatus:
-    """One pool."""
-    found = next((p for p in view.snapshot.pooler.pools if p.name == name), None)
-    return _pool(found) if found else PoolStatus(name=name, target=view.pools[name])
-
-
-def _pool(pool: Pool) -> PoolStatus:
-    return PoolStatus(
-        name=pool.name,
-        target=pool.hosts,
-        clients=pool.clients_active,
-        waiting=pool.clients_waiting,
-        max_wait=pool.max_wait,
-        servers_active=pool.servers_active,
-        servers_idle=pool.servers_idle,
-        size=pool.size,
-        paused=pool.paused or pool.disabled,
-    )

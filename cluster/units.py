@@ -51,6 +51,14 @@ def human_seconds(seconds: float | None) -> str:
     raise AssertionError("unreachable")
 
 
+def fine_seconds(seconds: float) -> str:
+    """As `human_seconds`, and ``0.05 ms``, ``4.2 ms``, ``45 ms`` of what is over before somebody sees it."""
+    if seconds >= 1:
+        return human_seconds(seconds)
+    thousandths = seconds * 1000
+    return f"{thousandths:.{0 if thousandths >= 10 else 1 if thousandths >= 1 else 2}f} ms"
+
+
 def utc(when: float) -> str:
     """``2026-11-22 10:00:00`` of Unix time."""
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from cluster.config.settings import Settings
-from cluster.naming import slot_of
 from cluster.observed.nodes import NodeReading
 from cluster.observed.snapshot import Snapshot
+from cluster.observed_topology import member_slot
 from cluster.parameter_verdict import altered, overridden, waiting_commits
-from cluster.pgbouncer import Pool
-from cluster.pool_verdict import absences, leads, out_of_pools, stale
+from cluster.pool_verdict import absences, out_of_pools, pool_reasons, stale
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import with_remedy
 from cluster.slot_verdict import foreign_slots, stray_slots
@@ -64,6 +63,7 @@ class Verdict:
 
 
 _UP = "run: inv up"
+_SLOT = {"local": _UP, "patroni": "Patroni makes it within its pace; else see its log"}
 
 
 def judge(
@@ -92,7 +92,7 @@ def judge(
         *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
         *_synchronous(snapshot, synchronous, limits),
-        *_pools(snapshot, expected_pools, limits),
+        *pool_reasons(snapshot, expected_pools, limits.pool_wait),
         *_primary_port(topology, snapshot),
         *stray_slots(topology, slots),
     ]
@@ -106,11 +106,16 @@ def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
     yield from overridden(reading)
     if len(snapshot.writable) > 1:
         others = ", ".join(name for name in snapshot.writable if name != topology.primary)
-        stop = f"stop what writes to {others}, then run: inv replica.reclone --name {others.split(', ')[0]}"
+        first = others.split(", ")[0]
+        stop = f"stop what writes to {others}, then run: inv replica.reclone --name {first}"
+        if topology.engine == "patroni":
+            stop = f"inv hosts.status says which one holds the lease; if that is {topology.primary}: stop {others}"
         yield with_remedy("two nodes take writes: " + " and ".join(snapshot.writable), stop)
     if reading.facts is None:
         yield _silent(reading, "primary")
     elif reading.facts.in_recovery:
+        if topology.engine == "patroni":
+            return  # which node leads is Patroni's, and that none does is said of the hosts
         problem = f"{topology.primary} should be the primary and is in recovery"
         yield with_remedy(problem, f"see inv logs --service {topology.primary}")
     elif topology.system_identifier and reading.facts.system_identifier != topology.system_identifier:
@@ -133,13 +138,16 @@ def _silent(reading: NodeReading, role: str) -> str:
 def _replica(
     topology: Topology, snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None
 ) -> Iterator[str]:
-    reading, slot = snapshot.nodes[name], snapshot.slot(slot_of(name))
+    reading, slot = snapshot.nodes[name], snapshot.slot(member_slot(topology, name))
     reclone = f"run: inv replica.reclone --name {name}"
     if slot is not None and slot.wal_status == "lost":
         why = f": {slot.invalidation_reason}" if slot.invalidation_reason else ""
         yield with_remedy(f"{name} has lost its place in the WAL (slot {slot.name}{why})", reclone)
     if snapshot.primary is not None and slot is None:
-        yield with_remedy(f"{name} has no replication slot {slot_of(name)} on {topology.primary}", _UP)
+        yield with_remedy(
+            f"{name} has no replication slot {member_slot(topology, name)} on {topology.primary}",
+            _SLOT[topology.engine],
+        )
     if reading.facts is None:
         yield _silent(reading, "replica")
         return
@@ -180,30 +188,6 @@ def _synchronous(snapshot: Snapshot, needed: int, limits: Thresholds) -> Iterato
     if len(waiting_for) < needed:
         problem = f"commits wait: {needed} synchronous replicas are asked for and {len(waiting_for)} stream"
         yield with_remedy(problem, "run: inv up; or ask for fewer with PODS_SYNC")
-
-
-def _pools(snapshot: Snapshot, expected: Mapping[str, tuple[str, ...]], limits: Thresholds) -> Iterator[str]:
-    if snapshot.pooler.error:
-        yield with_remedy(f"PgBouncer does not answer: {snapshot.pooler.error}", _UP)
-        return
-    seen = {pool.name: pool for pool in snapshot.pooler.pools}
-    for name in sorted(expected.keys() - seen.keys()):
-        yield with_remedy(f"PgBouncer has no pool {name}", _UP)
-    for name in sorted(seen.keys() - expected.keys()):
-        yield with_remedy(f"PgBouncer has a pool {name} that nobody asked for", _UP)
-    for name in sorted(expected.keys() & seen.keys()):
-        yield from _pool(seen[name], expected[name], limits)
-
-
-def _pool(pool: Pool, hosts: tuple[str, ...], limits: Thresholds) -> Iterator[str]:
-    if not leads(pool, hosts):
-        yield with_remedy(f"pool {pool.name} leads to {','.join(pool.hosts)} instead of {','.join(hosts)}", _UP)
-    if pool.paused or pool.disabled:
-        yield with_remedy(f"pool {pool.name} is {'paused' if pool.paused else 'disabled'}", _UP)
-    if pool.clients_waiting and pool.max_wait > limits.pool_wait:
-        longest = human_seconds(pool.max_wait)
-        problem = f"{pool.clients_waiting} clients wait in pool {pool.name}, the longest for {longest}"
-        yield with_remedy(problem, "end long transactions, or raise PODS_POOL_SIZE, then inv up")
 
 
 def _primary_port(topology: Topology, snapshot: Snapshot) -> Iterator[str]:

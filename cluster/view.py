@@ -1,13 +1,16 @@
 """A view: the settings, the topology, a snapshot and the verdict on it, at one moment. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.backup_status import BackupSummary
 from cluster.config.settings import Settings
 from cluster.history import PrimaryChange
+from cluster.hosts.hosts_reading import HostsReading
+from cluster.hosts.hosts_verdict import HostsVerdict
 from cluster.observed.snapshot import Snapshot
-from cluster.pools import pools, synchronous_count
+from cluster.observed_topology import with_observed
+from cluster.pools import pools_of_databases, synchronous_count
 from cluster.postgres.lsn import Lsn
 from cluster.service_verdict import ServicesReading, ServicesVerdict
 from cluster.topology import Topology
@@ -16,11 +19,12 @@ from cluster.verdict import Thresholds, Verdict, judge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Everything known at one moment.
+    """Everything known at one moment. ``databases`` says which database each of the ``pools`` is of.
 
     ``written`` is how far the primary was known to have written, also when it is away now: replicas keep their lag.
     ``backup`` is the backup service's summary, None where there is none; ``primary_change`` how the node that shall be
-    the primary came to be it, where the journal says so.
+    the primary came to be it, where the journal says so. ``hosts`` is what Docker hosts answered, where Patroni decides
+    who is the primary; ``topology`` then has the one that is, as far as one is.
     """
 
     settings: Settings
@@ -28,9 +32,11 @@ class View:
     snapshot: Snapshot
     verdict: Verdict
     pools: Mapping[str, tuple[str, ...]]
+    databases: Mapping[str, str]
     written: Lsn | None = None
     backup: BackupSummary | None = None
     primary_change: PrimaryChange | None = None
+    hosts: HostsReading | None = None
 
     def lag(self, name: str) -> int | None:
         """WAL bytes that a replica has yet to replay."""
@@ -49,6 +55,7 @@ def make_view(
     written: Lsn | None = None,
     services: ServicesReading | None = None,
     latest: PrimaryChange | None = None,
+    hosts: HostsReading | None = None,
 ) -> View:
     """Judge a snapshot by the thresholds of the settings; ``written`` wins over what it says of it.
 
@@ -56,13 +63,23 @@ def make_view(
 
     Without ``services`` nodes and PgBouncer alone are judged, as `up` does, which waits for them.
     """
+    topology = with_observed(topology, _observed_primary(snapshot, hosts))
     known = snapshot.position(written)
-    wanted = pools(settings, topology)
+    served = tuple(pools_of_databases(settings, topology))
+    wanted = {pool: hosts for _, pool, hosts in served}
     limits, needed = Thresholds.of(settings), synchronous_count(settings)
     verdict = judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=known)
+    if hosts is not None:
+        verdict = _with_hosts(verdict, settings, topology, snapshot, hosts)
     if services is not None:
         primary = snapshot.primary is not None
-        more = ServicesVerdict(settings=settings, reading=services, now=snapshot.taken, primary=primary)
+        more = ServicesVerdict(
+            settings=settings,
+            reading=services,
+            now=snapshot.taken,
+            primary=primary,
+            supervised=topology.engine == "local",
+        )
         verdict = verdict.with_more(more.reasons(), more.notes())
     backup = services.backup if services else None
     return View(
@@ -71,7 +88,36 @@ def make_view(
         snapshot=snapshot,
         verdict=verdict,
         pools=wanted,
+        databases={pool: database.name for database, pool, _ in served},
         written=known,
         backup=backup.summary if backup else None,
         primary_change=latest if latest and latest.primary == topology.primary else None,
+        hosts=hosts,
     )
+
+
+def _observed_primary(snapshot: Snapshot, hosts: HostsReading | None) -> str | None:
+    """Of several that take writes the one with the lease."""
+    leader = hosts.leader if hosts else None
+    if leader in snapshot.writable:
+        return leader
+    return snapshot.primary.name if snapshot.primary else None
+
+
+def _with_hosts(
+    verdict: Verdict, settings: Settings, topology: Topology, snapshot: Snapshot, reading: HostsReading
+) -> Verdict:
+    """With what agents and votes say, those of one node's own among the node's."""
+    facts = {name: node.facts for name, node in snapshot.nodes.items() if node.facts}
+    hosts = HostsVerdict(
+        reading=reading,
+        nodes=topology.names,
+        answering=facts.keys(),
+        automatic=settings.failover == "auto",
+        restarts={name: each.pending_restart for name, each in facts.items()},
+    )
+    own = hosts.about()
+    names = [name for name in topology.names if name in verdict.about or name in own]
+    about = {name: (*verdict.about.get(name, ()), *own.get(name, ())) for name in names}
+    more = [*hosts.reasons(), *(reason for reasons in own.values() for reason in reasons)]
+    return replace(verdict.with_more(more, hosts.notes()), about=about)

@@ -3,10 +3,10 @@
 import contextlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from cluster.errors import MachineError
+from cluster.errors import MachineError, PodsError
 from compose.console import Progress
 
 
@@ -45,9 +45,16 @@ def run(
 
 
 def follow(
-    argv: Sequence[str], step: Progress, *, env: Mapping[str, str] | None = None, stdin: str | None = None
+    argv: Sequence[str],
+    step: Progress,
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    explain: Callable[[str], PodsError | None] | None = None,
 ) -> str:
     """Run ``argv``, showing its last line in ``step`` while it runs; return all it printed.
+
+    ``explain`` makes an error of what a program printed that failed, where it knows better than its last words.
 
     Raises:
         MachineError: it is not there or failed; carries the last lines it printed.
@@ -75,9 +82,11 @@ def follow(
             lines.append(line)
             if line.strip():
                 step.update(line.strip()[:100])
+    output = "".join(lines)
     if process.returncode != 0:
-        raise MachineError(f"`{_shown(argv)}` failed ({process.returncode}): {last_words(''.join(lines))}")
-    return "".join(lines)
+        known = explain(output) if explain else None
+        raise known or MachineError(f"`{_shown(argv)}` failed ({process.returncode}): {last_words(output)}")
+    return output
 
 
 def _not_run(program: str, error: OSError) -> MachineError:

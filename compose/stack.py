@@ -11,14 +11,16 @@ from cluster.config.env_file import home_directory, load_settings
 from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, PROXY, Endpoint, access_to, host_endpoint
 from cluster.errors import RefusedError, UsageError
+from cluster.hosts.hosts_reading import HostsReading
+from cluster.observed.hosts_reader import HostsReader, both, identity_in
 from cluster.observed.primary_port import read_primary_port
 from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
 from cluster.pools import pools
 from cluster.postgres.connection import Access
-from cluster.roles import role_of
+from cluster.roles import APP, role_of
 from cluster.service_verdict import ServicesReading
-from cluster.services import optional_services
+from cluster.services import beside
 from cluster.topology import Topology
 from cluster.topology_file import load
 from cluster.verdict import Verdict
@@ -27,13 +29,17 @@ from compose.engine import daemon
 from compose.engine.compose_cli import Compose
 from compose.engine.containers import Container, ContainerReader, SdkReader
 from compose.engine.socket_reader import SocketReader
-from compose.home import passwords
+from compose.home import passwords, role_passwords
+from compose.home.ha_certificates import CONTROL
 from compose.home.paths import Home
 from compose.home.permissions import check_home
+from compose.render.source_relay import SOURCE
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
+HOSTS_SECONDS = 3.0
+"""Deadline of a reading of all Docker hosts."""
 READ_SECONDS = 6.0
 """Deadline of one snapshot of all nodes; longer than a connection attempt."""
 
@@ -66,20 +72,32 @@ class Stack:
         """Every password."""
         return passwords.read(self.home)
 
+    @property
+    def role_passwords(self) -> Mapping[str, str]:
+        """Those of declared roles, by name, but for the application's."""
+        return role_passwords.read(self.home, self.settings)
+
     def with_topology(self, topology: Topology) -> "Stack":
         """The same cluster with another desired topology."""
         return replace(self, topology=topology)
 
     def access(self, service: str, secret: str, database: str = "postgres") -> Access:
         """How to reach a node or ``pgbouncer`` from this host as the role of ``secret``."""
+        user, password = self._login(secret)
         return access_to(
             service,
             self.elsewhere.get(service) or host_endpoint(self.settings, self.topology, service),
-            user=role_of(secret, self.settings.user),
-            password=self.passwords[secret],
+            user=user,
+            password=password,
             ca=self.home.ca,
             database=database,
         )
+
+    def _login(self, secret: str) -> tuple[str, str]:
+        if secret != APP:
+            return role_of(secret, self.settings.user), self.passwords[secret]
+        own = role_passwords.read_one(self.home, self.settings, self.settings.user)
+        return own.login, own.password
 
     def superuser(self, node: str) -> Access:
         """How to reach the primary as its superuser, for what only that may do; nobody goes to a replica as that."""
@@ -98,10 +116,22 @@ class Stack:
         port = self.elsewhere.get(PROXY) or host_endpoint(self.settings, self.topology, PROXY)
         return read_snapshot(nodes, pooler, port=partial(read_primary_port, port, self.home.ca), deadline=deadline)
 
-    def view(self, snapshot: Snapshot, services: ServicesReading | None = None) -> View:
+    def observe(self, deadline: float = READ_SECONDS) -> tuple[Snapshot, HostsReading | None]:
+        """The snapshot, and what Docker hosts answer where Patroni decides who is the primary."""
+        hosts = None if self.topology.engine == "local" else self.read_hosts
+        return both(partial(self.snapshot, deadline), hosts)
+
+    def read_hosts(self) -> HostsReading:
+        """Query agents and votes of every Docker host now."""
+        identity = identity_in(self.home.host_secrets / CONTROL)
+        return HostsReader().read(self.settings.hosts, identity, deadline=HOSTS_SECONDS, figures=True)
+
+    def view(
+        self, snapshot: Snapshot, services: ServicesReading | None = None, hosts: HostsReading | None = None
+    ) -> View:
         """The snapshot with its verdict, as the health service has it; without ``services`` of nodes and PgBouncer."""
         latest = history.read_latest(self.home.journal)
-        return make_view(self.settings, self.topology, snapshot, services=services, latest=latest)
+        return make_view(self.settings, self.topology, snapshot, services=services, latest=latest, hosts=hosts)
 
     def judge(self, snapshot: Snapshot) -> Verdict:
         """What the snapshot says of this cluster."""
@@ -115,13 +145,15 @@ class Stack:
     @property
     def services(self) -> tuple[str, ...]:
         """Every service that shall run, in the order in which they are touched: what others need last."""
-        replicas = (node.name for node in self.topology.replicas)
-        return (*replicas, self.topology.primary, POOLER, PROXY, *self.optional_services)
+        nodes = (*(node.name for node in self.topology.replicas), self.topology.primary)
+        source = (SOURCE,) if self.topology.standby else ()
+        here = nodes if self.topology.engine == "local" else ()
+        return (*here, *source, POOLER, PROXY, *self.optional_services)
 
     @property
     def optional_services(self) -> tuple[str, ...]:
         """The services beside nodes, PgBouncer and HAProxy, on which nothing in the cluster depends."""
-        return optional_services(self.settings, self.topology.image_source)
+        return beside(self.settings, self.topology.image_source, self.topology.engine)
 
     def containers(self) -> dict[str, Container]:
         """Its lasting containers by service; of one made before the home was moved, no definition holds."""

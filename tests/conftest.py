@@ -15,6 +15,8 @@ pytest_plugins = [
     "tests.fix_s3",
     "tests.fix_moto",
     "tests.fix_promtool",
+    "tests.fix_browser",
+    "tests.hosts.fix_bed",
 ]
 
 # A loaded machine must not fail a property; forty examples are enough at this size.

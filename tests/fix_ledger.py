@@ -8,8 +8,9 @@ there exactly once, and nothing may be there that was neither acknowledged nor u
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 import pytest
@@ -38,9 +39,13 @@ class Ledger:
         self._last = time.monotonic()
         self._threads: list[threading.Thread] = []
 
+    def session(self) -> "AbstractContextManager[psycopg.Connection[Any]]":
+        """What a worker writes through, until it breaks."""
+        return connect(self.access)
+
     def prepare(self) -> None:
         """Make the table, empty."""
-        with connect(self.access) as connection:
+        with self.session() as connection:
             connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
             connection.execute(f"CREATE TABLE {TABLE} (worker int, number int, PRIMARY KEY (worker, number))")
 
@@ -74,7 +79,7 @@ class Ledger:
         number = 0
         while not self._stop.is_set():
             try:
-                with connect(self.access) as connection:
+                with self.session() as connection:
                     while not self._stop.is_set():
                         number += 1
                         self._insert(connection, worker, number)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fix_images import images
 from tests.fix_lanes import run_label
-from tests.unit.grafana.alert_rules import ROOM
+from tests.unit.dashboards.alert_rules import ROOM
 
 Promtool = Callable[..., str]
 """Its output to some arguments; ``stdin`` is what it reads, its exit code must be among ``accept``."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.config.databases import DatabaseDeclaration, Declarations, RoleDeclaration
 from cluster.config.env_file import PROJECT_ROOT, load_settings, variable_of
 from cluster.config.settings import Settings
 from cluster.sizing import Sizing
@@ -43,6 +44,18 @@ SYSTEM = "7400000000000000001"
 def settings_of(**texts: str) -> Settings:
     """The defaults, changed as ``.env`` would: ``settings_of(primary_port="15440")``."""
     return load_settings(Path("/nonexistent"), {variable_of(name): text for name, text in texts.items()})
+
+
+def with_databases(settings: Settings, count: int) -> Settings:
+    """The same with so many databases in all, `shop1` and so on beside the application's own."""
+    more = tuple(DatabaseDeclaration(name=f"shop{number}") for number in range(1, count))
+    return replace(settings, declarations=Declarations(databases=more))
+
+
+def with_roles(*names: str) -> Settings:
+    """Settings of a cluster whose application is called shop, with these logins declared beside it."""
+    roles = tuple(RoleDeclaration(name=name) for name in names)
+    return replace(settings_of(user="shop"), declarations=Declarations(roles=roles))
 
 
 def topology_of(settings: Settings, sizing: Sizing = SIZING) -> Topology:

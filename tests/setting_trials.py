@@ -12,6 +12,12 @@ from cluster.config.env_file import PROJECT_ROOT
 
 Acts = Literal["files", "services", "up"]
 _S3 = {"BACKUP_STORES": "s3", "AWS_S3_BUCKET": "kept"}
+_MAIL = {
+    "PODS_ALERT_TO": "mailto:you@example.com",
+    "PODS_ALERT_SMTP": "mx.example:25",
+    "PODS_ALERT_FROM": "pods@example.com",
+}
+_ALERTS = "tests/integration/test_87_receivers.py"
 _FILE = str(PROJECT_ROOT / "LICENSE")
 
 
@@ -57,6 +63,7 @@ TRIALS: Mapping[str, Trial] = {
     "PODS_PRIMARY_PORT": _port(23110),
     "PODS_REPLICA_PORT": _port(23120),
     "PODS_PGBOUNCER_PORT": _port(23130),
+    "PODS_EXTENSIONS": Trial("cron", "pgaudit", "files", "", "tests/integration/test_76_extensions.py"),
     "PODS_CLIENTS": Trial("samenet,10.0.0.0/8", "samenet,2001:db8::/32,192.0.2.7"),
     "PODS_NODE_EGRESS": Trial("on", "off"),
     "PODS_TLS_NAMES": Trial("db.example,192.0.2.9", "other.example", "services"),
@@ -77,6 +84,14 @@ TRIALS: Mapping[str, Trial] = {
     "PODS_FAILOVER_AFTER": Trial("2", "86400", "services"),
     "PODS_FAILOVER_LOSS": Trial("0B", "16MB", "services"),
     "PODS_FAILOVER_INTERVAL": Trial("0", "3600", "services"),
+    "PODS_FAILOVER_PACE": Trial("fast", "wide", "services"),
+    "PODS_FAILSAFE": Trial("off", "on", "services"),
+    "PODS_LOG": Trial("json", "text"),
+    "PODS_LOG_DAYS": Trial("1", "3650"),
+    "PODS_LOG_SIZE": Trial("1MB", "2GB"),
+    "PODS_AUDIT": Trial("ddl", "all", live="", where="tests/integration/test_76_extensions.py"),
+    "PODS_AUDIT_DAYS": Trial("1", "3650"),
+    "PODS_AUDIT_SIZE": Trial("1MB", "1TB"),
     "PODS_MONITORING": Trial("on", "off"),
     "PODS_WEB_BIND": Trial("127.0.0.1", "127.0.0.2"),
     "PODS_WEB_TLS": Trial("on", "off"),
@@ -90,6 +105,7 @@ TRIALS: Mapping[str, Trial] = {
     "PODS_SCRAPE_INTERVAL": Trial("5", "20"),
     "PODS_METRICS_DATABASES": Trial("1", "200", "services"),
     "PODS_METRICS_DAYS": Trial("1", "3650"),
+    "PODS_REPORT": Trial("off", "weekly"),
     "PODS_METRICS_SIZE": Trial("64MB", "1024TB"),
     "PODS_HEALTH": Trial("on", "off"),
     "PODS_HEALTH_BIND": Trial("127.0.0.1", "127.0.0.3"),
@@ -101,6 +117,12 @@ TRIALS: Mapping[str, Trial] = {
     "PODS_READ_LAG": Trial("0", "86400", "services"),
     "PODS_HEALTH_SILENCE": Trial("20", "3600", "services"),
     "PODS_HEALTH_WAIT": Trial("1", "3600", "services"),
+    "PODS_ALERT_TO": Trial("webhook:http://127.0.0.1:9/a", "ntfy:http://127.0.0.1:9/pods"),
+    "PODS_ALERT_SMTP": Trial("smtp.example.com:465", "127.0.0.1", "files", "", _ALERTS, _MAIL),
+    "PODS_ALERT_FROM": Trial("pods@example.com", "db@example.net", "files", "", _ALERTS, _MAIL),
+    "PODS_ALERT_SMTP_USER": Trial("pods", "", "files", "", _ALERTS, _MAIL),
+    "PODS_ALERT_SMTP_TLS": Trial("on", "off", "files", "", _ALERTS, _MAIL),
+    "PODS_ALERT_WATCHDOG": Trial("on", "off", "files", "", _ALERTS),
     "PODS_BACKUP": Trial("on", "off"),
     "BACKUP_SCHEDULE": Trial("*/5 * * * *", "0 2 L * *", "services"),
     "BACKUP_FULL_SCHEDULE": Trial("0 3 * * MON", "0 2 29 2 *", "services"),

@@ -106,6 +106,7 @@ class TemporaryServer:
                 user=reader or self.user,
                 dbname=database,
                 options=session.options(pinned),
+                client_encoding="UTF8",  # what a database sets would make bytes of texts
                 autocommit=True,
                 row_factory=dict_row,
             )

@@ -19,9 +19,9 @@ LONGEST = 32 << 20
 class Job:
     """A restore, kept (``restore``) or looked at and thrown away (``drill``).
 
-    ``store``: the store's name; ``chain``, ``target``, ``timeline``: of its plan; ``questions``: of a drill;
-    ``verifier``: of the superuser's new password, for what takes the place of a cluster's data, which gets the
-    archive's slot too; ``timeout``: seconds its recovery may take.
+    ``store``: the store's name; ``chain``, ``target``, ``timeline``: of its plan; ``questions``: of a drill, and the
+    ``databases`` that must be there; ``verifier``: of the superuser's new password, for what takes the place of a
+    cluster's data, which gets the archive's slot too; ``timeout``: seconds its recovery may take.
     """
 
     what: Literal["drill", "restore"]
@@ -31,6 +31,7 @@ class Job:
     timeline: int
     timeout: float
     questions: tuple[Question, ...] = ()
+    databases: tuple[str, ...] = ()
     verifier: str = field(default="", repr=False)
 
     @property
@@ -58,5 +59,6 @@ def parse_job(raw: Mapping[str, Any]) -> Job:
         "chain": tuple(parse(text) for text in raw["chain"]),
         "target": RecoveryTarget(**raw["target"]),
         "questions": tuple(Question(**each) for each in raw["questions"]),
+        "databases": tuple(raw["databases"]),
     }
     return Job(**{**raw, **made})

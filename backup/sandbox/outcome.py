@@ -27,6 +27,7 @@ def findings(raw: Mapping[str, Any], job: Job) -> dict[str, Any]:
         "rto": seconds(raw.get("rto")),
         **reached(raw),
         "problems": tuple(printable(problem, _LONGEST) or "a problem without words" for problem in problems),
+        "databases": _databases(raw.get("databases"), job.databases),
         "assertions": _assertions(raw.get("assertions"), [each.name for each in job.questions]),
     }
 
@@ -47,6 +48,14 @@ def seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ClosedError("the sandbox gave no result")
     return float(value)
+
+
+def _databases(raw: object, names: Sequence[str]) -> tuple[str, ...]:
+    """Some of those that were sent, in their order."""
+    found = set(raw) if isinstance(raw, list) and all(isinstance(each, str) for each in raw) else None
+    if found is None or not found <= set(names):
+        raise ClosedError("the sandbox gave no result")
+    return tuple(name for name in names if name in found)
 
 
 def _assertions(raw: object, names: Sequence[str]) -> tuple[Assertion, ...]:

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from backup.restore.pg_programs import PgPrograms
 from backup.restore.recovery_settings import Recovery
 from backup.restore.temporary_server import ENVIRONMENT, PARAMETERS, TemporaryServer, check_folder, serve
 from backup.sandbox.job import Job
+from backup.sandbox.libraries import find_missing
 from backup.store import Store
-from cluster.errors import PodsError
+from cluster.errors import MachineError, PodsError
 from cluster.postgres.connection import fetch_all
 
 _MOST = 20
@@ -42,7 +43,7 @@ def rehearse(job: Job, store: Store, site: DrillSite, progress: Callable[[str], 
 
     That it does not work is the result and no error.
     """
-    found: dict[str, Any] = {"problems": [], "assertions": []}
+    found: dict[str, Any] = {"problems": [], "assertions": [], "databases": []}
     try:
         check_folder(site.folder)
         shutil.rmtree(site.directory / "data", ignore_errors=True)  # of one that was killed
@@ -72,10 +73,28 @@ def _examine(
     with server.connect("postgres", timeout=60.0) as connection:
         for facts in fetch_all(connection, "backup_replayed", dict[str, Any]):
             found.update(facts)
+    found["databases"], missing = open_databases(server, job.databases)
+    found["problems"] += missing
+    found["problems"] += find_missing(server)
     progress("Checking every table and index (pg_amcheck)")
     found["problems"] += check_pages(server, programs)
     progress("Asking what must be true")
     found["assertions"] = [asdict(each) for each in run_all(server, job.questions)]
+
+
+def open_databases(server: TemporaryServer, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those of the declared databases that let us in, and one problem for those that do not."""
+    opened, closed = [], []
+    for name in names:
+        try:
+            with server.connect(name, timeout=60.0):
+                opened.append(name)
+        except MachineError as error:
+            closed.append(error.message)
+    if not closed:
+        return opened, []
+    more = f", and so for {len(closed) - 1} more" if len(closed) > 1 else ""
+    return opened, [f"{closed[0]}{more}: declared in config/databases.toml"[:_LONGEST]]
 
 
 def check_pages(server: TemporaryServer, programs: PgPrograms) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from backup.service.context import ServiceContext
 from cluster.backup_status import read_status
-from cluster.errors import PodsError
+from cluster.errors import PodsError, RefusedError
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
 
@@ -22,6 +22,20 @@ class WalFlush:
     timeline: int
     lsn: Lsn
     when: float
+
+
+def require_archived(context: ServiceContext) -> WalFlush:
+    """The same for the first store and for who cannot go on without it.
+
+    Raises:
+        RefusedError: it did not get there.
+    """
+    archived = archive_now(context, context.store().name)
+    if archived is None:
+        raise RefusedError(
+            f"the archive did not reach this moment within {_PATIENCE:.0f} s", "see inv status, then run this again"
+        )
+    return archived
 
 
 def archive_now(context: ServiceContext, store: str, patience: float = _PATIENCE) -> WalFlush | None:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from backup.annotations import Hold, Verified, read_holds, read_verified
 from backup.catalog import Backup, read_catalog
 from backup.damage import damaged_ones
-from backup.drill import read_last
+from backup.drill import Drill, read_last
 from backup.layout import parse_segment, parse_wal_key, wal_prefix
 from backup.recovery_windows import Missing, RecoveryWindow, audit, find_windows
 from backup.restore.wal_coverage import WalCoverage, make_archive
@@ -169,12 +169,15 @@ def _inspect(context: ServiceContext, store: Store) -> _Survey:
     except PodsError as error:
         message = error.message
         return _Survey(store=lambda before: replace(_of(before, address), error=message), read=False)
-    drill = DrillStatus(when=last.when, ok=last.ok, rto=last.rto, backup=last.backup) if last else None
     return _Survey(
         store=lambda before: replace(found, address=address, mended=_of(before, address).mended or 0),
         backups=holdings.backups,
-        drill=drill,
+        drill=_drill_status(last) if last else None,
     )
+
+
+def _drill_status(last: Drill) -> DrillStatus:
+    return DrillStatus(when=last.when, ok=last.ok, rto=last.rto, backup=last.backup, databases=len(last.databases))
 
 
 def _of(before: StoreStatus, address: str) -> StoreStatus:

@@ -98,7 +98,11 @@ def _alone(context: ServiceContext) -> Iterator[None]:
 def _drill(context: ServiceContext, store: Store, progress: Progress) -> Drill:
     _clear(context.workshop)
     assertions = ASSERTIONS if ASSERTIONS.is_dir() else None
-    rules = drills.Rules(questions=read_questions(assertions, context.inside.settings.database))
+    settings = context.inside.settings
+    rules = drills.Rules(
+        questions=read_questions(assertions, settings.database),
+        databases=tuple(each.name for each in settings.declared.databases),
+    )
     return drills.drill(
         lambda: plan_from(store, context.system, RecoveryTarget()),
         store,

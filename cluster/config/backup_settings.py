@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from cluster.config.alert_settings import AlertSettings
 from cluster.config.declaration import BACKUPS, setting
-from cluster.config.monitoring_settings import MonitoringSettings
 from cluster.config.validators import (
     AUTO,
     bucket,
@@ -22,7 +22,7 @@ from cluster.config.validators import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BackupSettings(MonitoringSettings):
+class BackupSettings(AlertSettings):
     """Sizes are bytes, durations seconds."""
 
     backup: str = setting("on", one_of("on", "off"), "Whether backups are taken and WAL is archived.", BACKUPS)

@@ -5,14 +5,16 @@ from dataclasses import field
 from typing import TypeVar, cast
 
 T = TypeVar("T")
-CLUSTER, PORTS, POSTGRESQL, PGBOUNCER, FAILOVER, MONITORING, HEALTH, BACKUPS, IMAGES, TIMEOUTS = (
+CLUSTER, PORTS, POSTGRESQL, PGBOUNCER, FAILOVER, LOGS, MONITORING, HEALTH, ALERTS, BACKUPS, IMAGES, TIMEOUTS = (
     "The cluster",
     "Where it listens",
     "PostgreSQL",
     "PgBouncer",
     "Failover",
+    "Logs",
     "Monitoring",
     "Health",
+    "Alerts",
     "Backups",
     "Images",
     "Patience",

@@ -9,31 +9,30 @@ exported by shells and CI for those; there the file wins.
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from cluster.config.alert_settings import check_alerts
+from cluster.config.consistency import check_together
+from cluster.config.databases_file import RESERVED_DATABASES, RESERVED_ROLES, parse, read_declarations
 from cluster.config.declaration import IMAGES
+from cluster.config.hosts_file import read_hosts
 from cluster.config.settings import KEPT_FREE, Settings
 from cluster.config.validators import AUTO, on_loopback
 from cluster.errors import UsageError
+from cluster.sizing import pool_sizes
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 HOME_VARIABLE = "PODS_HOME"
 ENVIRONMENT = "environment"
 """Where a value came from that no file has."""
 _OURS = ("PODS_",)
-_ROLES = frozenset({"postgres", "replicator", "monitor", "pooler", "archiver", "pods_admin", "public", "none"})
-"""Roles of the cluster itself, and names that PostgreSQL keeps for itself."""
-_DATABASES = frozenset(
-    {"postgres", "template0", "template1", "pgbouncer", "replication", "all", "sameuser", "samerole", "samegroup"}
-)
-"""Databases of PostgreSQL and PgBouncer, and words that mean something else in pg_hba.conf."""
-
-
-_OWN_NAMES: Mapping[str, str] = {f.name: f.metadata["variable"] for f in fields(Settings) if f.metadata["variable"]}
+SETTINGS = tuple(field for field in fields(Settings) if field.metadata)
+"""Those that are read from .env, in their order."""
+_OWN_NAMES: Mapping[str, str] = {f.name: f.metadata["variable"] for f in SETTINGS if f.metadata["variable"]}
 
 
 def variable_of(name: str) -> str:
@@ -41,7 +40,7 @@ def variable_of(name: str) -> str:
     return _OWN_NAMES.get(name) or f"PODS_{name.upper()}"
 
 
-VARIABLES: Mapping[str, str] = {variable_of(f.name): f.name for f in fields(Settings)}
+VARIABLES: Mapping[str, str] = {variable_of(f.name): f.name for f in SETTINGS}
 
 
 RETIRED: Mapping[str, str] = {
@@ -81,9 +80,22 @@ def load_settings(home: Path, environ: Mapping[str, str] = os.environ, *, strict
         elif variable in in_file and not variable.startswith(_OURS):
             continue
         chosen[variable] = (where, text)
-    settings = Settings(**{f.name: _parse(f, chosen) for f in fields(Settings)})
+    declarations = read_declarations(home, service=not strict)
+    hosts = read_hosts(home, service=not strict)
+    settings = Settings(**{f.name: _parse(f, chosen) for f in SETTINGS}, declarations=declarations, hosts=hosts)
     _check_together(settings)
     return settings
+
+
+def with_declarations(settings: Settings, text: str) -> Settings:
+    """The settings with the declarations of another text of `config/databases.toml`, checked with all the others.
+
+    Raises:
+        UsageError: they are not valid, or do not go together with the settings.
+    """
+    changed = replace(settings, declarations=parse(text))
+    _check_together(changed)
+    return changed
 
 
 def _parse(declared: Any, chosen: Mapping[str, tuple[str, str]]) -> Any:
@@ -103,7 +115,7 @@ def retired_in_file(home: Path) -> list[str]:
 
 def secrets_in_file(home: Path) -> list[str]:
     """Settings nobody else may read that ``home/.env`` gives a value: while there are any, it wants mode 0600."""
-    secret = {variable_of(f.name) for f in fields(Settings) if f.metadata["secret"]}
+    secret = {variable_of(f.name) for f in SETTINGS if f.metadata["secret"]}
     return [variable for _, variable, text in _from_file(home / ".env") if variable in secret and text]
 
 
@@ -126,10 +138,13 @@ def _check_together(settings: Settings) -> None:
         )
     _check_store_address(settings)
     _check_open(settings)
-    if settings.user in _ROLES or settings.user.startswith("pg_"):
+    check_alerts(settings)
+    if settings.user in RESERVED_ROLES or settings.user.startswith("pg_"):
         raise UsageError(f"PODS_USER={settings.user!r} is a role of the cluster itself", "choose another name")
-    if settings.database in _DATABASES:
+    if settings.database in RESERVED_DATABASES:
         raise UsageError(f"PODS_DATABASE={settings.database!r} is reserved", "choose another name")
+    check_together(settings.declared, settings.user)
+    pool_sizes(settings)
 
 
 def _check_store_address(settings: Settings) -> None:
@@ -245,7 +260,7 @@ def fixed_ports(settings: Settings) -> dict[str, int]:
 
 def services_env(settings: Settings) -> str:
     """What a service in a container reads as its .env: every setting, but for those that only building needs."""
-    written = [f for f in fields(Settings) if f.metadata["section"] != IMAGES and not f.metadata["secret"]]
+    written = [f for f in SETTINGS if f.metadata["section"] != IMAGES and not f.metadata["secret"]]
     lines = [f"{variable_of(f.name)}={shown(getattr(settings, f.name))}" for f in written]
     return "\n".join(["# Made by PODS from .env for its services; changes here are lost.", *lines]) + "\n"
 
@@ -264,7 +279,7 @@ def example_env() -> str:
         "# Passwords are not here: they are generated into secrets/. Made by `nox -s unit -- --write-changes`.",
     ]
     section = ""
-    for declared in fields(Settings):
+    for declared in SETTINGS:
         if declared.metadata["section"] != section:
             section = declared.metadata["section"]
             lines += ["", f"# --- {section} ---"]
@@ -276,7 +291,7 @@ def settings_reference() -> str:
     """The table rows of docs/reference/settings.md."""
     lines: list[str] = []
     section = ""
-    for declared in fields(Settings):
+    for declared in SETTINGS:
         if declared.metadata["section"] != section:
             section = declared.metadata["section"]
             lines += ["", f"## {section}", "", "| setting | default | what it does |", "|---|---|---|"]

@@ -60,7 +60,13 @@ class MonitoringSettings(ServerSettings):
     metrics_databases: int = setting(
         "100",
         whole(1, 200),
-        "Databases with metrics of their own, the largest of each node; the others are summed up as `other`.",
+        "Databases with metrics of their own: declared ones, then the largest; the others are summed up as `other`.",
+        MONITORING,
+    )
+    report: str = setting(
+        "off",
+        one_of("off", "weekly"),
+        "Whether a report comes the way alerts do, Mondays at 07:00 UTC: restores, backups, growth, disks, updates.",
         MONITORING,
     )
     metrics_days: int = setting("15", whole(1, 3650), "Days that Prometheus keeps metrics.", MONITORING)
@@ -76,7 +82,7 @@ class MonitoringSettings(ServerSettings):
     health_auth: str = setting(
         "off",
         one_of("on", "off"),
-        "Whether the health service asks for the secret in secrets/health_password, as bearer token or basic auth.",
+        "Whether health page and checks ask for what is in secrets/health_password; dashboards and insight always do.",
         HEALTH,
     )
     health_tls: str = setting(

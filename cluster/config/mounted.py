@@ -7,6 +7,7 @@ for each request, so that it follows replicas as they come and go and is configu
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cluster.config.databases_file import SERVICES_FILE
 from cluster.config.env_file import load_settings
 from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, PROXY, Endpoint, access_to, network_endpoint
@@ -47,12 +48,20 @@ class ClusterConfig:
         """Where the port of the primary is, and the certificate to check who is behind it."""
         return network_endpoint(PROXY), self.ca
 
+    def secret(self, name: str) -> str:
+        """What is in the file ``<name>_password``.
+
+        Raises:
+            MachineError: there is no such file, or it cannot be read.
+        """
+        return _read_secret(self.secrets / f"{name}_password")
+
     def _access(self, service: str, role: str, secret: str, database: str) -> Access:
         return access_to(
             service,
             network_endpoint(service),
             user=role,
-            password=_read_secret(self.secrets / f"{secret}_password"),
+            password=self.secret(secret),
             ca=self.ca,
             database=database,
             connect_timeout=2,
@@ -76,7 +85,7 @@ class MountedConfig:
         Raises:
             PodsError: they are missing or broken; says which.
         """
-        stamp = tuple(_stamp(self.root / name) for name in (".env", "topology.json"))
+        stamp = tuple(_stamp(self.root / name) for name in (".env", SERVICES_FILE, "topology.json"))
         if self._seen is None or stamp != self._stamp:
             topology = _read_topology(self.root / "topology.json")
             settings = load_settings(self.root, {}, strict=False)

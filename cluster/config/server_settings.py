@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from cluster.config.declaration import CLUSTER, FAILOVER, PGBOUNCER, PORTS, POSTGRESQL, setting
+from cluster.config.declaration import CLUSTER, FAILOVER, LOGS, PGBOUNCER, PORTS, POSTGRESQL, setting
 from cluster.config.validators import (
     AUTO,
     address,
@@ -17,6 +17,7 @@ from cluster.config.validators import (
     whole,
     words,
 )
+from cluster.extensions import read_words
 
 _DATABASE = re.compile(r"[a-z_][a-z0-9_]{0,25}\Z")
 _ROLE = re.compile(r"[a-z_][a-z0-9_]{0,30}\Z")
@@ -108,6 +109,13 @@ class ServerSettings:
         "io_method; auto: io_uring where the host allows it, else worker.",
         POSTGRESQL,
     )
+    extensions: tuple[str, ...] = setting(
+        "",
+        read_words,
+        "Extensions that every node has, by name, with commas between: pgvector, postgis, cron … "
+        "(docs/reference/extensions.md).",
+        POSTGRESQL,
+    )
     max_clients: int = setting("1000", whole(10, 100_000), "Client connections PgBouncer accepts.", PGBOUNCER)
     pool_size: int | None = setting(
         AUTO, pool_size, "Server connections of each pool; auto: from max_connections.", PGBOUNCER
@@ -145,3 +153,32 @@ class ServerSettings:
     failover_interval: int = setting(
         "3600", whole(0, 2_592_000), "auto: seconds after a failover in which there is no second one.", FAILOVER
     )
+    failover_pace: str = setting(
+        "norm",
+        one_of("fast", "norm", "wide"),
+        "Several hosts: how soon Patroni gives a silent primary up, and how much trouble with etcd it bears before.",
+        FAILOVER,
+    )
+    failsafe: str = setting(
+        "on",
+        one_of("on", "off"),
+        "Several hosts: the primary stays while etcd is lost and all other nodes still answer it.",
+        FAILOVER,
+    )
+    log: str = setting(
+        "text", one_of("text", "json"), "How nodes and PODS' own services write the logs of their containers.", LOGS
+    )
+    log_days: int = setting(
+        "7", whole(1, 3650), "Days for which data/logs keeps the log of each service, also over `down`.", LOGS
+    )
+    log_size: int = setting(
+        "256MB", size("1MB"), "Disk that the kept log of each service may use; the oldest goes first.", LOGS
+    )
+    audit: str = setting(
+        "off",
+        one_of("off", "ddl", "write", "all"),
+        "What pgaudit records: ddl: definitions, roles and grants; write: rows that are written too; all: and read.",
+        LOGS,
+    )
+    audit_days: int = setting("90", whole(1, 3650), "Days for which data/logs keeps what pgaudit recorded.", LOGS)
+    audit_size: int = setting("2GB", size("1MB"), "Disk that this may use, of each node; the oldest goes first.", LOGS)

@@ -4,10 +4,12 @@ One class a subject, each the base of the next, so that their fields stand in th
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cluster.config.backup_settings import BackupSettings
+from cluster.config.databases import Declarations
 from cluster.config.declaration import IMAGES, TIMEOUTS, setting
+from cluster.config.docker_hosts import DockerHosts
 from cluster.config.validators import (
     AUTO,
     existing_file,
@@ -62,3 +64,12 @@ class Settings(BackupSettings):
     stop_grace: int = setting(
         "120", whole(5, 3_600), "Seconds PostgreSQL may take to stop before it is killed.", TIMEOUTS
     )
+    declarations: Declarations = field(default_factory=Declarations)
+    """What config/databases.toml says, as it stands there."""
+    hosts: DockerHosts = field(default_factory=DockerHosts)
+    """What config/hosts.toml says."""
+
+    @property
+    def declared(self) -> Declarations:
+        """Every database and role there shall be: the application's first, then those of config/databases.toml."""
+        return self.declarations.completed(self.database, self.user)

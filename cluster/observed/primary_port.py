@@ -6,6 +6,7 @@ Every node has a key of its own, and its name is in its certificate. Source of t
 
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,10 @@ def read_primary_port(endpoint: Endpoint, ca: Path, patience: float = _SECONDS) 
             if connection.recv(1) != b"S":
                 return PortReading(error="it lets nobody through")
             with context.wrap_socket(connection) as secured:
-                return PortReading(node=_name(secured.getpeercert()))
+                name = _name(secured.getpeercert())
+                with suppress(OSError, ValueError):
+                    secured.unwrap()  # a server logs two lines of each connection that ends without a farewell
+                return PortReading(node=name)
     except (OSError, ValueError) as error:  # an SSLError is an OSError
         return PortReading(error=getattr(error, "strerror", None) or str(error))
 

@@ -1,2 +1,2 @@
--- Login roles and their password verifiers.
-SELECT rolname AS name, rolpassword AS verifier FROM pg_catalog.pg_authid WHERE rolcanlogin
+-- Every role, its password's verifier, and whether it may log in.
+SELECT rolname AS name, rolpassword AS verifier, rolcanlogin AS allowed FROM pg_catalog.pg_authid

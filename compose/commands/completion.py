@@ -10,6 +10,8 @@ from invoke.parser.context import ParserContext
 from compose.commands.verbs import VERBS
 
 SHELLS = ("bash", "zsh", "fish")
+_ABOUT_ALERTS = ("alerts.silence", "alerts.unsilence")
+"""Tasks whose ``--name``, or first word, is an alert."""
 
 _SCRIPTS = Path(__file__).parents[1] / "completions"
 _COMMAND = "@pods@"
@@ -17,17 +19,32 @@ _COMMAND = "@pods@"
 
 
 def candidates(core: ParserContext, tasks: Collection, words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What could replace the last of ``words``, each with its help; nothing where a flag waits for its value."""
+    """What could replace the last of ``words``, each with its help; of values only the names of alerts."""
     contexts = {context.name: context for context in tasks.to_contexts()}
     *before, current = [word for word in words if word != "="] or [""]  # bash sets --flag=value apart
     context, waiting = _context(core, contexts, [_task(word) for word in before[:1]] + before[1:])
+    if _is_alert(context, before, current, waiting=waiting):
+        yield from ((name, "") for name in _alerts())
     if waiting:
         return
     if current.startswith("-") or (context is not core and not current):
         yield from ((flag, text) for flag, text in _flags(core, context) if flag not in before)
-    else:
+    elif context.name not in _ABOUT_ALERTS:
         names = {name: name for name in tasks.task_names} | ({} if before else {word: _task(word) for word in VERBS})
         yield from ((word, (tasks[name].__doc__ or "").strip()) for word, name in sorted(names.items()))
+
+
+def _is_alert(context: ParserContext, before: Sequence[str], current: str, *, waiting: bool) -> bool:
+    """Whether an alert's name may come now: as the first word behind its task, or as the value of ``--name``."""
+    if context.name not in _ABOUT_ALERTS or current.startswith("-"):
+        return False
+    return before[-1] == "--name" if waiting else before[-1] == context.name
+
+
+def _alerts() -> Iterator[str]:
+    from compose.render.alert_names import alert_names
+
+    yield from alert_names()
 
 
 def _task(word: str) -> str:

@@ -22,6 +22,7 @@ def list_(c: Context, json: bool = False) -> None:
         "source": "clone from primary or from this replica; without one the healthiest",
         "max_rate": "clone no faster than this per second, such as 100M",
         "pool": "shared: it joins the pool of all readers; own: only a pool of its own leads to it, say for reports",
+        "host": "on this Docker host of config/hosts.toml, as which it is called; without one here",
     },
     auto_shortflags=False,
 )
@@ -31,6 +32,7 @@ def add(
     source: str | None = None,
     max_rate: str | None = None,
     pool: str = "shared",
+    host: str = "",
 ) -> None:
     """Add a replica; nothing else restarts."""
     from compose.operations.replicas.scaling import ReplicaRequest, describe
@@ -38,7 +40,7 @@ def add(
     from compose.stack import open_stack, reopened
 
     stack = open_stack()
-    added = add_replica(stack, Console(), ReplicaRequest(name, source, max_rate, pool))
+    added = add_replica(stack, Console(), ReplicaRequest(name, source, max_rate, pool, host))
     print(describe(reopened(stack), added))
 
 

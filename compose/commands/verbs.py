@@ -21,7 +21,13 @@ VERBS = {
     "restore": Verb("backup.restore", "--name"),
 }
 """The first words that `./pods.sh` takes for a task."""
-_NAMED = {"logs": Verb("logs", "--service"), "restart": Verb("restart", "--node"), "psql": Verb("psql", "--node")}
+_NAMED = {
+    "logs": Verb("logs", "--service"),
+    "restart": Verb("restart", "--node"),
+    "psql": Verb("psql", "--node"),
+    "connect": Verb("connect", "--database"),
+    "alerts.unsilence": Verb("alerts.unsilence", "--name"),
+}
 """Tasks that take a name without its flag too."""
 
 

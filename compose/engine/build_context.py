@@ -29,12 +29,12 @@ class Payload:
     parts: tuple[str, ...]
 
 
-ROOMS = ("cluster", "exporters", "health", "backup")
+ROOMS = ("cluster", "dashboards", "exporters", "guide", "health", "backup")
 """Packages of this checkout that services run."""
 SERVICES = Payload(requirements="requirements/services.txt", parts=ROOMS)
 OPERATIONS = Payload(
     requirements="requirements/run.txt",
-    parts=(*ROOMS, "compose", "grafana", "docs/how-to/alerts", "requirements/run.txt", "requirements/services.txt"),
+    parts=(*ROOMS, "compose", "docs/how-to/alerts", "requirements/run.txt", "requirements/services.txt"),
 )
 """All that renders a cluster, hashed images included."""
 _UNWANTED = shutil.ignore_patterns("__pycache__", ".*")

@@ -28,6 +28,11 @@ class Compose:
         """The engine the SDK talks to is the one Compose talks to; the user's COMPOSE_* must not bend the stack."""
         return {"DOCKER_HOST": docker_host(), "COMPOSE_FILE": "", "COMPOSE_PROFILES": "", "COMPOSE_ANSI": "never"}
 
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """That, and what this process has."""
+        return {**os.environ, **self.environment}
+
     def follow(self, step: Progress, *arguments: str, stdin: str | None = None) -> str:
         """Run Compose, showing its last line in ``step``."""
         return follow(self.argv(*arguments), step, env=self.environment, stdin=stdin)
@@ -42,8 +47,8 @@ class Compose:
 
     def replace_process(self, *arguments: str) -> None:
         """Become Compose, with this terminal: for psql, logs."""
-        os.execvpe("docker", self.argv(*arguments), {**os.environ, **self.environment})
+        os.execvpe("docker", self.argv(*arguments), self.whole_environment)
 
     def exit_code(self, *arguments: str) -> int:
         """Run Compose with this terminal and return its exit code."""
-        return subprocess.run(self.argv(*arguments), env={**os.environ, **self.environment}, check=False).returncode
+        return subprocess.run(self.argv(*arguments), env=self.whole_environment, check=False).returncode

@@ -8,6 +8,7 @@ is never a reason not to make a newer one.
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
-from cluster.errors import MachineError
+from cluster.errors import MachineError, PodsError
+from cluster.extensions import packages, wanted_extensions
 from cluster.services import SUPERVISOR, optional_services
 from compose.console import Console
 from compose.engine import apt
@@ -37,8 +39,16 @@ OFFICIAL_GRAFANA = "grafana/grafana:12.1.1"
 BASES = "pods/base:"
 OWNER_LABEL, STAMP_LABEL = "pods.project", "pods.stamp"
 """On images that an update made, which no other cluster shares: its project, and when."""
-_REGISTRY_SECONDS = 20
-_IMAGE_OF = {"haproxy": "pgbouncer", **dict.fromkeys(("gate", "exporter", "health", "backup", "sandbox"), "services")}
+HOSTS = "hosts"
+"""The image of what runs on other Docker hosts; made only where config/hosts.toml names some."""
+_OWN_WORDS = re.compile(r"^(?:#[0-9]+ [0-9.]+ )?PODS: (.+)$", re.MULTILINE)
+"""A line of `docker build --progress=plain` that our Dockerfile printed, not the one that shows its text."""
+_OTHER_ARCHIVE = "PODS_IMAGES=debian and PODS_DEBIAN_SUITE choose an archive; nothing was changed"
+_UNOFFERED = "take that word out, or wait until the archive has it; inv extension.list --archive says what it has"
+_IMAGE_OF = {
+    "haproxy": "pgbouncer",
+    **dict.fromkeys(("gate", "exporter", "guide", "health", "backup", "sandbox"), "services"),
+}
 """Services that share an image; every other one has an image of its own name."""
 
 
@@ -52,6 +62,7 @@ class ImageSpec:
     target: str = ""
     payload: Payload | None = None
     stamp: str = ""
+    packages: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -63,20 +74,39 @@ class ImageSpec:
 def _reference(recipe: ImageSpec) -> str:
     """Hashed once, so that one command means one image, even if somebody edits the code meanwhile."""
     more = code_files(recipe.payload) if recipe.payload else ()
-    return f"pods/{recipe.role}:{inputs_hash(recipe.base, ROOT / recipe.folder, more, recipe.stamp)}"
+    on_it = "\n".join((recipe.base, *recipe.packages))
+    return f"pods/{recipe.role}:{inputs_hash(on_it, ROOT / recipe.folder, more, recipe.stamp)}"
 
 
-def recipes(source: str, base: str, stamp: str = "") -> dict[str, ImageSpec]:
-    """The images that are built here, in the order in which they stand on each other."""
-    postgres = ImageSpec(role="postgres", folder="database", base=base, target="postgres", stamp=stamp)
-    on_it = postgres.reference
+def recipes(source: str, base: str, stamp: str = "", packages: tuple[str, ...] = ()) -> dict[str, ImageSpec]:
+    """The images that are built here, in the order in which they stand on each other.
+
+    With ``packages`` of extensions nodes have one more layer, and so have the services that run restored data.
+    """
+    plain = ImageSpec(role="postgres", folder="database", base=base, target="postgres", stamp=stamp)
+    postgres = plain
+    if packages:
+        postgres = ImageSpec(role="postgres", folder="extensions", base=plain.reference, stamp=stamp, packages=packages)
     made = [
         postgres,
         ImageSpec(role="pgbouncer", folder="database", base=base, target="pgbouncer", stamp=stamp),
-        ImageSpec(role="services", folder="services", base=on_it, target="services", payload=SERVICES, stamp=stamp),
         ImageSpec(
-            role="supervisor", folder="supervisor", base=on_it, target="supervisor", payload=OPERATIONS, stamp=stamp
+            role="services",
+            folder="services",
+            base=postgres.reference,
+            target="services",
+            payload=SERVICES,
+            stamp=stamp,
         ),
+        ImageSpec(
+            role="supervisor",
+            folder="supervisor",
+            base=plain.reference,
+            target="supervisor",
+            payload=OPERATIONS,
+            stamp=stamp,
+        ),
+        ImageSpec(role=HOSTS, folder="hosts", base=postgres.reference, stamp=stamp),
     ]
     if source == "debian":
         made.append(ImageSpec(role="prometheus", folder="monitoring", base=base, stamp=stamp))
@@ -87,8 +117,8 @@ def expected(settings: Settings, source: str, base: str, stamp: str = "") -> Ima
     """References of the images that this version of PODS wants, on ``base``."""
     wanted = {
         role: recipe
-        for role, recipe in recipes(source, base, stamp).items()
-        if role != SUPERVISOR or _automatic(settings)
+        for role, recipe in recipes(source, base, stamp, packages(wanted_extensions(settings))).items()
+        if _made_here(settings, role)
     }
     made = {role: recipe.reference for role, recipe in wanted.items()}
     prefix = settings.registry.removesuffix("library/")
@@ -101,51 +131,15 @@ def expected(settings: Settings, source: str, base: str, stamp: str = "") -> Ima
         alertmanager=made.get("prometheus", prefix + OFFICIAL_ALERTMANAGER),
         grafana=prefix + OFFICIAL_GRAFANA,
         supervisor=made.get(SUPERVISOR, ""),
+        hosts=made.get(HOSTS, ""),
     )
 
 
-def _automatic(settings: Settings) -> bool:
-    """Whether the image of the supervisor is wanted: of that all of this code is hashed, which takes its time."""
-    return settings.failover == "auto"
-
-
-def choose(client: "DockerClient", settings: Settings, console: Console) -> tuple[str, str]:
-    """Source and base image for a new cluster: (``registry`` or ``debian``, image reference)."""
-    official = settings.registry + OFFICIAL
-    local = BASES + settings.debian_suite
-    if settings.images == "debian":
-        return "debian", local
-    if has(client, official):
-        return "registry", official
-    with console.step(f"Asking the registry for {official}") as step:
-        refusal = _registry_refusal(client, official)
-        step.result = "it has it" if not refusal else f"no ({refusal})"
-    if not refusal:
-        return "registry", official
-    if settings.images == "registry":
-        raise MachineError(
-            f"the registry does not give {official}: {refusal}",
-            "log in or name a mirror with PODS_REGISTRY, or set PODS_IMAGES=debian in .env",
-        )
-    return "debian", local
-
-
-def _registry_refusal(client: "DockerClient", reference: str) -> str:
-    """Why the registry does not answer for ``reference``; "" when it does."""
-    import requests
-    from docker.errors import APIError
-
-    quick = client.api.timeout
-    client.api.timeout = _REGISTRY_SECONDS
-    try:
-        client.api.inspect_distribution(reference)  # type: ignore[no-untyped-call]
-    except APIError as error:
-        return str(error.explanation or error).splitlines()[0][:160]
-    except requests.RequestException:
-        return f"no answer within {_REGISTRY_SECONDS} s"
-    finally:
-        client.api.timeout = quick
-    return ""
+def _made_here(settings: Settings, role: str) -> bool:
+    """Whether the image is wanted; for the supervisor's all of this code is hashed, which takes its time."""
+    hosts = settings.hosts
+    needed = {SUPERVISOR: settings.failover == "auto", HOSTS: hosts.with_role("etcd") or hosts.with_role("node")}
+    return bool(needed.get(role, True))
 
 
 def ensure(
@@ -157,7 +151,8 @@ def ensure(
         MachineError: one cannot be had, or a build failed.
     """
     images = expected(settings, source, base, stamp)
-    specs = recipes(source, base, stamp)
+    specs = recipes(source, base, stamp, packages(wanted_extensions(settings)))
+    plain = recipes(source, base, stamp)["postgres"]
     made = {specs[role].reference: specs[role] for role in wanted_roles(settings, source) if role in specs}
     wanted = dict.fromkeys(getattr(images, role) for role in wanted_roles(settings, source))
     for reference in [reference for reference in wanted if not has(client, reference)]:
@@ -165,9 +160,13 @@ def ensure(
         if recipe is None:
             _pull(client, reference, console)
             continue
-        if recipe.base == base and not has(client, base):
-            bring_base(client, settings, source, base, console, stamp)
-        _build(client, settings, recipe, console)
+        below = plain if recipe.base == plain.reference and not has(client, plain.reference) else None
+        for each in (below, recipe):
+            if each is None:
+                continue
+            if each.base == base and not has(client, base):
+                bring_base(client, settings, source, base, console, stamp)
+            _build(client, settings, each, console)
     return images
 
 
@@ -194,29 +193,15 @@ def owned(settings: Settings, stamp: str) -> dict[str, str]:
     return {OWNER_LABEL: settings.project, STAMP_LABEL: stamp} if stamp else {}
 
 
-def newer_official(client: "DockerClient", settings: Settings, base: str) -> tuple[str, str] | None:
-    """Digests of the official image as it was when ``base`` was made of it, and as it is now; None where equal.
-
-    Raises:
-        MachineError: the registry does not answer.
-    """
-    import requests
-    from docker.errors import APIError
-
-    official = settings.registry + OFFICIAL
-    try:
-        now = client.api.inspect_distribution(official)["Descriptor"]["digest"]  # type: ignore[no-untyped-call]
-    except (APIError, requests.RequestException, KeyError) as error:
-        raise MachineError(f"the registry does not say what {official} is now: {error}") from None
-    raw = client.api.inspect_image(base)  # type: ignore[no-untyped-call]
-    known = [name.partition("@")[2] for name in raw.get("RepoDigests") or ()]
-    return None if now in known else ((known or ["unknown"])[0], now)
-
-
 def wanted_roles(settings: Settings, source: str) -> list[str]:
     """Images that a cluster with these settings uses, in the order in which they are made."""
     services = optional_services(settings, source)
-    return ["postgres", "pgbouncer", *dict.fromkeys(map(image_role, services))]
+    return [
+        "postgres",
+        "pgbouncer",
+        *dict.fromkeys(map(image_role, services)),
+        *([HOSTS] if _made_here(settings, HOSTS) else []),
+    ]
 
 
 def image_role(service: str) -> str:
@@ -273,7 +258,8 @@ def _build(client: "DockerClient", settings: Settings, recipe: ImageSpec, consol
     environment = {"DOCKER_HOST": docker_host(), "DOCKER_BUILDKIT": "1"} | proxied(settings)
     with console.step(f"Building the image of {recipe.role}") as step:
         if recipe.payload is None:
-            follow(_build_argv(settings, recipe, recipe.reference), step, env=environment)
+            explain = _lacking if recipe.packages or recipe.role == HOSTS else None
+            follow(_build_argv(settings, recipe, recipe.reference), step, env=environment, explain=explain)
             return
         python = f"pods/python:{recipe.reference.rsplit(':', 1)[1]}"
         follow(_build_argv(settings, recipe, python, target="python"), step, env=environment)
@@ -284,12 +270,25 @@ def _build(client: "DockerClient", settings: Settings, recipe: ImageSpec, consol
             client.api.remove_image(python)
 
 
+def _lacking(output: str) -> PodsError | None:
+    """What a Dockerfile says of why it cannot have its packages, in one line."""
+    found = _OWN_WORDS.search(output)
+    if found is None:
+        return None
+    what, there = found[1].strip(), "extensions are for" in found[1]
+    if any(word in what for word in ("atroni", "etcd")):
+        return MachineError(f"{what}: no image for config/hosts.toml", _OTHER_ARCHIVE)
+    hint = "inv images.update brings server and extensions from one state of it" if there else _UNOFFERED
+    return MachineError(f"{what}, so PODS_EXTENSIONS cannot be had", f"{hint}; nothing was changed")
+
+
 def _build_argv(settings: Settings, recipe: ImageSpec, tag: str, target: str = "") -> list[str]:
     apt_options = f"-o {apt.STALE}" if apt.accepts_stale(settings.stale_mirror) else ""
     proxy = [f"--build-arg={name}" for name in proxied(settings)]  # without a value: from the environment
     # a secret of the build is in no layer of its image
     secrets = [f"--secret=id=ca,src={settings.build_ca}"] if settings.build_ca else []
     arguments = [f"--build-arg=BASE={recipe.base}", f"--build-arg=APT_OPTIONS={apt_options}", *proxy, *secrets]
+    arguments += [f"--build-arg=PACKAGES={' '.join(recipe.packages)}"] if recipe.packages else []
     if recipe.stamp:
         labels = owned(settings, recipe.stamp).items()
         arguments += [f"--build-arg=STAMP={recipe.stamp}", *(f"--label={name}={value}" for name, value in labels)]

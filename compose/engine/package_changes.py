@@ -8,7 +8,7 @@ import io
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,6 +39,11 @@ _SCRIPT = """set -eu
 options="-o APT::Sandbox::User=root -o Debug::NoLocking=1 $APT_OPTIONS"
 if [ -f /run/secrets/ca ]; then options="$options -o Acquire::https::CAInfo=/run/secrets/ca"; fi
 apt-get $options -q update >&2
+"""
+_CANDIDATES = "apt-cache $options policy PACKAGES\n"
+_POLICY = re.compile(r"^(\S+):\n  Installed: .*\n  Candidate: (\S+)$", re.MULTILINE)
+"""apt-cache(8) policy; of a package that it does not know it says nothing, or ``(none)``."""
+_UPGRADES = """
 for status in /statuses/*; do
     echo "# ${status##*/}"
     apt-get $options -q --simulate -o Dir::State::status="$status" upgrade --with-new-pkgs
@@ -107,16 +112,39 @@ def _packages(client: "DockerClient", image: str, labels: Mapping[str, str]) -> 
 
 
 def _simulate_upgrades(settings: Settings, project: str, image: str, folder: Path) -> str:
+    return ask_archive(settings, project, image, _UPGRADES, Mount(source=folder, target="/statuses"))
+
+
+def offered(settings: Settings, project: str, image: str, packages: Iterable[str]) -> dict[str, str]:
+    """Version of each package that the archive offers; of one that it does not have, nothing.
+
+    Raises:
+        MachineError: the archive does not answer.
+    """
+    names = " ".join(sorted(packages))
+    return read_offers(ask_archive(settings, project, image, _CANDIDATES.replace("PACKAGES", names)))
+
+
+def read_offers(output: str) -> dict[str, str]:
+    """Parse the output of `apt-cache policy`. Pure."""
+    return {package: version for package, version in _POLICY.findall(output) if version != "(none)"}
+
+
+def ask_archive(settings: Settings, project: str, image: str, script: str, *mounts: Mount) -> str:
+    """Output of a script in a throw-away container of ``image`` that has the archive's newest lists.
+
+    Raises:
+        MachineError: the archive does not answer.
+    """
     stale = f"-o {apt.STALE}" if apt.accepts_stale(settings.stale_mirror) else ""
-    mounts = [Mount(source=folder, target="/statuses")]
-    mounts += [Mount(source=Path(settings.build_ca), target="/run/secrets/ca")] if settings.build_ca else []
+    mounts += (Mount(source=Path(settings.build_ca), target="/run/secrets/ca"),) if settings.build_ca else ()
     container = ThrowawayContainer(
         image=image,
         project=project,
         entrypoint="sh",
-        command=("-c", _SCRIPT),
+        command=("-c", _SCRIPT + script),
         user=(0, 0),
-        mounts=tuple(mounts),
+        mounts=mounts,
         tmpfs=tuple(f"{path}:size=512m" for path in ("/tmp", "/var/lib/apt/lists", "/var/cache/apt")),
         environment={**dict.fromkeys(proxied(settings)), "APT_OPTIONS": stale},
         network=True,

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping
 
 from cluster.config.settings import Settings
-from cluster.endpoints import Endpoint
+from cluster.endpoints import Endpoint, control_address
 from cluster.http.pages import EVERYWHERE, pages
 from cluster.topology import Topology, host_ports
 from compose.engine.containers import Container
 
 
-def bind_address(settings: Settings, service: str) -> str:
-    """The address of this host on which ``service`` listens."""
+def bind_address(settings: Settings, topology: Topology, service: str) -> str:
+    """The address of this host on which ``service`` listens; for a node elsewhere what leads from there to here."""
+    if any(node.name == service for node in topology.remote_nodes):
+        return control_address(settings)
     page = pages(settings).get(service)
     return page.bind if page else settings.bind
 
@@ -18,7 +20,7 @@ def bind_address(settings: Settings, service: str) -> str:
 def wanted_endpoint(settings: Settings, topology: Topology, service: str) -> Endpoint | None:
     """Address and port on which ``service`` shall listen; None for one that listens on none."""
     port = host_ports(settings, topology).get(service)
-    return None if port is None else (bind_address(settings, service), port)
+    return None if port is None else (bind_address(settings, topology, service), port)
 
 
 def listens_elsewhere(settings: Settings, topology: Topology, container: Container) -> bool:

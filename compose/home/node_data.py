@@ -133,6 +133,12 @@ def make_standby(directory: Path) -> None:
         opened.write(PGDATA / "standby.signal", "", 0o600, containers_owner())
 
 
+def make_primary(directory: Path) -> None:
+    """Let the data of a stopped server, which was a primary's, start as that again."""
+    with Directory.open(directory) as opened, suppress(FileNotFoundError):
+        opened.unlink(PGDATA / "standby.signal")
+
+
 def request_promotion(directory: Path) -> None:
     """What the server looks for when SIGUSR1 reaches it.
 

@@ -9,7 +9,6 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import roles
 from cluster.config.env_file import load_settings, secrets_in_file
 from cluster.config.settings import Settings
 from cluster.errors import RefusedError
@@ -74,10 +73,6 @@ def ensure(home: Home, settings: Settings, *, first: bool) -> Passwords:
         web_passwords.ensure(
             home.secrets / f"{name}_web.yml", passwords[name], secure=web_over_tls(settings), owner=_owner()
         )
-    pgpass = home.secrets / "pgpass"
-    text = pgpass_text(passwords, settings)
-    if not pgpass.exists() or pgpass.read_text() != text or pgpass.stat().st_mode & 0o077:
-        write_atomically(pgpass, text, 0o600, _owner())
     return passwords
 
 
@@ -89,7 +84,7 @@ def read(home: Home) -> Passwords:
     """
     check_secrets(home)
     later = [name for name in LATER if password_file(home, name).exists()]
-    return Passwords({name: _read(password_file(home, name)) for name in (*ALL, *later)})
+    return Passwords({name: read_password(password_file(home, name)) for name in (*ALL, *later)})
 
 
 def _keys_of_stores(home: Home, settings: Settings, *, first: bool) -> None:
@@ -161,12 +156,6 @@ def require_backup_key(home: Home, settings: Settings) -> None:
     _give_to_service(key)
 
 
-def pgpass_text(passwords: Passwords, settings: Settings) -> str:
-    """A password file for `inv psql`, with every role a person may log in as there."""
-    shown = (APP, SUPERUSER, MONITOR, ADMIN)
-    return "".join(f"*:*:*:{roles.role_of(name, settings.user)}:{passwords[name]}\n" for name in shown)
-
-
 def check_env(home: Home) -> None:
     """Refuse a .env that others can read while it holds a secret."""
     path, held = home.path / ".env", secrets_in_file(home.path)
@@ -174,7 +163,12 @@ def check_env(home: Home) -> None:
         _refuse_open(path, f"{path}, which holds {' and '.join(held)},")
 
 
-def _read(path: Path) -> str:
+def read_password(path: Path) -> str:
+    """The password in a file that is nobody else's.
+
+    Raises:
+        RefusedError: it is missing, open to others, empty, or has a character that its users cannot carry.
+    """
     try:
         _refuse_open(path, f"the secret {path}")
         text = path.read_text(errors="replace").strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 from cluster import history
 from cluster.errors import RefusedError
 from cluster.files import Directory
-from cluster.services import SUPERVISOR
+from cluster.services import GUIDE, SUPERVISOR
 from cluster.supervisor_status import STATUS_FILE, SupervisorStatus, parse_status
 
 ASIDE = ".aside"
@@ -68,6 +68,11 @@ class Home:
         return self.data / ASIDE
 
     @property
+    def logs(self) -> Path:
+        """What is kept of the services' logs: one directory per service."""
+        return self.data / "logs"
+
+    @property
     def copies(self) -> Path:
         """One directory per copy beside the cluster; one whose name begins with a dot is not finished."""
         return self.data / "copies"
@@ -83,9 +88,29 @@ class Home:
         return self.secrets / "tls"
 
     @property
-    def app_pgpass(self) -> Path:
-        """The application's password for libpq, and nobody else's."""
-        return self.secrets / "app.pgpass"
+    def role_secrets(self) -> Path:
+        """Passwords of the declared roles, mode 0700."""
+        return self.secrets / "roles"
+
+    @property
+    def alert_secrets(self) -> Path:
+        """Tokens of who gets alerts, mode 0700; Alertmanager alone sees it."""
+        return self.secrets / "alerts"
+
+    @property
+    def host_secrets(self) -> Path:
+        """Keys of etcd and Patroni: one directory per Docker host, mode 0700, and the authority's, which stays here."""
+        return self.secrets / "hosts"
+
+    @property
+    def hosts_state(self) -> Path:
+        """What was made on other Docker hosts, and how far a move to them is."""
+        return self.data / "hosts.json"
+
+    @property
+    def hosts_state_copy(self) -> Path:
+        """The same for services, and for the day the first is damaged."""
+        return self.rendered / "services" / "hosts_state.json"
 
     @property
     def ca(self) -> Path:
@@ -162,14 +187,33 @@ SUPERVISOR_STATE = ".supervisor"
 """What the supervisor saw and did last: it writes, health service and exporter read."""
 _DIRECTORIES: Mapping[str, tuple[str, ...]] = {
     "gate": (".gate", ".disk"),
+    "health": (".insight", ".findings"),
     "backup": ("backup", BACKUP_STATE),
     "sandbox": ("sandbox", ".sandbox", ".sandbox/drill"),
     "prometheus": ("prometheus",),
     "alertmanager": ("alertmanager",),
     "grafana": ("grafana",),
     SUPERVISOR: (SUPERVISOR_STATE,),
+    GUIDE: (".guide",),
 }
 """Directories below data/ of the services that have some, each closed to all but the containers' user."""
+
+
+def make_log_directories(home: Home, services: Iterable[str]) -> None:
+    """What each of ``services`` keeps of its log in.
+
+    Raises:
+        RefusedError: a replica of before has its data there.
+    """
+    services = list(services)
+    if home.logs.name in services:
+        raise RefusedError(
+            f"a replica is called {home.logs.name}, and its data lies where logs are kept",
+            "with the version before: add another, remove this one, then update",
+        )
+    make_private_directory(home.logs)
+    for name in services:
+        make_private_directory(home.logs / name)
 
 
 def make_service_directories(home: Home, services: Iterable[str]) -> None:

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from cluster.config.databases import FILE as DATABASES
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import RefusedError
 from cluster.files import Directory
@@ -31,7 +32,14 @@ def check_home(home: Home) -> None:
         RefusedError: says which path, whose it is, and what to do.
     """
     inside = (home.data, home.user_config, home.rendered, home.secrets)
-    files = (home.path / ".env", home.compose_file, home.topology, home.topology_copy, home.journal)
+    files = (
+        home.path / ".env",
+        home.user_config / DATABASES,
+        home.compose_file,
+        home.topology,
+        home.topology_copy,
+        home.journal,
+    )
     for path in (home.path, *inside, *files):
         try:
             _check_path(path)
@@ -114,7 +122,7 @@ def _tree(directory: Directory) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _check_folder(path: Path, found: os.stat_result) -> None:
-    ours_alone = path.name in ("secrets", "tls")
+    ours_alone = path.name in ("secrets", "tls", "roles", "hosts")
     _check_owner(path, found, trusted() if ours_alone else trusted() | {service_user()[0]})
     if found.st_mode & 0o077:
         raise _open(path, found, f"chmod 700 {path}")
@@ -126,7 +134,8 @@ def _check_file(path: Path, found: os.stat_result) -> None:
             f"{path} is no regular file, where a secret or a certificate should be",
             "put the file itself there: nothing in secrets/ may be a link",
         )
-    _check_owner(path, found, trusted() if path.name in _OWNERS_ONLY else trusted() | {service_user()[0]})
+    ours_alone = path.name in _OWNERS_ONLY or path.parent.name == "roles"
+    _check_owner(path, found, trusted() if ours_alone else trusted() | {service_user()[0]})
     closed = 0o022 if path.suffix == ".crt" else 0o077
     if found.st_mode & closed:
         hint = "chmod 644" if path.suffix == ".crt" else "chmod 600"

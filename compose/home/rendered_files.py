@@ -6,15 +6,20 @@ from pathlib import Path
 
 from cluster.errors import UsageError
 from cluster.files import write_atomically
+from compose.home import alert_secrets
 from compose.home.paths import Home, service_user
+from compose.render.alertmanager_yml import RECEIVERS
 from compose.render.config_files import UserFiles
-from compose.render.monitoring import RECEIVERS
-from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS, without_additions
+from compose.render.postgresql_conf import USER_HBA, without_additions
+from compose.render.server_parameters import USER_PARAMETERS
 
 
 def read_user_files(home: Home) -> UserFiles:
-    """Read ``config/postgresql.conf``, ``config/pg_hba.conf`` and ``config/alertmanager.yml``."""
-    return UserFiles(*(_users_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf", RECEIVERS)))
+    """Read ``config/postgresql.conf``, ``config/pg_hba.conf`` and ``config/alertmanager.yml``; of tokens the names."""
+    parameters, hba, receivers = (
+        _users_text(home.user_config / name) for name in ("postgresql.conf", "pg_hba.conf", RECEIVERS)
+    )
+    return UserFiles(parameters, hba, receivers, alert_secrets.names(home))
 
 
 def _users_text(path: Path) -> str:

@@ -69,13 +69,17 @@ def check_histories(home: Home, topology: Topology) -> None:
 
 def _refusal(home: Home, topology: Topology) -> RefusedError | None:
     found = read_histories(home, topology)
-    directories = {name: str(home.node(name)) for name in topology.names}
+    directories = {name: str(home.node(name)) for name in topology.local_names}
     return next(ColdStart(topology, found, directories).refusals(), None)
 
 
 def read_histories(home: Home, topology: Topology) -> dict[str, NodeHistory]:
     """Those of all nodes with data that is whole; the primary's last, which is ahead of what replicas have."""
-    found = {node.name: each for node in topology.replicas if (each := _read(home.node(node.name))) is not None}
+    found = {
+        node.name: each
+        for node in topology.replicas
+        if not node.host and (each := _read(home.node(node.name))) is not None
+    }
     directory = home.node(topology.primary)
     primary = _read(directory)
     if primary is None:

@@ -11,7 +11,10 @@ from cluster.errors import TimedOutError
 from cluster.waiting import attempts
 from compose.console import Console, Progress
 from compose.operations.convergence.data_directories import initialise, make_directories
+from compose.operations.convergence.declared import converge_databases
+from compose.operations.convergence.make_extensions import make_extensions
 from compose.operations.convergence.primary import note_primary, provision_missing, settle_owner
+from compose.operations.convergence.remote_replicas import bring_replicas
 from compose.operations.convergence.replica_data import clone_missing, finish_interrupted, repair_failed
 from compose.operations.convergence.services import (
     join_networks,
@@ -33,7 +36,9 @@ _VERIFY_SECONDS = 0.3
 """Between two snapshots."""
 
 
-def converge(stack: Stack, console: Console, data: Mapping[str, DataState], *, careful: bool = False) -> Stack:
+def converge(
+    stack: Stack, console: Console, data: Mapping[str, DataState], *, careful: bool = False, alone: bool = False
+) -> Stack:
     """Bring the prepared cluster to what its topology says; ``data`` is what each node's directory held before.
 
     Args:
@@ -41,6 +46,7 @@ def converge(stack: Stack, console: Console, data: Mapping[str, DataState], *, c
         console: shows the steps.
         data: what each node's directory held before.
         careful: the first node that does not come back ends the run, before the next is touched.
+        alone: other Docker hosts are left as they are, by whoever does not reach them.
 
     Returns:
         The cluster with its topology as it is now.
@@ -48,12 +54,16 @@ def converge(stack: Stack, console: Console, data: Mapping[str, DataState], *, c
     Raises:
         PodsError: it is not, or not verified to be; says what is in the way.
     """
-    run = Convergence(stack, console, data, careful=careful)
+    run = Convergence(stack, console, data, careful=careful, alone=alone)
     perform(_steps(run), console)
     finish_interrupted(run)
     perform(_verify(run), console)
+    if run.undeclared:
+        raise run.undeclared
     if run.failed_services:  # the cluster serves without them, and somebody must know that something is missing
         raise not_running(run.stack, *run.failed_services)
+    for error in run.absent.values():
+        raise error
     return run.stack
 
 
@@ -68,14 +78,17 @@ def _verify(run: Convergence) -> Iterator[Step]:
 
 
 def _await_health(run: Convergence, step: Progress) -> None:
+    """But of replicas on hosts that do not answer, which nobody need wait for."""
     for _ in attempts(run.stack.settings.start_timeout, _VERIFY_SECONDS):
         verdict = run.stack.judge(run.stack.snapshot())
-        if verdict.healthy:
+        known = {reason for name in run.absent for reason in verdict.about.get(name, ())}
+        reasons = [reason for reason in verdict.reasons if reason not in known]
+        if not reasons:
             break
-        step.update("; ".join(verdict.reasons))
+        step.update("; ".join(reasons))
     else:
         raise TimedOutError(
-            f"the cluster runs, but is not healthy: {'; '.join(verdict.reasons)}",
+            f"the cluster runs, but is not healthy: {'; '.join(reasons)}",
             "see inv status and inv logs, then run inv up again",
         )
     for note in verdict.notes:
@@ -92,11 +105,14 @@ _PHASES: tuple[_Phase, ...] = (
     reload_unwell,
     start_missing,
     provision_missing,
+    converge_databases,
     reload_changed,
     renew_connections,
     settle_owner,
     repair_failed,
+    bring_replicas,
     close_handover,
     drop_stale_slots,
     note_primary,
+    make_extensions,
 )

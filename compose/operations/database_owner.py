@@ -7,6 +7,7 @@ from cluster.postgres.failures import one_line
 from cluster.roles import Excess
 from compose.console import Console
 from compose.operations import provision
+from compose.operations.databases.catalog import ServerDatabase
 from compose.stack import Stack
 
 REMEDY = "docs/how-to/troubleshoot.md says what to do"
@@ -21,7 +22,7 @@ def report_excess(console: Console, found: Iterable[Excess]) -> None:
             console.note(each.text)
 
 
-def settle(stack: Stack, console: Console, database: provision.Database) -> None:
+def settle(stack: Stack, console: Console, database: ServerDatabase) -> None:
     """A cluster of before has a database that belongs to its application.
 
     What stands in the way there stops nothing: the cluster serves, and the next `up` tries again.

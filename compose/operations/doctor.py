@@ -17,17 +17,21 @@ from cluster.sizing import derive
 from cluster.topology import Topology
 from cluster.topology_file import load
 from cluster.units import human_seconds, human_size
-from compose.engine import apt, containers, daemon, exposure
+from compose.engine import containers, daemon, exposure
 from compose.engine.containers import Container
 from compose.engine.host import io_uring_refusal
-from compose.home import certificates, passwords
+from compose.home import certificate_authority, passwords
 from compose.home.certificate_names import faces_of
 from compose.home.paths import Home, service_user
 from compose.home.store_directory import examine_store
 from compose.operations import pooler_limits, preflight, provision
+from compose.operations.alerts.receiver_findings import examine_deliveries, examine_receivers
 from compose.operations.database_owner import REMEDY
 from compose.operations.home_identity import moved_from
 from compose.operations.image_states import report_of
+from compose.operations.log_findings import examine_logs
+from compose.operations.mirror_findings import examine_mirror
+from compose.operations.role_rotation.open_rotations import OpenRotation, open_rotations
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -51,7 +55,8 @@ class Finding:
 
 def examine(home: Home, settings: Settings) -> list[Finding]:
     """Check engine, host and cluster."""
-    findings = [*_io_uring(settings), *_mirror(settings), *_open_pages(home, settings)]
+    findings = [*_io_uring(settings), *_open_pages(home, settings)]
+    findings += [Finding("mirror", *each) for each in examine_mirror(settings)]
     try:
         topology = load(home.topology)
     except PodsError as error:
@@ -59,8 +64,9 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         topology = None
     wanted = topology or Topology.first(settings, preflight.measure_host(home, settings.replicas + 1))
     findings += [Finding("backups", *each) for each in examine_store(home, settings, wanted.system_identifier)]
+    findings += [Finding("alerts", *each) for each in examine_receivers(home, settings)]
     findings += [*_disk(home, settings, wanted), *_memory(settings, wanted), *_permissions(home, settings, topology)]
-    findings += examine_images(home, time.time())
+    findings += [*examine_images(home, time.time()), *(Finding("logs", *each) for each in examine_logs(home, settings))]
     try:
         client = daemon.connect()
     except PodsError as error:
@@ -176,6 +182,8 @@ def _cluster(stack: Stack, found: list[containers.Container]) -> Iterator[Findin
     if short := pooler_limits.missing_files(stack, found):
         yield Finding("pgbouncer", True, short, pooler_limits.REMEDY)
     yield from _roles(stack)
+    for each in examine_deliveries(stack):
+        yield Finding("alerts", *each)
 
 
 def _roles(stack: Stack) -> Iterator[Finding]:
@@ -184,7 +192,7 @@ def _roles(stack: Stack) -> Iterator[Finding]:
 
     try:
         monitor = stack.monitor(stack.topology.primary)
-        found = provision.examine(monitor, stack.settings.user, stack.settings.database)
+        found = provision.examine(monitor, stack.settings)
     except (PodsError, psycopg.Error) as error:
         text = error.message if isinstance(error, PodsError) else one_line(error)
         yield Finding("roles", False, f"what roles may was not looked at: {text}")
@@ -197,7 +205,7 @@ def _roles(stack: Stack) -> Iterator[Finding]:
 
 def _disk(home: Home, settings: Settings, topology: Topology) -> Iterator[Finding]:
     free, derived = preflight.free_disk(home.data), derive(settings, topology.sizing)
-    worst = derived.wal_budget + len(topology.nodes) * derived.max_wal_size
+    worst = derived.wal_budget + len(topology.local_nodes) * derived.max_wal_size
     text = f"{human_size(free)} free below {home.path}; WAL alone may come to take {human_size(worst)}"
     yield Finding(
         "disk",
@@ -210,8 +218,10 @@ def _disk(home: Home, settings: Settings, topology: Topology) -> Iterator[Findin
 def _memory(settings: Settings, topology: Topology) -> Iterator[Finding]:
     host = preflight.measure_host(Home(Path("/")), 1).memory
     derived = derive(settings, topology.sizing)
-    shared = derived.shared_buffers * len(topology.nodes)
-    text = f"{len(topology.nodes)} nodes take {human_size(shared)} of {human_size(host)} memory for shared_buffers"
+    shared = derived.shared_buffers * len(topology.local_nodes)
+    text = (
+        f"{len(topology.local_nodes)} nodes take {human_size(shared)} of {human_size(host)} memory for shared_buffers"
+    )
     yield Finding("memory", shared > host * 0.6, text, "lower PODS_SHARED_BUFFERS, or run fewer replicas")
 
 
@@ -228,23 +238,6 @@ def _io_uring(settings: Settings) -> Iterator[Finding]:
             bool(refusal),
             text,
             "sysctl kernel.io_uring_disabled=0 allows it; PODS_IO_METHOD=worker accepts it as it is",
-        )
-
-
-def _mirror(settings: Settings) -> Iterator[Finding]:
-    if settings.images == "registry" or not apt.has("apt-get"):
-        return
-    stale = [name for name, until in apt.expired_releases()]
-    if stale and not apt.accepts_stale(settings.stale_mirror):
-        yield Finding(
-            "mirror",
-            True,
-            f"the package archive is out of date ({', '.join(stale)})",
-            "wait for the mirror, or set PODS_STALE_MIRROR=true",
-        )
-    elif stale:
-        yield Finding(
-            "mirror", False, f"the package archive is past its Valid-Until ({', '.join(stale)}), which is accepted"
         )
 
 
@@ -265,8 +258,7 @@ def examine_images(home: Home, now: float) -> Iterator[Finding]:
 
 def _open_pages(home: Home, settings: Settings) -> Iterator[Finding]:
     for name in settings.unprotected:
-        text = f"PODS_UNPROTECTED lets {name} listen beyond this host without password or TLS"
-        yield Finding("pages", False, text)
+        yield Finding("pages", False, f"PODS_UNPROTECTED lets {name} listen beyond this host without password or TLS")
     for variable in retired_in_file(home.path):
         yield Finding("settings", False, f"{variable} in .env is no more: {RETIRED[variable]}")
 
@@ -274,25 +266,25 @@ def _open_pages(home: Home, settings: Settings) -> Iterator[Finding]:
 def _permissions(home: Home, settings: Settings, topology: Topology | None) -> Iterator[Finding]:
     if topology is None:
         return
+    rotations: list[OpenRotation] = []
     for check in (
         lambda: preflight.check_data(home, topology),
         lambda: passwords.read(home),
+        lambda: rotations.extend(open_rotations(home, settings)),
         lambda: passwords.check_env(home),
     ):
         try:
             check()
         except PodsError as error:
             yield Finding("permissions", True, error.message, error.hint)
+    for each in rotations:
+        yield Finding("passwords", each.forgotten, each.text, each.hint)
     shown = [service for service, names in faces_of(settings, topology).items() if names]
-    ends = [(service, certificates.expires(home.tls / service / "server.crt")) for service in shown]
+    ends = [(service, certificate_authority.expires(home.tls / service / "server.crt")) for service in shown]
     for service, moment in ends:
-        if moment is None or moment - datetime.now(UTC) < certificates.RENEW_BEFORE:
-            yield Finding(
-                "certificates",
-                True,
-                f"the certificate of {service} {'is missing' if moment is None else f'ends on {moment:%Y-%m-%d}'}",
-                "run: inv certs.renew",
-            )
+        if moment is None or moment - datetime.now(UTC) < certificate_authority.RENEW_BEFORE:
+            state = "is missing" if moment is None else f"ends on {moment:%Y-%m-%d}"
+            yield Finding("certificates", True, f"the certificate of {service} {state}", "run: inv certs.renew")
     if os.geteuid() != 0 and home.data.exists() and not os.access(home.data, os.W_OK):
         yield Finding(
             "permissions", True, f"{home.data} is not writable for this user", "run as the user who made the cluster"

@@ -15,6 +15,9 @@ from compose.home.operation_lock import exclusive
 from compose.home.paths import Home, service_directories
 from compose.home.store_directory import local_store
 from compose.operations.home_identity import moved_from, refuse_lost
+from compose.operations.replicas.remote_upkeep import down_there
+from compose.operations.save_logs import save_logs
+from compose.stack import Stack
 
 
 def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: bool) -> None:
@@ -34,9 +37,15 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
         found = containers.of_project(client, project)
         moved_from(client, home, project, topology, found)
         containers.remove_leftovers(client, found)
+        if topology and topology.engine == "local":
+            down_there(Stack(home, settings, topology, client), console, purge=purge)
         if home.compose_file.exists():
             with console.step(f"Stopping {project}") as step:
-                Compose(home, project).follow(step, "--profile", "tools", "down", "--remove-orphans")
+                compose = Compose(home, project)
+                if not purge:
+                    compose.follow(step, "stop")
+                    console.warn(failed) if (failed := save_logs(client, home, topology, found)) else None
+                compose.follow(step, "--profile", "tools", "down", "--remove-orphans")
             for network in networks.remove_unused(client, project):
                 console.note(f"the network {network} stays: a container that is not this cluster's is in it")
         elif found:  # the home was made anew, or its disk is not mounted
@@ -71,7 +80,14 @@ def _purge(home: Home, settings: Settings, topology: Topology | None, console: C
     names, linked = topology.names if topology else (), list[str]()
     with console.step("Deleting data and secrets"):
         stays = [path for name in names for path in remove_server(home.node(name))]
-        for directory in (home.copies, *service_directories(home), home.aside, home.data / STAGING, home.rendered):
+        for directory in (
+            home.copies,
+            home.logs,
+            *service_directories(home),
+            home.aside,
+            home.data / STAGING,
+            home.rendered,
+        ):
             if directory.is_symlink():
                 linked.append(f"{directory} led to {directory.resolve()}")
             stays += remove(directory)

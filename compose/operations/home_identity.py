@@ -35,10 +35,28 @@ def changing(stack: Stack, operation: str, *, builds: bool = False) -> Iterator[
     """
     with exclusive(stack.home.lock, operation):
         now = reopened(stack)
+        refuse_elsewhere(now, operation)
         check_own(now)
         if not builds:
             check_code(now)
         yield now
+
+
+_ON_HOSTS = frozenset({"switchover", "failover", "restart"})
+"""Operations that know what to do where Patroni decides; those on hosts.* all do."""
+
+
+def refuse_elsewhere(stack: Stack, operation: str) -> None:
+    """Refuse what would work on nodes of this engine, where the nodes are Patroni's.
+
+    Raises:
+        RefusedError: the operation cannot be had there yet; says what to do instead.
+    """
+    if stack.topology.engine == "local" or operation in _ON_HOSTS or operation.startswith("hosts."):
+        return
+    raise RefusedError(
+        f"inv {operation} cannot be had yet where Patroni decides", "docs/how-to/hosts.md has what can be done there"
+    )
 
 
 def check_code(stack: Stack) -> None:
@@ -115,7 +133,7 @@ def _refuse_other_home(project: str, directory: Path) -> None:
 def _refuse_other_data(client: "DockerClient", home: Home, topology: Topology, strangers: Sequence[Container]) -> None:
     """What runs must have this home's directories mounted; what does not run cannot start where it was made."""
     for each in strangers:
-        if each.service in topology.names and each.status in ("running", "paused"):
+        if each.service in topology.local_names and each.status in ("running", "paused"):
             found = home.node(each.service).stat() if home.node(each.service).exists() else None
             if found is None or mounted_inode(client, each, MOUNT) != (found.st_dev, found.st_ino):
                 raise RefusedError(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from cluster.endpoints import PROXY
 from cluster.image_report import NAME, ImageReport, ImageState, read_report, write_report
 from compose.engine.image_build import image_role
 from compose.engine.package_changes import Change
@@ -22,10 +23,16 @@ def running_images(stack: Stack) -> dict[str, str]:
     for row in sorted(rows, key=lambda row: str(row["Created"])):
         service = row["Labels"].get("com.docker.compose.service", "")
         if row["Labels"].get("com.docker.compose.oneoff") != "True" and service in stack.services:
-            role = "postgres" if service in stack.topology.names else image_role(service)
+            role = _role(stack, service)
             if row["ImageID"] not in found.values():  # Alertmanager may share Prometheus'
                 found.setdefault(role, row["ImageID"])
     return found
+
+
+def _role(stack: Stack, service: str) -> str:
+    """A node's relay is HAProxy, with PgBouncer's image."""
+    node = service in stack.topology.local_names
+    return "postgres" if node else image_role(PROXY if service in stack.topology.names else service)
 
 
 def states(client: "DockerClient", images: dict[str, str]) -> tuple[ImageState, ...]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cluster.endpoints import POOLER
-from cluster.sizing import derive
 from compose.engine.containers import Container
 from compose.render.pgbouncer_ini import open_files
 from compose.stack import Stack
@@ -22,7 +21,7 @@ def missing_files(stack: Stack, found: Iterable[Container]) -> str:
 
     A client beyond the limit hangs without a word, and so does whoever wants to look.
     """
-    needed = open_files(stack.settings, stack.topology, derive(stack.settings, stack.topology.sizing))
+    needed = open_files(stack.settings, stack.topology)
     limits = (file_limit(container) for container in found if container.service == POOLER and not container.one_off)
     short = [limit for limit in limits if limit is not None and limit < needed]
     if not short:

@@ -15,7 +15,7 @@ from cluster.errors import MachineError, RefusedError
 from cluster.files import LOST_AND_FOUND, Directory
 from cluster.http.pages import health_address
 from cluster.naming import NODE_NAME
-from cluster.pools import synchronous_count
+from cluster.pools import check_lengths, synchronous_count
 from cluster.postgres.data_directory import MAJOR, PGDATA, DataDirectory, holds_data, read_data_directory
 from cluster.services import optional_services
 from cluster.sizing import Sizing
@@ -65,6 +65,7 @@ def check_possible(settings: Settings, topology: Topology) -> None:
             f"PODS_SYNC={settings.sync} asks for more replicas than the {len(topology.replicas)} there are",
             "set PODS_SYNC=off in .env, add replicas, then set it again",
         )
+    check_lengths(settings, topology)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if (settings.shared_buffers or 0) > memory:
         raise RefusedError(
@@ -94,8 +95,8 @@ def port_clashes(
         PortClash(service, _variable(service, topology), port, _holder(port))
         for service, port in host_ports(settings, topology).items()
         if service in wanted.difference(ours)
-        and not any(obstructs((bind_address(settings, service), port), container) for container in holders)
-        and not _free(bind_address(settings, service), port)
+        and not any(obstructs((bind_address(settings, topology, service), port), container) for container in holders)
+        and not _free(bind_address(settings, topology, service), port)
     ]
 
 
@@ -205,7 +206,7 @@ def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
             not what the topology says, such as an old copy of the primary's.
     """
     found: dict[str, DataState] = {}
-    for node in topology.names:
+    for node in topology.local_names:
         _check_owner(home.node(node))
         found[node] = _read(home.node(node))
         data = found[node]

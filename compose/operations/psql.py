@@ -1,15 +1,19 @@
 """psql in a container of its own: no client on the host needed, no password on a command line or in an environment."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cluster import pgbouncer
+from cluster.config.databases import DatabaseDeclaration
 from cluster.endpoints import POOLER
 from cluster.errors import UsageError
 from cluster.naming import write_pools
+from cluster.pools import pools_of_databases
 from cluster.postgres import session
 from cluster.roles import HOME, SUPERUSER
+from compose.home.role_passwords import login_of, logins
 from compose.operations.home_identity import check_no_copy
 from compose.stack import Stack
 
@@ -46,10 +50,20 @@ def psql_arguments(stack: Stack, target: PsqlTarget) -> list[str]:
         raise UsageError("--database goes with --node", "through PgBouncer, a pool is chosen with --pool")
     if target.node:
         return [_direct(stack, target, _server(stack, target.node))]
-    user = target.user or settings.user
-    pool = target.pool or write_pools(settings.database)[1]
+    pool = target.pool or write_pools(_home_of(stack, target.user))[1]
     entry = pool if pool == pgbouncer.CONSOLE else stack.check_pool(pool)
-    return [make_conninfo(host=POOLER, port=6432, user=user, dbname=entry)]
+    owner = next((database.owner for database, name, _ in _pools(stack) if name == entry), settings.user)
+    return [make_conninfo(host=POOLER, port=6432, user=_login(stack, target.user or owner), dbname=entry)]
+
+
+def _pools(stack: Stack) -> Iterator[tuple[DatabaseDeclaration, str, tuple[str, ...]]]:
+    return pools_of_databases(stack.settings, stack.topology)
+
+
+def _home_of(stack: Stack, user: str | None) -> str:
+    """The first database that a declared role may enter; of others the application's."""
+    entered = stack.settings.declared.may_enter(user) if user else ()
+    return entered[0] if entered else stack.settings.database
 
 
 def _direct(stack: Stack, target: PsqlTarget, server: str) -> str:
@@ -60,8 +74,15 @@ def _direct(stack: Stack, target: PsqlTarget, server: str) -> str:
     if target.superuser:
         guarded = session.options(session.guarded())
         return make_conninfo(**where, user=SUPERUSER, dbname=target.database or HOME, options=guarded)
-    user = target.user or stack.settings.user
-    return make_conninfo(**where, user=user, dbname=target.database or stack.settings.database)
+    database = target.database or _home_of(stack, target.user)
+    owners = {each.name: each.owner for each in stack.settings.declared.databases}
+    user = target.user or owners.get(database, stack.settings.user)
+    return make_conninfo(**where, user=_login(stack, user), dbname=database)
+
+
+def _login(stack: Stack, role: str) -> str:
+    """The one in use of a role's two logins; whoever is not declared has but one."""
+    return login_of(stack.home, stack.settings, role) if role in logins(stack.settings) else role
 
 
 def _server(stack: Stack, name: str) -> str:

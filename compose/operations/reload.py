@@ -26,7 +26,7 @@ _SECRETS = {
     "exporter": ("exporter_password",),
     "prometheus": ("prometheus_password", "prometheus_web.yml", "alertmanager_password", "exporter_password"),
     "alertmanager": ("alertmanager_password", "alertmanager_web.yml"),
-    "health": ("health_password",),
+    "health": ("health_password", "prometheus_password", "alertmanager_password"),
     "grafana": ("prometheus_password",),
     POOLER: ("pooler_password", "monitor_password", "admin_password"),
 }
@@ -38,8 +38,11 @@ _RELOAD_SECONDS = 5.0
 def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
     """Reload ``node`` if one of its files or certificates is newer than what it has loaded; True if it was.
 
-    SIGHUP takes no password anywhere; the load time is read by the monitoring role.
+    SIGHUP takes no password anywhere; the load time is read by the monitoring role. Of a node on another host its relay
+    is reloaded; its files reach it by remote_replicas.py.
     """
+    if node not in stack.topology.local_names:
+        return _reload_relay(stack, node)
     paths = [*(stack.home.rendered / "nodes" / node).iterdir(), stack.home.tls / node / "server.crt"]
     newest = max(path.stat().st_mtime for path in paths)
     loaded = _load_time(stack, node)
@@ -48,6 +51,14 @@ def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
         stack.client.api.kill(stack.containers()[node].id, "HUP")
         comes_true(lambda: _load_time(stack, node) != loaded, timeout=_RELOAD_SECONDS, pause=0.05)
     return stale
+
+
+def _reload_relay(stack: Stack, node: str) -> bool:
+    """Nothing where it has no other configuration; who is connected through it stays so."""
+    relay = stack.containers().get(node)
+    if relay is not None and relay.status == "running":
+        stack.client.api.kill(relay.id, "HUP")
+    return False
 
 
 def _load_time(stack: Stack, node: str) -> float:

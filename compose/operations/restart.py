@@ -5,8 +5,11 @@ from compose.console import Console
 from compose.home import certificates
 from compose.operations.copies import lifecycle
 from compose.operations.home_identity import changing
+from compose.operations.hosts.leader_change import restart_members
 from compose.operations.pooler_pause import paused
 from compose.operations.reload import has_new_secrets, reload_node, reload_pooler, show_new
+from compose.operations.replicas.remote_upkeep import bring_up
+from compose.operations.rolling.remote_restart import restart_there
 from compose.operations.rolling.rolling_restart import await_writes, require_well, restart_container, restart_rolling
 from compose.operations.start import lowers_limits
 from compose.stack import Stack
@@ -19,6 +22,9 @@ def restart(stack: Stack, console: Console, only: str | None, *, rolling: bool =
     ``rolling``: no transaction of a pool fails of it, and the primary is another one afterwards, where one can be.
     """
     with changing(stack, "restart") as stack:
+        if stack.topology.engine == "patroni":
+            restart_members(stack, console, only)
+            return
         services = [stack.check_service(only)] if only else [*stack.services, *_copies(stack)]
         if rolling:
             nodes = [name for name in services if name in stack.topology.names]
@@ -40,6 +46,8 @@ def _restart_one(stack: Stack, console: Console, service: str) -> None:
             with paused(stack, console):
                 restart_container(stack, service)
                 await_writes(stack, step, service)
+        elif host := next((node.host for node in stack.topology.remote_nodes if node.name == service), ""):
+            restart_there(stack, step, service, host)
         else:
             stack.compose.follow(step, "restart", service)
         require_well(stack, step, service)
@@ -63,6 +71,7 @@ def renew_certificates(stack: Stack, console: Console) -> None:
             if node in running and running[node].status == "running":
                 with console.step(f"Reloading {node}"):
                     reload_node(stack, node, force=True)
+        bring_up(stack, console)
         if POOLER in running and running[POOLER].status == "running":
             with console.step(f"Reloading {POOLER}"):
                 reload_pooler(stack)

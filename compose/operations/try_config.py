@@ -11,10 +11,11 @@ from compose.engine.throwaway_container import Mount, ThrowawayContainer
 from compose.home import rendered_files
 from compose.home.paths import Home
 from compose.process import last_words
+from compose.render.alertmanager_yml import RECEIVERS
 from compose.render.compose_file import passwd_text
 from compose.render.host_facts import HostFacts
-from compose.render.monitoring import RECEIVERS
-from compose.render.postgresql_conf import USER_HBA, USER_PARAMETERS
+from compose.render.postgresql_conf import USER_HBA
+from compose.render.server_parameters import USER_PARAMETERS
 
 _SHOWN_AS = {f"/trial/{USER_PARAMETERS}": "config/postgresql.conf", f"/trial/{USER_HBA}": "config/pg_hba.conf"}
 _NOISE = re.compile(r"^.*SSL is disabled.*\n(?:.*(?:HINT|CONTEXT): .*\n)*", re.MULTILINE)
@@ -38,19 +39,26 @@ def try_configuration(home: Home, project: str, rendered: Mapping[str, str], fac
         )
 
 
-def try_receivers(home: Home, project: str, text: str, facts: HostFacts) -> None:
-    """Let Alertmanager's own tool check the user's alertmanager.yml.
+def try_receivers(home: Home, project: str, texts: Mapping[str, str], facts: HostFacts, origin: str) -> None:
+    """Let Alertmanager's own tool check alertmanager.yml and its messages (path → text).
+
+    Args:
+        home: where it is tried.
+        project: the cluster.
+        texts: the rendered files.
+        facts: the images.
+        origin: what it was made from, as people know it.
 
     Raises:
         UsageError: it refuses; carries what it says.
     """
     command = ("check-config", f"/trial/{RECEIVERS}")
     tool = ThrowawayContainer(image=facts.images.alertmanager, project=project, entrypoint="amtool", command=command)
-    output = _run(home, {RECEIVERS: text}, facts, tool)
+    output = _run(home, {Path(name).name: text for name, text in texts.items()}, facts, tool)
     if output is not None:
         errors = [line.strip() for line in output.splitlines() if "error" in line.lower() or "line" in line]
         raise UsageError(
-            f"Alertmanager refuses config/{RECEIVERS}: {last_words(chr(10).join(errors) or output, 1)}",
+            f"Alertmanager refuses {origin}: {last_words(chr(10).join(errors) or output, 1)}",
             "mend it; nothing was changed",
         )
 

@@ -17,26 +17,33 @@ from cluster.services import SUPERVISOR, store_names
 from cluster.topology import Topology
 from cluster.topology_file import load, save
 from compose.console import Console
-from compose.engine import containers, daemon, image_build
+from compose.engine import containers, daemon, image_build, image_registry
 from compose.engine.host import host_facts_with
-from compose.home import certificates, passwords, pgpass, rendered_files
+from compose.home import alert_secrets, certificates, passwords, pgpass, rendered_files, role_passwords
+from compose.home.declarations_file import ensure_template
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home
 from compose.home.store_directory import check_store
 from compose.operations import preflight
+from compose.operations.alerts.receivers import OWN, check_receivers
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
+from compose.operations.databases.extension_guard import check_extensions
 from compose.operations.home_identity import moved_from, refuse_lost
+from compose.operations.hosts.upkeep import converge_hosts, settle_move
 from compose.operations.image_states import note_images
 from compose.operations.pooler_limits import REMEDY, missing_files
 from compose.operations.preflight import DataState
 from compose.operations.reload import show_new
+from compose.operations.replicas.remote_upkeep import refuse_promoted
 from compose.operations.replicas.scaling import scale_to
 from compose.operations.try_config import try_configuration, try_receivers
 from compose.render.config_files import render_files
 from compose.render.host_facts import HostFacts
-from compose.render.monitoring import RECEIVERS_PATH
-from compose.render.postgresql_conf import NO_STATISTICS, USER_HBA, USER_PARAMETERS, leaves_out_statistics
+from compose.render.monitoring import MESSAGES_PATH, RECEIVERS_PATH
+from compose.render.postgresql_conf import USER_HBA
+from compose.render.preloaded_libraries import NO_STATISTICS, leaves_out_statistics, refuse_left_out
+from compose.render.server_parameters import USER_PARAMETERS
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -61,7 +68,10 @@ def up(home: Home, settings: Settings, console: Console, wanted: DesiredCluster)
     if wanted.replicas is not None:
         settings = _with_replicas(settings, wanted.replicas)
     with exclusive(home.lock, "up"):
+        settle_move(home, settings, console)
         stack, data = _inspect_and_prepare(home, settings, console, wanted)
+        if stack.topology.engine == "patroni":
+            return converge_hosts(stack, console)
         stack = converge(stack, console, data)
         lifecycle.keep(stack, console)
         note_images(stack)
@@ -85,7 +95,9 @@ def _inspect_and_prepare(
     topology = _desired(home, settings, found, wanted)
     if before := moved_from(client, home, topology.project, topology, found):
         console.note(f"this home was {before} when its containers were made; they are made anew from {home.path}")
+    check_extensions(Stack(home, settings, topology, client), found)
     data = _check(home, settings, topology, found)
+    refuse_promoted(Stack(home, settings, topology, client))
     for name in containers.remove_leftovers(client, found):
         console.note(f"removed {name}, left by an interrupted operation")
     for name in containers.remove_services(client, found, containers.RETIRED):
@@ -94,6 +106,8 @@ def _inspect_and_prepare(
         for name in containers.remove_services(client, found, (SUPERVISOR,)):
             console.note(f"removed {name}, since PODS_FAILOVER is {settings.failover}")
     for note in origin_notes(home.path, s3="s3" in store_names(settings)):
+        console.note(note)
+    if note := check_receivers(home, settings):
         console.note(note)
     for variable in retired_in_file(home.path):
         console.note(f"{variable} in .env is no more: {RETIRED[variable]}")
@@ -138,7 +152,7 @@ def _check(
 ) -> dict[str, DataState]:
     """Everything that can be refused is refused here, before anything changes."""
     passwords.check_env(home)
-    data = preflight.check_data(home, topology)
+    data = preflight.check_data(home, topology) if topology.engine == "local" else {}  # hosts look at their own
     preflight.check_own_ports(settings, replace(topology, copies=()), found)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
     check_store(home, settings, topology.system_identifier)
@@ -148,8 +162,10 @@ def _check(
             "set it back; data made on one base is not moved to another silently",
         )
     preflight.check_possible(settings, topology)
+    check_receivers(home, settings)
     if topology.system_identifier:
         passwords.read(home)
+        role_passwords.read(home, settings)
     return data
 
 
@@ -160,10 +176,11 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     missing. Later ones come before the files, which say what is in force: backups sealed with a key, for one.
     """
     first = not topology.system_identifier
+    ensure_template(home)
     if not first:
         passwords.ensure(home, settings, first=False)
     if not topology.image_base:
-        source, base = image_build.choose(client, settings, console)
+        source, base = image_registry.choose(client, settings, console)
         images = image_build.ensure(client, settings, source, base, console)
         lift = daemon.may_lift_memlock(client, images.postgres, containers.one_off_labels(topology.project))
         topology = replace(topology, image_source=source, image_base=base, lift_memlock=lift)
@@ -177,6 +194,8 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
     save(home.topology, home.topology_copy, topology)
     if first:
         passwords.ensure(home, settings, first=True)
+    role_passwords.ensure(home, settings)
+    alert_secrets.ensure(home)
     pgpass.ensure(home, settings, topology)
     show_new(client, settings, topology, certificates.ensure_all(home, settings, topology))
     return Stack(home, settings, topology, client)
@@ -185,6 +204,8 @@ def _prepare(home: Home, settings: Settings, topology: Topology, console: Consol
 def write_tried_files(home: Home, settings: Settings, topology: Topology, facts: HostFacts, console: Console) -> None:
     """Write what differs; the user's own files only after a server started with them."""
     user = rendered_files.read_user_files(home)
+    check_receivers(home, settings)
+    refuse_left_out(settings, user.parameters)
     rendered = render_files(settings, topology, facts, user)
     changed = rendered_files.changes(home, rendered)
     directory = f"rendered/nodes/{topology.primary}"
@@ -194,7 +215,9 @@ def write_tried_files(home: Home, settings: Settings, topology: Topology, facts:
             try_configuration(home, topology.project, files, facts)
     if leaves_out_statistics(user.parameters):
         console.note(NO_STATISTICS)
-    if RECEIVERS_PATH in changed and user.receivers:
-        with console.step("Checking your own config/alertmanager.yml"):
-            try_receivers(home, topology.project, user.receivers, facts)
+    if RECEIVERS_PATH in changed and (user.receivers or settings.alert_to):
+        origin = OWN if user.receivers else "PODS_ALERT_TO"
+        with console.step(f"Checking {'your own ' if user.receivers else ''}{origin}"):
+            texts = {path: rendered[path] for path in (RECEIVERS_PATH, MESSAGES_PATH)}
+            try_receivers(home, topology.project, texts, facts, origin)
     rendered_files.write(home, changed)

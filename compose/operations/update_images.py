@@ -14,12 +14,13 @@ from cluster.errors import MachineError, RefusedError
 from cluster.images import Build, stamp_of
 from cluster.sizing import derive
 from compose.console import Console
-from compose.engine import image_build
+from compose.engine import image_build, image_registry
 from compose.engine.host import host_facts_of
 from compose.engine.package_changes import Change, waiting
 from compose.operations import preflight
 from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
+from compose.operations.databases.extension_guard import check_extensions
 from compose.operations.home_identity import changing
 from compose.operations.image_states import note_images, running_images
 from compose.operations.open_transactions import refuse_long
@@ -59,7 +60,7 @@ def check(stack: Stack, console: Console) -> dict[str, tuple[Change, ...]]:
 
 def _of_registry(stack: Stack, console: Console) -> Iterator[Change]:
     try:
-        digests = image_build.newer_official(stack.client, stack.settings, stack.topology.image_base)
+        digests = image_registry.newer_official(stack.client, stack.settings, stack.topology.image_base)
     except MachineError as error:  # what apt says is known all the same
         console.warn(error.message)
         return
@@ -78,7 +79,8 @@ def update(stack: Stack, console: Console, *, force: bool) -> None:
         PodsError: it cannot be done; before the first node is touched nothing has changed then.
     """
     with changing(stack, "images.update", builds=True) as stack:
-        if late := behind(stack):
+        check_extensions(stack, ())
+        if (late := behind(stack)) and not _missing(stack):
             console.note(f"still with other images: {', '.join(late)}; going on with what was begun")
             _roll_out(stack, console)
             return
@@ -103,9 +105,7 @@ def go_back(stack: Stack, console: Console) -> None:
         if before is None:
             raise RefusedError("there was no update to go back from", "inv images.check says how old the images are")
         topology = stack.topology.with_build(before)
-        facts = host_facts_of(stack.home, stack.settings, topology)
-        gone = [name for name in _references(stack, facts) if not image_build.has(stack.client, name)]
-        if gone:
+        if gone := _missing(stack.with_topology(topology)):
             raise RefusedError(f"the images before are gone: {', '.join(gone)}", "a new version of PODS wants new ones")
         _roll_out(lifecycle.enter(stack, topology), console)
 
@@ -167,6 +167,12 @@ def _references(stack: Stack, facts: HostFacts, *, ours: bool = False) -> list[s
     return list(dict.fromkeys(getattr(facts.images, role) for role in chosen))
 
 
+def _missing(stack: Stack) -> list[str]:
+    """Images of the topology that are not there: settings ask for others than were made."""
+    facts = host_facts_of(stack.home, stack.settings, stack.topology)
+    return [name for name in _references(stack, facts) if not image_build.has(stack.client, name)]
+
+
 def _id(client: "DockerClient", reference: str) -> str:
     raw: Mapping[str, object] = client.api.inspect_image(reference)  # type: ignore[no-untyped-call]
     return str(raw["Id"])
@@ -187,8 +193,10 @@ def _clean(stack: Stack) -> Iterator[str]:
 
     One that a container of whatever cluster stands on stays: the engine refuses.
     """
+    topology = stack.topology
     kept = {
-        *stack.topology.build.references,
+        image_build.recipes(topology.image_source, topology.image_base, topology.build.stamp)["postgres"].reference,
+        *topology.build.references,
         *_references(stack, host_facts_of(stack.home, stack.settings, stack.topology)),
     }
     if stack.topology.images_before is not None:

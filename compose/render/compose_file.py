@@ -6,19 +6,23 @@ from functools import cache
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
-from cluster.endpoints import PROXY
-from cluster.services import optional_services
+from cluster.endpoints import POOLER, PROXY, remote_addresses
+from cluster.services import beside
 from cluster.sizing import Derived
+from cluster.standby_topology import spans_hosts
 from cluster.topology import Node, Topology, host_ports
 from compose.render.compose_types import Project, Service
 from compose.render.copy_services import copy_service
 from compose.render.host_facts import HostFacts
 from compose.render.limits import bounded, bounded_node
 from compose.render.link_local import PROXY_ADDRESS, node_address
-from compose.render.optional_services import READERS, optional_service
+from compose.render.log_bounds import kept_log, with_log_format
+from compose.render.optional_services import GUIDE_VOLUME, READERS, optional_service
+from compose.render.relay import HOSTS, relay_service, relayed
 from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, node_profile, security_option
 from compose.render.service_definition import hardened, mount
 from compose.render.service_definition import port as published
+from compose.render.source_relay import SOURCE, source_relay
 
 BASE = PROJECT_ROOT / "compose" / "compose.yaml"
 DEFINITION_LABEL = "pods.definition"
@@ -28,7 +32,7 @@ DEFINITION_LABEL = "pods.definition"
 NODES = "nodes"
 """The network in which nodes, and who speaks to them, find each other."""
 _EGRESS = frozenset({"egress", "node_egress"})
-_NO_DNS = ["127.0.0.1"]
+NO_DNS = ["127.0.0.1"]
 """Nobody listens there: Docker's resolver still knows the services, and DNS is no tunnel out."""
 
 
@@ -38,7 +42,8 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, fact
     ports = host_ports(settings, topology)
     templates = base["services"]
     services = {
-        node.name: _node(templates["node"], node, ports[node.name], settings, derived, facts) for node in topology.nodes
+        node.name: _node(templates["node"], node, ports[node.name], settings, derived, facts)
+        for node in topology.local_nodes
     }
     if topology.lift_memlock:
         for service in services.values():
@@ -46,19 +51,34 @@ def compose_stack(settings: Settings, topology: Topology, derived: Derived, fact
     services["pgbouncer"] = _pgbouncer(templates["pgbouncer"], ports["pgbouncer"], settings, facts)
     services[PROXY] = _haproxy(templates[PROXY], ports[PROXY], settings, facts)
     services["psql"] = _psql(templates["psql"], topology, facts)
-    for name in optional_services(settings, topology.image_source):
-        services[name] = optional_service(name, templates[name], settings, topology, facts)
+    if spans_hosts(topology):
+        services[POOLER]["volumes"].append(mount(GUIDE_VOLUME, "/run/guide"))
+    for name in beside(settings, topology.image_source, topology.engine):
+        made = optional_service(name, templates[name], settings, topology, facts)
+        services[name] = with_log_format(name, made, settings)
     services = {
         name: service if name in topology.names else bounded(name, service, topology.sizing)
         for name, service in services.items()
     }
+    for node in relayed(topology):
+        relay = relay_service(templates[PROXY], ports[node.name], node, settings, facts)
+        services[node.name] = bounded(PROXY, relay, topology.sizing)
     for copy in topology.copies:
         services[copy.name] = copy_service(
             templates["node"], copy, ports[copy.name], settings, derived, topology.sizing, facts
         )
+    if topology.standby:
+        source = source_relay(templates[PROXY], ports[topology.standby[0].name], settings, facts)
+        services[SOURCE] = bounded(PROXY, source, topology.sizing)
+    if spans_hosts(topology):
+        here = {node.name for node in topology.local_nodes}
+        services = {
+            name: service if name in here else _reaching_hosts(service, settings, topology)
+            for name, service in services.items()
+        }
     for service in services.values():
         if not _EGRESS.intersection(service.get("networks", _EGRESS)):
-            service["dns"] = _NO_DNS
+            service["dns"] = NO_DNS
         service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
     used = {name for service in services.values() for name in service.get("secrets", ())}
     secrets = {name: secret for name, secret in base["secrets"].items() if name in used}
@@ -95,6 +115,11 @@ def _seccomp_text() -> str:
     return WITH_IO_URING.read_text() + WITHOUT_IO_URING.read_text()
 
 
+def base_services() -> dict[str, Service]:
+    """What is the same in every cluster, by service."""
+    return _base()["services"]
+
+
 def _base() -> Project:
     import yaml
 
@@ -104,16 +129,23 @@ def _base() -> Project:
 
 def _node(template: Service, node: Node, port: int, settings: Settings, derived: Derived, facts: HostFacts) -> Service:
     egress = ["node_egress"] if settings.node_egress == "on" else []
-    service = hardened(template, facts.images.postgres, facts.user)
+    service = node_service(template, node, settings, derived, facts)
     service["networks"] = {**{name: {} for name in egress}, NODES: {"link_local_ips": [node_address(node.ordinal)]}}
+    service["ports"] = [published(settings.bind, port, 5432)]
+    return service
+
+
+def node_service(template: Service, node: Node, settings: Settings, derived: Derived, facts: HostFacts) -> Service:
+    """A node's container, but for its networks and where it listens."""
+    service = hardened(template, facts.images.postgres, facts.user)
     service["security_opt"].append(security_option(node_profile(settings, facts), facts))
     service["shm_size"] = derived.shm_size
     service["stop_grace_period"] = f"{settings.stop_grace}s"
-    service["ports"] = [published(settings.bind, port, 5432)]
     service["volumes"] += [
         mount(f"./data/{node.name}", "/var/lib/postgresql", read_only=False),
         mount(f"./rendered/nodes/{node.name}", "/etc/pods"),
         mount(f"./secrets/tls/{node.name}", "/run/tls"),
+        kept_log(node.name),
     ]
     return bounded_node(service)
 
@@ -125,8 +157,19 @@ def _pgbouncer(template: Service, port: int, settings: Settings, facts: HostFact
         mount("./rendered/pgbouncer", "/etc/pods"),
         mount("./secrets/tls/pgbouncer", "/run/tls"),
         mount(READERS, "/run/readers"),
+        kept_log(POOLER),
     ]
     return service
+
+
+def _reaching_hosts(service: Service, settings: Settings, topology: Topology) -> Service:
+    """Whoever speaks to nodes finds them on other Docker hosts, by the names that their certificates have."""
+    if NODES not in (networks := service.get("networks", ())):
+        return service
+    added = [f"{name}:{address}" for name, address in remote_addresses(settings, topology).items()]
+    if isinstance(networks, dict):
+        return {**service, "networks": {HOSTS: {}, **networks}, "extra_hosts": added}
+    return {**service, "networks": sorted({HOSTS, *networks}), "extra_hosts": added}
 
 
 def _haproxy(template: Service, port: int, settings: Settings, facts: HostFacts) -> Service:

@@ -33,6 +33,7 @@ class Attachment(TypedDict, total=False):
     """How a service is in a network."""
 
     link_local_ips: list[str]
+    aliases: list[str]
 
 
 class Healthcheck(TypedDict, total=False):
@@ -63,10 +64,13 @@ class Service(TypedDict, total=False):
     network_mode: str
     ports: list[Port]
     dns: list[str]
+    extra_hosts: list[str]
     labels: dict[str, str]
     healthcheck: Healthcheck
+    read_only: bool
     security_opt: list[str]
     cap_add: list[str]
+    cap_drop: list[str]
     ulimits: dict[str, int]
     stop_grace_period: str
     shm_size: int

@@ -14,6 +14,7 @@ class Images:
     alertmanager: str
     grafana: str
     supervisor: str
+    hosts: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,11 @@ _HELPER, _WORKER, _GUEST = 700, 600, 900
 have 300 of their own accord, PgBouncer, HAProxy and the primary nothing."""
 _BOUNDS = {
     "pgbouncer": Bound(512 * MB, 4, 256, 0),
+    "etcd": Bound(1 * GB, 16, 512, 0),
     "haproxy": Bound(256 * MB, 16, 128, 0),
     "gate": Bound(256 * MB, 64, 128, _HELPER),
     "exporter": Bound(512 * MB, 32, 256, _HELPER),
+    "guide": Bound(256 * MB, 64, 128, 0),
     "health": Bound(512 * MB, 32, 256, _HELPER),
     "backup": Bound(1 * GB, 4, 1024, _WORKER),
     "sandbox": Bound(1 * GB, 4, 4096, _GUEST),

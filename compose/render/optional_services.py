@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from cluster.config.settings import Settings
 from cluster.http.pages import pages
-from cluster.services import LISTENING, SUPERVISOR, store_names
+from cluster.services import GUIDE, LISTENING, SUPERVISOR, store_names
 from cluster.topology import Topology
-from compose.render.compose_types import Service
+from compose.render.alertmanager_yml import SECRETS
+from compose.render.compose_types import Service, VolumeMount
 from compose.render.host_facts import HostFacts
 from compose.render.seccomp import WITH_IO_URING, WITHOUT_IO_URING, security_option
 from compose.render.service_definition import hardened, mount
@@ -17,6 +18,11 @@ DRILL_SOCKET = "./data/.sandbox/drill"
 BACKUP_STATE = "./data/.state"
 READERS = "./data/.readers"
 SUPERVISOR_STATE = "./data/.supervisor"
+GUIDE_VOLUME = "./data/.guide"
+"""What a guide writes, and PgBouncer reads a part of."""
+HA_IDENTITY = "./secrets/hosts/exporter"
+INSIGHT = "./data/.insight"
+FINDINGS = "./data/.findings"
 _PAGES = "/usr/share/prometheus"
 """Where Debian's packages have what they show in place of the web applications that they leave out."""
 _SILENT = "30s"
@@ -64,18 +70,23 @@ def _gate(template: Service, _: Settings, topology: Topology, facts: HostFacts) 
     return service
 
 
-def _exporter(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
+def _exporter(template: Service, settings: Settings, topology: Topology, facts: HostFacts) -> Service:
     service = _shown(_ours(template, facts), "exporter", settings)
     if pages(settings)["exporter"].secure:
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["exporter"])]
+    service["volumes"].append(mount("./data/logs", "/var/log/pods"))
     if settings.container_metrics == "on":
         service["volumes"].append(mount(GATE_SOCKET, "/run/gate"))
-    return _with_supervisor(_with_backups(service, settings), settings)
+    if settings.health == "on":
+        service["volumes"].append(mount(FINDINGS, "/run/findings"))
+    return _with_engine(_with_backups(service, settings), settings, topology)
 
 
-def _with_supervisor(service: Service, settings: Settings) -> Service:
-    """What the supervisor says of itself."""
-    if settings.failover == "auto":
+def _with_engine(service: Service, settings: Settings, topology: Topology) -> Service:
+    """What the supervisor says of itself; where Patroni decides, what agents and votes are asked with."""
+    if topology.engine != "local":
+        service["volumes"].append(mount(HA_IDENTITY, "/run/ha"))
+    elif settings.failover == "auto":
         service["volumes"].append(mount(SUPERVISOR_STATE, "/run/supervisor"))
     return service
 
@@ -87,12 +98,18 @@ def _with_backups(service: Service, settings: Settings) -> Service:
     return service
 
 
-def _health(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
+def _health(template: Service, settings: Settings, topology: Topology, facts: HostFacts) -> Service:
     service = _shown(_ours(template, facts), "health", settings)
     if settings.health_tls == "on":
         service["healthcheck"]["test"] = ["CMD", "pods-alive", "--listens", str(LISTENING["health"])]
-    service["volumes"].append(mount(READERS, "/run/readers", read_only=False))
-    return _with_supervisor(_with_backups(service, settings), settings)
+    service["volumes"] += [
+        mount(READERS, "/run/readers", read_only=False),
+        mount(INSIGHT, "/run/insight", read_only=False),
+        mount(FINDINGS, "/run/findings", read_only=False),
+    ]
+    if settings.monitoring == "on":
+        service["secrets"] += ["prometheus_password", "alertmanager_password"]
+    return _with_engine(_with_backups(service, settings), settings, topology)
 
 
 def _prometheus(template: Service, settings: Settings, _: Topology, facts: HostFacts) -> Service:
@@ -127,6 +144,7 @@ def _alertmanager(template: Service, settings: Settings, _: Topology, facts: Hos
         mount("./rendered/alertmanager", "/etc/alertmanager"),
         mount("./rendered/pages/alertmanager", f"{_PAGES}/alertmanager/no-ui"),
         mount("./data/alertmanager", "/alertmanager", read_only=False),
+        mount("./secrets/alerts", SECRETS),
     ]
     return service
 
@@ -207,6 +225,22 @@ def _supervisor(template: Service, settings: Settings, _: Topology, facts: HostF
     return service
 
 
+def guide_service(template: Service, facts: HostFacts, agents_ca: VolumeMount) -> Service:
+    """A guide; ``agents_ca`` is what Patroni's agents are checked with."""
+    service = hardened(template, facts.images.services, facts.user)
+    service["volumes"] += [
+        mount("./rendered/guide", "/etc/guide"),
+        mount("./secrets/tls/pgbouncer/ca.crt", "/run/tls/ca.crt"),
+        agents_ca,
+        mount(GUIDE_VOLUME, "/run/guide", read_only=False),
+    ]
+    return service
+
+
+def _guide(template: Service, _: Settings, __: Topology, facts: HostFacts) -> Service:
+    return guide_service(template, facts, mount("./secrets/hosts/control/ca.crt", "/run/ha/ca.crt"))
+
+
 def _profiles(facts: HostFacts) -> Iterator[str]:
     """Compose reads them, and hands them to the engine."""
     for profile in (WITH_IO_URING, WITHOUT_IO_URING):
@@ -223,4 +257,5 @@ _MADE: Mapping[str, Callable[[Service, Settings, Topology, HostFacts], Service]]
     "alertmanager": _alertmanager,
     "grafana": _grafana,
     SUPERVISOR: _supervisor,
+    GUIDE: _guide,
 }

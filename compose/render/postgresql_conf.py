@@ -1,60 +1,40 @@
-"""One node's PostgreSQL configuration, whole, from settings and topology. Pure.
-
-Order inside postgresql.conf: what is derived, then the user's own file (which may override it), then what the cluster
-stands on (which nothing overrides).
-"""
+"""One node's PostgreSQL configuration, whole, from settings and topology. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 
+from cluster.config.name_patterns import hba_name
 from cluster.config.settings import Settings
 from cluster.config.validators import on_loopback
+from cluster.endpoints import source_endpoint
 from cluster.http.pages import EVERYWHERE
 from cluster.naming import slot_of
 from cluster.pools import synchronous_count
-from cluster.sizing import MB, RESERVED_CONNECTIONS, Derived
+from cluster.roles import MAINTENANCE
+from cluster.second_login import second_login
+from cluster.sizing import MB, Derived
 from cluster.topology import Copy, Role, Topology
 from cluster.units import postgres_size
 from compose.render.link_local import LINK_LOCAL
+from compose.render.server_parameters import HEAD, defaults, logged, section, serving, whole_conf
 
-USER_PARAMETERS = "user.conf"
 USER_HBA = "user_hba.conf"
-
-SENDERS = 40
-"""max_wal_senders and max_replication_slots: room for 30 replicas, their clones and a backup."""
 NO_MAPS = "# Made by PODS: no user name maps.\n"
 """The text of pg_ident.conf."""
-_PRELOAD = re.compile(r"^\s*shared_preload_libraries\b([^#\n]*)", re.IGNORECASE | re.MULTILINE)
-NO_STATISTICS = (
-    "config/postgresql.conf sets shared_preload_libraries without pg_stat_statements: no statement is counted"
-)
-_HEAD = "# Made by PODS from .env and data/topology.json; changes here are lost."
 
 
 def postgresql_conf(settings: Settings, topology: Topology, derived: Derived, node: str) -> str:
     """The text of ``node``'s postgresql.conf."""
-    lines = [_HEAD, "# Your own parameters go into config/postgresql.conf."]
-    for title, values in (
-        ("Derived from the host, or set in .env", _tunable(settings, derived)),
-        ("Defaults of PODS", _defaults()),
-    ):
-        lines += _section(title, values)
-    lines += ["", "# --- Yours ---", f"include_if_exists = '{USER_PARAMETERS}'"]
-    lines += _section("What the cluster stands on", _fixed(settings, topology, node))
-    return "\n".join(lines) + "\n"
-
-
-def _section(title: str, values: Mapping[str, str]) -> list[str]:
-    return ["", f"# --- {title} ---", *(f"{name} = {value}" for name, value in values.items())]
+    return whole_conf(settings, derived, _fixed(settings, topology, node))
 
 
 def copy_conf(settings: Settings, derived: Derived, copy: Copy) -> str:
     """The text of postgresql.conf of a copy beside the cluster; nothing of the user's own, which is meant for nodes."""
     lines = [
-        _HEAD,
-        *_section("Small, so that the cluster has the host to itself", _small(settings, derived)),
-        *_section("What every server of PODS stands on", _serving(copy.name)),
-        *_section("Apart from the cluster", _apart(copy)),
+        HEAD,
+        *section("Small, so that the cluster has the host to itself", _small(settings, derived)),
+        *section("What every server of PODS stands on", serving(copy.name)),
+        *section("Apart from the cluster", _apart(copy)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -69,7 +49,7 @@ def _small(settings: Settings, derived: Derived) -> dict[str, str]:
         "max_wal_size": postgres_size(min(derived.max_wal_size, 1024 * MB)),
         # the rings of io_uring count against a limit that all nodes of a host share
         "io_method": "worker",
-        **{name: _defaults()[name] for name in ("random_page_cost", "log_line_prefix", "log_timezone", "timezone")},
+        **{name: defaults()[name] for name in ("random_page_cost", "log_line_prefix", "log_timezone", "timezone")},
     }
 
 
@@ -128,83 +108,23 @@ def fixed_parameters(settings: Settings, topology: Topology, node: str) -> froze
     return frozenset(_fixed(settings, topology, node)) | {"config_file", "hba_file", "ident_file", "data_directory"}
 
 
-def leaves_out_statistics(parameters: str) -> bool:
-    """Whether a file of the user's sets the preloaded libraries without the one that counts statements."""
-    found: list[str] = _PRELOAD.findall(parameters)
-    return bool(found) and "pg_stat_statements" not in found[-1]  # the last line holds
-
-
-def _tunable(settings: Settings, derived: Derived) -> dict[str, str]:
-    return {
-        "max_connections": str(settings.max_connections),
-        "shared_buffers": postgres_size(derived.shared_buffers),
-        "effective_cache_size": postgres_size(derived.effective_cache_size),
-        "work_mem": postgres_size(derived.work_mem),
-        "maintenance_work_mem": postgres_size(derived.maintenance_work_mem),
-        "max_wal_size": postgres_size(derived.max_wal_size),
-        "max_slot_wal_keep_size": postgres_size(derived.wal_budget),
-        "io_method": "io_uring" if settings.io_method == "auto" else settings.io_method,
-    }
-
-
-def _defaults() -> dict[str, str]:
-    return {
-        "reserved_connections": str(RESERVED_CONNECTIONS),
-        "max_wal_senders": str(SENDERS),
-        "max_replication_slots": str(SENDERS),
-        "checkpoint_timeout": "15min",
-        "wal_compression": "lz4",
-        "random_page_cost": "1.1",
-        "track_io_timing": "on",
-        "shared_preload_libraries": "'pg_stat_statements'",
-        # a replica that lost its primary asks again soon, so that a restart costs a second
-        "wal_retrieve_retry_interval": "500ms",
-        "wal_receiver_status_interval": "1s",
-        "wal_receiver_timeout": "30s",
-        "wal_sender_timeout": "30s",
-        "tcp_keepalives_idle": "60",
-        "tcp_keepalives_interval": "10",
-        "tcp_keepalives_count": "6",
-        "log_line_prefix": "'%m [%p] %q%u@%d %a '",
-        "log_lock_waits": "on",
-        "log_timezone": "'UTC'",
-        "timezone": "'UTC'",
-    }
-
-
 def _fixed(settings: Settings, topology: Topology, node: str) -> dict[str, str]:
     replication = {}
     if topology.role(node) == "replica":
+        host, port = source_endpoint(settings, topology, node)
         conninfo = (
-            f"host={topology.primary} port=5432 user=replicator application_name={node} "
+            f"host={host} port={port} user=replicator application_name={node} "
             "sslmode=verify-full sslrootcert=/run/tls/ca.crt require_auth=scram-sha-256 channel_binding=require "
             "passfile=/run/pods/pgpass connect_timeout=5"
         )
         replication = {"primary_conninfo": f"'{conninfo}'", "primary_slot_name": f"'{slot_of(node)}'"}
     return {
-        **_serving(node),
+        **serving(node),
+        **logged(settings),
         "hot_standby": "on",
         "summarize_wal": "on",
         "synchronous_standby_names": f"'{synchronous_standby_names(settings, topology)}'",
         **replication,
-    }
-
-
-def _serving(name: str) -> dict[str, str]:
-    return {
-        "listen_addresses": "'*'",
-        "port": "5432",
-        "unix_socket_directories": "'/var/run/postgresql'",
-        "cluster_name": f"'{name}'",
-        "ssl": "on",
-        "ssl_cert_file": "'/run/tls/server.crt'",
-        "ssl_key_file": "'/run/tls/server.key'",
-        "ssl_ca_file": "'/run/tls/ca.crt'",
-        "password_encryption": "'scram-sha-256'",
-        "logging_collector": "off",
-        "log_destination": "'stderr'",
-        "full_page_writes": "on",
-        "fsync": "on",
     }
 
 
@@ -217,8 +137,10 @@ def synchronous_standby_names(settings: Settings, topology: Topology) -> str:
     return f"{method} {synchronous_count(settings)} ({names})" if names else ""
 
 
-_ARCHIVED = "replication,postgres"
-_CLUSTER_ROLES = "postgres,replicator,archiver,monitor,pooler,rewinder"
+HbaRow = tuple[str, ...]
+"""Kind, databases, roles, network, method, and why."""
+ARCHIVED = "replication,postgres"
+CLUSTER_ROLES = "postgres,replicator,archiver,monitor,pooler,rewinder"
 
 
 def this_host(settings: Settings) -> tuple[str, ...]:
@@ -236,7 +158,7 @@ def _through_proxy(*, leads: bool) -> tuple[str, ...]:
         return (
             "host",
             "all,replication",
-            _CLUSTER_ROLES,
+            CLUSTER_ROLES,
             LINK_LOCAL,
             "reject",
             "the cluster's own roles",
@@ -244,29 +166,62 @@ def _through_proxy(*, leads: bool) -> tuple[str, ...]:
     return ("host", "all,replication", "all", LINK_LOCAL, "reject", "PODS_PRIMARY_PORT leads to no replica")
 
 
-def pg_hba_conf(settings: Settings, *, node: bool = True, leads: bool = True) -> str:
+def _strangers(settings: Settings) -> Iterator[tuple[str, ...]]:
+    """Declared roles that have nothing to do with the application's database, which everybody may enter otherwise."""
+    declared, database = settings.declared, settings.database
+    others = [each.name for each in declared.roles if each.login and database not in declared.may_enter(each.name)]
+    if others:
+        logins = ",".join(f"{name},{second_login(name)}" for name in others)
+        yield "host", database, logins, "all", "reject", "roles of other databases"
+
+
+def _creators(settings: Settings, networks: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Databases that a role makes by itself: that role alone is let in."""
+    for role in settings.declared.creators:
+        names = ",".join(hba_name(pattern) for pattern in role.create_databases)
+        logins = f'"{role.name}","{second_login(role.name)}"'
+        yield from (("hostssl", names, logins, net, "scram-sha-256", "databases of its own making") for net in networks)
+
+
+def pg_hba_conf(settings: Settings, *, node: bool = True, leads: bool = True, control: str = "") -> str:
     """Who may come from where. There is no trust line; what is not named is refused.
 
     A copy is no ``node``: none of the roles through which nodes and services work together get in. ``leads``: it is
-    the primary, and takes writes.
+    the primary, and takes writes. ``control``: it is on another host than PODS, which is there; no superuser comes.
     """
-    here = this_host(settings)
-    database, networks = settings.database, dict.fromkeys((*here, *settings.clients))
+    here, inside = ((f"{control}/32",), f"{control}/32") if control else (this_host(settings), "samenet")
+    networks = dict.fromkeys((*here, *settings.clients))
+    databases = ",".join(each.name for each in settings.declared.databases)
     together = [
-        ("hostssl", "replication", "replicator", "samenet", "scram-sha-256", "replicas and clones"),
-        *(("hostssl", _ARCHIVED, "archiver", net, "scram-sha-256", "backups and the WAL archive") for net in here),
-        *(("hostssl", f"postgres,{database}", "monitor", net, "scram-sha-256", "status and metrics") for net in here),
-        ("hostssl", "postgres", "pooler", "samenet", "scram-sha-256", "PgBouncer's auth_query"),
-        ("hostssl", "postgres", "rewinder", "samenet", "scram-sha-256", "pg_rewind, while it runs"),
+        ("hostssl", "replication", "replicator", inside, "scram-sha-256", "replicas and clones"),
+        *(("hostssl", ARCHIVED, "archiver", net, "scram-sha-256", "backups and the WAL archive") for net in here),
+        *(("hostssl", f"postgres,{databases}", "monitor", net, "scram-sha-256", "status and metrics") for net in here),
+        ("hostssl", "postgres", "pooler", inside, "scram-sha-256", "PgBouncer's auth_query"),
+        ("hostssl", "postgres", "rewinder", inside, "scram-sha-256", "pg_rewind, while it runs"),
     ]
     rows = [
         ("local", "all", "postgres,monitor", "", "scram-sha-256", "the node's own health check"),
-        *((_through_proxy(leads=leads),) if node else ()),
-        *(("hostssl", "all", "postgres", net, "scram-sha-256", "`inv`, from this host") for net in here),
+        *((_through_proxy(leads=leads),) if node and not control else ()),
+        *(("hostssl", "all", "postgres", net, "scram-sha-256", "`inv`, from this host") for net in here if not control),
         *(together if node else ()),
-        ("host", "all", _CLUSTER_ROLES, "all", "reject", "the cluster's roles from nowhere else"),
-        *(("hostssl", database, "all", network, "scram-sha-256", "the application") for network in networks),
+        ("host", "all", CLUSTER_ROLES, "all", "reject", "the cluster's roles from nowhere else"),
+        *application_rows(settings, networks),
     ]
+    return hba_text(rows)
+
+
+def application_rows(settings: Settings, networks: Iterable[str]) -> Iterator[HbaRow]:
+    """Who is none of the cluster's own, from ``networks``."""
+    networks = tuple(networks)
+    databases = ",".join(each.name for each in settings.declared.databases)
+    yield from _strangers(settings)
+    for net in networks:
+        yield "hostssl", f"{databases},{MAINTENANCE}", "all", net, "scram-sha-256", "applications"
+    yield from _creators(settings, networks)
+
+
+def hba_text(rows: Iterable[HbaRow]) -> str:
+    """The text of pg_hba.conf; the user's own lines come last."""
     lines = ["# Made by PODS; changes here are lost. Lines of your own go into config/pg_hba.conf.", ""]
     lines += [
         f"{kind:<8} {db:<16} {user:<36} {net:<18} {method:<14} # {why}" for kind, db, user, net, method, why in rows

@@ -114,11 +114,22 @@ def print_scrubbed(found: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
+_MOST_NAMES = 8
+"""Databases that a drill names; the others it counts."""
+
+
+def _opened(names: list[str]) -> str:
+    what = f"{len(names)} database{'' if len(names) == 1 else 's'}"
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"  {what} opened and checked: {', '.join(names[:_MOST_NAMES])}{more}"
+
+
 def print_drill(found: dict[str, Any]) -> None:
     """What a drill saw."""
     newest = f", newest commit {utc(found['newest'])}" if found.get("newest") else ""
     if found["ok"]:
         print(f"✓ {found['backup']} restored and recovered in {human_seconds(found['rto'])}{newest}")
+        print(_opened(found["databases"]))
         return
     for problem in found["problems"]:
         print(f"✗ {problem}")

@@ -29,7 +29,10 @@ def _by_change(plan: ConfigPlan) -> list[tuple[ParameterChange, str]]:
 def actions(plan: ConfigPlan, topology: Topology) -> list[str]:
     """What would be done, in order, as sentences."""
     reloaded = [node for node in topology.names if plan.parameters.get(node) or node in plan.access]
-    lines = [f"reload {', '.join(reloaded)}: no client notices"] if reloaded else []
+    lines = [f"make in the primary: {', '.join(dict.fromkeys(change.title for change in plan.databases))}"]
+    lines = lines if plan.databases else []
+    lines += [f"reload {', '.join(reloaded)}: no client notices"] if reloaded else []
+    lines += ["reload haproxy: sessions on PODS_PRIMARY_PORT end"] if plan.primary_port else []
     lines += ["reload pgbouncer: no client notices"] if plan.pooler else []
     return lines + _restarts(plan, topology)
 

@@ -1,39 +1,35 @@
-"""What `up` ends with: addresses of pools, nodes and pages, and where the passwords are."""
-
-from urllib.parse import quote
+"""What `up` ends with: addresses of pools and pages, and where the passwords are."""
 
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER, PROXY, client_host, host_endpoint
 from cluster.http.pages import EVERYWHERE, USER, pages
 from compose.console import COMMAND
 from compose.home.passwords import ALERTMANAGER, APP, GRAFANA, HEALTH, PROMETHEUS, password_file
+from compose.report.connection.choice import chosen_details
+from compose.report.connection.forms import connection_summary
 from compose.stack import Stack
 
 
 def connection_help(stack: Stack) -> str:
-    """How to connect, without the password."""
-    settings, topology = stack.settings, stack.topology
-    lines = [f"{topology.project} is up. Connect as {settings.user}:"]
-    targets = [
-        ("writes", POOLER, f"{settings.database}_write"),
-        ("reads", POOLER, f"{settings.database}_read"),
-        ("direct", PROXY, settings.database),
-    ]
-    targets += [(name, name, settings.database) for name in topology.names]
-    for label, service, database in targets:
-        host, port = host_endpoint(settings, topology, service)
-        host = client_host(settings) if service in (POOLER, PROXY) else host
-        uri = f"postgresql://{settings.user}@{host}:{port}/{database}?sslmode=verify-full&sslrootcert={quote(str(stack.home.ca))}"
-        lines.append(f"  {label:<10} {uri}")
-    lines += [
-        "direct is whichever node is the primary; the nodes keep their ports whatever they are.",
-        f"The password is in {password_file(stack.home, APP)};",
-        f"any libpq client takes it with PGREQUIREAUTH=scram-sha-256 PGPASSFILE={stack.home.app_pgpass}.",
-        *_from_outside(settings),
-        f"Or simply: {COMMAND.name} psql",
+    """How to connect to the application's database, without the password."""
+    lines = [
+        f"{stack.topology.project} is up. {connection_summary(chosen_details(stack)).rstrip()}",
+        *_others(stack.settings),
+        *_from_outside(stack.settings),
+        f"Or simply: {COMMAND.name} psql. The password itself is in {password_file(stack.home, APP)}.",
         *_pages(stack),
     ]
     return "\n".join(lines)
+
+
+def _others(settings: Settings) -> list[str]:
+    """Some of the other databases."""
+    names = [each.name for each in settings.declared.databases[1:]]
+    more = ", …" if len(names) > _SHOWN else ""
+    return [f"Other databases: {', '.join(names[:_SHOWN])}{more}: {COMMAND.name} connect NAME"] if names else []
+
+
+_SHOWN = 5
+"""Names of other databases at most."""
 
 
 def _from_outside(settings: Settings) -> list[str]:
@@ -58,4 +54,7 @@ def _pages(stack: Stack) -> list[str]:
             user, secret = logins.get(name, ("", ""))
             login = f" ({user}; {password_file(stack.home, secret)})" if secret else ""
             shown.append(f"  {name:<14} {page.url}{login}")
+        if name == "health" and {name, "prometheus"} <= {*stack.optional_services}:
+            secret_file = password_file(stack.home, HEALTH)
+            shown.append(f"  {'dashboards':<14} {page.url}dashboards (health; {secret_file})")
     return ["Look at it:", *shown] if shown else []

@@ -7,7 +7,8 @@ from cluster.errors import PodsError
 from cluster.history import Journal, PrimaryChange, branch_points, merge
 from cluster.units import human_seconds, utc
 from compose.home.primary_journal import read_histories, read_journal
-from compose.report.status import Cell, table
+from compose.report.pools import Cell
+from compose.report.status import table
 from compose.stack import Stack
 
 

@@ -4,18 +4,20 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cluster.backup_status import STATUS_FILE, BackupStatus, BackupSummary, parse_status
 from cluster.certificate_report import NAME, ending, read_ends
-from cluster.documents import to_json
+from cluster.documents import OMIT_NONE, to_json
 from cluster.errors import RefusedError
 from cluster.history import PrimaryChange, since
+from cluster.hosts.hosts_status import HostsStatus, hosts_status
 from cluster.observed.primary_port import PortStatus, port_status
+from cluster.pool_status import PoolStatus, pool_statuses
 from cluster.remedies import split_remedy, with_remedy
 from cluster.service_verdict import ServicesReading
-from cluster.status import NodeStatus, PoolStatus, node_status, pool_status
+from cluster.status import NodeStatus, node_status
 from cluster.units import human_seconds, human_size
 from cluster.view import View
 from compose.console import COMMAND
@@ -23,15 +25,14 @@ from compose.engine.containers import Container
 from compose.engine.published_ports import moving_notes, present_endpoints
 from compose.home.paths import read_backup_state, read_supervisor
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
+from compose.report.hosts.host_table import HEAD, host_rows, summary
+from compose.report.pools import Cell, pool_tables
 from compose.report.seen_containers import down_services, explained, read_containers
 from compose.stack import Stack
 
 if TYPE_CHECKING:
     from compose.console import Console
     from compose.operations.doctor import Finding
-
-Cell = str | int | float | None
-"""Of a table; None is shown as a dash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +50,13 @@ class StatusReport:
     nodes: tuple[NodeStatus, ...]
     pools: tuple[PoolStatus, ...]
     backup: BackupSummary | None
+    hosts: HostsStatus | None = field(default=None, metadata=OMIT_NONE)
     copies: tuple[CopyStatus, ...]
 
 
 def status_report(stack: Stack) -> StatusReport:
     """Observe and judge the cluster."""
-    snapshot = stack.snapshot()
+    snapshot, hosts = stack.observe()
     seen = read_containers(stack, snapshot)
     running = seen.found
     elsewhere = present_endpoints(stack.settings, stack.topology, running.values())
@@ -65,6 +67,7 @@ def status_report(stack: Stack) -> StatusReport:
         ServicesReading(
             backup=read_backups(stack), down=down_services(stack, seen), supervisor=read_supervisor(stack.home)
         ),
+        hosts,
     )
     notes = (*seen.notes, *_certificate_notes(stack), *moving_notes(elsewhere))
     verdict = view.verdict.with_more((), notes)
@@ -75,12 +78,13 @@ def status_report(stack: Stack) -> StatusReport:
         healthy=not reasons,
         reasons=reasons,
         notes=verdict.notes,
-        primary=stack.topology.primary,
+        primary=view.topology.primary,
         primary_change=view.primary_change,
         primary_port=port_status(view.settings.primary_port, view.snapshot.port),
         nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
-        pools=tuple(pool_status(view, name) for name in view.pools),
+        pools=pool_statuses(view),
         backup=view.backup,
+        hosts=hosts_status(stack.settings.hosts, hosts) if hosts else None,
         copies=copy_statuses(stack, running),
     )
 
@@ -128,7 +132,10 @@ def print_json(data: object) -> None:
 def print_status(report: StatusReport) -> None:
     """Data for people."""
     print_nodes(report.nodes)
-    table(["pool", "leads to", "clients", "waiting", "servers", "size"], [_pool_cells(pool) for pool in report.pools])
+    if report.hosts is not None:
+        table(HEAD, host_rows(report.hosts), summary(report.hosts))
+    for pools in pool_tables(report.pools):
+        table(pools.head, pools.rows, pools.below)
     if report.primary_change is not None:
         print(f"primary: {since(report.primary_change)}")
     print(f"port {report.primary_port.port} leads to {report.primary_port.node or 'nobody'}")
@@ -137,9 +144,14 @@ def print_status(report: StatusReport) -> None:
     for line in copy_lines(report.copies):
         print(line)
     print(f"✓ {report.project} is healthy" if report.healthy else f"✗ {report.project} is degraded")
-    for reason in report.reasons:
+    print_reasons(report.reasons, report.notes)
+
+
+def print_reasons(reasons: Sequence[str], notes: Sequence[str]) -> None:
+    """What is wrong, then what is worth knowing."""
+    for reason in reasons:
         _print_reason("-", reason)
-    for note in report.notes:
+    for note in notes:
         _print_reason("note:", note)
 
 
@@ -149,10 +161,6 @@ def _print_reason(mark: str, text: str) -> None:
     print(COMMAND.in_words(f"  {mark} {problem}"))
     if remedy:
         print(COMMAND.in_words(f"    → {remedy}"))
-
-
-def _pool_cells(pool: PoolStatus) -> list[Cell]:
-    return [pool.name, ", ".join(pool.target), pool.clients, pool.waiting, pool.servers, pool.size]
 
 
 def _backup_line(backup: BackupSummary) -> str:
@@ -196,26 +204,15 @@ def _slot_cell(node: NodeStatus) -> str | None:
     return node.slot if node.slot is None or lasting else f"{node.slot} ({node.wal_status})"
 
 
-def table(head: list[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Columns as wide as their widest cell; plain text, so that it can be copied and searched."""
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], below: str = "") -> None:
+    """Columns as wide as their widest cell; plain text, so that it can be copied and searched; a line ``below``."""
     cells = [[("–" if cell is None else str(cell)) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [head, *cells]) for i in range(len(head))]
+    widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(bold + "  ".join(cell.ljust(width) for cell, width in zip(head, widths, strict=True)).rstrip() + plain)
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    print()
-
-
-def log_lines_json(stack: Stack, services: list[str], lines: int) -> None:
-    """The last ``lines`` of each service, an object per line."""
-    for service, container in sorted(stack.containers().items()):
-        if services and service not in services:
-            continue
-        text = stack.client.api.logs(container.id, tail=lines, timestamps=True).decode(errors="replace")
-        for line in text.splitlines():
-            moment, _, message = line.partition(" ")
-            print(json.dumps({"service": service, "time": moment, "message": message}))
+    print(f"{below}\n" if below else "")
 
 
 def print_findings(findings: "list[Finding]", console: "Console") -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from tests.bench import commands, exporters, health, launch, promotion, replicas
+from tests.bench import commands, databases, exporters, health, launch, promotion, replicas, statements
 from tests.bench.backups import bucket, disk, load, loss, wal
 
 BENCHES: dict[str, Callable[[], None]] = {
@@ -18,6 +18,8 @@ BENCHES: dict[str, Callable[[], None]] = {
     "add": replicas.add_beside_basebackup,
     "growing": replicas.growing,
     "exporter": exporters.beside_upstream,
+    "databases": databases.hundreds,
+    "statements": statements.thousands,
     "health": health.beside_patroni,
     "backup": disk.full,
     "increment": disk.increment,

@@ -1,6 +1,7 @@
 """Real data: written through the write pool, read through the read pools, the same on every node."""
 
 import asyncio
+import json
 import ssl
 import threading
 from collections import Counter
@@ -157,5 +158,10 @@ def test_down_keeps_the_data_and_up_brings_it_back(cluster: Cluster) -> None:
     before = cluster.same_everywhere()
     cluster.inv.ok("down")
     assert cluster.stack.containers() == {}
+    kept = [json.loads(line) for line in cluster.inv.ok("logs", "--since", "1h", "--json").out.splitlines()]
+    assert {"primary", "replica1", "pgbouncer", "gate"} <= {line["service"] for line in kept}
+    last = [line["message"] for line in kept if line["service"] == "primary"]
+    assert "database system is shut down" in last[-3:], "also what it said when it was stopped"
+    assert "ready to accept" in cluster.inv.ok("logs", "primary", "--lines", "500").out
     cluster.inv.ok("up")
     assert cluster.same_everywhere() == before

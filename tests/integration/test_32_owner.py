@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cluster.observed.insight_reader import read_insight
 from cluster.postgres import scram
 from cluster.postgres.connection import Access, connect, login
 from cluster.postgres.session import guarded, options, pinned
@@ -122,7 +123,7 @@ def test_whatever_is_set_on_databases_and_roles_our_sessions_work(cluster: Clust
     with _set(cluster, on, {name: hostile.SETTINGS[name] for name in chosen}):
         replicas = [node.name for node in stack.topology.replicas]
         made = provision.converge(stack.superuser("primary"), stack.settings, stack.passwords, replicas)
-        provision.examine(stack.monitor("primary"), "app", "appdb")
+        provision.examine(stack.monitor("primary"), stack.settings)
         snapshot = stack.snapshot()
     assert made.made == []
     assert stack.judge(snapshot).healthy, stack.judge(snapshot).reasons
@@ -163,6 +164,9 @@ def _every_face_works(cluster: Cluster, web: Web, tmp_path: Path) -> None:
         found = web.probe(node)
         failed = [labels for (name, labels), v in found.items() if name == "pg_scrape_collector_success" and v != 1]
         assert (value(found, "pg_up"), failed) == (1, [])
+    nodes = {name: cluster.stack.monitor(name) for name in cluster.stack.topology.names}
+    insight = read_insight(nodes, ["appdb"])
+    assert (insight.unread, len(insight.databases["appdb"].tables) > 0) == ({}, True)
     inv.ok("backup.now", timeout=180)
     inv.ok("backup.verify", timeout=180)
     inv.ok("backup.drill", timeout=180)
@@ -203,9 +207,10 @@ def _hijacked(cluster: Cluster) -> Iterator[None]:
             _step_into_it(inside)
             assert _more_than_it_should(cluster), "this test would prove nothing"
             home.execute("ALTER ROLE app SUPERUSER")
-            for session in (database, home):
-                for statement in hostile.triggers():
-                    session.execute(statement.encode())
+            with connect(_database_of_its_own(home, superuser)) as own:
+                for session in (database, home, own):
+                    for statement in hostile.triggers():
+                        session.execute(statement.encode())
                 for name in ("hostile_login", "hostile_ddl"):
                     session.execute(f"ALTER EVENT TRIGGER {name} OWNER TO app".encode())
             for statement in _AS_SUPERUSER:
@@ -213,6 +218,20 @@ def _hijacked(cluster: Cluster) -> Iterator[None]:
             yield
         finally:
             _clean(home, database)
+
+
+def _database_of_its_own(home: "psycopg.Connection[object]", superuser: Access) -> Access:
+    """What a role with CREATEDB makes is its own: it sets what it likes for everybody who comes into it."""
+    made = replace(superuser, database=_ITS_OWN)
+    home.execute(f"CREATE DATABASE {_ITS_OWN} OWNER app".encode())
+    with connect(made) as connection:
+        connection.execute("SET SESSION AUTHORIZATION app")
+        for statement in (*hostile.schema(), *hostile.settings(f"DATABASE {_ITS_OWN}")):
+            connection.execute(statement.encode())
+    return made
+
+
+_ITS_OWN = "test_hostile"
 
 
 def _step_into_it(inside: Access) -> None:
@@ -249,6 +268,7 @@ def _clean(home: "psycopg.Connection[object]", database: "psycopg.Connection[obj
     for what in ("DATABASE appdb", "DATABASE postgres", "ROLE postgres", "ROLE archiver", "ROLE pooler", "ROLE app"):
         home.execute(f"ALTER {what} RESET ALL".encode())
     home.execute("ALTER ROLE monitor IN DATABASE postgres RESET statement_timeout")
+    home.execute(f"DROP DATABASE IF EXISTS {_ITS_OWN} WITH (FORCE)".encode())
     home.execute("ALTER DATABASE appdb CONNECTION LIMIT -1")
     home.execute("ALTER ROLE app NOSUPERUSER")
     database.execute("DROP TABLE IF EXISTS public.guarded")

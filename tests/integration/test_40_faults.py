@@ -159,13 +159,13 @@ def test_a_replica_whose_link_was_cut_catches_up_by_itself(cluster: Cluster) -> 
 
 
 def test_a_replica_with_damaged_data_is_cloned_anew_and_the_old_data_is_kept(cluster: Cluster) -> None:
+    before = set(cluster.home.aside.glob("replica2-*"))
     cluster.docker("stop", cluster.container("replica2"))
     (cluster.home.node("replica2") / PGDATA / "global" / "pg_control").unlink()
     result = cluster.inv.ok("up")
     assert "replica2 is cloned anew, because its data is not whole" in result.err
-    kept = list(cluster.home.aside.glob("replica2-*"))
-    assert len(kept) == 1
-    assert (kept[0] / "PG_VERSION").exists()
+    (kept,) = set(cluster.home.aside.glob("replica2-*")) - before
+    assert (kept / "PG_VERSION").exists()
     cluster.same_everywhere()
     shutil.rmtree(cluster.home.aside)
 
@@ -275,7 +275,7 @@ def test_a_second_operation_is_refused_with_who_holds_the_lock(cluster: Cluster)
     assert first.returncode == 0
 
 
-@pytest.mark.parametrize("moment", walk([0.15, 0.5, 1.0, 1.6, 2.3, 3.2], sample=(0.5, 2.3)))
+@pytest.mark.parametrize("moment", walk([0.15, 0.5, 1.0, 1.6, 2.3, 3.2], sample=(1.6,)))
 def test_up_killed_at_any_moment_is_repaired_by_the_next(lone: Cluster, moment: float) -> None:
     process = lone.inv.start("up")
     time.sleep(moment)

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import PodsError
@@ -53,7 +51,7 @@ def _clean(cluster: Cluster, replicas: set[str]) -> None:
     assert {p["name"] for p in cluster.status()["pools"]} == set(stack.pools)
     for directory in (cluster.home.data, cluster.home.rendered / "nodes", cluster.home.tls):
         found = {p.name for p in directory.iterdir() if p.is_dir() and not p.name.startswith(".")}
-        assert found - {*others, "backups", "grafana"} == {"primary", *replicas}, directory
+        assert found - {*others, "backups", "grafana", "logs"} == {"primary", *replicas}, directory
     assert not list(cluster.home.data.glob("*/18/.new"))
     report = cluster.inv("status")
     assert report.code == 0, report
@@ -88,6 +86,7 @@ def _statement_running(cluster: Cluster, pool: str, node: str) -> Iterator[None]
 
 def test_a_replica_is_added_and_removed_without_disturbing_anybody(cluster: Cluster, make_ledger: MakeLedger) -> None:
     others = {s: (c.id, c.started) for s, c in cluster.stack.containers().items()}
+    before = set(cluster.home.aside.glob("replica3-*"))
     ledger = make_ledger(cluster.access())
     with (
         ledger.running(),
@@ -106,17 +105,25 @@ def test_a_replica_is_added_and_removed_without_disturbing_anybody(cluster: Clus
     ledger.check(cluster.query)
     cluster.same_everywhere()
     assert {s: (c.id, c.started) for s, c in cluster.stack.containers().items()} == others
-    kept = list(cluster.home.aside.glob("replica3-*"))
-    assert len(kept) == 1
-    assert (kept[0] / "PG_VERSION").exists()
+    (kept,) = set(cluster.home.aside.glob("replica3-*")) - before
+    assert (kept / "PG_VERSION").exists()
 
 
-def test_a_given_name_a_given_source_and_a_limited_rate(cluster: Cluster) -> None:
+def test_a_replica_of_a_given_name_source_and_rate_is_removed_once_its_clients_left_or_were_cut_off(
+    cluster: Cluster,
+) -> None:
     cluster.inv.ok("replica.add", "--name", "blue_2", "--source", "primary", "--max-rate", "200M")
     report = cluster.status()
     assert next(p for p in report["pools"] if p["name"] == "appdb_read_blue_2")["target"] == ["blue_2"]
     assert cluster.same_everywhere() is not None
-    cluster.inv.ok("replica.remove", "--name", "blue_2", "--purge", "--yes")
+    with connect(cluster.access(database="appdb_read_blue_2")) as held:
+        held.execute("SELECT 1")
+        began = time.monotonic()
+        result = cluster.inv.ok("replica.remove", "--name", "blue_2", "--purge", "--yes", "--timeout", "2")
+        assert time.monotonic() - began >= 2
+        assert "1 clients are cut off" in result.err
+        with pytest.raises(psycopg.Error):
+            held.execute("SELECT 1")
     _clean(cluster, {"replica1", "replica2"})
     assert not list(cluster.home.aside.glob("blue_2-*"))
 
@@ -128,18 +135,6 @@ def test_a_base_replica_is_removed_and_added_like_any_other(cluster: Cluster) ->
     assert "replica1 is a member" in cluster.inv.ok("replica.add").out
     assert cluster.node("replica1")["port"] == port
     _clean(cluster, {"replica1", "replica2"})
-
-
-def test_removal_waits_for_clients_and_then_cuts_them_off(cluster: Cluster) -> None:
-    cluster.inv.ok("replica.add")
-    with connect(cluster.access(database="appdb_read3")) as held:
-        held.execute("SELECT 1")
-        began = time.monotonic()
-        result = cluster.inv.ok("replica.remove", "--name", "replica3", "--yes", "--purge", "--timeout", "2")
-        assert time.monotonic() - began >= 2
-        assert "1 clients are cut off" in result.err
-        with pytest.raises(psycopg.Error):
-            held.execute("SELECT 1")
 
 
 def test_reclone_rebuilds_and_keeps_the_old_data(cluster: Cluster) -> None:
@@ -220,7 +215,7 @@ BAD_NAMES = [
 ]
 
 
-@pytest.mark.parametrize("name", BAD_NAMES)
+@pytest.mark.parametrize("name", walk(BAD_NAMES, sample=("x;reboot", "a" * 40, "replica1")))
 def test_a_bad_or_taken_name_is_refused_and_nothing_changes(cluster: Cluster, name: str) -> None:
     topology = cluster.home.topology.read_bytes()
     result = cluster.inv("replica.add", "--name", name)
@@ -334,7 +329,7 @@ def test_ctrl_c_during_the_clone_takes_everything_back(cluster: Cluster) -> None
     _clean(cluster, {"replica1", "replica2"})
 
 
-@pytest.mark.parametrize("boundary", walk(range(7), sample=(2, 5)))
+@pytest.mark.parametrize("boundary", walk(range(7), sample=(5,)))
 def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
     cluster.inv.interrupted("KILL", boundary, "replica.add")
     cluster.inv.ok(*(["up"] if boundary % 2 else ["replica.add"]))
@@ -347,7 +342,7 @@ def test_add_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster
     _clean(cluster, {"replica1", "replica2"})
 
 
-@pytest.mark.parametrize("boundary", walk(range(7), sample=(1, 4)))
+@pytest.mark.parametrize("boundary", walk(range(7), sample=(4,)))
 def test_remove_killed_at_each_step_is_finished_by_up_or_by_itself(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add")
     cluster.inv.interrupted("KILL", boundary, "replica.remove", "--name", "replica3", "--yes")
@@ -364,7 +359,7 @@ def test_add_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Clust
     _clean(cluster, {"replica1", "replica2"})
 
 
-@pytest.mark.parametrize("boundary", walk(range(1, 6), sample=(3, 5)))
+@pytest.mark.parametrize("boundary", walk(range(1, 6), sample=(5,)))
 def test_remove_stopped_by_ctrl_c_at_each_step_takes_everything_back(cluster: Cluster, boundary: int) -> None:
     cluster.inv.ok("replica.add") if "replica3" not in cluster.stack.topology.names else None
     assert cluster.inv.interrupted("INT", boundary, "replica.remove", "--name", "replica3", "--yes").code == 130
@@ -383,21 +378,25 @@ def test_reclone_stopped_by_ctrl_c_leaves_the_old_replica_running(cluster: Clust
     assert not list(cluster.home.aside.glob("*"))
 
 
-@settings(max_examples=2, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(
-    plan=st.lists(
-        st.tuples(st.booleans(), st.sampled_from(["green", "replica3", "replica1", "replica2"])), min_size=4, max_size=5
-    )
+_ORDERS = (
+    "replica1 green green replica1",
+    "replica2 replica2 green replica3",
+    "replica3 replica1 green replica1",
+    "green replica2 replica1 green",
+    "replica1 replica3 replica2 green replica2",
 )
-def test_any_order_of_adds_and_removes(shared: Cluster, make_ledger: MakeLedger, plan: list[tuple[bool, str]]) -> None:
+"""Each word adds the replica that is not there, and removes it where it is."""
+
+
+@pytest.mark.parametrize("order", walk(_ORDERS, sample=()))
+def test_any_order_of_adds_and_removes(shared: Cluster, make_ledger: MakeLedger, order: str) -> None:
     ledger = make_ledger(shared.access())
     with ledger.running():
-        for add, name in plan:
-            names = shared.stack.topology.names
-            if add and name not in names:
-                shared.inv.ok("replica.add", "--name", name)
-            elif not add and name in names:
+        for name in order.split():
+            if name in shared.stack.topology.names:
                 shared.inv.ok("replica.remove", "--name", name, "--purge", "--yes", "--timeout", "1")
+            else:
+                shared.inv.ok("replica.add", "--name", name)
         ledger.wait_for(50)
     assert ledger.errors == []
     ledger.check(shared.query)

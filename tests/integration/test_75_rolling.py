@@ -96,6 +96,22 @@ def _set(cluster: Cluster, **settings: str) -> None:
         env.write("".join(f"{name}={value}\n" for name, value in settings.items()))
 
 
+def test_a_parameter_that_wants_a_restart_is_named_and_restart_takes_it(running: Cluster) -> None:
+    """First higher than before, then as before, which is lower: a replica must never have less than its primary."""
+    env, nodes = running.home.path / ".env", running.stack.topology.names
+    old, before = env.read_text(), running.query("SHOW max_connections")[0]["max_connections"]
+    for value, text in (("120", f"{old}PODS_MAX_CONNECTIONS=120\n"), (before, old)):
+        assert value != running.query("SHOW max_connections")[0]["max_connections"]
+        env.write_text(text)
+        assert "needs a restart for max_connections" in running.inv.ok("up").err
+        assert running.node(_replica(running))["pending_restart"] == ["max_connections"]
+        running.inv.ok("restart")
+        for node in nodes:
+            assert running.query("SHOW max_connections", node) == [{"max_connections": value}]
+            assert running.node(node)["pending_restart"] == []
+    running.check_healthy()
+
+
 def test_parameters_take_effect_by_no_more_than_they_need(
     running: Cluster, make_ledger: Callable[[Access], Ledger]
 ) -> None:

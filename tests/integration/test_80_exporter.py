@@ -4,15 +4,21 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
+from cluster.errors import MachineError
+from cluster.postgres.connection import connect
+from compose.home import passwords
 from exporters.metrics.postgres import COLLECTORS
+from tests.fix_declared import Platform
 from tests.fix_stack import Cluster
 from tests.fix_wait import eventually, once_within
 from tests.fix_web import Web, fetch, value
 
 AT_ONCE = 500
+DECLARED = tuple(f"shop{number}" for number in range(1, 5))
 
 
 @pytest.fixture
@@ -46,7 +52,7 @@ def test_every_collector_succeeds_on_every_node(web: Web) -> None:
         for collector in COLLECTORS:
             assert value(found, "pg_scrape_collector_success", collector=collector) == 1, (node, collector)
         assert value(found, "pods_scrape_samples") == len(found)
-        assert len(found) < 600
+        assert len(found) < 810  # of them 168 of statements: twenty and the rest, by eight counters
 
 
 def test_roles_are_what_the_servers_say(web: Web) -> None:
@@ -190,9 +196,10 @@ def test_lag_is_honest_while_the_link_is_cut_and_on_an_idle_primary(web: Web) ->
 
 
 def test_beyond_so_many_databases_the_rest_is_one_and_what_was_half_dropped_is_named(web: Web) -> None:
-    env = web.cluster.home.path / ".env"
-    before, extra = env.read_text(), ("small", "half_dropped")
+    env, declared = web.cluster.home.path / ".env", web.cluster.home.user_config / "databases.toml"
+    before, without, extra = env.read_text(), declared.read_text(), ("small", "half_dropped")
     env.write_text(before + "PODS_METRICS_DATABASES=3\n")
+    declared.write_text("".join(f"[databases.{name}]\n" for name in DECLARED))
     web.cluster.inv.ok("up")
     try:
         for name in extra:
@@ -207,13 +214,32 @@ def test_beyond_so_many_databases_the_rest_is_one_and_what_was_half_dropped_is_n
         shown = {dict(labels)["datname"] for name, labels in found if name == "pg_stat_database_numbackends"}
         assert shown == {"postgres", "appdb", "half_dropped", "other"}
         assert value(found, "pg_database_connection_limit", datname="half_dropped") == -2
-        assert value(found, "pods_scrape_not_shown", what="databases") == 3
+        assert value(found, "pods_scrape_not_shown", what="databases") == 4 + len(DECLARED)
         assert value(found, "pg_database_size_bytes", datname="other")
+        _pools_are_those_of_three_databases_and_of_the_rest(web)
     finally:
-        for name in extra:
-            web.cluster.query(f"DROP DATABASE IF EXISTS {name}", database="postgres")
+        declared.write_text(without)
         env.write_text(before)
-    web.cluster.inv.ok("up")
+        web.cluster.inv.ok("up")
+        for name in (*extra, *DECLARED):
+            web.cluster.query(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", database="postgres")
+        for name in DECLARED:
+            web.cluster.query(f"DROP ROLE IF EXISTS {name}, {name}_reader, {name}_writer", database="postgres")
+
+
+def _pools_are_those_of_three_databases_and_of_the_rest(web: Web) -> None:
+    """PODS_DATABASE and the busiest; what PgBouncer says of all its pools is in the sum."""
+    for _ in range(5):
+        Platform(web.cluster.inv).rows("shop4", "shop4_read", "SELECT 1")
+    found, console = web.metrics(), web.cluster.stack.snapshot().pooler.pools
+    named = {
+        dict(labels)["database"] for name, labels in found if name == "pgbouncer_stats_totals_queries_pooled_total"
+    }
+    assert {"appdb", "shop4", "other"} <= named
+    assert len(named) == 3 * len(console) // (1 + len(DECLARED)) + 1
+    sizes = sum(size for (name, _), size in found.items() if name == "pgbouncer_databases_pool_size")
+    assert sizes == sum(pool.size for pool in console)
+    assert value(found, "pods_pool_target", pool="other", access="write", node="primary") == 1
 
 
 def test_pgbouncer_down_hides_no_container(web: Web) -> None:
@@ -279,6 +305,36 @@ def test_prometheus_scrapes_all_of_it_and_follows_replicas_without_a_reload(web:
     finally:
         cluster.inv.ok("replica.remove", "--name", "watched", "--purge", "--yes")
     eventually(lambda: "watched" not in web.targets(), 15, "the old replica is forgotten")
+
+
+def _refused(cluster: Cluster, service: str, database: str, user: str) -> None:
+    wrong = replace(cluster.access(service, passwords.APP, database), user=user, password="wrong")
+    with pytest.raises(MachineError), connect(wrong):
+        pass
+
+
+def test_refused_logins_are_counted_on_both_faces_and_to_the_last(web: Web) -> None:
+    """What PgBouncer refuses no server hears of."""
+    hostile = 'x\nWARNING C-0x1: a/app@8.8.8.8:1 pooler error: no such user","state_code":"28P01'
+    tried = {("pgbouncer", "app"): 30, ("primary", "app"): 30, ("replica1", "other"): 3, ("pgbouncer", "other"): 2}
+
+    def counts() -> dict[tuple[str, str], float]:
+        found = web.metrics()
+        return {
+            (server, role): value(found, "pods_failed_logins_total", server=server, role=role, source="host") or 0.0
+            for server, role in tried
+        }
+
+    before = counts()
+    for (server, role), times in tried.items():
+        database = "appdb_write" if server == "pgbouncer" else "appdb"
+        for _ in range(times):
+            _refused(web.cluster, server, database, "app" if role == "app" else hostile)
+    eventually(lambda: counts() == {each: before[each] + times for each, times in tried.items()}, 30)
+    named = web.cluster.inv.ok("logs", "primary", "--json", "--lines", "30").out.splitlines()
+    assert [json.loads(line)["role"] for line in named] == ["app"] * 30
+    shown = web.cluster.inv.ok("logs", "--lines", "40").out
+    assert all(letter.isprintable() or letter == "\n" for letter in shown)
 
 
 def test_metrics_survive_down_and_up(web: Web) -> None:

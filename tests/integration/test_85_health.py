@@ -21,15 +21,23 @@ import psycopg
 import pytest
 
 from cluster.errors import MachineError
+from cluster.insight.statement_document import parse_document
+from cluster.pools import pools
 from cluster.postgres.connection import connect
 from compose.home import passwords
+from health.app import HealthService
+from health.auth import Authentication
 from health.checks import CHECKS
 from health.routes import METHODS
-from tests.fix_chaos import walk
+from health.server import BOUNDS, make_server
 from tests.fix_inv import Inv
 from tests.fix_ports import free_ports
+from tests.fix_settings import settings_of, with_databases
 from tests.fix_stack import Cluster, new_project, purge, write_env
 from tests.fix_wait import eventually, once_within
+from tests.unit.health.status_samples import TOPOLOGY, polled, view_of
+from tests.unit.serving import serving
+from tests.unit.snapshot_samples import as_wanted, with_pool
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -150,7 +158,10 @@ def test_its_container_can_do_nothing_but_tell(health: Health) -> None:
     mounts = found["Mounts"]
     assert not [mount for mount in mounts if "docker.sock" in mount["Source"]]
     # who is out of the pool of all readers, for PgBouncer's container
-    assert [mount["Source"] for mount in mounts if mount["RW"]] == [str(health.cluster.home.path / "data" / ".readers")]
+    data = health.cluster.home.path / "data"
+    assert {mount["Source"] for mount in mounts if mount["RW"]} == {
+        str(data / each) for each in (".readers", ".insight", ".findings")
+    }
     assert {port["HostIp"] for ports in host["PortBindings"].values() for port in ports} == {"127.0.0.1"}
 
 
@@ -198,8 +209,9 @@ def test_a_node_that_hangs_costs_no_request_anything_and_no_thread(health: Healt
             ages.append(told.json()["age"])
             threads.append(health.threads)
             time.sleep(0.02)
-        assert max(threads) <= before + 2 + len(health.cluster.stack.topology.names)
-        assert max(threads[len(threads) // 2 :]) <= max(threads[: len(threads) // 2]) + 1
+        nodes = len(health.cluster.stack.topology.names)  # once a minute the counters of statements are read as well
+        assert max(threads) <= before + 2 + 2 * nodes
+        assert max(threads[len(threads) // 2 :]) <= max(threads[: len(threads) // 2]) + 1 + nodes
         # half a second for an answer, one and a half for what it says, five at the very most
         return max(max(times), statistics.median(ages) / 3, max(ages) / 10)
 
@@ -242,27 +254,7 @@ def test_with_every_node_hanging_there_is_an_answer_with_reasons(health: Health)
     health.until("/health", 200, 30)
 
 
-def test_with_every_node_gone_there_is_an_answer_with_reasons(health: Health) -> None:
-    with _stopped(health.cluster, *health.cluster.stack.topology.names, "pgbouncer"):
-        health.until("/primary", 503)
-        told = health.ask("/health")
-        assert told.status_code == 503
-        assert len([reason for reason in told.json()["reasons"] if "does not answer" in reason]) == 4
-    health.until("/health", 200, 30)
-
-
-def test_replicas_come_and_go_without_a_word_to_the_service(health: Health) -> None:
-    container = health.cluster.container("health")
-    health.cluster.inv.ok("replica.add", "--name", "blue")
-    try:
-        health.until("/nodes/blue/replica?lag=10MB", 200)
-        assert "blue" in health.ask("/replica").json()["nodes"]
-    finally:
-        health.cluster.inv.ok("replica.remove", "--name", "blue", "--purge", "--yes")
-    health.until("/nodes/blue/replica", 404)
-    assert health.cluster.container("health") == container
-
-
+# those that want to be alone follow each other: each time they wait for the other lane's test to end
 @pytest.mark.alone
 def test_an_idle_thousand_keeps_nobody_out_and_is_sent_away(health: Health) -> None:
     def usual() -> float:
@@ -285,15 +277,61 @@ def test_an_idle_thousand_keeps_nobody_out_and_is_sent_away(health: Health) -> N
             connection.close()
 
 
+@pytest.mark.alone
+def test_the_page_shows_a_stopped_replica_within_three_seconds(health: Health, page: "Page") -> None:
+    def shown() -> float:
+        # no function to wait for: what is not true at once is evaluated in the page, which its policy forbids
+        page.wait_for_selector("#headline:text-is('All is well')")
+        eventually(lambda: page.locator("#links .wal.moving").count() == 2, 10, "both replicas stream")
+        with _killed(health.cluster, "replica2") as killed:
+            # a poll that fell into the very moment found it alive, and its stream gone already: bad, and "streaming"
+            page.wait_for_selector("#card-replica2[data-mood=bad] .state:text-is('not answering')")
+            took = time.monotonic() - killed
+            assert page.eval_on_selector_all("#links .wal.moving", "paths => paths.length") == 1
+            assert "replica2 (replica) does not answer" in (page.text_content("#reasons") or "")
+            assert page.get_attribute("body", "data-status") == "degraded"
+        page.wait_for_selector("body[data-status=healthy]")
+        return took
+
+    once_within(3, shown)
+
+
+def test_with_every_node_gone_there_is_an_answer_with_reasons(health: Health) -> None:
+    with _stopped(health.cluster, *health.cluster.stack.topology.names, "pgbouncer"):
+        health.until("/primary", 503)
+        told = health.ask("/health")
+        assert told.status_code == 503
+        assert len([reason for reason in told.json()["reasons"] if "does not answer" in reason]) == 4
+    health.until("/health", 200, 30)
+
+
+def test_replicas_come_and_go_without_a_word_to_the_service(health: Health) -> None:
+    container = health.cluster.container("health")
+    health.cluster.inv.ok("replica.add", "--name", "blue")
+    try:
+        health.until("/nodes/blue/replica?lag=10MB", 200)
+        assert "blue" in health.ask("/replica").json()["nodes"]
+    finally:
+        health.cluster.inv.ok("replica.remove", "--name", "blue", "--purge", "--yes")
+    health.until("/nodes/blue/replica", 404)
+    assert health.cluster.container("health") == container
+
+
 _CHECKS_BUT_TWO = "|".join(check for check in CHECKS if check not in ("primary", "replica"))
 
 
-@pytest.mark.parametrize("examples", walk([1, 8], sample=(1,)))
+@pytest.mark.chaos
+@pytest.mark.parametrize("examples", [1, 8])
 def test_under_fire_it_does_what_its_document_says(health: Health, tmp_path: Path, examples: int) -> None:
     """All checks have one handler: the sample takes two of them, on any node and on one; the walk takes all."""
     schemathesis = shutil.which("schemathesis", path=str(Path(sys.executable).parent))
     assert schemathesis
     run = [schemathesis, "run", f"{health.url}/openapi.json", "--exclude-path", "/events", "--workers", "1"]
+    # dashboards and insight answer nobody else
+    run += [
+        "--header",
+        f"Authorization: Bearer {(health.cluster.home.secrets / 'health_password').read_text().strip()}",
+    ]
     # 503 is how a check says no, so server errors are none in themselves; a 500 is in no operation's list of codes
     checks = "status_code_conformance,content_type_conformance,response_schema_conformance"
     run += ["--checks", f"{checks},negative_data_rejection,unsupported_method", "--phases", "examples,coverage,fuzzing"]
@@ -306,9 +344,9 @@ def test_under_fire_it_does_what_its_document_says(health: Health, tmp_path: Pat
     assert done.returncode == 0, done.stdout[-6000:]
 
 
-@pytest.fixture
-def page(health: Health) -> Iterator["Page"]:
-    """The page in a headless Chromium, live."""
+@contextmanager
+def _chromium(url: str) -> Iterator["Page"]:
+    """The page in a headless Chromium, live; its scripts make no error."""
     if not CHROMIUM:
         pytest.skip("no chromium on this host")
     from playwright.sync_api import sync_playwright
@@ -320,11 +358,52 @@ def page(health: Health) -> Iterator["Page"]:
         errors: list[str] = []
         shown.on("pageerror", lambda error: errors.append(str(error)))
         shown.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
-        shown.goto(health.url)
+        shown.goto(url)
         shown.wait_for_selector("#card-replica2")
         yield shown
         assert errors == []
         browser.close()
+
+
+@pytest.fixture
+def page(health: Health) -> Iterator["Page"]:
+    with _chromium(health.url) as shown:
+        yield shown
+
+
+@pytest.fixture
+def page_of_fifty() -> Iterator["Page"]:
+    """Of a cluster with fifty databases, in one of whose pools a client waits: a service that does not look again."""
+    settings = with_databases(settings_of(), 50)
+    snapshot = with_pool(as_wanted(TOPOLOGY, pools(settings, TOPOLOGY)), "shop37_read", clients_waiting=1)
+    watcher = polled(view_of(snapshot, settings=settings), age=-3600)
+    (port,) = free_ports(1)
+    server = make_server(HealthService(watcher, Authentication(b"")), port=port)
+    with serving(server, BOUNDS, lambda: False), _chromium(f"http://127.0.0.1:{port}") as shown:
+        yield shown
+
+
+def test_of_fifty_databases_the_page_shows_what_is_in_trouble_and_finds_the_others(page_of_fifty: "Page") -> None:
+    page = page_of_fifty
+
+    def listed(table: str) -> list[str]:
+        found: list[str] = page.locator(f"#{table} tbody th").all_text_contents()
+        return found
+
+    page.wait_for_selector("#pools tr[data-mood=bad]")
+    assert listed("pools") == ["shop37_read"]
+    assert len(listed("databases")) == 12
+    assert page.text_content("#more-databases") == "and 38 more, all well"
+    assert page.text_content("#card-pgbouncer .more") == "and 42 more, all well"
+    page.fill("#filter", "SHOP41")
+    page.wait_for_selector("#pools th:text-is('shop41_write')")
+    assert listed("pools") == [f"shop41{kind}" for kind in ("", "_write", "_read", "_read1", "_read2")]
+    page.fill("#filter", "nobody")
+    page.wait_for_selector("#more-pools:text-is('no pool is called so')")
+    page.fill("#filter", "")
+    page.wait_for_selector("#pools th:text-is('shop37_read')")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_the_page_is_shown_though_hundreds_listen_and_read_nothing(health: Health, page: "Page") -> None:
@@ -359,29 +438,10 @@ def test_a_refusal_is_not_logged(health: Health) -> None:
     assert not health.cluster.docker("logs", "--since", began, container)
 
 
-@pytest.mark.alone
-def test_the_page_shows_a_stopped_replica_within_three_seconds(health: Health, page: "Page") -> None:
-    def shown() -> float:
-        # no function to wait for: what is not true at once is evaluated in the page, which its policy forbids
-        page.wait_for_selector("#headline:text-is('All is well')")
-        eventually(lambda: page.locator("#links .wal.moving").count() == 2, 10, "both replicas stream")
-        with _killed(health.cluster, "replica2") as killed:
-            page.wait_for_selector("#card-replica2[data-mood=bad]")
-            took = time.monotonic() - killed
-            assert page.text_content("#card-replica2 .state") == "not answering"
-            assert page.eval_on_selector_all("#links .wal.moving", "paths => paths.length") == 1
-            assert "replica2 (replica) does not answer" in (page.text_content("#reasons") or "")
-            assert page.get_attribute("body", "data-status") == "degraded"
-        page.wait_for_selector("body[data-status=healthy]")
-        return took
-
-    once_within(3, shown)
-
-
 def test_the_page_says_when_there_is_no_news(health: Health, page: "Page") -> None:
     with _paused(health.cluster, "health"):
-        page.wait_for_selector("body[data-status=silent]", timeout=20_000)
-        assert (page.text_content("#headline") or "").startswith("No news for")
+        # silent with other words it is for a moment after the service came back from the test before
+        page.wait_for_selector("body[data-status=silent] #headline:text('No news for')", timeout=40_000)
     page.wait_for_selector("body[data-status=healthy]")
 
 
@@ -479,3 +539,55 @@ def test_with_a_secret_and_tls(guarded: Cluster) -> None:
 
 def test_methods_are_those_of_patroni() -> None:
     assert METHODS == ("GET", "HEAD", "OPTIONS")
+
+
+_TWO_READINGS = """
+import json, sys, time
+from cluster.config.mounted import MountedConfig
+from cluster.insight.statement_document import as_json
+from health.insight.statement_recorder import StatementRecorder
+from health.insight.statement_store import StatementStore
+recorder = StatementRecorder(MountedConfig(), StatementStore())
+recorder.record()
+print("read once", flush=True)
+sys.stdin.readline()
+recorder.record()
+print(json.dumps(as_json(recorder.span(time.time() - 60, time.time() + 1))))
+"""
+
+
+def test_what_readers_execute_is_counted_on_the_replica(health: Health) -> None:
+    """In the service's container, where a recorder of its own need not wait for the next minute."""
+    cluster = health.cluster
+    exec_ = ["docker", "exec", "--interactive", cluster.container("health"), "python3", "-c", _TWO_READINGS]
+    with subprocess.Popen(exec_, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as recorder:
+        assert recorder.stdin is not None
+        assert recorder.stdout is not None
+        assert recorder.stdout.readline() == "read once\n"
+        for _ in range(7):
+            cluster.query(
+                "SELECT 'counted by', count(*) FROM pg_catalog.pg_am", "pgbouncer", passwords.APP, "appdb_read"
+            )
+        found = parse_document(recorder.communicate("\n")[0])
+    (queryid,) = {queryid for (_, queryid), text in found.texts.items() if "pg_am" in text}
+    works = {key.node: work.calls for key, work in found.works.items() if key.queryid == queryid}
+    assert sum(works.values()) == 7
+    assert works.keys() <= {"replica1", "replica2"}
+    assert found.unread == {}
+    assert found.coverage.keys() == {"primary", "replica1", "replica2"}
+    assert not [text for text in found.texts.values() if "counted by" in text]
+
+
+def test_the_service_itself_keeps_what_statements_do(health: Health) -> None:
+    secret = (health.cluster.home.secrets / "health_password").read_text().strip()
+    assert health.code("/insight/statements") == 401
+    headers = {"Authorization": f"Bearer {secret}"}
+    names = set(health.cluster.stack.topology.names)  # it knows of nodes too that another test had within this hour
+
+    def known() -> bool:
+        found = _CLIENT.get(f"{health.url}/insight/statements?since=3600", headers=headers)
+        return found.status_code == 200 and set(parse_document(found.content).coverage) >= names
+
+    eventually(known, 130, "every node was read twice")
+    (store,) = (health.cluster.home.data / ".insight").glob("statements.db")
+    assert store.stat().st_mode & 0o077 == 0

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from cluster.config.databases_file import SERVICES_FILE, for_services
 from cluster.config.env_file import services_env
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.config.settings import Settings
@@ -24,7 +25,8 @@ def mounted(directory: Path, settings: Settings | None = None, topology: Topolog
 def mount(directory: Path, settings: Settings, topology: Topology) -> None:
     """Render what services see, as `up` does: each file replaced whole."""
     (directory / "pods").mkdir(exist_ok=True)
-    for name, text in ((".env", services_env(settings)), ("topology.json", dump(topology))):
+    declared = for_services(settings.declarations)
+    for name, text in ((".env", services_env(settings)), (SERVICES_FILE, declared), ("topology.json", dump(topology))):
         (directory / "pods" / f"{name}.new").write_text(text)
         (directory / "pods" / f"{name}.new").replace(directory / "pods" / name)
 

@@ -4,7 +4,7 @@ import re
 
 GRAMMAR = re.compile(
     r"coalesce|greatest|least|nullif|extract|values|in|exists|filter|using|lateral|and|or|not|on|over|array|any|all|as|"
-    r"select|from|where|when|then|else|case|by|interval|bit|record|begin|if|limit|cast|join",
+    r"select|from|where|when|then|else|case|by|interval|bit|record|begin|if|limit|cast|join|with|union|materialized|vacuum|set|reset",
     re.IGNORECASE,
 )
 """What stands before a parenthesis and is no function, or is one that the grammar itself finds in pg_catalog."""
@@ -13,18 +13,24 @@ KEYWORD_TYPES = re.compile(
 )
 """Types that the grammar itself finds in pg_catalog."""
 _OWN = ("pg_catalog.", "pods.")
+_STATISTICS = "public.pg_stat_statements"
+"""Of the database postgres, in whose schemas nobody but a superuser can put anything."""
 
 
 def unqualified(text: str) -> list[str]:
     """Functions, relations and types of ``text`` without their schema."""
     bare = re.sub(r"'[^']*'", "''", re.sub(r"--.*", "", text))
-    known = set(re.findall(r"(\w+)\s+AS\s*\(", bare)) | set(re.findall(r"\)\s*AS\s+(\w+)", bare))
+    known = set(re.findall(r"(\w+)\s+AS\s+(?:MATERIALIZED\s+)?\(", bare)) | set(re.findall(r"\)\s*AS\s+(\w+)", bare))
     return [*_functions(bare), *_relations(bare, known), *_types(bare), *_quoted(text)]
 
 
 def _functions(bare: str) -> list[str]:
     found = re.finditer(r"(\bAS\s+)?((?:\w+\.)*)(\w+)\s*\(", bare, re.IGNORECASE)
-    return [f"function {m[2]}{m[3]}" for m in found if not m[1] and m[2] not in _OWN and not GRAMMAR.fullmatch(m[3])]
+    return [
+        f"function {m[2]}{m[3]}"
+        for m in found
+        if not m[1] and m[2] not in _OWN and m[2] + m[3] != _STATISTICS and not GRAMMAR.fullmatch(m[3])
+    ]
 
 
 def _relations(bare: str, known: set[str]) -> list[str]:

@@ -85,6 +85,11 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."
         if not ask(question, yes=yes, expect=project):
             raise RefusedError("nothing was changed: the cluster's name was not confirmed", f"type {project}, or --yes")
+        if elsewhere := [node.name for node in stack.topology.remote_nodes]:
+            raise RefusedError(
+                f"{', '.join(elsewhere)} is on another host, and would go on with the data of before",
+                f"inv replica.remove {elsewhere[0]} first, and add it again afterwards",
+            )
         operation = ReplaceData(stack, console, wanted)
         perform(operation.steps(), console)
         note_restore(stack, console, operation.done)

@@ -1,14 +1,17 @@
 """Data directories: made, initialised once in the life of a cluster, and what it is known by recorded."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cluster.endpoints import POOLER
 from cluster.postgres.data_directory import DataDirectory, read_data_directory
 from cluster.topology import Topology
 from cluster.topology_file import save
 from compose.console import Progress
+from compose.home.kept_logs import delete_old
 from compose.home.passwords import SUPERUSER
-from compose.home.paths import make_private_directory, make_service_directories
+from compose.home.paths import make_log_directories, make_private_directory, make_service_directories
 from compose.home.store_directory import make_store_directory
 from compose.operations.apply_topology import write_files
 from compose.operations.convergence.state import Convergence
@@ -19,10 +22,12 @@ def make_directories(run: Convergence) -> Iterator[Step]:
     """Private directories of nodes and of services with data."""
 
     def make(_: Progress) -> None:
-        for name in run.stack.topology.names:
+        for name in run.stack.topology.local_names:
             make_private_directory(run.stack.home.node(name))
+        make_log_directories(run.stack.home, [*run.stack.topology.local_names, POOLER])
         make_service_directories(run.stack.home, run.stack.optional_services)
         make_store_directory(run.stack.home, run.stack.settings)
+        delete_old(run.stack.home, run.stack.settings, time.time())
 
     yield Step("Making directories", make, quiet=True)
 

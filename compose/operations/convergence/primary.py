@@ -7,6 +7,7 @@ from cluster.postgres.connection import connect
 from cluster.postgres.failures import ConnectError, Failure
 from cluster.waiting import wait_until
 from compose.console import Progress
+from compose.home.role_passwords import login_of
 from compose.operations import database_owner, provision
 from compose.operations.convergence.state import Convergence
 from compose.operations.promotion.recorded_change import record_present
@@ -60,7 +61,9 @@ def provision_primary(run: Convergence) -> Step:
 def _provision_now(run: Convergence) -> None:
     """Make what is missing inside the primary, and remember what was found."""
     stack = run.stack
-    run.provisioned = provision.converge(stack.superuser(run.primary), stack.settings, stack.passwords, run.staying)
+    login = login_of(stack.home, stack.settings, stack.settings.user)
+    superuser = stack.superuser(run.primary)
+    run.provisioned = provision.converge(superuser, stack.settings, stack.passwords, run.staying, login)
     if run.provisioned.made:
         run.console.note("made in the primary: " + ", ".join(run.provisioned.made))
     database_owner.report_excess(run.console, run.provisioned.excess)

@@ -1,9 +1,11 @@
 """Replicas: cloned where data is missing or unusable, cloned anew where it is damaged, half-done ones finished."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 from cluster.postgres.data_directory import DataDirectory
+from cluster.topology import Node
 from compose.console import Progress
 from compose.operations.convergence.primary import provision_primary, start_primary
 from compose.operations.convergence.state import Convergence
@@ -11,7 +13,9 @@ from compose.operations.preflight import DataState
 from compose.operations.promotion.rejoin import bring_back
 from compose.operations.replicas.clone import clone_steps
 from compose.operations.replicas.damage import damage
-from compose.operations.replicas.membership import unfinished
+from compose.operations.replicas.membership import half_done, remaining_steps
+from compose.operations.replicas.node_site import NodeSite
+from compose.operations.replicas.site_choice import leaving_site, site_of
 from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step, perform
 from compose.stack import reopened
@@ -21,7 +25,7 @@ _LOST = "it lost its place in the WAL"
 
 def clone_missing(run: Convergence) -> Iterator[Step]:
     """Clone replicas without data, with data that must not be started, or whose slot has lost its WAL."""
-    unfit = {name: reason for name in run.staying if (reason := unfit_reason(run.data[name])) is not None}
+    unfit = {name: reason for name in run.staying_here if (reason := unfit_reason(run.data[name])) is not None}
     if unfit:
         yield start_primary(run)
     if unfit or (run.was_well(run.primary) and not run.moves(run.primary)):
@@ -97,6 +101,13 @@ def _reclone_damaged(run: Convergence, name: str) -> Iterator[Step]:
 
 def finish_interrupted(run: Convergence) -> None:
     """Replicas that were coming or going when an operation was interrupted. Each is an operation with its own undo."""
-    while steps := unfinished(run.stack):
-        perform(steps, run.console)
+    while (node := half_done(run.stack.topology)) is not None:
+        with _site(run, node) as site:
+            perform(remaining_steps(run.stack, node, site), run.console)
         run.stack = reopened(run.stack)
+
+
+def _site(run: Convergence, node: Node) -> AbstractContextManager[NodeSite]:
+    if node.state == "leaving":
+        return leaving_site(run.stack, run.console, node.name, node.host)
+    return site_of(run.stack, node.name, node.host)

@@ -21,6 +21,7 @@ from compose.operations.promotion.switchover import hand_over
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, reload_primary_port, renew_pooled
 from compose.operations.rolling.drained_replica import drained
 from compose.operations.rolling.rolling_restart import await_close, closed_reason
+from compose.operations.save_logs import save_logs
 from compose.operations.start import lowers_limits, not_running, start_and_wait
 from compose.operations.steps import Step
 
@@ -70,6 +71,7 @@ def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
 
     def replace(step: Progress) -> None:
         aside = _free_port(run, step, service)
+        _keep_log(run, service)
         with _without_clients(run, step, service):
             failed = start_and_wait(run.stack, step, [service, *aside], _open_again(run, service))
             if failed and run.careful and service in run.staying:
@@ -83,6 +85,13 @@ def _replacement(run: Convergence, service: str) -> Callable[[Progress], None]:
         run.report(failed)  # start_missing tries again
 
     return replace
+
+
+def _keep_log(run: Convergence, service: str) -> None:
+    stack = run.stack
+    failed = save_logs(stack.client, stack.home, stack.topology, [run.before[service]])
+    if failed:
+        run.console.warn(failed)
 
 
 def _open_again(run: Convergence, service: str) -> Callable[[], bool] | None:
@@ -205,7 +214,7 @@ def _reload_nodes(run: Convergence) -> None:
 
 def _drop_archive_slots(run: Convergence) -> None:
     """Nobody streams an archive any more: its slots would hold WAL back until they break."""
-    for node in run.stack.topology.names:
+    for node in run.stack.topology.local_names:
         if run.was_well(node) and drop_slot(run.stack.access(node, passwords.ARCHIVE), ARCHIVE_SLOT):
             run.console.note(f"{ARCHIVE_SLOT} on {node} is gone, since PODS_BACKUP is off")
 

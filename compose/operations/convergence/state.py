@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cluster.endpoints import POOLER, PROXY
+from cluster.errors import PodsError
 from cluster.naming import slot_of
 from cluster.postgres.data_directory import read_data_directory
 from cluster.sizing import derive
@@ -33,14 +34,20 @@ class Convergence:
     console: Console
     data: Mapping[str, DataState]
     careful: bool = False
+    alone: bool = False
+    """Other Docker hosts are left as they are."""
     before: Mapping[str, Container] = field(init=False)
     """Containers by service, as they were at the beginning."""
     definitions: Mapping[str, str] = field(init=False)
     """Hash of each service's wanted definition."""
     provisioned: Provisioned | None = None
     """Result of the last look inside the primary; None before the first."""
+    undeclared: PodsError | None = None
+    """Why something that is declared could not be made."""
     failed: Sequence[str] = ()
     """Services that the last attempt left not well."""
+    absent: dict[str, PodsError] = field(default_factory=dict)
+    """Replicas on hosts that do not answer, or that could not be brought to what they shall be; and why."""
 
     def __post_init__(self) -> None:
         self.before = self.stack.containers()
@@ -50,7 +57,10 @@ class Convergence:
         """Go on with the cluster as an operation within this run left it: another node may be the primary."""
         self.stack = stack
         self.definitions = _definitions(stack)
-        self.data = {**self.data, **{name: read_data_directory(stack.home.node(name)) for name in stack.topology.names}}
+        self.data = {
+            **self.data,
+            **{name: read_data_directory(stack.home.node(name)) for name in stack.topology.local_names},
+        }
 
     @property
     def primary(self) -> str:
@@ -63,6 +73,11 @@ class Convergence:
         return [node.name for node in self.stack.topology.replicas if node.state != "leaving"]
 
     @property
+    def staying_here(self) -> list[str]:
+        """Those of them whose data is here."""
+        return [name for name in self.staying if name in self.stack.topology.local_names]
+
+    @property
     def services(self) -> list[str]:
         """Every service that shall run, what others need last."""
         leaving = self.stack.topology.in_state("leaving")
@@ -71,18 +86,19 @@ class Convergence:
     @property
     def failed_replicas(self) -> list[str]:
         """Replicas that did not start."""
-        return [name for name in self.failed if name in self.staying]
+        return [name for name in self.failed if name in self.staying_here]
 
     @property
     def failed_services(self) -> list[str]:
-        """Optional services that did not start: the cluster serves without them."""
-        return [name for name in self.failed if name in self.stack.optional_services]
+        """Optional services and relays that did not start: the cluster serves without them."""
+        optional = (*self.stack.optional_services, *(node.name for node in self.stack.topology.remote_nodes))
+        return [name for name in self.failed if name in optional]
 
     @property
     def lost(self) -> list[str]:
         """Replicas whose slot outgrew the WAL budget; what they need next is gone."""
         lost = self.provisioned.lost_slots if self.provisioned else frozenset()
-        return [name for name in self.staying if slot_of(name) in lost]
+        return [name for name in self.staying_here if slot_of(name) in lost]
 
     def forget_lost(self, name: str) -> None:
         """The replica has a new slot, and was cloned from where that begins."""

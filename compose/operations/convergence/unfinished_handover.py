@@ -62,7 +62,7 @@ def drop_stale_slots(run: Convergence) -> Iterator[Step]:
 
 
 def _drop(run: Convergence) -> None:
-    for node in run.staying:
+    for node in run.staying_here:
         if run.as_wanted(node, run.stack.containers()):
             dropped = drop_node_slots(run.stack, node)
             if dropped:

@@ -14,8 +14,9 @@ from cluster.postgres.data_directory import PGDATA, standby_minimums
 from cluster.postgres.scram import make_verifier
 from compose.engine.host import host_facts_of
 from compose.engine.throwaway_container import Mount, ThrowawayContainer
-from compose.home.passwords import APP, SUPERUSER
+from compose.home.passwords import SUPERUSER
 from compose.home.paths import containers_owner
+from compose.home.role_passwords import read_all
 from compose.process import last_words
 from compose.stack import Stack
 
@@ -61,7 +62,9 @@ def _write(copy: Directory, name: str, text: str) -> None:
 
 def _statements(stack: Stack) -> str:
     """One after the other, as single-user mode reads them with -j: each ends with a semicolon and an empty line."""
-    roles = {stack.settings.user: stack.passwords[APP], "postgres": stack.passwords[SUPERUSER]}
+    declared = read_all(stack.home, stack.settings)
+    roles = {name: each.password for each in declared for name in (each.role, each.login)}
+    roles["postgres"] = stack.passwords[SUPERUSER]
     parts = ["SET default_transaction_read_only = off", *(_login(*role) for role in roles.items())]
     return "".join(f"{part.strip()};\n\n" for part in parts)
 

@@ -43,9 +43,11 @@ def choose(topology: Topology, snapshot: Snapshot, to: str | None) -> Candidate:
         raise RefusedError(f"{to} is the primary already", "choose a replica with --to")
     if snapshot.primary is None or snapshot.primary.name != topology.primary:
         raise RefusedError(f"{topology.primary} (primary) does not answer", "run inv up first")
+    if to is not None:
+        check_here(topology, to)
     if to is not None and topology.node(to).state != "member":
         raise RefusedError(f"{to} is {topology.node(to).state.replace('_', ' ')}", "run inv up first")
-    reasons = {name: unfit(snapshot, name) for name in ([to] if to else topology.in_state("member"))}
+    reasons = {name: unfit(snapshot, name) for name in ([to] if to else candidates(topology))}
     fit = [name for name, reason in reasons.items() if not reason]
     if not fit:
         why = "; ".join(f"{name} {reason}" for name, reason in reasons.items()) or "there is no replica"
@@ -66,7 +68,26 @@ def _rank(topology: Topology, snapshot: Snapshot, name: str) -> tuple[bool, bool
 def unfit_replicas(stack: Stack) -> dict[str, str]:
     """Every member, and why it cannot take over now; empty where it can."""
     snapshot = stack.snapshot()
-    return {name: unfit(snapshot, name) for name in stack.topology.in_state("member")}
+    return {name: unfit(snapshot, name) for name in candidates(stack.topology)}
+
+
+def candidates(topology: Topology) -> list[str]:
+    """Members that may become the primary: what PODS does inside that, it does as superuser, who crosses no network."""
+    return [name for name in topology.in_state("member") if not topology.node(name).host]
+
+
+def check_here(topology: Topology, name: str) -> None:
+    """Refuse one on another host.
+
+    Raises:
+        RefusedError: it is.
+    """
+    if host := topology.node(name).host:
+        raise RefusedError(
+            f"{name} is on host {host}, and a primary must be where PODS is: no superuser crosses the network",
+            "if this machine is lost, docs/how-to/second-host.md says how its data goes on there; to fail over between "
+            "hosts takes three votes: docs/how-to/hosts.md",
+        )
 
 
 def unfit(snapshot: Snapshot, name: str) -> str:

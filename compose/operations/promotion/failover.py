@@ -18,6 +18,7 @@ from cluster.topology_file import save
 from compose.console import Console, Progress
 from compose.operations.apply_topology import write_files
 from compose.operations.home_identity import changing, check_code
+from compose.operations.hosts.leader_change import replace_leader
 from compose.operations.promotion.fence import Fence
 from compose.operations.promotion.guard import Guard, Guarding, guarded
 from compose.operations.promotion.handover import FinishHandover, await_position, release_slots, reserve_slots
@@ -41,6 +42,9 @@ def failover(stack: Stack, console: Console, order: FailoverOrder, guarding: Gua
         RefusedError: it answers, nobody can take over, or more would be lost than may be. Nothing has changed then.
     """
     with changing(stack, "failover", builds=True) as stack:
+        if stack.topology.engine == "patroni":
+            console.note(str(replace_leader(stack, console, order)))
+            return stack
         try:
             check_code(stack)
         except RefusedError as error:  # up would start the primary that is gone; nodes and PgBouncer read what is new

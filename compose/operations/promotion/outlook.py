@@ -54,7 +54,8 @@ def read_outlook(stack: Stack, order: FailoverOrder) -> Outlook:
     # the primary is known not to answer, which would take its time
     without = stack.with_topology(replace(stack.topology, nodes=stack.topology.replicas))
     found = successors(stack, without.snapshot())
-    chosen = furthest([each for each in found if order.to in (None, each.name)])
+    here = [each for each in found if each.name in stack.topology.local_names]
+    chosen = furthest([each for each in here if order.to in (None, each.name)])
     own_wal = goes_on(stack.home, stack.topology, chosen.name)
     files = WalFiles.of(stack.home.node(source), chosen.timeline) if own_wal else None
     tail = own = None if files is None else files.tail(chosen.received)
@@ -78,7 +79,8 @@ def _unreadable(stack: Stack, source: str) -> str:
 def _elsewhere(stack: Stack, chosen: Successor, found: Sequence[Successor]) -> tuple[WalFiles | None, WalTail | None]:
     """Who else has most of what the chosen one lacks: another replica, or the archive."""
     ahead = [each.name for each in found if each.timeline == chosen.timeline and each.received > chosen.received]
-    sources = [WalFiles.of(stack.home.node(name), chosen.timeline) for name in ahead]
+    here = stack.topology.local_names
+    sources = [WalFiles.of(stack.home.node(name), chosen.timeline) for name in ahead if name in here]
     sources.append(archived_wal(stack, chosen.timeline, chosen.received))
     tails = [(files, files.tail(chosen.received)) for files in sources if files is not None]
     better = [(files, tail) for files, tail in tails if tail is not None and tail.end > chosen.received]

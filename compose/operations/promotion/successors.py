@@ -5,6 +5,7 @@ from cluster.observed.nodes import NodeReading
 from cluster.observed.snapshot import Snapshot
 from cluster.postgres.lsn import Lsn
 from cluster.topology import NodeState
+from compose.operations.promotion.candidate import check_here
 from compose.operations.promotion.fence import check_silent
 from compose.operations.promotion.loss import Successor
 from compose.operations.promotion.wal_files import timeline_at
@@ -28,6 +29,7 @@ def check_possible(stack: Stack, to: str | None) -> str:
         )
     if to is not None:
         node = topology.node(to)
+        check_here(topology, to)
         if to == topology.primary:
             raise RefusedError(f"{to} is the primary itself", "choose a replica with --to")
         if node.state not in STREAMING:

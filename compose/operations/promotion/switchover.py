@@ -16,7 +16,8 @@ from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.home import rendered_files
 from compose.operations.apply_topology import file_changes, write_files
-from compose.operations.home_identity import changing
+from compose.operations.home_identity import changing, refuse_elsewhere
+from compose.operations.hosts.leader_change import LeaderOutcome, switch_leader
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.candidate import Candidate, await_backups, check_transactions, choose
 from compose.operations.promotion.guard import Guard, guarded
@@ -32,13 +33,15 @@ STOP_SECONDS = 20
 """For the old primary to shut down and send the rest of its WAL: a standby that hangs may keep it."""
 
 
-def switchover(stack: Stack, console: Console, to: str | None) -> Outcome:
-    """Make ``to``, or the replica that is furthest, the primary.
+def switchover(stack: Stack, console: Console, to: str | None) -> Outcome | LeaderOutcome:
+    """Make ``to``, or the replica that is furthest, the primary; where Patroni decides, by an order to it.
 
     Raises:
         PodsError: it is not; says why, and the old primary is primary, or `up` finishes it.
     """
     with changing(stack, "switchover") as stack:
+        if stack.topology.engine == "patroni":
+            return switch_leader(stack, console, to)
         return hand_over(stack, console, to)
 
 
@@ -73,6 +76,7 @@ def plan(stack: Stack, to: str | None) -> list[str]:
     Raises:
         RefusedError: it would be refused; says why.
     """
+    refuse_elsewhere(stack, "switchover --dry-run")
     candidate = check(stack, to)
     steps = Switchover(stack, candidate.name, Canary(canary_access(stack)), "").steps()
     titles = [f"  {number}. {step.title}" for number, step in enumerate((s for s in steps if not s.quiet), 1)]

@@ -15,7 +15,7 @@ from compose.stack import Stack
 
 def stale_pools(stack: Stack, node: str) -> list[str]:
     """Pools that lead to ``node`` as they did before it changed its role; those that write have moved."""
-    moved = write_pools(stack.settings.database)
+    moved = {pool for each in stack.settings.declared.databases for pool in write_pools(each.name)}
     return [pool for pool, hosts in stack.pools.items() if node in hosts and pool not in moved]
 
 

@@ -1,31 +1,28 @@
 """How a replica comes in and goes out, as steps with undo; `up` finishes what was interrupted."""
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+from cluster import pgbouncer
 from cluster.endpoints import POOLER
-from cluster.errors import TimedOutError
-from cluster.naming import read_pool_of, shared_read_pool, slot_of
+from cluster.naming import shared_read_pool, slot_of
 from cluster.pgbouncer import CONSOLE, read_pools
+from cluster.pools import own_pools
 from cluster.postgres.connection import Access, connect
-from cluster.postgres.data_directory import read_data_directory
 from cluster.slots import create_slot, drop_slot
-from cluster.topology import Topology
+from cluster.topology import Node, Topology
 from cluster.units import human_size
 from cluster.waiting import attempts, wait_until
 from compose.console import Progress
-from compose.home import node_data, passwords
-from compose.home.paths import make_private_directory
+from compose.home import passwords
 from compose.operations.apply_topology import publish
-from compose.operations.replicas.clone import (
-    CloneSource,
-    aside_path,
-    move_data,
-    remove_container,
-    run_clone,
-)
-from compose.operations.start import start_and_wait, why_not
+from compose.operations.replicas.clone import CloneSource
+from compose.operations.replicas.node_site import NodeSite
 from compose.operations.steps import Step
 from compose.stack import Stack
+
+if TYPE_CHECKING:
+    import psycopg
 
 ADMITTED_LAG = 16 << 20
 """Bytes: a replica takes part in the shared read pool once it is closer than this."""
@@ -34,8 +31,9 @@ ADMITTED_LAG = 16 << 20
 class AddReplica:
     """The steps that make ``node``, which ``joining`` has in state joining, a member. ``stack`` is as before."""
 
-    def __init__(self, stack: Stack, joining: Topology, node: str, source: CloneSource) -> None:
+    def __init__(self, stack: Stack, joining: Topology, node: str, source: CloneSource, site: NodeSite) -> None:
         self.before = stack
+        self.site = site
         self.stack = stack
         self.joining = joining
         self.node = node
@@ -44,9 +42,8 @@ class AddReplica:
 
     def steps(self) -> list[Step]:
         """From nothing to a member, of the shared read pool mostly."""
-        node, database = self.node, self.stack.settings.database
-        own, apart = read_pool_of(node, database), self.joining.node(node).pool == "own"
-        joins = "" if apart else f" to join {shared_read_pool(database)}"
+        node, apart = self.node, self.joining.node(self.node).pool == "own"
+        own, joins = _own(self.stack, node), "" if apart else f" to join {_shared(self.stack)}"
         return [
             Step(f"Entering {node} in the topology", self._enter, self._forget),
             Step(f"Reserving WAL in slot {slot_of(node)}", self._reserve, self._release),
@@ -56,14 +53,14 @@ class AddReplica:
             Step(f"Waiting until {node} is close enough{joins}", self._admit),
         ]
 
-    def _enter(self, _: Progress) -> None:
-        make_private_directory(self.stack.home.node(self.node))
+    def _enter(self, step: Progress) -> None:
         self.stack = publish(self.stack, self.joining)
+        self.site.make(self.stack, step)
 
     def _forget(self) -> None:
-        publish(self.before, self.before.topology)
         if self.node not in self.before.topology.names:
-            node_data.remove_empty(self.stack.home.node(self.node))
+            self.site.unmake(self.stack)
+        publish(self.before, self.before.topology)
 
     def _reserve(self, _: Progress) -> None:
         self.made_slot = create_slot(_primary(self.stack), slot_of(self.node))
@@ -73,28 +70,19 @@ class AddReplica:
             drop_slot(_primary(self.stack), slot_of(self.node))
 
     def _clone(self, step: Progress) -> None:
-        if self._has_data():
+        if self.site.holds_replica(self.stack):
             step.result = "its data is there already"
         else:
-            run_clone(self.stack, step, self.node, self.source)
-
-    def _has_data(self) -> bool:
-        try:
-            data = read_data_directory(self.stack.home.node(self.node))
-        except ValueError:
-            return False
-        return data is not None and data.standby and data.system_identifier == self.joining.system_identifier
+            self.site.clone(self.stack, step, self.source)
 
     def _delete_clone(self) -> None:
-        node_data.remove_contents(self.stack.home.node(self.node))
+        self.site.delete_clone(self.stack)
 
     def _start(self, step: Progress) -> None:
-        if start_and_wait(self.stack, step, [self.node]):
-            reason = why_not(self.stack, self.node)
-            raise TimedOutError(f"{self.node} does not stream: {reason}", f"see inv logs --service {self.node}")
+        self.site.start(self.stack, step)
 
     def _stop(self) -> None:
-        remove_container(self.stack, self.node)
+        self.site.stop(self.stack)
 
     def _open(self, _: Progress) -> None:
         self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "catching_up"))
@@ -119,18 +107,17 @@ class AddReplica:
 class RemoveReplica:
     """The steps that take ``node`` out. ``purge`` deletes its data instead of moving it aside."""
 
-    def __init__(self, stack: Stack, node: str, *, purge: bool, patience: float) -> None:
+    def __init__(self, stack: Stack, node: str, site: NodeSite, *, purge: bool, patience: float) -> None:
         self.before = stack
+        self.site = site
         self.stack = stack
         self.node = node
         self.purge = purge
         self.patience = patience
-        self.kept: Path | None = None
 
     def steps(self) -> list[Step]:
         """From a member to nothing."""
-        node, database = self.node, self.stack.settings.database
-        own, shared = read_pool_of(node, database), shared_read_pool(database)
+        node, own, shared = self.node, _own(self.stack, self.node), _shared(self.stack)
         disposal = Step(f"Deleting the data of {node}", self._delete)
         if not self.purge:
             disposal = Step(f"Moving the data of {node} aside", self._move_aside, self._move_back)
@@ -145,17 +132,18 @@ class RemoveReplica:
 
     def _drain(self, _: Progress) -> None:
         self.stack = publish(self.stack, self.stack.topology.with_state(self.node, "leaving"))
-        self._console_command("DISABLE")
+        self._at_own_pools(pgbouncer.disable)
 
     def _undrain(self) -> None:
         publish(self.before, self.before.topology)
-        self._console_command("ENABLE")
+        self._at_own_pools(pgbouncer.enable)
 
-    def _console_command(self, verb: str) -> None:
-        pool = read_pool_of(self.node, self.stack.settings.database)
+    def _at_own_pools(self, command: Callable[["psycopg.Connection[Any]", str], None]) -> None:
         with connect(self.stack.access(POOLER, passwords.ADMIN, CONSOLE), console=True) as console:
-            if pool in {known.name for known in read_pools(console)}:
-                console.execute(f"{verb} {pool}".encode())
+            known = {pool.name for pool in read_pools(console)}
+            for pool in own_pools(self.stack.settings, self.node):
+                if pool in known:
+                    command(console, pool)
 
     def _wait_for_clients(self, step: Progress) -> None:
         for _ in attempts(self.patience):
@@ -167,15 +155,15 @@ class RemoveReplica:
         step.result = f"{left} clients are cut off"
 
     def _clients(self) -> int:
-        pool = read_pool_of(self.node, self.stack.settings.database)
+        own = own_pools(self.stack.settings, self.node)
         with connect(self.stack.access(POOLER, passwords.MONITOR, CONSOLE), console=True) as console:
-            return sum(p.clients_active + p.clients_waiting for p in read_pools(console) if p.name == pool)
+            return sum(p.clients_active + p.clients_waiting for p in read_pools(console) if p.name in own)
 
     def _stop(self, step: Progress) -> None:
-        remove_container(self.stack, self.node, step)
+        self.site.stop(self.stack, step)
 
     def _start_again(self) -> None:
-        self.stack.compose.run("up", "--detach", "--no-deps", self.node)
+        self.site.start_again(self.stack)
 
     def _drop(self, _: Progress) -> None:
         drop_slot(_primary(self.stack), slot_of(self.node))
@@ -184,38 +172,51 @@ class RemoveReplica:
         create_slot(_primary(self.stack), slot_of(self.node))
 
     def _move_aside(self, step: Progress) -> None:
-        if node_data.present(self.stack.home.node(self.node)):
-            self.kept = aside_path(self.stack, self.stack.home.node(self.node))
-            move_data(self.stack, self.node, self.kept)
-            step.result = f"kept in {self.kept}"
+        kept = self.site.set_aside(self.stack)
+        step.result = f"kept in {kept}" if kept else ""
 
     def _move_back(self) -> None:
-        if self.kept is not None:
-            node_data.put_back(self.kept, self.stack.home.node(self.node))
+        self.site.put_back(self.stack)
 
     def _delete(self, step: Progress) -> None:
-        if stays := node_data.remove_server(self.stack.home.node(self.node)):
-            step.result = f"emptied, as a mount point or a link of yours: {', '.join(map(str, stays))}"
+        step.result = self.site.delete(self.stack)
 
     def _forget(self, _: Progress) -> None:
+        self.site.unmake(self.stack)
         self.stack = publish(self.stack, self.stack.topology.remove(self.node))
-        node_data.remove_empty(self.stack.home.node(self.node))
 
 
-def unfinished(stack: Stack) -> list[Step]:
-    """The next steps of a replica that was coming or going when an operation was interrupted; empty when there is none.
+def half_done(topology: Topology) -> Node | None:
+    """A replica that was coming or going when an operation was interrupted."""
+    names = (*topology.in_state("leaving"), *topology.in_state("joining", "catching_up"))
+    return topology.node(names[0]) if names else None
 
-    They look first and do only what is missing. A replica on its way in is not taken back: it was asked for.
+
+def remaining_steps(stack: Stack, node: Node, site: NodeSite) -> list[Step]:
+    """The next steps of a replica that is `half_done`. They look first and do only what is missing.
+
+    A replica on its way in is not taken back: it was asked for.
     """
-    topology = stack.topology
-    for node in topology.in_state("leaving"):
-        return RemoveReplica(stack, node, purge=False, patience=0).steps()[2:]
-    for node in topology.in_state("joining", "catching_up"):
-        coming = AddReplica(stack, topology, node, CloneSource(topology.primary)).steps()[1:]
-        return [Step(step.title, step.do) for step in coming]
-    return []
+    if node.state == "leaving":
+        return RemoveReplica(stack, node.name, site, purge=False, patience=0).steps()[2:]
+    coming = AddReplica(stack, stack.topology, node.name, CloneSource(stack.topology.primary), site).steps()
+    return [Step(step.title, step.do) for step in coming]
 
 
 def _primary(stack: Stack) -> Access:
     """The server on which slots are made."""
     return stack.superuser(stack.topology.primary)
+
+
+def _shared(stack: Stack) -> str:
+    """The pool of all readers, for people."""
+    return _named([shared_read_pool(database.name) for database in stack.settings.declared.databases])
+
+
+def _own(stack: Stack, node: str) -> str:
+    """The pools of ``node`` alone, for people."""
+    return _named(own_pools(stack.settings, node))
+
+
+def _named(pools: Sequence[str]) -> str:
+    return pools[0] if len(pools) == 1 else f"{pools[0]} and {len(pools) - 1} more"

@@ -1,30 +1,25 @@
 """`inv replica.*`: what is checked before a replica comes or goes, then the steps (membership.py)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError, UsageError
 from cluster.naming import read_pool_of, shared_read_pool, slot_of
 from cluster.observed.snapshot import Snapshot
-from cluster.pools import synchronous_count
+from cluster.pools import check_lengths, synchronous_count
 from cluster.postgres.connection import connect, fetch_one
-from cluster.postgres.data_directory import holds_data
-from cluster.topology import READ_POOLS, ReadPool, Topology
-from compose.console import Console, ask
+from cluster.topology import READ_POOLS, Node, ReadPool, Topology
+from compose.console import Console, Progress, ask
 from compose.engine import containers
 from compose.operations import preflight
 from compose.operations.apply_topology import publish
 from compose.operations.home_identity import changing
-from compose.operations.replicas.clone import (
-    CloneSource,
-    aside_path,
-    check_room,
-    healthiest_source,
-    replacement,
-)
+from compose.operations.replicas.clone import CloneSource, healthiest_source
 from compose.operations.replicas.membership import AddReplica, RemoveReplica
-from compose.operations.steps import perform
+from compose.operations.replicas.node_site import NodeSite
+from compose.operations.replicas.site_choice import check_host, leaving_site, measured, site_of
+from compose.operations.steps import Step, perform
 from compose.stack import Stack, reopened
 
 _RATE = re.compile(r"[1-9]\d{0,6}[kM]\Z")
@@ -40,6 +35,7 @@ class ReplicaRequest:
     source: str | None = None
     rate: str | None = None
     pool: str = "shared"
+    host: str = ""
 
 
 def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
@@ -50,17 +46,23 @@ def add(stack: Stack, console: Console, request: ReplicaRequest) -> str:
 
 def _add_locked(stack: Stack, console: Console, request: ReplicaRequest) -> str:
     """``add`` for those who hold the lock."""
-    topology, name = _joining(stack.topology, request.name, read_pool(request.pool))
+    request = replace(request, name=check_host(stack, request.name, request.host))
+    topology, name = _joining(stack.topology, request, read_pool(request.pool))
+    node = topology.node(name)
+    check_lengths(stack.settings, topology)
     if name in stack.topology.names:
         console.note(f"going on with {name}, which an interrupted operation left half done")
     found = _clear(stack, console)
     snapshot = _healthy_primary(stack)
-    source = _clone_source(stack, snapshot, name, request)
-    if name not in stack.topology.names:
-        _check_new(stack, topology, name, [c.service for c in found if c.status in ("running", "restarting", "paused")])
-    _check_replication_room(stack, source)
-    check_room(stack, name)
-    perform(AddReplica(stack, topology, name, source).steps(), console)
+    source = _clone_source(stack, snapshot, node, request)
+    with site_of(stack, name, node.host) as site:
+        if name not in stack.topology.names:
+            running = [c.service for c in found if c.status in ("running", "restarting", "paused")]
+            preflight.check_ports(stack.settings, topology, [*running, *stack.topology.servers])
+            site.check_new(stack)
+        _check_replication_room(stack, source)
+        site.check_room(stack)
+        perform(AddReplica(stack, measured(stack, topology, node, site), name, source, site).steps(), console)
     return name
 
 
@@ -76,12 +78,12 @@ def read_pool(word: str) -> ReadPool:
     raise UsageError(f"{word!r} is no choice of pools", "use shared, or own: then no pool but its own leads to it")
 
 
-def _joining(topology: Topology, wanted: str | None, pool: ReadPool) -> tuple[Topology, str]:
+def _joining(topology: Topology, request: ReplicaRequest, pool: ReadPool) -> tuple[Topology, str]:
     """The topology with the replica that shall come in, and its name."""
     half_done = topology.in_state("joining", "catching_up")
-    if half_done and wanted in (None, *half_done):
-        return topology, wanted or half_done[0]
-    joining = topology.add(wanted, "joining", pool)
+    if half_done and request.name in (None, *half_done):
+        return topology, request.name or half_done[0]
+    joining = topology.add(request.name, "joining", pool, host=request.host)
     return joining, next(name for name in joining.names if name not in topology.names)
 
 
@@ -91,7 +93,9 @@ def remove(stack: Stack, console: Console, name: str, *, purge: bool, yes: bool,
         if patience < 0:
             raise UsageError("--timeout cannot be negative", "give seconds, such as 30")
         _check_going(stack, name)
-        fate = "deletes its data" if purge else "keeps its data in data/.aside"
+        host = stack.topology.node(name).host
+        where = f" on host {host}" if host else ""
+        fate = f"deletes its data{where}" if purge else f"keeps its data in data/.aside{where}"
         if not ask(f"This removes {name} and {fate}.", yes=yes, expect=name):
             raise RefusedError(f"{name} was not removed: nobody confirmed it", f"type {name}, or give --yes")
         _remove_locked(stack, console, name, purge=purge, patience=patience)
@@ -102,7 +106,8 @@ def _remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pa
     _check_going(stack, name)
     _clear(stack, console)
     _healthy_primary(stack)
-    perform(RemoveReplica(stack, name, purge=purge, patience=patience).steps(), console)
+    with leaving_site(stack, console, name, stack.topology.node(name).host) as site:
+        perform(RemoveReplica(stack, name, site, purge=purge, patience=patience).steps(), console)
 
 
 def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
@@ -110,13 +115,29 @@ def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
     with changing(stack, "replica.reclone") as stack:
         name = _check_replica(stack, request.name or "")
         _clear(stack, console)
-        source = _clone_source(stack, _healthy_primary(stack), name, request)
+        node = stack.topology.node(name)
+        source = _clone_source(stack, _healthy_primary(stack), node, request)
         _check_replication_room(stack, source)
-        check_room(stack, name)
-        joining = stack.topology.with_state(name, "joining")
-        enter, *others = AddReplica(stack, joining, name, source).steps()
-        kept = aside_path(stack, stack.home.node(name))
-        perform([enter, replacement(stack, name, kept), *others], console)
+        with site_of(stack, name, node.host) as site:
+            site.check_room(stack)
+            joining = measured(stack, stack.topology.with_state(name, "joining"), node, site)
+            enter, *others = AddReplica(stack, joining, name, source, site).steps()
+            perform([enter, _replacement(stack, name, site), *others], console)
+
+
+def _replacement(stack: Stack, name: str, site: NodeSite) -> Step:
+    """Stop a replica and move its data aside; undone, it runs again on its old data, as well as it did."""
+
+    def do(step: Progress) -> None:
+        site.stop(stack, step)
+        kept = site.set_aside(stack)
+        step.result = f"kept in {kept}" if kept else ""
+
+    def undo() -> None:
+        site.put_back(stack)
+        site.start_again(stack)
+
+    return Step(f"Stopping {name} and moving its old data aside", do, undo)
 
 
 def set_pool(stack: Stack, name: str, pool: str) -> str:
@@ -130,7 +151,7 @@ def set_pool(stack: Stack, name: str, pool: str) -> str:
 
 def scale_to(stack: Stack, console: Console, count: int, *, yes: bool) -> Stack:
     """Add or remove replicas until there are ``count``; the newest go first. For those who hold the lock."""
-    names = [node.name for node in stack.topology.replicas]
+    names = [node.name for node in stack.topology.replicas if not node.host]
     surplus = names[count:]
     if surplus and not ask(f"This removes {', '.join(surplus)}; data is kept in data/.aside.", yes=yes):
         raise RefusedError(f"{', '.join(surplus)} not removed: nobody confirmed it", "type yes, or give --yes")
@@ -161,12 +182,19 @@ def _healthy_primary(stack: Stack) -> Snapshot:
     return snapshot
 
 
-def _clone_source(stack: Stack, snapshot: Snapshot, name: str, request: ReplicaRequest) -> CloneSource:
+def _clone_source(stack: Stack, snapshot: Snapshot, joining: Node, request: ReplicaRequest) -> CloneSource:
+    name = joining.name
     if request.rate is not None and not _RATE.match(request.rate):
         raise UsageError(
             f"--max-rate {request.rate!r} is not a rate", "give a number with k or M per second, such as 100M"
         )
     rate = request.rate or ""
+    if joining.host:
+        if request.source not in (None, "primary", stack.topology.primary):
+            raise RefusedError(
+                f"{name} is on another host, and its relay leads to the primary alone", "leave --source out"
+            )
+        return CloneSource(stack.topology.primary, rate)
     if request.source is None:
         return CloneSource(healthiest_source(stack, snapshot, name), rate)
     node = stack.topology.primary if request.source == "primary" else stack.topology.node(request.source).name
@@ -176,12 +204,6 @@ def _clone_source(stack: Stack, snapshot: Snapshot, name: str, request: ReplicaR
             f"{node} cannot be cloned from: {reading.error or 'it is the one to be made'}", "choose another --source"
         )
     return CloneSource(node, rate)
-
-
-def _check_new(stack: Stack, topology: Topology, name: str, running: list[str]) -> None:
-    preflight.check_ports(stack.settings, topology, [*running, *stack.topology.servers])
-    if holds_data(stack.home.node(name)):
-        raise RefusedError(f"{stack.home.node(name)} holds data already", "move it away, or choose another name")
 
 
 def _check_replication_room(stack: Stack, source: CloneSource) -> None:
@@ -225,4 +247,5 @@ def describe(stack: Stack, name: str) -> str:
     host, port = host_endpoint(stack.settings, stack.topology, name)
     own, shared = read_pool_of(name, stack.settings.database), shared_read_pool(stack.settings.database)
     pools = f"pool {own} and no other" if stack.topology.node(name).pool == "own" else f"pools {own} and {shared}"
-    return f"{name} is a member: {host}:{port}, {pools}, slot {slot_of(name)}"
+    on = f" on host {stack.topology.node(name).host}" if stack.topology.node(name).host else ""
+    return f"{name} is a member{on}: {host}:{port}, {pools}, slot {slot_of(name)}"

@@ -1,13 +1,13 @@
 """A replica that nobody reads from through PgBouncer for a while, so that its restart ends no transaction."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from cluster import pgbouncer
 from cluster.errors import MachineError, TimedOutError
-from cluster.naming import read_pool_of
+from cluster.pools import own_pools
 from cluster.postgres.connection import Access, connect
 from cluster.topology import Topology
 from cluster.waiting import wait_until
@@ -36,7 +36,7 @@ def drained(stack: Stack, node: str, step: Progress) -> Iterator[None]:
     _lead(stack, stack.topology.with_pool(node, "own"))
     idle = False
     try:
-        with _held(stack, read_pool_of(node, stack.settings.database)):
+        with _held(stack, own_pools(stack.settings, node)):
             _await_idle(stack, node, began, step)
             idle = True
             yield
@@ -54,13 +54,14 @@ def _lead(stack: Stack, topology: Topology) -> None:
 
 
 @contextmanager
-def _held(stack: Stack, pool: str) -> Iterator[None]:
-    """Clients of ``pool`` wait meanwhile, whatever happens inside; should this process die, its guard runs `up`."""
+def _held(stack: Stack, pools: Iterable[str]) -> Iterator[None]:
+    """Clients of ``pools`` wait meanwhile, whatever happens inside; should this process die, its guard runs `up`."""
     access = console_access(stack)
     with guarded(stack.home) as guard:
         try:
             release(access)  # whoever held them back before us was killed
-            _pause(replace(access, patience=PATIENCE), pool)
+            for pool in pools:
+                _pause(replace(access, patience=PATIENCE), pool)
             yield
         finally:
             release(access)

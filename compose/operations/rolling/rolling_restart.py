@@ -18,6 +18,7 @@ from compose.operations.pooler_pause import paused
 from compose.operations.promotion.candidate import unfit, unfit_replicas
 from compose.operations.promotion.switchover import hand_over
 from compose.operations.rolling.drained_replica import drained
+from compose.operations.rolling.remote_restart import restart_there
 from compose.operations.start import lowers_limits, start_and_wait, why_not
 from compose.stack import Stack
 
@@ -73,7 +74,7 @@ def await_close(stack: Stack, step: Progress, name: str) -> None:
 def _restart_drained(stack: Stack, console: Console, name: str) -> None:
     with console.step(f"Restarting {name}") as step:
         with drained(stack, name, step):
-            restart_service(stack, step, name)
+            restart_replica(stack, step, name)
         await_close(stack, step, name)
 
 
@@ -118,6 +119,18 @@ def closed_reason(stack: Stack, primary: str) -> str:
             return ""
     except ConnectError as fault:
         return fault.message
+
+
+def restart_replica(stack: Stack, step: Progress, name: str) -> None:
+    """Restart a replica, wherever it is, and wait until it is well.
+
+    Raises:
+        PodsError: it is not, or its host does not answer; says why.
+    """
+    if host := stack.topology.node(name).host:
+        restart_there(stack, step, name, host)
+    else:
+        restart_service(stack, step, name)
 
 
 def restart_service(stack: Stack, step: Progress, service: str) -> None:

@@ -7,6 +7,8 @@ request: what it does follows from what it sees of the primary, and from nothing
 import signal
 
 from cluster.config.env_file import home_directory
+from cluster.json_log import choose_log_format
+from cluster.services import SUPERVISOR
 from cluster.supervisor_status import MOUNTED
 from compose.console import Console
 from compose.home.paths import Home
@@ -15,6 +17,7 @@ from compose.operations.supervisor.service import Supervisor
 
 def main() -> None:
     """Watch until a signal ends it."""
+    choose_log_format(SUPERVISOR)
     home = Home(home_directory())
     supervisor = Supervisor(home, Console(), MOUNTED)
     signal.signal(signal.SIGTERM, lambda *_: supervisor.stopped.set())

@@ -57,4 +57,4 @@ def go_on(stack: Stack, console: Console) -> None:
         PodsError: it cannot be finished now.
     """
     with changing(stack, "failover (going on)") as stack:
-        converge(stack, console, check_data(stack.home, stack.topology))
+        converge(stack, console, check_data(stack.home, stack.topology), alone=True)

@@ -27,6 +27,8 @@ def assess(stack: Stack, written: Lsn | None) -> tuple[FailoverCandidate, ...]:
 
 
 def _judged(stack: Stack, snapshot: Snapshot, replica: Successor, written: Lsn | None) -> FailoverCandidate:
+    if host := stack.topology.node(replica.name).host:
+        return FailoverCandidate(name=replica.name, unfit=f"is on host {host}", witness=_hears(snapshot, replica.name))
     unfit = replica.unfit or _cramped(stack, replica.name)
     if unfit:
         return FailoverCandidate(name=replica.name, unfit=unfit)

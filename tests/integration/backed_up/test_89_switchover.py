@@ -4,6 +4,8 @@ import re
 import threading
 from dataclasses import dataclass, field
 
+import pytest
+
 from cluster.postgres.connection import Access, connect
 from cluster.postgres.lsn import Lsn
 from tests.fix_backup import Kept
@@ -61,6 +63,7 @@ class _Diary:
         assert certain <= found <= possible, f"at {moment}: {sorted(certain - found)} lost, {sorted(found - possible)}"
 
 
+@pytest.mark.chaos
 def test_moments_before_at_and_after_a_switchover_are_restored_as_they_were(kept: Kept) -> None:
     kept.query("CREATE TABLE diary (number int PRIMARY KEY)", *POOL)
     with _Diary(kept.access()) as diary:

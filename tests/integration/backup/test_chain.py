@@ -58,7 +58,8 @@ def extract(chain: World, backup: Backup, into: Path) -> Path:
         with (chain.store.root / backup_key(chain.system, backup.name, file.name)).open("rb") as stored:
             tar = zstandard.ZstdDecompressor().stream_reader(stored, read_across_frames=True)
             with tarfile.open(fileobj=tar, mode="r|") as entries:
-                entries.extractall(target, filter="data")
+                entries.extraction_filter = getattr(tarfile, "data_filter", None)  # not before Python 3.11.4
+                entries.extractall(target)
     (into / MANIFEST).write_bytes(chain.store.get(backup_key(chain.system, backup.name, MANIFEST)))
     return into
 

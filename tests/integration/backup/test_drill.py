@@ -44,13 +44,13 @@ def site(here: World, tmp_path: Path) -> DrillSite:
     )
 
 
-def held(here: World, site: DrillSite, assertions: Path | None) -> Drill:
+def held(here: World, site: DrillSite, assertions: Path | None, databases: tuple[str, ...] = ()) -> Drill:
     """A drill in the box, where there is no wall; what the sandbox does is the same."""
 
     def run(job: Job, store: Store, progress: Callable[[str], None]) -> dict[str, Any]:
         return rehearse(job, store, site, progress)
 
-    rules = Rules(questions=read_questions(assertions, "postgres"), timeout=60)
+    rules = Rules(questions=read_questions(assertions, "postgres"), databases=databases, timeout=60)
     return drill(
         lambda: plan(here.catalog(), here.archive(), RecoveryTarget()), here.store, rules, run, here.told.append
     )
@@ -62,9 +62,10 @@ def test_the_newest_commit_is_restored_looked_at_and_timed(here: World, site: Dr
     (tmp_path / "2.sql").write_text("SELECT id FROM large WHERE note <> repeat(md5(id::text), 8)")
     (tmp_path / "template1" / "3.sql").write_text("SELECT current_database() = 'template1'")
 
-    found = held(here, site, tmp_path)
+    found = held(here, site, tmp_path, ("postgres", "template1"))
 
     assert found.ok, found
+    assert found.databases == ("postgres", "template1")
     assert [each.name for each in found.assertions] == ["1.sql", "2.sql", "template1/3.sql"]
     assert found.restored is not None
     assert found.rto is not None
@@ -90,10 +91,12 @@ def test_an_assertion_that_does_not_hold_fails_the_drill_and_is_named(
     (tmp_path / "b.sql").write_text("SELECT no_such_column FROM ledger")
     (tmp_path / "c.sql").write_text("DELETE FROM ledger")
 
-    found = held(here, site, tmp_path)
+    found = held(here, site, tmp_path, ("postgres", "shop", "blog", "template0"))
 
     assert not found.ok
-    assert found.problems == ()
+    assert found.databases == ("postgres",)
+    (missing,) = found.problems
+    assert re.search('into shop: .*"shop" does not exist, and so for 2 more: declared in', missing)
     details = {each.name: each.detail for each in found.assertions}
     assert details["a.sql"] == "1 row, the first: id=1, note=after the backup"
     assert "no_such_column" in details["b.sql"]
@@ -120,6 +123,23 @@ def test_a_broken_index_is_found(here: World, site: DrillSite) -> None:
     assert not found.ok
     assert found.rto is not None
     assert any("index" in problem for problem in found.problems)
+
+
+def test_a_library_that_the_image_does_not_have_fails_the_drill_and_is_named(here: World, site: DrillSite) -> None:
+    library = "/usr/lib/postgresql/18/lib/hstore.so"
+    here.server.sql("CREATE EXTENSION hstore", "CREATE TABLE pairs (p hstore)")
+    here.flush()
+    here.box.sh(f"mv {library} {library}.away", user="0")
+    try:
+        found = held(here, site, None)
+    finally:
+        here.box.sh(f"mv {library}.away {library}", user="0")
+        here.server.sql("DROP EXTENSION hstore CASCADE")
+        here.flush()
+    assert not found.ok
+    line = "the database postgres needs the library $libdir/hstore of the extension hstore 1.8, which this image lacks"
+    assert line in found.problems
+    assert held(here, site, None).ok
 
 
 def test_wal_that_cannot_be_had_is_the_result_of_the_drill_and_nothing_stays(here: World, site: DrillSite) -> None:

@@ -44,6 +44,7 @@ JOB = Job(
     timeline=1,
     timeout=60.0,
     questions=(Question(name="a.sql", database="appdb", sql="SELECT true"),),
+    databases=("appdb", "shop"),
 )
 GOOD = {
     "restored": 1.0,
@@ -51,6 +52,7 @@ GOOD = {
     "lsn": "0/5",
     "newest": None,
     "problems": [],
+    "databases": ["shop", "appdb"],
     "assertions": [{"name": "a.sql", "holds": True, "detail": ""}],
 }
 Worker = Callable[[socket.socket], None]
@@ -339,6 +341,8 @@ def test_a_good_result_is_taken() -> None:
     found = findings(GOOD, JOB)
     assert (found["restored"], found["rto"], found["lsn"], found["newest"]) == (1.0, 2.0, "0/5", None)
     assert [each.holds for each in found["assertions"]] == [True]
+    assert found["databases"] == ("appdb", "shop")
+    assert findings({**GOOD, "databases": ["shop"]}, JOB)["databases"] == ("shop",)
     assert findings({**GOOD, "assertions": [], "lsn": ""}, JOB)["assertions"] == ()
 
 
@@ -356,6 +360,9 @@ BAD = [
     {"assertions": ["a.sql"]},
     {"assertions": [*GOOD["assertions"]] * 2},  # type: ignore[misc]
     {"assertions": None},
+    {"databases": None},
+    {"databases": ["blog"]},
+    {"databases": [["shop"]]},
 ]
 
 

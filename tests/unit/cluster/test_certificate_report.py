@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.certificate_report import CA, NAME, ending, read_ends, write_ends
-from compose.home import certificates
+from compose.home import certificate_authority, certificates
 from compose.home.paths import Home
 from tests.fix_settings import settings_of, topology_of
 
@@ -20,7 +20,7 @@ def test_what_is_made_is_written_down(bare_home: Home) -> None:
     certificates.ensure_all(bare_home, settings, topology_of(settings))
     ends = read_ends(bare_home.rendered / "services" / NAME)
     assert {CA, "primary", "replica1", "replica2", "pgbouncer"} == set(ends)  # pages on loopback have no key
-    assert ends["primary"] - time.time() == pytest.approx(certificates.LIFE.total_seconds(), abs=2 * 3600)
+    assert ends["primary"] - time.time() == pytest.approx(certificate_authority.LIFE.total_seconds(), abs=2 * 3600)
 
 
 def test_a_renewal_is_written_down(bare_home: Home) -> None:

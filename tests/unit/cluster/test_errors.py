@@ -28,7 +28,7 @@ def test_an_error_without_a_hint_is_just_the_message() -> None:
     assert str(PodsError("the port is taken")) == "the port is taken"
 
 
-ROOMS = ("cluster", "compose", "exporters", "health", "backup", "grafana")
+ROOMS = ("cluster", "compose", "exporters", "guide", "health", "backup", "dashboards")
 
 
 def _exceptions() -> set[type[BaseException]]:

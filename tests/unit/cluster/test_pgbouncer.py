@@ -21,9 +21,10 @@ class _Console:
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def execute(self, command: str) -> _Answer:
-        self.asked.append(command)
-        return _Answer(self.answers.get(command, []))
+    def execute(self, command: str | bytes) -> _Answer:
+        text = command if isinstance(command, str) else command.decode()
+        self.asked.append(text)
+        return _Answer(self.answers.get(text, []))
 
 
 def _database(name: str, **columns: Any) -> dict[str, Any]:
@@ -76,6 +77,11 @@ def test_the_console_itself_is_no_pool() -> None:
     assert _read([_database("pgbouncer", host=None)], [_busy("pgbouncer", cl_active=1)]) == []
 
 
+def test_a_database_that_a_client_named_is_no_pool_whatever_it_is_called() -> None:
+    named = [_database(name, host="haproxy") for name in ("test_1", 'x"; SHUTDOWN; --')]
+    assert [pool.name for pool in _read([_database("*", host="haproxy"), *named, _database("appdb")], [])] == ["appdb"]
+
+
 def test_reloading_is_one_command() -> None:
     console = _Console()
     reload(console)  # type: ignore[arg-type]
@@ -93,5 +99,5 @@ def test_a_pooler_that_holds_everybody_back_has_no_pool_that_goes_on(state: str)
 def test_server_connections_of_all_pools_or_of_one_are_replaced() -> None:
     console: Any = _Console()
     reconnect(console)
-    reconnect(console, "appdb_read")
-    assert console.asked == ["RECONNECT", "RECONNECT appdb_read"]
+    reconnect(console, "my-shop_read")
+    assert console.asked == ["RECONNECT", 'RECONNECT "my-shop_read"']

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.config.databases import RoleDeclaration
 from cluster.roles import (
     ATTRIBUTES,
     POWERFUL,
@@ -33,7 +34,7 @@ def _as_declared() -> dict[str, Rights]:
 
 def _texts(*changed: Rights, database: str = "") -> list[str]:
     found = _as_declared() | {each.name: each for each in changed}
-    return [each.text for each in excess("app", found.values(), database)]
+    return [each.text for each in excess("app", found.values(), [database] if database else [])]
 
 
 def _rights(
@@ -85,6 +86,16 @@ def test_roles_of_the_user_s_own_are_their_affair_unless_they_lead_to_ours() -> 
         ("dba, a role of your own, has SUPERUSER", False),
         ("spy, a role of your own, is a member of archiver", False),
     ]
+
+
+def test_a_role_that_is_declared_to_make_databases_may_and_no_more() -> None:
+    found = [*_as_declared().values(), _rights("tester", ["CREATEDB"])]
+    member = [_rights("app", ["CREATEDB"], ["tester"]) if each.name == "app" else each for each in found]
+    assert [each.text for each in excess("app", member)] == ["app has CREATEDB and is a member of tester"]
+    made = [RoleDeclaration(name=name, create_databases=("test_*",)) for name in ("app", "tester")]
+    assert excess("app", member, applications=made) == ()
+    more = [_rights("app", ["CREATEDB", "CREATEROLE"]) if each.name == "app" else each for each in found]
+    assert [each.text for each in excess("app", more, applications=made[:1])] == ["app has CREATEROLE"]
 
 
 @pytest.mark.parametrize(("owner", "lines"), [("app", ["app owns the database appdb"]), ("postgres", [])])

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from invoke.parser.context import ParserContext
 
+from cluster.config.databases_template import DATABASE_KEYS, ROLE_KEYS, key_table
 from cluster.config.env_file import HOME_VARIABLE, PROJECT_ROOT, RETIRED, VARIABLES, example_env, settings_reference
 from cluster.config.mounted import MountedConfig
 from cluster.errors import EXIT_CODES
+from cluster.extensions import catalogue_table
 from cluster.services import optional_services
 from cluster.topology import Copy
 from compose.home import passwords
@@ -55,6 +57,17 @@ def test_a_table_replaces_what_was_between_the_marks_and_nothing_else() -> None:
 def test_the_settings_page_has_the_settings_there_are(hold: Callable[[Path, str], None]) -> None:
     page = REFERENCE / "settings.md"
     hold(page, _between_marks(page.read_text(encoding="utf-8"), "settings", settings_reference()))
+
+
+def test_the_databases_page_has_the_keys_there_are(hold: Callable[[Path, str], None]) -> None:
+    page = REFERENCE / "databases.md"
+    text = _between_marks(page.read_text(encoding="utf-8"), "databases", key_table(DATABASE_KEYS))
+    hold(page, _between_marks(text, "roles", key_table(ROLE_KEYS)))
+
+
+def test_the_extensions_page_has_the_words_there_are(hold: Callable[[Path, str], None]) -> None:
+    page = REFERENCE / "extensions.md"
+    hold(page, _between_marks(page.read_text(encoding="utf-8"), "extensions", catalogue_table()))
 
 
 def test_the_metrics_page_has_the_metrics_there_are(hold: Callable[[Path, str], None]) -> None:
@@ -172,7 +185,7 @@ def test_the_files_page_has_every_directory_of_a_service(told_files: list[str], 
 
 def _texts() -> Iterator[tuple[Path, str]]:
     """Everything of ours that people read: code, with its messages, and documentation."""
-    roots = [PROJECT_ROOT / room for room in ("cluster", "compose", "exporters", "health", "backup", "docs")]
+    roots = [PROJECT_ROOT / room for room in ("cluster", "compose", "exporters", "guide", "health", "backup", "docs")]
     files = [path for root in roots for kind in ("*.py", "*.md", "*.yaml", "pods-*") for path in root.rglob(kind)]
     files += [PROJECT_ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tasks.py", "noxfile.py", "pods.sh")]
     for path in sorted(set(files)):

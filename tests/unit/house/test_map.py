@@ -8,11 +8,11 @@ import pytest
 from cluster.config.env_file import PROJECT_ROOT
 
 PAGES = (PROJECT_ROOT / "docs/explanation/architecture.md", PROJECT_ROOT / "CONTRIBUTING.md")
-_PATH = re.compile(r"`((?:cluster|compose|exporters|health|backup|grafana|tests|docs)/[a-z0-9_/.-]*)`")
+_PATH = re.compile(r"`((?:cluster|compose|exporters|guide|health|backup|dashboards|tests|docs)/[a-z0-9_/.-]*)`")
 _TO_COME = "What comes next has its room already"
 ROOMS = sorted(
     path.relative_to(PROJECT_ROOT)
-    for package in ("cluster", "compose", "exporters", "health", "backup", "grafana")
+    for package in ("cluster", "compose", "exporters", "guide", "health", "backup", "dashboards")
     for path in (PROJECT_ROOT / package).iterdir()
     if (path / "__init__.py").exists()
 )

@@ -10,7 +10,7 @@ import pytest
 
 from cluster.config.env_file import PROJECT_ROOT
 
-PACKAGES = ("cluster", "compose", "exporters", "health", "backup", "grafana")
+PACKAGES = ("cluster", "compose", "exporters", "guide", "health", "backup", "dashboards")
 FILES = [path for package in PACKAGES for path in sorted((PROJECT_ROOT / package).rglob("*.py"))]
 PRIVATE = frozenset(
     (

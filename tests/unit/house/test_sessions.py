@@ -36,3 +36,13 @@ def test_a_path_is_run_instead() -> None:
 @pytest.mark.parametrize("path", noxfile.DOCS)
 def test_what_the_docs_session_runs_is_there(path: str) -> None:
     assert Path(PROJECT_ROOT, path).is_file()
+
+
+def test_what_an_image_of_a_gigabyte_is_built_for_has_a_session_of_its_own() -> None:
+    """And CI's does not run it."""
+    session = Session()
+    for run in (noxfile.extensions, noxfile.integration):
+        run.func(session)
+    words = " ".join(session.ran)
+    assert "test_78_every_extension.py -v -m extensions" in words
+    assert "and not extensions" in words

@@ -39,7 +39,7 @@ def test_only_what_a_task_cannot_do_without_may_be_given_without_its_flag(contex
         assert not argument.positional or name not in ("yes", "purge"), name
 
 
-@pytest.mark.parametrize("name", ["status", "history", "doctor", "logs", "replica.list", "config.check"])
+@pytest.mark.parametrize("name", ["status", "history", "doctor", "connect", "logs", "replica.list", "config.check"])
 def test_tasks_that_read_can_give_data(name: str) -> None:
     assert COMMANDS[name].args["json"].kind is bool
 

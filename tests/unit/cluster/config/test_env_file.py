@@ -1,7 +1,6 @@
 import itertools
 import re
 import tempfile
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from cluster.config.env_file import (
     PROJECT_ROOT,
+    SETTINGS,
     VARIABLES,
     example_env,
     fixed_ports,
@@ -79,6 +79,7 @@ def test_an_empty_env_changes_nothing(tmp_path: Path) -> None:
         ("PODS_CLIENTS=10.0.0.0/8, 2001:db8::/32,samenet", "clients", ("10.0.0.0/8", "2001:db8::/32", "samenet")),
         ("PODS_CLIENTS=192.0.2.7", "clients", ("192.0.2.7/32",)),
         ("PODS_CLIENTS=all", "clients", ("all",)),
+        ("PODS_EXTENSIONS=postgis, cron,,cron", "extensions", ("cron", "postgis")),
         ("PODS_TLS_NAMES=db.example.org, 192.0.2.7", "tls_names", ("db.example.org", "192.0.2.7")),
         ("PODS_TLS_NAMES=2001:db8::7", "tls_names", ("2001:db8::7",)),
     ],
@@ -110,6 +111,10 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_PRIMARY_PORT=0", "from 1 to 65535"),
         ("PODS_REPLICA_PORT=65536", "from 1 to 65535"),
         ("PODS_PGBOUNCER_PORT=http", "from 1 to 65535"),
+        ("PODS_EXTENSIONS=pgvektor", "near 'pgvektor' there are: pgvector"),
+        ("PODS_EXTENSIONS=vector,cron", "the word for the extension vector is pgvector"),
+        ("PODS_EXTENSIONS=pg_trgm", "own need no word"),
+        ("PODS_EXTENSIONS=oracle", "docs/reference/extensions.md"),
         ("PODS_CLIENTS=10.0.0.0/33", "10.0.0.0/8"),
         ("PODS_CLIENTS=everyone", "10.0.0.0/8"),
         ("PODS_CLIENTS=samenet trust", "10.0.0.0/8"),
@@ -151,6 +156,7 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_NODE_EGRESS=yes", "on, off"),
         ("PODS_SCRAPE_INTERVAL=1", "from 3 to 300"),
         ("PODS_METRICS_DAYS=0", "from 1 to 3650"),
+        ("PODS_REPORT=daily", "off, weekly"),
         ("PODS_METRICS_DATABASES=201", "from 1 to 200"),
         ("PODS_METRICS_SIZE=auto", "512MB"),
         ("PODS_HEALTH=1", "on, off"),
@@ -162,8 +168,30 @@ def test_a_line_of_env_sets_a_value(tmp_path: Path, line: str, name: str, value:
         ("PODS_FAILOVER_AFTER=1", "from 2"),
         ("PODS_FAILOVER_LOSS=some", "whole number"),
         ("PODS_FAILOVER_INTERVAL=-1", "from 0"),
+        ("PODS_FAILOVER_PACE=slow", "fast"),
+        ("PODS_FAILSAFE=perhaps", "on"),
+        ("PODS_LOG=csv", "text, json"),
+        ("PODS_LOG_DAYS=0", "from 1"),
+        ("PODS_LOG_SIZE=1kB", "1MB"),
+        ("PODS_AUDIT=on", "off, ddl, write, all"),
+        ("PODS_AUDIT_DAYS=0", "from 1"),
+        ("PODS_AUDIT_SIZE=0", "1MB"),
         ("PODS_HEALTH_SILENCE=19", "from 20 to 3600"),
         ("PODS_HEALTH_WAIT=0", "from 1 to 3600"),
+        ("PODS_ALERT_TO=pager:me", "no kind of receiver"),
+        ("PODS_ALERT_TO=mailto:me", "mailto wants an address"),
+        ("PODS_ALERT_TO=discord:https://discord.example/api/webhooks/1/secret", "its address is a file"),
+        ("PODS_ALERT_TO=webhook:https://me:secret@example.com/", "without a password"),
+        ("PODS_ALERT_TO=webhook:https://example.com/{{.X}}", "without a password"),
+        ("PODS_ALERT_TO=ntfy:https://ntfy.example.com/", "server and topic"),
+        ("PODS_ALERT_TO=telegram:@channel", "the number of a chat"),
+        ("PODS_ALERT_TO=telegram:9223372036854775808", "the number of a chat"),
+        ("PODS_ALERT_TO=slack:Ops Team", "nothing, #channel"),
+        ("PODS_ALERT_SMTP=smtp.example.com:0", "use HOST:PORT"),
+        ("PODS_ALERT_FROM=PODS <pods@example.com>", "use an address"),
+        ("PODS_ALERT_SMTP_USER=a b", "without spaces"),
+        ("PODS_ALERT_SMTP_TLS=auto", "on, off"),
+        ("PODS_ALERT_WATCHDOG=https://hc.example/x", "on, off"),
         ("PODS_BACKUP=yes", "on, off"),
         ("BACKUP_SCHEDULE=daily", "0 2 * * *"),
         ("BACKUP_FULL_SCHEDULE='0 2 * *'", "0 2 * * *"),
@@ -484,12 +512,12 @@ def test_the_example_uncommented_gives_the_defaults(tmp_path: Path) -> None:
 def test_every_setting_is_in_the_reference_once_with_its_help() -> None:
     rows = [line for line in settings_reference().splitlines() if line.startswith("| `")]
     assert [row.split("`")[1] for row in rows] == list(VARIABLES)
-    for declared, row in zip(fields(Settings), rows, strict=True):
+    for declared, row in zip(SETTINGS, rows, strict=True):
         assert declared.metadata["help"] in row
 
 
 def test_every_help_is_one_sentence_without_a_column_separator() -> None:
-    for declared in fields(Settings):
+    for declared in SETTINGS:
         text = declared.metadata["help"]
         assert text.endswith(".")
         assert "|" not in text

@@ -118,7 +118,7 @@ def test_a_broken_file_is_told_and_once_it_is_whole_seen(
     for _ in range(2):
         with pytest.raises(PodsError):
             window.read()
-    assert sorted(path.name for path in window.root.iterdir()) == [".env", "topology.json"]
+    assert sorted(path.name for path in window.root.iterdir()) == [".env", "databases.json", "topology.json"]
     mount(tmp_path, SETTINGS, TOPOLOGY)
     assert window.read().topology == TOPOLOGY
 

@@ -92,7 +92,8 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "a checkout"
     venv = root / ".venv"
     venv.mkdir(parents=True)
-    for name in ("tasks.py", "pyproject.toml", "requirements", "backup", "cluster", "compose", "exporters", "health"):
+    rooms = ("backup", "cluster", "compose", "exporters", "guide", "health")
+    for name in ("tasks.py", "pyproject.toml", "requirements", *rooms):
         (root / name).symlink_to(PROJECT_ROOT / name)
     shutil.copy(PROJECT_ROOT / "pods.sh", root)
     for name in ("bin", "lib", "pyvenv.cfg"):

@@ -1,6 +1,6 @@
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,17 @@ from docker.errors import APIError, ImageNotFound
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.config.docker_hosts import DockerHosts, Host
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.errors import MachineError
 from compose.console import Console
 from compose.engine import image_build
-from compose.engine.image_build import ROOT, ImageSpec, choose, ensure, expected, inputs_hash, recipes, wanted_roles
+from compose.engine.image_build import ROOT, ImageSpec, ensure, expected, inputs_hash, recipes, wanted_roles
+from compose.engine.image_registry import choose
 from compose.render.host_facts import Images
 from tests.fix_settings import settings_of
+
+ALPHA = Host(name="alpha", address="10.0.0.11")
 
 
 def _context(directory: Path, **files: str) -> Path:
@@ -103,7 +107,7 @@ def test_a_command_means_one_image_even_if_somebody_edits_the_code_meanwhile(
 
 def test_images_stand_on_each_other_in_the_order_in_which_they_are_made() -> None:
     made = recipes("debian", "pods/base:forky")
-    assert list(made) == ["postgres", "pgbouncer", "services", "supervisor", "prometheus"]
+    assert list(made) == ["postgres", "pgbouncer", "services", "supervisor", "hosts", "prometheus"]
     known = {"pods/base:forky"}
     for recipe in made.values():
         assert recipe.base in known, recipe.role
@@ -166,7 +170,26 @@ def test_only_images_that_are_used_are_made_or_fetched(source: str, texts: dict[
 
 
 def test_every_role_is_one_of_the_images() -> None:
-    assert set(wanted_roles(settings_of(grafana="on", failover="auto"), "registry")) == set(Images.__slots__)
+    several = replace(settings_of(grafana="on", failover="auto"), hosts=DockerHosts(hosts=(ALPHA,)))
+    assert set(wanted_roles(several, "registry")) == set(Images.__slots__)
+
+
+def test_hosts_have_an_image_where_they_run_etcd_or_a_node_and_nobody_else_has_it() -> None:
+    alone, pooler = settings_of(), DockerHosts(hosts=(replace(ALPHA, roles=("pooler",)),))
+    assert expected(alone, "debian", "pods/base:forky").hosts == ""
+    assert "hosts" not in wanted_roles(replace(alone, hosts=pooler), "debian")
+    for role in ("etcd", "node"):
+        several = replace(alone, hosts=DockerHosts(hosts=(replace(ALPHA, roles=(role,)),)))
+        assert expected(several, "debian", "pods/base:forky").hosts.startswith("pods/hosts:")
+
+
+def test_an_archive_without_a_fit_patroni_is_one_line() -> None:
+    refusal = image_build._lacking(
+        "#7 1.2 PODS: the archive has Patroni 4.0.4, and several hosts want 4.1.1 or newer\n"
+    )
+    assert refusal is not None
+    assert "4.0.4" in str(refusal)
+    assert "hosts.toml" in str(refusal)
 
 
 @dataclass
@@ -313,3 +336,38 @@ def test_a_stage_of_a_recipe_can_be_asked_for_and_one_without_stages_asks_for_no
 def test_a_build_accepts_a_stale_archive_only_where_told(stale: str, options: str) -> None:
     argv = image_build._build_argv(settings_of(stale_mirror=stale), RECIPE, "x")
     assert f"--build-arg=APT_OPTIONS={options}" in argv
+
+
+def test_extensions_are_a_layer_of_nodes_and_of_what_runs_their_data_and_of_nothing_else() -> None:
+    plain, extended = (recipes("debian", "pods/base:forky", "", packages) for packages in ((), ("x-18-y",)))
+    assert extended["postgres"].base == plain["postgres"].reference
+    assert extended["services"].base == extended["postgres"].reference
+    same = {role for role in plain if plain[role].reference == extended[role].reference}
+    assert same == {"pgbouncer", "supervisor", "prometheus"}
+    other = recipes("debian", "pods/base:forky", "", ("x-18-z",))["postgres"]
+    assert other.reference != extended["postgres"].reference
+
+
+def test_who_asks_for_no_extension_has_the_images_of_before() -> None:
+    found = expected(settings_of(extensions=""), "debian", "pods/base:forky").postgres
+    assert found == f"pods/postgres:{inputs_hash('pods/base:forky', ROOT / 'database')}"
+
+
+def test_the_order_of_words_is_nothing_that_an_image_depends_on() -> None:
+    one, other = (
+        expected(settings_of(extensions=words), "debian", "pods/base:forky") for words in ("hll,cron", "cron,hll,hll")
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("#5 0.6 PODS: the archive has no postgresql-18-x\n#5 ERROR: x", "the archive has no postgresql-18-x, so"),
+        ("#9 1.2 PODS: the images have PostgreSQL 18.6, and the archive's extensions are for 18.7", "are for 18.7, so"),
+        ('   9 | >>>  echo "PODS: the archive has no $package"', None),
+    ],
+)
+def test_why_extensions_cannot_be_had_is_one_line(output: str, message: str | None) -> None:
+    found = image_build._lacking(output)
+    assert (found is None) if message is None else (found is not None and message in found.message)

@@ -11,9 +11,10 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from cluster.sizing import derive
 from cluster.topology import Copy
-from compose.home import certificates
+from compose.home import certificate_authority
+from compose.home.certificate_authority import expires
 from compose.home.certificate_names import faces_of
-from compose.home.certificates import ensure, ensure_all, expires
+from compose.home.certificates import ensure, ensure_all
 from compose.home.paths import Home
 from compose.render.compose_file import compose_stack
 from tests.fix_settings import CONCRETE, settings_of, topology_of
@@ -147,7 +148,7 @@ def test_a_certificate_of_a_year_as_they_were_once_is_made_anew(
     bare_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(certificates, "LIFE", timedelta(days=365))
+        patch.setattr(certificate_authority, "LIFE", timedelta(days=365))
         ensure(bare_home, faces(SERVICES))
     assert ensure(bare_home, faces(SERVICES)) == SERVICES
 
@@ -194,14 +195,14 @@ def test_a_certificate_is_renewed_when_less_than_thirty_days_are_left(
     bare_home: Home, monkeypatch: pytest.MonkeyPatch, life: timedelta, remade: list[str]
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(certificates, "LIFE", life)
+        patch.setattr(certificate_authority, "LIFE", life)
         ensure(bare_home, faces(SERVICES))
     assert ensure(bare_home, faces(SERVICES)) == remade
 
 
 def test_an_expiring_ca_is_replaced_with_everything_it_signed(bare_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(certificates, "CA_LIFE", timedelta(days=29))
+        patch.setattr(certificate_authority, "CA_LIFE", timedelta(days=29))
         ensure(bare_home, faces(SERVICES))
     before = bare_home.ca.read_bytes()
     assert ensure(bare_home, faces(SERVICES)) == SERVICES

@@ -14,11 +14,9 @@ from compose.home.passwords import (
     LATER,
     MONITOR,
     SUPERUSER,
-    Passwords,
     check_env,
     ensure,
     password_file,
-    pgpass_text,
     read,
     require_backup_key,
 )
@@ -125,11 +123,6 @@ def test_a_later_password_of_the_user_s_own_is_kept_and_looked_at(made: Home, na
         ensure(made, SETTINGS, first=False)
 
 
-def test_a_later_password_is_in_no_file_that_a_person_s_client_reads(made: Home) -> None:
-    pgpass = (made.secrets / "pgpass").read_text()
-    assert [name for name in LATER if password_file(made, name).read_text().strip() in pgpass] == []
-
-
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])
 def test_a_secret_open_to_others_is_refused(made: Home, mode: int) -> None:
     path = password_file(made, SUPERUSER)
@@ -188,31 +181,9 @@ def test_a_password_that_is_not_text_is_refused(made: Home) -> None:
         read(made)
 
 
-def test_a_password_of_the_user_s_own_is_taken_and_reaches_pgpass(made: Home) -> None:
+def test_a_password_of_the_user_s_own_is_taken(made: Home) -> None:
     password_file(made, APP).write_text("correct-horse-$battery\n")
     assert ensure(made, SETTINGS, first=False)[APP] == "correct-horse-$battery"
-    assert "*:*:*:shop:correct-horse-$battery\n" in (made.secrets / "pgpass").read_text()
-
-
-def test_pgpass_has_a_line_for_every_role_a_person_logs_in_as() -> None:
-    passwords = Passwords({name: f"password-of-{name}" for name in ALL})
-    assert pgpass_text(passwords, SETTINGS).splitlines() == [
-        "*:*:*:shop:password-of-app",
-        "*:*:*:postgres:password-of-superuser",
-        "*:*:*:monitor:password-of-monitor",
-        "*:*:*:pods_admin:password-of-admin",
-    ]
-
-
-def test_pgpass_follows_the_user_s_name(made: Home) -> None:
-    ensure(made, settings_of(user="other"), first=False)
-    assert (made.secrets / "pgpass").read_text().startswith("*:*:*:other:")
-
-
-def test_a_pgpass_that_was_opened_to_others_is_refused_since_it_holds_the_superuser_s_password(made: Home) -> None:
-    (made.secrets / "pgpass").chmod(0o644)
-    with pytest.raises(RefusedError, match=r"pgpass is open to other users \(mode 0644\)"):
-        ensure(made, SETTINGS, first=False)
 
 
 def test_passwords_show_themselves_nowhere(made: Home) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cluster.errors import RefusedError
 from cluster.files import write_atomically
 from cluster.topology_file import dump, load
-from compose.home import certificates, passwords, permissions
+from compose.home import certificates, passwords, permissions, pgpass
 from compose.home.operation_lock import exclusive
 from compose.home.paths import Home
 from compose.home.permissions import check_home, check_secrets
@@ -28,7 +28,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     home = Home(tmp_path / "home")
     for directory in (home.path, home.data, home.user_config, home.rendered, home.rendered / "services", home.secrets):
         directory.mkdir(mode=0o700 if directory == home.secrets else 0o755)
-    for path in (home.path / ".env", home.compose_file, home.topology, home.topology_copy):
+    for path in (
+        home.path / ".env",
+        home.user_config / "databases.toml",
+        home.compose_file,
+        home.topology,
+        home.topology_copy,
+    ):
         path.write_text("")
     monkeypatch.setenv("PODS_HOME", str(home.path))
     return home
@@ -41,6 +47,7 @@ PARTS: dict[str, Callable[[Home], Path]] = {
     "rendered": lambda home: home.rendered,
     "secrets": lambda home: home.secrets,
     ".env": lambda home: home.path / ".env",
+    "databases.toml": lambda home: home.user_config / "databases.toml",
     "compose.yaml": lambda home: home.compose_file,
     "topology.json": lambda home: home.topology,
     "its copy": lambda home: home.topology_copy,
@@ -182,6 +189,7 @@ def test_no_rendered_file_is_written_through_a_link(home: Home, tmp_path: Path) 
 def made(home: Home) -> Home:
     """With all that the first `up` puts into secrets/."""
     passwords.ensure(home, SETTINGS, first=True)
+    pgpass.ensure(home, SETTINGS, topology_of(SETTINGS))
     certificates.ensure_all(home, SETTINGS, topology_of(SETTINGS))
     home.topology.write_text(dump(topology_of(SETTINGS)))
     return home

@@ -9,8 +9,9 @@ from cluster.topology import Topology
 from cluster.topology_file import save
 from compose.home.paths import Home, service_user
 from compose.home.rendered_files import accepted_user_files, changes, read_user_files, write
+from compose.render.alertmanager_yml import RECEIVERS
 from compose.render.config_files import UserFiles, render_files
-from compose.render.monitoring import GRAFANA, PROMETHEUS, RECEIVERS, RECEIVERS_PATH
+from compose.render.monitoring import GRAFANA, PROMETHEUS, RECEIVERS_PATH
 from tests.fix_settings import CONCRETE, settings_of, topology_of
 
 SETTINGS = settings_of()
@@ -34,10 +35,13 @@ def test_every_node_has_its_files() -> None:
             "user_hba.conf",
             "role",
             "identity",
+            "logs",
         )
     }
-    stack = {"compose.yaml", "rendered/passwd", "rendered/pgbouncer/pgbouncer.ini", "rendered/haproxy/haproxy.cfg"}
-    assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, "rendered/services/.env", *names}
+    stack = {"compose.yaml", "rendered/passwd", "rendered/haproxy/haproxy.cfg"}
+    stack |= {f"rendered/pgbouncer/{file}" for file in ("pgbouncer.ini", "logs")}
+    services = {"rendered/services/.env", "rendered/services/databases.json"}
+    assert {name for name in _render() if not name.startswith(WATCHING)} == {*stack, *services, *names}
 
 
 def test_what_watches_the_cluster_has_its_files_and_only_where_it_runs() -> None:

@@ -39,6 +39,24 @@ def test_a_synchronous_replica_is_preferred_and_one_kept_apart_is_the_last() -> 
     assert choose(TOPOLOGY.with_pool("replica1", "own"), WELL, None).name == "replica2"
 
 
+def _elsewhere(*names: str) -> Topology:
+    nodes = tuple(replace(node, host="beta") if node.name in names else node for node in TOPOLOGY.nodes)
+    return replace(TOPOLOGY, nodes=nodes)
+
+
+def test_a_replica_on_another_host_is_never_the_candidate_however_far_it_is() -> None:
+    assert choose(_elsewhere("replica2"), _behind(WELL, "replica1", 2 << 20), None).name == "replica1"
+    with pytest.raises(RefusedError, match="there is no replica"):
+        choose(_elsewhere("replica1", "replica2"), WELL, None)
+
+
+def test_a_topology_whose_primary_is_on_another_host_is_none_while_pods_decides() -> None:
+    with pytest.raises(ValueError, match="the primary is on another host"):
+        parse(dump(_elsewhere("primary")))
+    decided = replace(_elsewhere("primary"), engine="patroni")
+    assert parse(dump(decided)) == decided
+
+
 @pytest.mark.parametrize(
     ("topology", "snapshot", "to", "message"),
     [
@@ -49,6 +67,7 @@ def test_a_synchronous_replica_is_preferred_and_one_kept_apart_is_the_last() -> 
         (TOPOLOGY, silent(WELL, "replica1"), "replica1", "replica1 does not answer: connection refused"),
         (TOPOLOGY, with_node(WELL, "primary", standbys=()), None, "replica2 does not stream"),
         (TOPOLOGY, _behind(WELL, "replica2", CLOSE_ENOUGH + 1), "replica2", "replica2 is 16.0 MB behind"),
+        (_elsewhere("replica1"), WELL, "replica1", "replica1 is on host beta, and a primary must be where PODS is"),
         (TOPOLOGY.handed_over("replica1", HANDOVER), WELL, None, "the change from primary to replica1 is not finished"),
     ],
 )

@@ -15,7 +15,7 @@ from cluster.images import Build, stamp_of
 from cluster.topology_file import dump, parse
 from compose.engine.image_build import BASES, OWNER_LABEL, expected, inputs_hash, owned, recipes
 from compose.engine.image_build import ROOT as CONTEXTS
-from compose.engine.package_changes import read_changes
+from compose.engine.package_changes import read_changes, read_offers
 from compose.home.paths import Home
 from compose.operations.doctor import examine_images
 from compose.operations.try_images import refuse_older
@@ -192,3 +192,18 @@ def test_doctor_says_that_a_security_fix_waits_and_that_nobody_looks(
 ) -> None:
     write_report(bare_home.rendered / "services" / "images.json", report)
     assert [finding.hurts for finding in examine_images(bare_home, now)] == hurts
+
+
+def test_what_the_archive_offers_is_read_and_what_it_does_not_have_is_not_there() -> None:
+    text = """postgresql-18-hll:
+  Installed: (none)
+  Candidate: 2.21-1
+  Version table:
+     2.21-1 500
+        500 somewhere forky/main amd64 Packages
+postgresql-19:
+  Installed: (none)
+  Candidate: (none)
+  Version table:
+"""
+    assert read_offers(text) == {"postgresql-18-hll": "2.21-1"}

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from cluster.config.databases_file import parse
 from cluster.errors import RefusedError, UsageError
 from cluster.postgres.session import guarded, options
 from cluster.topology import Copy
@@ -55,6 +56,22 @@ def test_a_copy_is_reached_like_a_node(stack: Stack) -> None:
 def test_another_role_can_be_asked_for(stack: Stack) -> None:
     assert _goes_to(stack, user="monitor")["user"] == "monitor"
     assert _goes_to(stack, node="primary", user="monitor")["user"] == "monitor"
+
+
+def test_who_logs_in_and_where_follows_what_is_declared(bare_home: Home) -> None:
+    declarations = parse("[databases.blog]\nowner = 'writer'\n[roles.ada]\nread = ['blog']\n")
+    settings = replace(SETTINGS, declarations=declarations)
+    stack = Stack(bare_home, settings, topology_of(settings))
+    reached = {
+        (found["user"], found["dbname"])
+        for found in (
+            _goes_to(stack, pool="blog_read"),
+            _goes_to(stack, user="ada"),
+            _goes_to(stack, node="primary", database="blog"),
+            _goes_to(stack, node="primary", user="writer"),
+        )
+    }
+    assert reached == {("writer", "blog_read"), ("ada", "blog_write"), ("writer", "blog")}
 
 
 @pytest.mark.parametrize("user", ["o'brien", "two words", "back\\slash", "x host=evil.example", "ünï"])

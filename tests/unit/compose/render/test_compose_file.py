@@ -182,13 +182,19 @@ def test_secrets_come_from_files_and_each_service_has_only_its_own() -> None:
     assert given["pgbouncer"] == {"pooler_password", "monitor_password", "admin_password"}
     assert given["psql"] == {"pgpass"}
     assert given["exporter"] == {"monitor_password", "exporter_password"}
-    assert given["health"] == {"monitor_password", "health_password"}
+    assert given["health"] == {"monitor_password", "health_password", "prometheus_password", "alertmanager_password"}
     assert given["grafana"] == {"grafana_password", "prometheus_password"}
     asked = {"prometheus_password", "alertmanager_password", "exporter_password"}
     assert given["prometheus"] == {"prometheus_web", *asked}
     assert given["alertmanager"] == {"alertmanager_web", "alertmanager_password"}
     assert given["gate"] == given["sandbox"] == set()
     assert set.union(*given.values()) == set(stack["secrets"])
+
+
+def test_without_prometheus_health_has_no_password_of_it() -> None:
+    settings = settings_of(monitoring="off")
+    service = _stack(settings, topology_of(settings))["services"]["health"]
+    assert set(service["secrets"]) == {"monitor_password", "health_password"}
 
 
 def test_a_secret_that_no_service_reads_is_none_of_the_project_s() -> None:
@@ -225,8 +231,10 @@ def test_only_data_is_writable_and_a_missing_directory_is_an_error_not_an_empty_
     nodes = {(name, f"./data/{name}") for name in TOPOLOGY.names}
     watchers = {(name, f"./data/{name}") for name in ("prometheus", "alertmanager", "grafana")}
     backups = {("backup", f"./data/{each}") for each in ("backup", "backups", ".state", ".sandbox/drill")}
-    readers = ("health", "./data/.readers")
-    assert writable == {*nodes, *watchers, *backups, ("gate", "./data/.gate"), ("sandbox", "./data/sandbox"), readers}
+    health = {("health", f"./data/{each}") for each in (".readers", ".insight", ".findings")}
+    logs = {(name, f"./data/logs/{name}") for name in (*TOPOLOGY.names, "pgbouncer")}
+    others = {("gate", "./data/.gate"), ("sandbox", "./data/sandbox")}
+    assert writable == {*nodes, *watchers, *backups, *health, *logs, *others}
 
 
 def test_a_node_sees_no_other_node_s_files() -> None:

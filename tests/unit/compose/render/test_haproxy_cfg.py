@@ -4,6 +4,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from cluster.config.databases import Declarations, RoleDeclaration
+from cluster.sizing import connections_for_tests
 from cluster.topology import Handover, Topology
 from compose.render.haproxy_cfg import haproxy_cfg
 from compose.render.link_local import node_address
@@ -52,6 +54,17 @@ def test_while_the_primary_takes_no_writes_yet_nobody_is_led_anywhere(topology: 
 def test_clients_come_from_where_they_may_come_to_a_node(clients: str, bind: str, sources: str) -> None:
     rules = _lines(haproxy_cfg(settings_of(clients=clients, bind=bind), TOPOLOGY), "tcp-request")
     assert rules[-1] == f"tcp-request connection reject unless {{ src {sources} }}"
+
+
+def test_databases_that_a_role_makes_are_reached_by_few_at_once_and_only_where_one_may() -> None:
+    tests = replace(SETTINGS, declarations=Declarations(roles=(RoleDeclaration(name="ci", create_databases=("t_*",)),)))
+    text = haproxy_cfg(tests, TOPOLOGY)
+    assert "bind :5433" not in haproxy_cfg(SETTINGS, TOPOLOGY)
+    section = text.split("frontend tests")[1].split("\n\n")[0]
+    assert _lines(section, "maxconn") == [f"maxconn {connections_for_tests(tests)}"]
+    assert _lines(section, "tcp-request") == ["tcp-request connection reject unless { src samenet }"]
+    handover = Handover(source=TOPOLOGY.names[0], lsn="0/3000028", timeline=1)
+    assert "default_backend" not in haproxy_cfg(tests, replace(TOPOLOGY, handover=handover))
 
 
 def test_whom_postgresql_has_no_room_for_it_tells_so_itself() -> None:

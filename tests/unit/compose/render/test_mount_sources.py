@@ -75,6 +75,7 @@ def test_what_a_container_may_write_is_one_directory_of_the_data_whole() -> None
     assert {source.parent for source in written} == {
         HOME / "data",
         HOME / "data" / "copies",
+        HOME / "data" / "logs",
         HOME / "data" / ".sandbox",
     }
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from cluster.config.databases import Declarations, RoleDeclaration
 from cluster.config.settings import Settings
 from cluster.naming import read_pool_of
 from cluster.pgbouncer import is_pool
 from cluster.pools import pools
 from cluster.sizing import derive
 from cluster.topology import NodeState, Topology
-from compose.render.pgbouncer_ini import pgbouncer_ini
+from compose.render.pgbouncer_ini import open_files, pgbouncer_ini
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
 
@@ -119,6 +120,19 @@ def test_verifiers_are_asked_for_where_the_pool_leads_in_the_database_no_applica
         assert (target["host"], target["dbname"]) == (",".join(hosts), "postgres")
         assert "user" not in target, "whoever comes would be that user"
     assert ini["pgbouncer"]["auth_dbname"] in ini["databases"]
+
+
+def test_a_database_without_an_entry_is_found_only_where_a_role_may_make_some() -> None:
+    ci = Declarations(roles=(RoleDeclaration(name="ci", create_databases=("test_*",)),))
+    tests = replace(SETTINGS, declarations=ci)
+    assert "*" not in _ini()["databases"]
+    entry = dict(part.split("=") for part in _ini(tests)["databases"]["*"].split())
+    assert not is_pool("*")
+    assert not is_pool("test_1", entry["host"])
+    assert "dbname" not in entry, "then every name would be that one"
+    assert entry["auth_dbname"] in _ini(tests)["databases"]
+    assert int(entry["server_lifetime"]) < 5, "DROP DATABASE waits no longer for who is connected"
+    assert open_files(tests, TOPOLOGY) > open_files(SETTINGS, TOPOLOGY)
 
 
 def test_settings_become_its_limits() -> None:

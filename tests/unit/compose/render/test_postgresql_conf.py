@@ -7,24 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.config.databases import Declarations, RoleDeclaration
 from cluster.config.settings import Settings
 from cluster.naming import slot_of
 from cluster.postgres.parameters import RENDERED
+from cluster.second_login import second_login
 from cluster.sizing import derive
 from cluster.topology import Copy, Topology
 from cluster.units import postgres_size
 from compose.render.link_local import LINK_LOCAL, PROXY_ADDRESS, node_address
 from compose.render.postgresql_conf import (
     USER_HBA,
-    USER_PARAMETERS,
     copy_conf,
     fixed_parameters,
-    leaves_out_statistics,
     pg_hba_conf,
     postgresql_conf,
     serializable,
     user_parameters,
 )
+from compose.render.preloaded_libraries import leaves_out_statistics
+from compose.render.server_parameters import USER_PARAMETERS
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.strategies import topologies
 
@@ -230,7 +232,7 @@ def test_the_cluster_s_own_roles_come_from_its_own_network_only(clients: str) ->
     assert rows[reject][3] == "all"
     assert all(row[0] == "local" for row in rows[:through_proxy])
     assert all(row[3] == "samenet" for row in rows[through_proxy + 1 : reject])
-    assert all(row[2] == "all" and row[1] == "appdb" for row in rows[reject + 1 :])
+    assert all(row[2] == "all" and row[1] == "appdb,maintenance" for row in rows[reject + 1 :])
 
 
 def test_the_application_comes_from_the_networks_that_were_named_each_once() -> None:
@@ -251,6 +253,15 @@ def test_through_an_address_of_its_own_this_host_comes_from_that(*, node: bool) 
     assert {row[2] for row in more} == ({"postgres", "monitor", "archiver", "all"} if node else {"postgres", "all"})
     reject = max(i for i, row in enumerate(named) if row[-1] == "reject")
     assert all(named.index(row) < reject for row in more if row[2] != "all"), "or they would be refused before"
+
+
+def test_databases_of_a_role_s_own_making_are_entered_by_that_role_alone() -> None:
+    role = RoleDeclaration(name="all", create_databases=("test_*", "shop-shadow"))
+    rows = _rows(pg_hba_conf(replace(SETTINGS, declarations=Declarations(roles=(role,)), clients=("samenet", "all"))))
+    own = [row for row in rows if "/^" in row[1]]
+    names, logins = '"/^test_.*$","shop-shadow"', f'"all","{second_login("all")}"'
+    assert [row[:5] for row in own] == [["hostssl", names, logins, net, "scram-sha-256"] for net in ("samenet", "all")]
+    assert rows.index(own[0]) > max(n for n, row in enumerate(rows) if row[-1] == "reject")
 
 
 def test_the_user_s_own_rules_come_last() -> None:

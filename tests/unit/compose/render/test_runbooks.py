@@ -60,6 +60,14 @@ def test_every_alert_names_an_address_at_which_its_runbook_is(bind: str) -> None
         assert f"rendered/prometheus/runbooks/{page}" in files
 
 
+def test_the_weekly_report_is_there_where_it_was_asked_for_and_no_alert_otherwise() -> None:
+    for report, names in (("off", []), ("weekly", ["PodsReport"])):
+        settings = settings_of(report=report)
+        rules = monitoring_files(settings, topology_of(settings), "")["rendered/prometheus/rules/report.yml"]
+        groups = yaml.safe_load(rules)["groups"]
+        assert [rule["alert"] for group in groups for rule in group["rules"]] == names
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_link_leads_to_what_is_served(name: str) -> None:
     for link in PAGES[name].links:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from cluster.parameter_change import ParameterChange
@@ -32,6 +34,12 @@ def test_else_replicas_restart_first_and_one_takes_over() -> None:
 
 def test_what_waits_since_an_earlier_reload_restarts_only_who_waits() -> None:
     assert len(actions(_plan(waiting=("max_connections",)), TOPOLOGY)) == 1
+
+
+def test_a_reload_that_ends_sessions_says_so() -> None:
+    assert actions(replace(_plan(), primary_port=True), TOPOLOGY) == [
+        "reload haproxy: sessions on PODS_PRIMARY_PORT end"
+    ]
 
 
 @pytest.mark.parametrize(("plan", "text"), [(_plan(), "nothing differs"), (_plan(pooler=True), "1. reload pgbouncer")])

@@ -9,19 +9,23 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from cluster.backup_status import ArchivedStore, ArchiveStatus, BackupStatus, BackupSummary, write_status
+from cluster.config.databases import DatabaseDeclaration, Declarations
 from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.settings import Settings
 from cluster.documents import to_json
 from cluster.errors import MachineError
 from cluster.history import PrimaryChange
+from cluster.hosts.hosts_status import HostsStatus, HostStatus
 from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
+from cluster.pool_status import PoolStatus
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import split_remedy
-from cluster.status import NodeStatus, PoolStatus
+from cluster.status import NodeStatus
 from cluster.topology import Copy, Topology
 from compose.engine.containers import Container, ContainerReader
+from compose.home import passwords
 from compose.home.paths import Home
 from compose.home.primary_journal import record
 from compose.report import status
@@ -29,9 +33,9 @@ from compose.report.connection_help import connection_help
 from compose.report.copies import CopyStatus
 from compose.report.status import StatusReport
 from compose.stack import Stack
-from tests.fix_settings import settings_of, topology_of
+from tests.fix_settings import settings_of, topology_of, with_databases
 from tests.unit.compose.container_samples import container
-from tests.unit.snapshot_samples import NOW, as_wanted, silent, with_facts
+from tests.unit.snapshot_samples import NOW, as_wanted, silent, with_facts, with_pool
 
 SETTINGS = settings_of(backup="off")
 TOPOLOGY = topology_of(SETTINGS)
@@ -115,13 +119,14 @@ def test_the_engine_is_needed_where_postgresql_does_not_answer_for_itself(bare_h
 
 def test_the_reference_names_every_field_and_no_other() -> None:
     text = (PROJECT_ROOT / "docs" / "reference" / "status-json.md").read_text(encoding="utf-8")
-    emitted = [StatusReport, NodeStatus, PoolStatus, BackupSummary, CopyStatus]
-    chapters = re.split(r"^## ", text, flags=re.M)[:5]
+    emitted = [StatusReport, NodeStatus, PoolStatus, BackupSummary, HostsStatus, HostStatus, CopyStatus]
+    chapters = re.split(r"^## ", text, flags=re.M)[: len(emitted)]
     for chapter, kind in zip(chapters, emitted, strict=True):
         assert re.findall(r"^\| `(\w+)` \|", chapter, flags=re.M) == [each.name for each in fields(kind)], chapter[:20]
 
 
 def test_a_report_is_json(bare_home: Home) -> None:
+    assert "hosts" not in to_json(_report(bare_home, WELL)), "a cluster on one host has nothing of the kind"
     for snapshot in (WELL, silent(WELL, "primary"), silent(WELL, "replica1")):
         report = to_json(_report(bare_home, snapshot))
         assert json.loads(json.dumps(report)) == report
@@ -207,8 +212,50 @@ def test_columns_stand_under_their_heads(bare_home: Home, capsys: pytest.Capture
     assert [row[column : column + 4] for row in rows] == ["5435", "5433", "5434"]
 
 
+def _printed(report: StatusReport, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    status.print_status(report)
+    return capsys.readouterr().out.splitlines()
+
+
+def _of_fifty(home: Home, **spoiled: Any) -> StatusReport:
+    settings = with_databases(SETTINGS, 50)
+    snapshot = as_wanted(TOPOLOGY, pools(settings, TOPOLOGY))
+    for name, changes in spoiled.items():
+        snapshot = with_pool(snapshot, name, **changes)
+    return _report(home, snapshot, settings=settings)
+
+
+def test_fifty_databases_that_are_well_fit_a_screen(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    report = _of_fifty(bare_home, shop40={"clients_active": 9})
+    lines = _printed(report, capsys)
+    assert len(lines) <= 24
+    assert "and 38 more, all well" in lines
+    (busy,) = [line for line in lines if line.startswith("shop40 ")]
+    assert busy.split()[:6] == ["shop40", "primary", "replica1,", "replica2", "5", "17"]
+    assert len(report.pools) == 250, "programs see all"
+
+
+def test_of_many_databases_the_pools_in_trouble_are_shown(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = _printed(_of_fifty(bare_home, shop40_read={"hosts": ("primary",)}), capsys)
+    assert "  - pool shop40_read leads to primary instead of replica1,replica2" in lines
+    assert [line.split()[:2] for line in lines if line.startswith("shop40")] == [
+        ["shop40", "primary"],
+        ["shop40_read", "primary"],
+    ]
+
+
+def test_hundreds_of_pools_in_trouble_fit_a_screen_too(bare_home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    held = {name: {"paused": True} for name in pools(with_databases(SETTINGS, 50), TOPOLOGY)}
+    lines = _printed(_of_fifty(bare_home, **held), capsys)
+    assert len(lines) <= 40
+    assert "and 38 more, 38 of them not well" in lines
+    assert "and 240 more, 240 of them not well" in lines
+    assert "  - 250 pools are paused: appdb, appdb_read, appdb_read1 and 247 more" in lines
+
+
 def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
     settings = settings_of(bind=bind)
+    passwords.ensure(home, settings, first=True)
     text = connection_help(Stack(home, settings, topology_of(settings)))
     return [dict(conninfo_to_dict(line.split()[1])) for line in text.splitlines() if "postgresql://" in line]
 
@@ -219,7 +266,7 @@ def _addresses(home: Home, bind: str) -> list[dict[str, Any]]:
 def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, bind: str, host: str) -> None:
     found = _addresses(bare_home, bind)
     assert {address["host"] for address in found} == {host}
-    assert [address["port"] for address in found] == ["6432", "6432", "5440", "5435", "5433", "5434"]
+    assert [address["port"] for address in found] == ["6432", "6432", "5440"]
     assert {address["sslmode"] for address in found} == {"verify-full"}
     assert {address["sslrootcert"] for address in found} == {str(bare_home.ca)}
     assert not any("password" in address for address in found)
@@ -227,9 +274,28 @@ def test_how_to_connect_is_told_in_addresses_that_libpq_reads(bare_home: Home, b
 
 def test_how_to_connect_survives_a_home_with_a_space_in_its_path(bare_home: Home) -> None:
     home = replace(bare_home, path=bare_home.path / "my & own 100% cluster")
+    passwords.ensure(home, SETTINGS, first=True)
     text = connection_help(Stack(home, SETTINGS, TOPOLOGY))
     addresses = [line.split(maxsplit=1)[1] for line in text.splitlines() if "postgresql://" in line]
     assert {conninfo_to_dict(address)["sslrootcert"] for address in addresses} == {str(home.ca)}
+
+
+@pytest.mark.parametrize("monitoring", ["on", "off"])
+def test_up_says_where_dashboards_are_and_whose_password_they_want(bare_home: Home, monitoring: str) -> None:
+    settings = settings_of(monitoring=monitoring)
+    passwords.ensure(bare_home, settings, first=True)
+    lines = connection_help(Stack(bare_home, settings, topology_of(settings))).splitlines()
+    found = [line.split() for line in lines if line.startswith("  dashboards ")]
+    secret = bare_home.secrets / "health_password"
+    wanted = ["dashboards", "http://127.0.0.1:8080/dashboards", "(health;", f"{secret})"]
+    assert found == ([wanted] if monitoring == "on" else [])
+
+
+def test_up_names_some_of_the_other_databases(bare_home: Home) -> None:
+    passwords.ensure(bare_home, SETTINGS, first=True)
+    declared = Declarations(databases=tuple(DatabaseDeclaration(name=f"shop{number}") for number in range(9)))
+    text = connection_help(Stack(bare_home, replace(SETTINGS, declarations=declared), TOPOLOGY))
+    assert "Other databases: shop0, shop1, shop2, shop3, shop4, …: inv connect NAME" in text
 
 
 def test_the_last_backup_is_reported_where_backups_are_taken(

@@ -1,0 +1,1 @@
+CREATE DATABASE {database} OWNER {owner} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE {locale}

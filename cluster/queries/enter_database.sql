@@ -1,0 +1,1 @@
+GRANT CONNECT, TEMPORARY ON DATABASE {database} TO {role}

@@ -1,0 +1,1 @@
+ALTER EXTENSION pg_stat_statements SET SCHEMA public

@@ -1,0 +1,2 @@
+GRANT USAGE ON SCHEMA {schema} TO {role};
+GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {table} TO {role}

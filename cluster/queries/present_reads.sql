@@ -1,0 +1,3 @@
+GRANT USAGE ON SCHEMA {schemas} TO {group};
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schemas} TO {group};
+GRANT SELECT ON ALL TABLES IN SCHEMA {schemas} TO {group}

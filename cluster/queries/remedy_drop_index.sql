@@ -1,0 +1,2 @@
+-- Suggested: removes an index, while others read and write.
+DROP INDEX CONCURRENTLY {index}

@@ -1,0 +1,2 @@
+-- Suggested: freezes a table's old transaction ids.
+VACUUM (FREEZE) {table}

@@ -1,0 +1,2 @@
+-- Suggested: makes an index anew, while others read and write.
+REINDEX INDEX CONCURRENTLY {index}

@@ -1,0 +1,2 @@
+-- Suggested: writes a table anew without its free space.
+VACUUM (FULL, ANALYZE) {table}

@@ -1,0 +1,2 @@
+-- Suggested: lets autovacuum look after a table again.
+ALTER TABLE {table} RESET (autovacuum_enabled)

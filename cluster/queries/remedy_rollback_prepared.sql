@@ -1,0 +1,2 @@
+-- Suggested: ends a prepared transaction that nobody will finish.
+ROLLBACK PREPARED {gid}

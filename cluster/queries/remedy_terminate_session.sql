@@ -1,0 +1,2 @@
+-- Suggested: ends a session, if it is still the same.
+SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE pid = {pid} AND extract(epoch FROM backend_start)::pg_catalog.float8 = {began}

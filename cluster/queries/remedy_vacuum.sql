@@ -1,0 +1,2 @@
+-- Suggested: vacuums a table now, at full speed.
+VACUUM (ANALYZE) {table}

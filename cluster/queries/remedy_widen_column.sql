@@ -1,0 +1,2 @@
+-- Suggested: gives a column of small integers the type bigint.
+ALTER TABLE {table} ALTER COLUMN {column} TYPE bigint

@@ -1,0 +1,1 @@
+REVOKE {privilege} ON DATABASE {database} FROM PUBLIC

@@ -1,0 +1,3 @@
+SET ROLE {grantor};
+REVOKE {privilege} ON DATABASE {database} FROM PUBLIC;
+RESET ROLE

@@ -1,0 +1,1 @@
+ALTER EXTENSION {extension} UPDATE TO {version}

@@ -1,0 +1,1 @@
+"""Declared databases and roles: what the server has, what it lacks, and making that."""

@@ -1,0 +1,1 @@
+"""A small Django application: what its users have, through pools, a router and a test runner that makes databases."""
