@@ -7,7 +7,7 @@ configuration) is rendered from it and the settings. What PostgreSQL and Docker 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count, islice
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from cluster.config.env_file import fixed_ports
 from cluster.config.settings import Settings
@@ -22,6 +22,8 @@ NodeState = Literal["joining", "catching_up", "member", "leaving"]
 ReadPool = Literal["shared", "own"]
 """Which pools lead to a replica: the one of all readers and its own, or its own alone."""
 READ_POOLS: tuple[ReadPool, ...] = get_args(ReadPool)
+PrimaryEngine = Literal["local", "patroni"]
+"""Who decides which node is the primary."""
 STATES: tuple[NodeState, ...] = get_args(NodeState)
 
 
@@ -31,7 +33,8 @@ class Node:
 
     0 is the first node of a cluster of before, which had PODS_PRIMARY_PORT for itself; `up` gives it another one.
     ``pool`` counts while it is a replica. ``keeps_pool``: it was one, and the pool of its own stays while it is the
-    primary, for whoever reads from it.
+    primary, for whoever reads from it. ``host`` is the Docker host that it is on (config/hosts.toml), "" for this;
+    ``sizing`` is what was measured there when it was added.
     """
 
     name: str
@@ -39,6 +42,8 @@ class Node:
     state: NodeState = "member"
     pool: ReadPool = "shared"
     keeps_pool: bool = False
+    host: str = ""
+    sizing: Sizing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,9 @@ class Topology:
     ``timeline`` is the newest that a primary of this cluster has begun, as far as is known: older data is no primary's.
     ``image_base`` is the base image, empty until chosen at the first `up`; ``images`` what the last update made, and
     ``images_before`` what can be gone back to; ``lift_memlock`` is whether this engine may lift the limit on locked
-    memory, which io_uring counts against.
+    memory, which io_uring counts against. ``engine`` is who decides which node is the primary: PODS itself (``local``),
+    or Patroni, whose decision is observed; then ``primary`` is the one that was seen last. ``standby`` are the nodes on
+    other hosts that Patroni keeps as a cluster which follows this one, until it moves to them.
     """
 
     project: str
@@ -99,6 +106,8 @@ class Topology:
     images: Build | None = None
     images_before: Build | None = None
     handover: Handover | None = None
+    engine: PrimaryEngine = "local"
+    standby: tuple[Node, ...] = ()
 
     @classmethod
     def first(cls, settings: Settings, sizing: Sizing) -> Self:
@@ -130,8 +139,8 @@ class Topology:
 
     @property
     def servers(self) -> tuple[str, ...]:
-        """Every PostgreSQL server's name: the nodes', and those of the copies beside them."""
-        return (*self.names, *(copy.name for copy in self.copies))
+        """Every PostgreSQL server's name: the nodes', those of the copies beside them, those that wait on hosts."""
+        return (*self.names, *(copy.name for copy in self.copies), *(node.name for node in self.standby))
 
     def role(self, name: str) -> Role:
         """The role ``name`` shall have."""
@@ -159,6 +168,21 @@ class Topology:
             if node.name == name:
                 return node
         raise RefusedError(f"there is no node {name!r}", "the nodes are: " + ", ".join(self.names))
+
+    @property
+    def local_names(self) -> tuple[str, ...]:
+        """Names of the nodes whose data is here."""
+        return tuple(node.name for node in self.local_nodes)
+
+    @property
+    def local_nodes(self) -> tuple[Node, ...]:
+        """Those on this engine."""
+        return tuple(node for node in self.nodes if not node.host)
+
+    @property
+    def remote_nodes(self) -> tuple[Node, ...]:
+        """Those on other Docker hosts."""
+        return tuple(node for node in self.nodes if node.host)
 
     def in_state(self, *states: NodeState) -> tuple[str, ...]:
         """Names of the replicas that are in one of ``states``."""
@@ -190,14 +214,14 @@ class Topology:
             raise RefusedError(f"{name} is the primary and cannot be removed", "only replicas can")
         return replace(self, nodes=tuple(node for node in self.nodes if node.name != name))
 
-    def add(self, name: str | None = None, state: NodeState = "member", pool: ReadPool = "shared") -> Self:
-        """This topology with one more replica: ``name``, or the lowest free ``replicaN``.
+    def add(self, name: str | None = None, state: NodeState = "member", pool: ReadPool = "shared", **at: Any) -> Self:
+        """This topology with one more replica: ``name``, or the lowest free ``replicaN``; ``at``: its host and sizing.
 
         Raises:
             RefusedError: the name is taken, reserved or malformed.
         """
         name = self.check_free(next_replica_name(self.servers) if name is None else name)
-        node = Node(name=name, ordinal=self.free_ordinal(), state=state, pool=pool)
+        node = Node(name=name, ordinal=self.free_ordinal(), state=state, pool=pool, **at)
         others = sorted((*self.nodes[1:], node), key=lambda node: node.ordinal)
         return replace(self, nodes=(self.nodes[0], *others))
 
@@ -248,7 +272,7 @@ class Topology:
 
     def free_ordinals(self) -> Iterator[int]:
         """Those that no node and no copy has, from the lowest on."""
-        taken = {*(node.ordinal for node in self.nodes), *(copy.ordinal for copy in self.copies)}
+        taken = {*(node.ordinal for node in (*self.nodes, *self.standby)), *(copy.ordinal for copy in self.copies)}
         return (n for n in count(1) if n not in taken)
 
     def with_ordinal(self, name: str, ordinal: int) -> Self:
@@ -264,7 +288,7 @@ def host_ports(settings: Settings, topology: Topology) -> dict[str, int]:
     """Host port of every node, of every copy and of every other service that listens."""
     fixed = {_SERVICES.get(name, name.removesuffix("_port")): port for name, port in fixed_ports(settings).items()}
     reserved = set(fixed.values())
-    servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.copies)
+    servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.standby, *topology.copies)
     highest = max(server.ordinal for server in servers)
     ordered = list(islice(node_ports(settings.replica_port, reserved), highest))
     if len(ordered) < highest:

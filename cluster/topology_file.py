@@ -47,7 +47,7 @@ def _wrong_builds(topology: Topology) -> Iterator[str]:
 
 
 def _wrong_servers(topology: Topology) -> Iterator[str]:
-    servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.copies)
+    servers: tuple[Node | Copy, ...] = (*topology.nodes, *topology.standby, *topology.copies)
     names, ordinals = [server.name for server in servers], [server.ordinal for server in servers]
     if not all(NODE_NAME.match(name) for name in names):
         yield "a node has a bad name"
@@ -61,6 +61,8 @@ def _wrong_servers(topology: Topology) -> Iterator[str]:
         yield "two nodes have one ordinal"
     if topology.primary not in topology.names:
         yield "the primary is not among the nodes"
+    elif topology.engine == "local" and topology.node(topology.primary).host:
+        yield "the primary is on another host"
     if any(copy.ordinal == 0 for copy in topology.copies):
         yield "a copy has no port of its own"
 

@@ -11,6 +11,7 @@ from cluster.http.hosts import HostCheck, read_hosts
 from cluster.http.pages import pages
 from cluster.http.server import Bounds, make_server, serve
 from cluster.http.sockets import sockets
+from cluster.json_log import choose_log_format
 from exporters.auth import PasswordGate
 from exporters.server import app
 
@@ -44,6 +45,7 @@ def read_config(mounted: MountedConfig, secrets: Path = SECRETS, tls: Path = TLS
 
 def main() -> None:
     """Serve the exporter; it ends when its certificate changes, and the engine starts it again."""
+    choose_log_format("exporter")
     mounted = MountedConfig()
     try:
         config = read_config(mounted)

@@ -3,22 +3,29 @@
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster import certificate_report, history, image_report, supervisor_status
 from cluster.config.mounted import ROOT, ClusterConfig
+from cluster.hosts.hosts_reading import HostsReading
+from cluster.insight import findings_status
+from cluster.observed.hosts_reader import MOUNTED, HostsReader, identity_in
 from cluster.observed.primary_port import read_primary_port
 from cluster.postgres.failures import Failure
 from exporters.collectors.backup_files import read_backups
 from exporters.collectors.container_stats import read_gate
+from exporters.collectors.login_log import LoginLog
 from exporters.collectors.pgbouncer_console import read_console
 from exporters.collectors.statistics import Remembered, Statistics, fail_unread, read_statistics
 from exporters.metrics.exposition import encode
+from exporters.metrics.logins import known_roles
 from exporters.metrics.postgres import SOURCES
 from exporters.metrics.probe import node_metrics
-from exporters.metrics.series import NodeSeries, StackSeries
+from exporters.metrics.series import NodeSeries
 from exporters.metrics.stack import Reported, stack_metrics
+from exporters.metrics.stack_series import StackSeries
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -27,6 +34,10 @@ Page = tuple[bytes, str]
 """Body and content type."""
 _FIRST = ("server", "standbys", "slots", "metrics_sessions")
 """Sources that a page which comes too late still has: few rows, read first, and most alerts are about them."""
+
+
+_HOSTS_SHARE = 0.6
+"""Of a scrape's time, for agents and votes; what is left is for the listing of members."""
 
 
 class Scrape:
@@ -54,6 +65,8 @@ class Scraper:
         self._series: dict[str, NodeSeries] = {}
         self._begun: dict[str, Statistics] = {}
         self._stack = StackSeries()
+        self._logins = LoginLog()
+        self._hosts = HostsReader()
 
     def node(self, config: ClusterConfig, name: str, patience: float, accept: str) -> Callable[[], Scrape]:
         """A scrape of one node, to be run in a thread."""
@@ -70,7 +83,9 @@ class Scraper:
             reading = read_statistics(access, SOURCES, remembered, begun)
             seconds, most = time.perf_counter() - began, config.settings.metrics_databases
             first = ("postgres", config.settings.database, "archive", *config.topology.names)
-            page = _written(node_metrics(reading, seconds, series, most=most, first=first), accept)
+            declared = [database.name for database in config.settings.declared.databases]
+            metrics = node_metrics(reading, seconds, series, most=most, first=first, declared=declared)
+            page = _written(metrics, accept)
             self._begun.pop(name, None)
             return page
 
@@ -93,7 +108,9 @@ class Scraper:
             from prometheus_client import GC_COLLECTOR, PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 
             access = replace(config.pooler(), application="pods_exporter", patience=patience)
-            console, gate = read_console(access), read_gate(deadline=patience)
+            with ThreadPoolExecutor(1) as beside:
+                reading = beside.submit(self._read_hosts, config, patience)
+                console, gate = read_console(access), read_gate(deadline=patience)
             itself = [
                 *PROCESS_COLLECTOR.collect(), *PLATFORM_COLLECTOR.collect(), *GC_COLLECTOR.collect()
             ]  # fmt: skip
@@ -103,11 +120,21 @@ class Scraper:
                 primary_change=history.read_latest(ROOT / history.NAME),
                 port=read_primary_port(*config.primary_port(), patience),
                 supervisor=supervisor_status.read_status(supervisor_status.MOUNTED),
+                findings=findings_status.read_status(findings_status.MOUNTED),
+                hosts=reading.result(),
+                failed_logins=self._logins.read(config.topology.names, known_roles(config.settings)),
             )
             found = stack_metrics(config, console, gate, self._version, read_backups(), reported, self._stack)
             return _written([*found, *itself], accept)
 
         return scrape
+
+    def _read_hosts(self, config: ClusterConfig, patience: float) -> HostsReading | None:
+        """Only where Patroni decides who is the primary."""
+        if config.topology.engine == "local":
+            return None
+        deadline = _HOSTS_SHARE * patience
+        return self._hosts.read(config.settings.hosts, identity_in(MOUNTED), deadline=deadline, figures=True)
 
 
 def _written(metrics: "Iterable[Exposed]", accept: str) -> Scrape:

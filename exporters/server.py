@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
+from cluster.single_flight import SingleFlight
 from exporters.scrape import Scrape, Scraper
-from exporters.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 PATIENCE = 3.0
 """Seconds a scrape may take, if Prometheus allows as much."""
+THREADS = 64
+"""More than there can be nodes, PgBouncer and gate."""
 _MARGIN = 0.5
 """Seconds kept back from Prometheus' timeout for the response to travel."""
 _LEAST = 0.5
@@ -58,7 +60,7 @@ class Pages:
 
     def __init__(self, mounted: MountedConfig) -> None:
         self._mounted = mounted
-        self._running: SingleFlight[Scrape] = SingleFlight()
+        self._running: SingleFlight[Scrape] = SingleFlight(THREADS, "scrape")
         self._scraper = Scraper(VERSION)
 
     async def probe(self, request: "Request") -> "Response":

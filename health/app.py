@@ -4,7 +4,7 @@ Checks of load balancers come by the thousand: they are found in a dictionary be
 goes wrong, goes through Starlette.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -15,6 +15,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from health.auth import Authentication
+from health.dashboards.dashboard_routes import DashboardRoutes
+from health.dashboards.prometheus import Prometheus
+from health.insight.insight_reports import InsightReports
+from health.insight.insight_routes import PAGE, REPORT, InsightRoutes
+from health.insight.statement_recorder import StatementRecorder
+from health.insight.statement_routes import PATH, StatementRoutes
 from health.problem_details import ProblemDetails, problem_response
 from health.responses import CachedResponse
 from health.routes import METHODS, Routes
@@ -28,9 +34,17 @@ _JSON = (b"content-type", b"application/json")
 class HealthService:
     """What uvicorn calls: authentication, then the cached responses, then the routes."""
 
-    def __init__(self, watcher: ClusterWatcher, authentication: Authentication) -> None:
+    def __init__(
+        self,
+        watcher: ClusterWatcher,
+        authentication: Authentication,
+        recorder: StatementRecorder | None = None,
+        reports: InsightReports | None = None,
+        *,
+        prometheus: Prometheus | None = None,
+    ) -> None:
         self._watcher, self._authentication = watcher, authentication
-        self._routes: ASGIApp = _routes(watcher)
+        self._routes: ASGIApp = _routes(watcher, recorder, reports, DashboardRoutes(watcher.config, prometheus))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -76,21 +90,51 @@ async def _on_bug(_: Request, __: Exception) -> Response:
     return problem_response(ProblemDetails(500, "an error of PODS itself; its log says more"))
 
 
-def _routes(watcher: ClusterWatcher) -> Starlette:
+def _routes(
+    watcher: ClusterWatcher,
+    recorder: StatementRecorder | None,
+    reports: InsightReports | None,
+    dashboards: DashboardRoutes,
+) -> Starlette:
     handlers = Routes(watcher)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         watcher.broadcast.bind()
         watcher.start()
+        if recorder is not None:
+            recorder.start()
         yield
         watcher.stop()
+        if recorder is not None:
+            recorder.stop()
 
-    paths = {
+    paths = _paths(handlers, dashboards)
+    if recorder is not None:
+        paths = {PATH: StatementRoutes(recorder).statements, **paths}
+    if reports is not None:
+        insight = InsightRoutes(watcher, reports)
+        paths = {PAGE: insight.page, REPORT: insight.report, **paths}
+    routes = [Route(path, handler, methods=METHODS) for path, handler in paths.items()]
+    errors = {ProblemDetails: _on_problem, HTTPException: _on_http, Exception: _on_bug}
+    application = Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)
+    application.router.redirect_slashes = False
+    return application
+
+
+def _paths(handlers: Routes, dashboards: DashboardRoutes) -> dict[str, Callable[[Request], Awaitable[Response]]]:
+    return {
         "/": handlers.page,
-        "/page/{name}": handlers.asset,
+        "/page/{name:path}": handlers.asset,
+        "/dashboards": dashboards.shell,
+        "/dashboards/{uid}": dashboards.shell,
+        "/dashboards/{uid}/model": dashboards.model,
+        "/dashboards/{uid}/choices": dashboards.choices,
+        "/dashboards/{uid}/marks": dashboards.marks,
+        "/dashboards/{uid}/panels/{id}": dashboards.panel,
         "/events": handlers.stream,
         "/history": handlers.history,
+        "/alerts": handlers.alerts,
         "/openapi.json": handlers.document,
         "/livez": handlers.alive,
         "/liveness": handlers.alive,
@@ -102,8 +146,3 @@ def _routes(watcher: ClusterWatcher) -> Starlette:
         "/nodes/{name}/{check}": handlers.check,
         "/{check}": handlers.check,
     }
-    routes = [Route(path, handler, methods=METHODS) for path, handler in paths.items()]
-    errors = {ProblemDetails: _on_problem, HTTPException: _on_http, Exception: _on_bug}
-    application = Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)
-    application.router.redirect_slashes = False
-    return application

@@ -1,38 +1,62 @@
 """The OpenAPI document: every route, and every answer as its type says."""
 
-from collections.abc import Sequence
 from functools import cache
 
+from cluster.alerts import AlertStatus
 from cluster.backup_status import BackupSummary
 from cluster.history import PrimaryChange
+from cluster.hosts.hosts_status import HostsStatus, HostStatus
 from cluster.http.hosts import Problem
+from cluster.insight.document import InsightDocument, StatementRow, StatementTable
+from cluster.insight.findings import InsightFinding
+from cluster.insight.report import BlockedSession, Wait
+from cluster.insight.statement_document import StatementDocument, StatementEntry, StatementText
+from cluster.insight.statement_history import HistoryGap, NodeCoverage
+from cluster.insight.statements import StatementWork
 from cluster.naming import FIRST_PRIMARY
 from cluster.observed.primary_port import PortStatus
+from cluster.pool_status import PoolStatus
 from cluster.status import (
     ClusterStatus,
     MemberList,
     MemberStatus,
     NodeStatus,
-    PoolStatus,
     ReplicationStatus,
     SlotStatus,
 )
 from health.checks import CHECKS, PassingNodes
+from health.dashboards.dashboard_document import DASHBOARD_SCHEMAS, dashboard_paths
 from health.history import Point, Points
-from health.json_schema import Components, Schema, ref
-from health.responses import Alive
+from health.json_schema import Components, Schema
+from health.openapi_paths import TEXT, Responses, media, path_item, refusal, response
+from health.responses import AlertsAnswer, Alive
 
 COMPONENTS = Components(
     types={
         "Node": NodeStatus,
         "Pool": PoolStatus,
         "PrimaryPort": PortStatus,
+        "Host": HostStatus,
+        "Hosts": HostsStatus,
         "Slot": SlotStatus,
         "Backup": BackupSummary,
         "PrimaryChange": PrimaryChange,
         "Member": MemberStatus,
+        "Alert": AlertStatus,
         "Point": Point,
         "History": Points,
+        "StatementWork": StatementWork,
+        "StatementEntry": StatementEntry,
+        "StatementText": StatementText,
+        "HistoryGap": HistoryGap,
+        "NodeCoverage": NodeCoverage,
+        "Statements": StatementDocument,
+        "Finding": InsightFinding,
+        "Wait": Wait,
+        "BlockedSession": BlockedSession,
+        "StatementRow": StatementRow,
+        "StatementTable": StatementTable,
+        "Insight": InsightDocument,
         "Problem": Problem,
     },
     aged={
@@ -42,11 +66,9 @@ COMPONENTS = Components(
         "Cluster": MemberList,
         "Passing": PassingNodes,
         "Alive": Alive,
+        "Alerts": AlertsAnswer,
     },
 )
-TEXT: Schema = {"type": "string"}
-Responses = dict[str, Schema]
-
 _NODE_NAME = {
     "name": "name",
     "in": "path",
@@ -54,101 +76,76 @@ _NODE_NAME = {
     "schema": {**TEXT, "pattern": "^[a-z][a-z0-9_]{0,30}$"},
     "example": FIRST_PRIMARY,
 }
-_FILTERS = [
-    {
-        "name": "lag",
-        "in": "query",
-        "description": "the most a replica may be behind, in bytes or with a unit",
-        "schema": {**TEXT, "pattern": "^[0-9]{1,15}(B|kB|MB|GB|TB)?$"},
-        "example": "10MB",
-    },
-    {
-        "name": "mode",
-        "in": "query",
-        "description": "lag of what was replayed (apply) or of what was received (write)",
-        "schema": {"enum": ["apply", "write"]},
-    },
-    {
-        "name": "replication_state",
-        "in": "query",
-        "description": "the state of its WAL receiver",
-        "schema": {**TEXT, "pattern": "^[a-z ]{1,30}$"},
-        "example": "streaming",
-    },
-]
-
-
-def _media(kind: str, schema: Schema) -> Schema:
-    return {kind: {"schema": schema}}
-
-
-_PROBLEM = _media("application/problem+json", ref("Problem"))
-
-
-def _refusal(text: str) -> Schema:
-    return {"description": text, "content": _PROBLEM}
-
-
-def _response(text: str, schema: str, *, also_problem: bool = False) -> Schema:
-    content = _media("application/json", ref(schema))
-    return {"description": text, "content": content | (_PROBLEM if also_problem else {})}
-
-
-def _operation(name: str, text: str, responses: Responses, parameters: Sequence[Schema]) -> Schema:
-    described = {"operationId": name, "summary": text, "responses": responses}
-    return {**described, "parameters": parameters} if parameters else described
-
-
-def _path(name: str, text: str, responses: Responses, *parameters: Schema, check: bool = False) -> Schema:
-    """GET, and HEAD and OPTIONS with the same code and no body."""
-    given = [*parameters, *(_FILTERS if check else [])]
-    responses = {**responses, **({"400": _refusal("the query is malformed")} if check else {})}
-    responses |= {"404": _refusal("there is no such node")} if parameters else {}
-    responses |= {"401": _refusal("a secret is asked for"), "421": _refusal("not a name of this service")}
-    bare = {code: {"description": response["description"]} for code, response in responses.items()}
-    return {
-        "get": _operation(name, text, responses, given),
-        "head": _operation(f"{name}_head", text, bare, given),
-        "options": _operation(f"{name}_options", text, bare, given),
-    }
 
 
 def _yes_or_no(schema: str, yes: str = "yes", no: str = "no; or nothing is known") -> Responses:
-    return {"200": _response(yes, schema), "503": _response(no, schema, also_problem=True)}
+    return {"200": response(yes, schema), "503": response(no, schema, also_problem=True)}
 
 
 def _known(schema: str) -> Responses:
-    return {"200": _response("what is known", schema), "503": _refusal("nothing is known")}
+    return {"200": response("what is known", schema), "503": refusal("nothing is known")}
+
+
+def _statements() -> Schema:
+    moment = {**TEXT, "pattern": "^[0-9]{1,10}([.][0-9]{1,6})?$"}
+    text = "Unix seconds, or seconds ago"
+    given = [
+        {"name": "since", "in": "query", "description": text, "schema": moment, "example": "3600"},
+        {"name": "until", "in": "query", "description": text, "schema": moment, "example": "0"},
+        {"name": "database", "in": "query", "description": "of one alone", "schema": {**TEXT, "maxLength": 63}},
+    ]
+    responses = {"200": response("by statement and node", "Statements"), "400": refusal("the query is malformed")}
+    return path_item(
+        "statements", "What statements did in a span, and before; always asks for the secret", responses, *given
+    )
+
+
+def _insight() -> Schema:
+    since = "15m, 1h, 2d, yesterday, or an ISO moment (UTC)"
+    given = [
+        {"name": "since", "in": "query", "description": since, "schema": {**TEXT, "maxLength": 200}, "example": "1h"},
+        {"name": "database", "in": "query", "description": "of one alone", "schema": {**TEXT, "maxLength": 63}},
+    ]
+    responses = {
+        "200": response("what `inv insight --json` prints", "Insight"),
+        "400": refusal("the query is malformed"),
+        "503": refusal("too many other reports are being made"),
+    }
+    return path_item("insight", "What hurts now; always asks for the secret", responses, *given)
 
 
 def _paths() -> Schema:
-    stream = {"200": {"description": "events", "content": _media("text/event-stream", TEXT)}}
-    page = {"200": {"description": "the page", "content": _media("text/html", TEXT)}}
+    stream = {"200": {"description": "events", "content": media("text/event-stream", TEXT)}}
+    page = {"200": {"description": "the page", "content": media("text/html", TEXT)}}
     paths = {
-        "/": _path("page", "The page", page),
-        "/health": _path("health", "The whole cluster", _yes_or_no("Overview", "healthy", "degraded")),
-        "/health/primary": _path("health_primary", "The primary, whatever its name", _yes_or_no("NodeAnswer")),
-        "/health/master": _path("health_master", "The same", _yes_or_no("NodeAnswer")),
-        "/health/replication": _path("replication", "Lags and slots", _yes_or_no("Replication")),
-        "/health/{name}": _path("health_node", "One node", _yes_or_no("NodeAnswer"), _NODE_NAME),
-        "/cluster": _path("cluster", "Patroni's view of the members", _known("Cluster")),
-        "/history": _path("history", "The last minutes", {"200": _response("points", "History")}),
-        "/events": _path("events", "An overview after each look", stream),
-        "/livez": _path("livez", "Whether this service looks", _known("Alive")),
-        "/liveness": _path("liveness", "The same", _known("Alive")),
-        "/readyz": _path("readyz", "Whether anything can be used", _yes_or_no("Passing")),
-        "/openapi.json": _path("openapi", "This document", {"200": {"description": "JSON"}}),
-        "/nodes/{name}": _path("node", "One node", _yes_or_no("NodeAnswer"), _NODE_NAME),
-        "/nodes/{name}/health": _path("node_health", "The same", _yes_or_no("NodeAnswer"), _NODE_NAME),
-        "/nodes/{name}/liveness": _path("node_live", "Whether it answers", _yes_or_no("NodeAnswer"), _NODE_NAME),
+        "/": path_item("page", "The page", page),
+        "/health": path_item("health", "The whole cluster", _yes_or_no("Overview", "healthy", "degraded")),
+        "/health/primary": path_item("health_primary", "The primary, whatever its name", _yes_or_no("NodeAnswer")),
+        "/health/master": path_item("health_master", "The same", _yes_or_no("NodeAnswer")),
+        "/health/replication": path_item("replication", "Lags and slots", _yes_or_no("Replication")),
+        "/health/{name}": path_item("health_node", "One node", _yes_or_no("NodeAnswer"), _NODE_NAME),
+        "/cluster": path_item("cluster", "Patroni's view of the members", _known("Cluster")),
+        "/history": path_item("history", "The last minutes", {"200": response("points", "History")}),
+        "/insight": path_item("insight_page", "The page of insight; always asks for the secret", page),
+        "/insight/report": _insight(),
+        "/insight/statements": _statements(),
+        "/alerts": path_item("alerts", "What fires", _known("Alerts")),
+        "/events": path_item("events", "An overview after each look", stream),
+        "/livez": path_item("livez", "Whether this service looks", _known("Alive")),
+        "/liveness": path_item("liveness", "The same", _known("Alive")),
+        "/readyz": path_item("readyz", "Whether anything can be used", _yes_or_no("Passing")),
+        "/openapi.json": path_item("openapi", "This document", {"200": {"description": "JSON"}}),
+        "/nodes/{name}": path_item("node", "One node", _yes_or_no("NodeAnswer"), _NODE_NAME),
+        "/nodes/{name}/health": path_item("node_health", "The same", _yes_or_no("NodeAnswer"), _NODE_NAME),
+        "/nodes/{name}/liveness": path_item("node_live", "Whether it answers", _yes_or_no("NodeAnswer"), _NODE_NAME),
     }
     for check in CHECKS:
         text, each = f"Which nodes pass {check}", f"Whether the node passes {check}"
-        paths[f"/{check}"] = _path(f"any_{check}", text, _yes_or_no("Passing"), check=True)
-        paths[f"/nodes/{{name}}/{check}"] = _path(
+        paths[f"/{check}"] = path_item(f"any_{check}", text, _yes_or_no("Passing"), check=True)
+        paths[f"/nodes/{{name}}/{check}"] = path_item(
             f"node_{check}", each, _yes_or_no("NodeAnswer"), _NODE_NAME, check=True
         )
-    return paths
+    return paths | dashboard_paths()
 
 
 @cache
@@ -163,6 +160,6 @@ def document() -> Schema:
             "description": "Sizes are bytes, durations seconds. Nothing here changes anything.",
         },
         "paths": _paths(),
-        "components": {"schemas": COMPONENTS.schemas(), "securitySchemes": schemes},
+        "components": {"schemas": COMPONENTS.schemas() | DASHBOARD_SCHEMAS, "securitySchemes": schemes},
         "security": [{}, {"bearer": []}, {"basic": []}],
     }

@@ -8,21 +8,22 @@ from string import Template
 
 from starlette.responses import Response
 
-from health.page_text import Advice, PageText, TableRow, advice, headline
+from health.alert_text import AlertRow, AlertText
+from health.page_text import Advice, PageText, advice, headline
+from health.pool_text import TableRow
 from health.problem_details import ProblemDetails
 from health.responses import ResponseTable
 
 FOLDER = Path(__file__).parent / "page"
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ASSETS = {
-    "page.css": "text/css",
-    "page.js": "text/javascript",
-    "picture.js": "text/javascript",
-    "spark.js": "text/javascript",
-    "elements.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
+    str(path.relative_to(FOLDER)): _TYPES[path.suffix] for path in sorted(FOLDER.rglob("*")) if path.suffix in _TYPES
 }
+"""What pages load, and its type; read from the image once, so that no request names a path."""
+_ALERT_HEADS = ("alert", "severity", "since", "node", "says", "look first")
 _HEADS = {
     "nodes": ("node", "role", "state", "lag", "behind", "sync", "timeline", "LSN", "connections", "up"),
+    "databases": ("database", "writes to", "reads from", "pools", "clients", "waiting", "servers"),
     "pools": ("pool", "leads to", "clients", "waiting", "servers", "size"),
     "slots": ("slot", "state", "WAL", "kept"),
 }
@@ -41,6 +42,11 @@ HEADERS = {
 def response(table: ResponseTable | None, error: str) -> Response:
     """The page as it is now; without a poll, with the reason for that."""
     return Response(render(table) if table else _render_error(error), 200, HEADERS, "text/html")
+
+
+def dashboards(root: str) -> Response:
+    """The page of dashboards, as it is before it has asked for anything; ``root`` leads from it to this service's."""
+    return Response(Template(_text("dashboards/index.html")).substitute(root=root), 200, HEADERS, "text/html")
 
 
 def asset(name: str) -> Response:
@@ -64,6 +70,13 @@ def render(table: ResponseTable) -> str:
         reasons=_items(text.reasons),
         notes=_items(text.notes),
         since=_since(text.primary),
+        dashboards="" if table.view.settings.monitoring == "on" else "hidden",
+        watched="" if text.alerts else "hidden",
+        alerts=_alert_table(text.alerts or AlertText()),
+        alerts_note=escape(text.alerts.note if text.alerts else ""),
+        single="" if text.pooler.databases else "hidden",
+        more_databases=escape(text.pooler.more_databases),
+        more_pools=escape(text.pooler.more_pools),
         **{name: _table(name, rows) for name, rows in _tables(text).items()},
     )
 
@@ -73,7 +86,11 @@ def _render_error(error: str) -> str:
 
 
 def _fill(**texts: str) -> str:
-    empty = dict.fromkeys(("reasons", "notes", "since"), "") | {name: _table(name, ()) for name in _HEADS}
+    empty = dict.fromkeys(
+        ("reasons", "notes", "since", "more_databases", "more_pools", "dashboards", "alerts_note"), ""
+    )
+    empty |= {"single": "hidden", "watched": "hidden", "alerts": _alert_table(AlertText())}
+    empty |= {name: _table(name, ()) for name in _HEADS}
     return Template(_text("index.html")).substitute(empty | texts)
 
 
@@ -90,7 +107,8 @@ def _since(text: str) -> str:
 
 
 def _tables(text: PageText) -> dict[str, tuple[TableRow, ...]]:
-    return {"nodes": text.nodes, "pools": text.pools, "slots": text.slots}
+    pooler = text.pooler
+    return {"nodes": text.nodes, "databases": pooler.databases, "pools": pooler.pools, "slots": text.slots}
 
 
 def _table(name: str, rows: Iterable[TableRow]) -> str:
@@ -98,6 +116,22 @@ def _table(name: str, rows: Iterable[TableRow]) -> str:
     heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS[name])
     body = "".join(_row(row, _HEADS[name]) for row in rows)
     return f'<table id="{name}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _alert_table(text: AlertText) -> str:
+    """What fires; the button that copies comes with the script."""
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _ALERT_HEADS)
+    body = "".join(_alert_row(row) for row in text.rows)
+    return f'<table id="alert-rows"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _alert_row(row: AlertRow) -> str:
+    head, *rest = (escape(cell) for cell in row.cells)
+    named = f'<a href="{escape(row.runbook)}" rel="noreferrer">{head}</a>' if row.runbook else head
+    rest.append(f"<code>{escape(row.command)}</code>" if row.command else "")
+    cells = "".join(f'<td data-head="{name}">{cell}</td>' for name, cell in zip(_ALERT_HEADS[1:], rest, strict=True))
+    quiet = ' class="quiet"' if row.quiet else ""
+    return f'<tr data-mood="{row.mood}"{quiet}><th scope="row">{named}</th>{cells}</tr>'
 
 
 def _row(row: TableRow, heads: Sequence[str]) -> str:

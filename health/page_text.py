@@ -4,20 +4,16 @@ Numbers become text here, in the units of `inv status`, but for the age that onl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 from cluster.backup_status import BackupSummary
 from cluster.history import since
 from cluster.remedies import split_remedy
-from cluster.status import ClusterStatus, NodeStatus, PoolStatus, SlotStatus
+from cluster.status import ClusterStatus, NodeStatus, SlotStatus
 from cluster.units import human_seconds, human_size
+from health.alert_text import AlertText
 from health.history import Point, Points, last_known, most
-
-UNKNOWN = "–"
-Mood = Literal["well", "warn", "bad"]
-"""bad: something is wrong with the node itself; warn: it is on its way in or out."""
-Cell = str | int | None
+from health.pool_text import UNKNOWN, Mood, PoolText, TableRow, cells, pool_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +22,6 @@ class Advice:
 
     problem: str
     remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One row of a table."""
-
-    cells: tuple[str, ...]
-    mood: Mood = "well"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One node of the picture."""
+    """One node of the picture; ``reads`` if a pool leads there."""
 
     name: str
     mood: Mood
@@ -56,16 +44,7 @@ class Card:
     facts: tuple[tuple[str, str], ...]
     curve: Curve
     lag: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolLine:
-    """One pool of the picture: its name and target, its clients, and how much of it is in use (0 to 1)."""
-
-    title: str
-    clients: str
-    used: float
-    mood: Mood
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,34 +55,30 @@ class PageText:
     reasons: tuple[Advice, ...] = ()
     notes: tuple[Advice, ...] = ()
     nodes: tuple[TableRow, ...] = ()
-    pools: tuple[TableRow, ...] = ()
+    pooler: PoolText = field(default_factory=PoolText)
     slots: tuple[TableRow, ...] = ()
+    alerts: AlertText | None = None
     backup: str = ""
     primary: str = ""
     cards: tuple[Card, ...] = ()
-    pooler: str = "not answering"
-    pooler_mood: Mood = "bad"
-    pool_lines: tuple[PoolLine, ...] = ()
     point: Point | None = None
     rate: float | None = None
 
 
-def page_text(status: ClusterStatus, points: Points, now: float) -> PageText:
+def page_text(status: ClusterStatus, points: Points, now: float, alerts: AlertText | None = None) -> PageText:
     """The texts of one poll; ``now`` is Unix time."""
-    pooler, pooler_mood = _pooler(status.pools)
+    led = {node for pool in status.pools if not pool.paused for node in pool.target}
     return PageText(
         headline=headline(status.reasons),
         reasons=advice(status.reasons),
         notes=advice(status.notes),
         nodes=tuple(TableRow(_node_cells(node), _mood(node)) for node in status.nodes),
-        pools=tuple(TableRow(_pool_cells(pool), _pool_mood(pool)) for pool in status.pools),
+        pooler=pool_text(status.pools),
         slots=tuple(TableRow(_slot_cells(slot)) for slot in status.slots),
+        alerts=alerts,
         backup=_backup_line(status.backup, now) if status.backup else "",
         primary=since(status.primary_change) if status.primary_change else "",
-        cards=tuple(_card(node, points) for node in status.nodes),
-        pooler=pooler,
-        pooler_mood=pooler_mood,
-        pool_lines=tuple(_pool_line(pool) for pool in status.pools),
+        cards=tuple(replace(_card(node, points), reads=node.name in led) for node in status.nodes),
         point=points.points[-1] if points.points else None,
         rate=points.rates()[-1] if points.points else None,
     )
@@ -120,38 +95,20 @@ def advice(lines: Sequence[str]) -> tuple[Advice, ...]:
     return tuple(Advice(*split_remedy(line)) for line in lines)
 
 
-def _pooler(pools: Sequence[PoolStatus]) -> tuple[str, Mood]:
-    """What PgBouncer is at, in a word."""
-    if all(pool.clients is None for pool in pools):
-        return "not answering", "bad"
-    waiting = sum(pool.waiting or 0 for pool in pools)
-    if any(pool.paused for pool in pools):
-        return "paused", "bad"
-    return (f"{waiting} clients wait", "bad") if waiting else ("running", "well")
-
-
 def _mood(node: NodeStatus) -> Mood:
     if not node.healthy:
         return "bad"
     return "well" if node.member else "warn"
 
 
-def _cells(*cells: Cell) -> tuple[str, ...]:
-    return tuple(UNKNOWN if cell is None else str(cell) for cell in cells)
-
-
 def _node_cells(node: NodeStatus) -> tuple[str, ...]:
     lag, behind, uptime = human_size(node.lag_bytes), human_seconds(node.lag_seconds), human_seconds(node.uptime)
     first = (node.name, node.role, node.state, lag, behind)
-    return _cells(*first, node.sync, node.timeline, node.lsn, node.connections, uptime)
-
-
-def _pool_cells(pool: PoolStatus) -> tuple[str, ...]:
-    return _cells(pool.name, ", ".join(pool.target), pool.clients, pool.waiting, pool.servers, pool.size)
+    return cells(*first, node.sync, node.timeline, node.lsn, node.connections, uptime)
 
 
 def _slot_cells(slot: SlotStatus) -> tuple[str, ...]:
-    return _cells(slot.name, "in use" if slot.active else "idle", slot.wal_status, human_size(slot.retained_bytes))
+    return cells(slot.name, "in use" if slot.active else "idle", slot.wal_status, human_size(slot.retained_bytes))
 
 
 def _backup_line(backup: BackupSummary, now: float) -> str:
@@ -182,9 +139,9 @@ def _tags(node: NodeStatus) -> list[str]:
 
 
 def _facts(node: NodeStatus, *, primary: bool) -> list[tuple[str, str]]:
-    connections, uptime = _cells(node.connections)[0], human_seconds(node.uptime)
+    connections, uptime = cells(node.connections)[0], human_seconds(node.uptime)
     if primary:
-        timeline, method = _cells(node.timeline, node.io_method)
+        timeline, method = cells(node.timeline, node.io_method)
         own = [("timeline", timeline), ("I/O", method), ("port", str(node.port))]
         return [("connections", connections), ("up", uptime), *own]
     lags = [("lag", human_size(node.lag_bytes)), ("behind", human_seconds(node.lag_seconds))]
@@ -207,25 +164,3 @@ def _curve(label: str, values: Sequence[float | None], unit: str) -> Curve:
     minutes = max(1, round(len(values) / 60))
     described = f"{label}, {minutes} min of it known: now {now}, at most {greatest}"
     return Curve(label, f"at most {greatest}", described)
-
-
-def _pool_line(pool: PoolStatus) -> PoolLine:
-    target = f"{len(pool.target)} replicas" if len(pool.target) > 1 else ", ".join(pool.target)
-    return PoolLine(
-        title=f"{pool.name} → {target}",
-        clients=_clients(pool),
-        used=min(1.0, (pool.servers or 0) / (pool.size or 1)),
-        mood=_pool_mood(pool),
-    )
-
-
-def _pool_mood(pool: PoolStatus) -> Mood:
-    return "bad" if pool.waiting or pool.paused else "well"
-
-
-def _clients(pool: PoolStatus) -> str:
-    if pool.clients is None:
-        return UNKNOWN
-    waiting = f" · {pool.waiting} wait" if pool.waiting else ""
-    paused = " · paused" if pool.paused else ""
-    return f"{pool.clients} client{'' if pool.clients == 1 else 's'}{waiting}{paused}"

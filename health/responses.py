@@ -5,14 +5,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from cluster.alerts import AlertStatus
 from cluster.documents import to_json
+from cluster.pool_status import foremost
 from cluster.status import ClusterStatus, cluster_status, member_list, replication_status
 from cluster.view import View
+from health.alert_text import AlertText
 from health.checks import CHECKS, CheckState, Filters, PassingNodes, check_state
 from health.history import Points
 from health.page_text import PageText, page_text
 
 NO_FILTERS = Filters()
+EVENT_POOLS = 60
+"""Pools in an event of the stream: those in trouble, then the busiest. Hundreds may listen, once a second."""
 ROLES = ("primary", "master")
 """Names that mean a role under /health/, whatever the node is called."""
 
@@ -34,6 +39,13 @@ class Alive:
     """The answer of a service that polls."""
 
     alive: Literal[True] = True
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsAnswer:
+    """`/alerts`: what fires, the worst first."""
+
+    alerts: tuple[AlertStatus, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +72,17 @@ class ResponseTable:
         return CachedResponse(_code(bool(passing)), head(PassingNodes(passing)))
 
 
-def make_response_table(view: View, polled: float, points: Points) -> ResponseTable:
+def make_response_table(view: View, polled: float, points: Points, alerts: AlertText | None = None) -> ResponseTable:
     """Serialise every response."""
     status = cluster_status(view)
-    text = page_text(status, points, view.snapshot.taken)
+    text = page_text(status, points, view.snapshot.taken, alerts)
     page = b', "page": ' + json.dumps(to_json(text)).encode()
     table = ResponseTable(
         view=view,
         status=status,
         text=text,
         polled=polled,
-        event=CachedResponse(200, head(status) + page),
+        event=CachedResponse(200, head(replace(status, pools=foremost(status.pools, EVENT_POOLS))) + page),
         states={name: check_state(view, name) for name in view.topology.names},
         nodes={node.name: head(node) for node in status.nodes},
     )

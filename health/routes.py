@@ -1,5 +1,7 @@
 """The routes that are no plain lookup: checks with a query, the page, streams, and every refusal."""
 
+import time
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -8,7 +10,7 @@ from health import openapi, page
 from health.checks import CHECKS, Filters, parse_filters
 from health.events import Events
 from health.problem_details import ProblemDetails
-from health.responses import Alive, CachedResponse, ResponseTable, head
+from health.responses import AlertsAnswer, Alive, CachedResponse, ResponseTable, head
 from health.watcher import TOO_OLD, ClusterWatcher
 
 METHODS = ("GET", "HEAD", "OPTIONS")
@@ -59,6 +61,14 @@ class Routes:
     async def history(self, _: Request) -> Response:
         """The last minutes."""
         return JSONResponse(to_json(self.watcher.history.points), headers={"Cache-Control": "no-store"})
+
+    async def alerts(self, request: Request) -> Response:
+        """What fires."""
+        now = time.monotonic()
+        reading = self.watcher.alerts.latest.aged(now)
+        if reading.error:
+            raise ProblemDetails(503, f"nothing is known of alerts: {reading.error}")
+        return _response(request, CachedResponse(200, head(AlertsAnswer(reading.alerts))), now - reading.taken)
 
     async def stream(self, request: Request) -> Response:
         """Server-sent events."""

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,10 @@ from cluster import history
 from cluster.backup_status import BackupStatus, parse_status
 from cluster.config.mounted import ClusterConfig, MountedConfig
 from cluster.errors import PodsError
+from cluster.hosts.hosts_reading import HostsReading
 from cluster.http.pages import pages
+from cluster.observed.hosts_reader import MOUNTED as HA_MOUNTED
+from cluster.observed.hosts_reader import HostsReader, both, identity_in
 from cluster.observed.poller import Poller
 from cluster.observed.primary_port import read_primary_port
 from cluster.observed.snapshot import Snapshot, keep_known, read_snapshot
@@ -20,6 +24,8 @@ from cluster.service_verdict import ServicesReading
 from cluster.services import optional_services
 from cluster.supervisor_status import MOUNTED, read_status
 from cluster.view import make_view
+from health.alert_text import alert_text
+from health.alert_watcher import AlertWatcher
 from health.broadcast import Broadcast
 from health.history import History
 from health.readers import ReadPoolKeeper
@@ -44,6 +50,7 @@ class ClusterWatcher:
     """Polls the nodes and judges the cluster. ``latest``: responses of the latest poll; ``error``: why none is newer.
 
     ``broadcast`` is notified after each poll, and ``readers`` decides who takes part in the pool of all readers.
+    ``alerts`` reads Alertmanager beside it.
     """
 
     def __init__(
@@ -58,19 +65,23 @@ class ClusterWatcher:
         self.error = "it has not looked yet"
         self.history = History()
         self.broadcast = broadcast or Broadcast()
-        self._config, self._backup_state = config, backup_state
+        self.config, self._backup_state = config, backup_state
         self._poller, self._probe = Poller(), ServiceProbe()
+        self._hosts = HostsReader()
         self._readers = readers
+        self.alerts = AlertWatcher(config)
         self._written: Lsn | None = None
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Begin to poll, until ``stop``."""
         threading.Thread(target=self._run, name="poll", daemon=True).start()
+        self.alerts.start()
 
     def stop(self) -> None:
         """End after the poll that runs."""
         self._stopped.set()
+        self.alerts.stop()
 
     @property
     def age(self) -> float:
@@ -98,23 +109,31 @@ class ClusterWatcher:
         self.broadcast.notify()
 
     def _poll(self) -> None:
-        config = self._config.read()
+        config = self.config.read()
         began = time.monotonic()
         before = self.latest.view.snapshot if self.latest else None
-        snapshot = keep_known(self._read(config), before)
+        read, hosts = both(partial(self._read, config), self._hosts_of(config))
+        snapshot = keep_known(read, before)
         if snapshot.primary and snapshot.primary.facts:
             self._written = snapshot.primary.facts.lsn
         services = self._read_services(config)
-        latest = history.read_latest(self._config.root / history.NAME)
+        latest = history.read_latest(self.config.root / history.NAME)
         view = make_view(
-            config.settings, config.topology, snapshot, written=self._written, services=services, latest=latest
+            config.settings,
+            config.topology,
+            snapshot,
+            written=self._written,
+            services=services,
+            latest=latest,
+            hosts=hosts,
         )
-        self.latest = make_response_table(view, began, self.history.add(view))
+        alerts = alert_text(self.alerts.latest.aged(began))
+        self.latest = make_response_table(view, began, self.history.add(view), alerts)
         if self._readers is not None:
             self._readers.update(view, time.monotonic())
 
     def _read_services(self, config: ClusterConfig) -> ServicesReading:
-        names = optional_services(config.settings, config.topology.image_source)
+        names = optional_services(config.settings, config.topology.image_source, config.topology.engine)
         shown = pages(config.settings)
         watching = {name: shown[name].secure for name in names if name in shown and name != "health"}
         return ServicesReading(
@@ -122,6 +141,12 @@ class ClusterWatcher:
             down=self._probe.down(watching),
             supervisor=read_status(MOUNTED),
         )
+
+    def _hosts_of(self, config: ClusterConfig) -> Callable[[], HostsReading] | None:
+        """Only where Patroni decides who is the primary."""
+        if config.topology.engine == "local":
+            return None
+        return partial(self._hosts.read, config.settings.hosts, identity_in(HA_MOUNTED), deadline=DEADLINE)
 
     def _read(self, config: ClusterConfig) -> Snapshot:
         nodes = {name: replace(config.node(name), connect_timeout=CONNECT_TIMEOUT) for name in config.topology.names}

@@ -39,6 +39,7 @@ def status_rows(status: BackupStatus) -> dict[str, list[Row]]:
                 "drill_last_timestamp_seconds": drill.when if drill else None,
                 "drill_success": int(drill.ok) if drill else None,
                 "drill_rto_seconds": drill.rto if drill else None,
+                "drill_databases": drill.databases if drill else None,
             }
         ],
     }

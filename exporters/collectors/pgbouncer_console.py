@@ -66,9 +66,10 @@ def read_console(access: Access) -> ConsoleReading:
 
 def _read(console: "psycopg.Connection[Any]") -> dict[str, list[Row]]:
     # The console is not SQL: these are its commands.
-    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"])]
-    pools = [row for row in console.execute("SHOW POOLS").fetchall() if is_pool(row["database"])]
-    totals = [row for row in console.execute("SHOW STATS_TOTALS").fetchall() if is_pool(row["database"])]
+    databases = [row for row in console.execute("SHOW DATABASES").fetchall() if is_pool(row["name"], row["host"])]
+    known = {row["name"] for row in databases}
+    pools = [row for row in console.execute("SHOW POOLS").fetchall() if row["database"] in known]
+    totals = [row for row in console.execute("SHOW STATS_TOTALS").fetchall() if row["database"] in known]
     lists = {row["list"]: row["items"] for row in console.execute("SHOW LISTS").fetchall()}
     config = {row["key"]: row["value"] for row in console.execute("SHOW CONFIG").fetchall()}
     version = console.execute("SHOW VERSION").fetchall()[0]

@@ -93,7 +93,7 @@ def _read(
             return
         rows = remembered.recall(source)
         if rows is None:
-            rows = tuple(connection.execute(queries.get(source.name)).fetchall())
+            rows = _rows(connection, source)
             remembered.keep(source, rows)
         found.rows[source.name] = rows
     except (psycopg.Error, ConnectError) as error:
@@ -104,3 +104,14 @@ def _read(
             raise
     seconds = time.perf_counter() - began
     found.seconds[source.collector] = found.seconds.get(source.collector, 0.0) + seconds
+
+
+def _rows(connection: "psycopg.Connection[Any]", source: MetricSource) -> Rows:
+    from psycopg import errors
+
+    try:
+        return tuple(connection.execute(queries.get(source.name)).fetchall())
+    except (errors.ObjectNotInPrerequisiteState, errors.UndefinedFunction):
+        if source.extension:
+            return ()  # not preloaded, not made: `inv doctor` says so
+        raise

@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from cluster.json_log import choose_log_format
 from exporters.gate.engine import Engine
 from exporters.gate.reader import Reader
 
@@ -60,6 +61,7 @@ class _Answer(socketserver.BaseRequestHandler):
 
 def main() -> None:
     """Serve until told to stop."""
+    choose_log_format("gate")
     project, engine = os.environ["PODS_PROJECT"], os.environ["PODS_ENGINE_SOCKET"]
     gate = Gate(SOCKET, Reader(Engine(engine, project)))
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=gate.shutdown).start())

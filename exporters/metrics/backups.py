@@ -48,6 +48,7 @@ FAMILIES = (
             gauge("drill_last_timestamp_seconds", "When the newest backup was last restored for proof, Unix time."),
             gauge("drill_success", "1 if that went well."),
             gauge("drill_rto_seconds", "How long it took until the restored server answered."),
+            gauge("drill_databases", "Declared databases that were in it, and were opened and checked."),
         ),
     ),
     Family(

@@ -6,6 +6,7 @@ place below Prometheus' ``sample_limit``, beyond which it drops the whole page a
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeVar
 
 from exporters.declarations import Family, Row, gauge
@@ -21,6 +22,7 @@ NOT_SHOWN = Family(
     metrics=(gauge("not_shown", "How many have no series of their own: part of `other`, or left out."),),
 )
 Key = TypeVar("Key", bound=Hashable)
+_NOBODY: Mapping[Hashable, int] = MappingProxyType({})
 Rows = Mapping[str, Sequence[Row]]
 
 
@@ -30,14 +32,23 @@ class TopN:
 
     shown: frozenset[Hashable] = frozenset()
 
-    def choose(self, weights: Mapping[Key, float], most: int) -> frozenset[Key]:
-        """At most ``most`` of the keys: all of them where they are so few."""
+    def choose(
+        self, weights: Mapping[Key, float], most: int, ahead: Mapping[Hashable, int] = _NOBODY
+    ) -> frozenset[Key]:
+        """At most ``most`` of the keys: all of them where they are so few.
+
+        Those of ``ahead`` come before all others, the lowest number first, whatever they weigh.
+        """
         if not weights:
             return frozenset()  # nothing could be read; who was shown is remembered
         if len(weights) <= most:
             chosen = frozenset(weights)
         else:
-            ranked = sorted((key for key in weights if key != OTHER), key=lambda key: self._rank(key, weights[key]))
+            last = len(ahead) + max(ahead.values(), default=0)
+            ranked = sorted(
+                (key for key in weights if key != OTHER),
+                key=lambda key: (ahead.get(key, last), *self._rank(key, weights[key])),
+            )
             chosen = frozenset(ranked[:most])
         self.shown = chosen
         return chosen
@@ -53,6 +64,7 @@ class Remainder:
 
     counters: frozenset[str]
     maxima: frozenset[str]
+    minima: frozenset[str]
     sums: frozenset[str]
     total: dict[str, float] = field(default_factory=dict)
     seen: dict[Hashable, Mapping[str, float]] = field(default_factory=dict)
@@ -68,6 +80,7 @@ class Remainder:
         return cls(
             counters=columns(lambda kind, rest: kind != "gauge" and rest == "sum"),
             maxima=columns(lambda _, rest: rest == "max"),
+            minima=columns(lambda _, rest: rest == "min"),
             sums=columns(lambda kind, rest: kind == "gauge" and rest == "sum"),
         )
 
@@ -76,10 +89,10 @@ class Remainder:
         for key, row in rows.items():
             self._count(self.seen.get(key), row)
         self.seen = {key: _numbers(row, self.counters) for key, row in rows.items()}
-        every = [_numbers(row, self.sums | self.maxima) for row in rows.values()]
+        every = [_numbers(row, self.sums | self.maxima | self.minima) for row in rows.values()]
         folded = {column: sum(row.get(column, 0.0) for row in every) for column in self.sums}
-        for column in self.maxima:
-            folded[column] = max((row[column] for row in every if column in row), default=0.0)
+        for columns, extreme in ((self.maxima, max), (self.minima, min)):
+            folded |= {name: extreme((row[name] for row in every if name in row), default=0.0) for name in columns}
         return folded | {column: self.total.get(column, 0.0) for column in self.counters}
 
     def _count(self, before: Mapping[str, float] | None, row: Row) -> None:

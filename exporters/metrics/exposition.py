@@ -32,7 +32,7 @@ def expose(families: Iterable[Family], rows: Mapping[str, Sequence[Row]]) -> "li
                 key = (name, family.labels, labels)
                 if value is not None and key not in seen:
                     seen.add(key)
-                    exposed = found.get(name) or found.setdefault(name, _named(name, metric))
+                    exposed = found.get(name) or found.setdefault(name, _named(name, metric, family.help_of(metric)))
                     exposed.add_sample(name, dict(zip(family.labels, labels, strict=True)), float(value))
     return list(found.values())
 
@@ -57,12 +57,12 @@ def _labels(family: Family, row: Row) -> Labels | None:
     return None if any(value is None for value in values) else tuple(str(value)[:_LONGEST] for value in values)
 
 
-def _named(name: str, metric: Metric) -> "Exposed":
+def _named(name: str, metric: Metric, text: str = "") -> "Exposed":
     """The library wants a counter's name without the suffix that it then writes."""
     from prometheus_client.metrics_core import Metric as Exposed
 
     stem = name.removesuffix("_total") if metric.kind == "counter" else name
-    return Exposed(stem, metric.help, metric.kind)
+    return Exposed(stem, text or metric.help, metric.kind)
 
 
 class Ready:

@@ -20,14 +20,17 @@ FAMILIES = (
 )
 
 
-def failover_metrics(settings: Settings, status: SupervisorStatus | None, now: float) -> Mapping[str, Sequence[Row]]:
-    """Rows by source, at the Unix time ``now``."""
+def failover_metrics(
+    settings: Settings, status: SupervisorStatus | None, now: float, *, supervised: bool = True
+) -> Mapping[str, Sequence[Row]]:
+    """Rows by source, at the Unix time ``now``; of the supervisor only where a failover is its own (``supervised``)."""
     automatic = settings.failover == "auto"
+    supervised = supervised and automatic
     watches = status is not None and status.watches(now)
     row: Row = {
         "automatic": int(automatic),
-        "supervisor_up": int(watches) if automatic else None,
-        "held": int(status is not None and watches and status.held) if automatic else None,
+        "supervisor_up": int(watches) if supervised else None,
+        "held": int(status is not None and watches and status.held) if supervised else None,
         "last_timestamp_seconds": status.failed_over if status else None,
     }
     return {"failover": [row]}

@@ -4,6 +4,7 @@ from exporters.declarations import Family, counter, gauge
 
 POOLS = Family(
     source="pools",
+    rest=True,
     prefix="pgbouncer_pools_",
     labels=("database", "user"),
     metrics=(
@@ -23,6 +24,7 @@ POOLS = Family(
 )
 TOTALS = Family(
     source="totals",
+    rest=True,
     prefix="pgbouncer_stats_totals_",
     labels=("database",),
     metrics=(
@@ -39,8 +41,9 @@ TOTALS = Family(
         counter("server_assignments_total", "Times a server connection was given to a client."),
     ),
 )
-_DATABASES = Family(
+DATABASES = Family(
     source="databases",
+    rest=True,
     prefix="pgbouncer_databases_",
     labels=("name", "host", "port", "database", "force_user", "pool_mode"),
     metrics=(
@@ -48,8 +51,8 @@ _DATABASES = Family(
         gauge("reserve_pool", "Server connections it may have beyond that."),
         gauge("max_connections", "Server connections its database may have."),
         gauge("current_connections", "Server connections it has."),
-        gauge("paused", "1 while paused."),
-        gauge("disabled", "1 while disabled."),
+        gauge("paused", "1 while paused.", rest="max"),
+        gauge("disabled", "1 while disabled.", rest="max"),
     ),
 )
 _LISTS = Family(
@@ -84,4 +87,4 @@ _VERSION = Family(
     metrics=(gauge("version_info", "The version of PgBouncer; 1."),),
 )
 
-FAMILIES = (POOLS, TOTALS, _DATABASES, _LISTS, _CONFIG, _VERSION)
+FAMILIES = (POOLS, TOTALS, DATABASES, _LISTS, _CONFIG, _VERSION)

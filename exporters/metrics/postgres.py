@@ -6,6 +6,7 @@ from exporters.declarations import Family, Metric, MetricSource, Row, counter, g
 from exporters.metrics.background import BACKGROUND
 from exporters.metrics.cardinality import NOT_SHOWN
 from exporters.metrics.sessions import ACTIVITY, TRANSACTIONS
+from exporters.metrics.statements import STATEMENTS
 
 SOURCES = (
     MetricSource(name="server", collector="server"),
@@ -21,6 +22,8 @@ SOURCES = (
     MetricSource(name="metrics_background", collector="background"),
     MetricSource(name="metrics_waldir", collector="wal", every=30.0),
     MetricSource(name="metrics_io", collector="stat_io"),
+    # every second scrape: a rate over less than two readings would show nothing, then too much
+    MetricSource(name="metrics_statements", collector="stat_statements", every=25.0, extension=True),
     # last: it looks at every file of every database, and what comes after it would wait
     MetricSource(name="metrics_sizes", collector="database", every=60.0),
 )
@@ -153,6 +156,7 @@ _DATABASES = (
     ),
     Family(
         source="metrics_databases",
+        rest=True,
         prefix="pg_stat_database_",
         labels=("datid", "datname"),
         metrics=(
@@ -178,6 +182,7 @@ _DATABASES = (
     ),
     Family(
         source="metrics_databases",
+        rest=True,
         prefix="pods_database_",
         labels=("datname",),
         metrics=(
@@ -188,6 +193,7 @@ _DATABASES = (
     ),
     Family(
         source="metrics_databases",
+        rest=True,
         prefix="pg_database_wraparound_",
         labels=("datname",),
         metrics=(
@@ -201,6 +207,7 @@ _DATABASES = (
     ),
     Family(
         source="metrics_databases",
+        rest=True,
         prefix="pg_database_",
         labels=("datname",),
         metrics=(
@@ -213,6 +220,7 @@ _DATABASES = (
     ),
     Family(
         source="metrics_sizes",
+        rest=True,
         prefix="pg_database_",
         labels=("datname",),
         metrics=(gauge("size_bytes", "Size of the database; looked at once a minute."),),
@@ -236,6 +244,7 @@ FAMILIES = (
     *ACTIVITY,
     *TRANSACTIONS,
     *_DATABASES,
+    *STATEMENTS,
     *BACKGROUND,
     NOT_SHOWN,
 )

@@ -22,12 +22,14 @@ def node_metrics(
     *,
     most: int = MOST_DATABASES,
     first: Iterable[str] = (),
+    declared: Iterable[str] = (),
 ) -> "list[Exposed]":
     """Metrics of one node; ``seconds`` is how long the scrape took.
 
-    ``series`` remembers what has series of its own: at most ``most`` databases, and always those of ``first``.
+    ``series`` remembers what has series of its own: at most ``most`` databases, always those of ``first``, and
+    those that are ``declared`` before those that are not.
     """
-    rows = (series or NodeSeries()).bounded(counted(reading.rows), most, first)
+    rows = (series or NodeSeries()).bounded(counted(reading.rows), most, first, declared)
     state = (reading.failure or Failure.UNREACHABLE) if reading.error else "up"
     succeeded = {name: float(not reading.error and name not in reading.failures) for name in COLLECTORS}
     metrics = [

@@ -4,15 +4,17 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporters.declarations import Row
-from exporters.metrics import pgbouncer, postgres
+from exporters.metrics import postgres
 from exporters.metrics.cardinality import OTHER, Rows, Summary, TopN
 
 MOST_DATABASES = 200
 """As many as PODS_METRICS_DATABASES may ask for."""
-SESSIONS, SLOTS, STANDBYS = 200, 70, 70
-POOL_USERS, CONTAINERS, INTERFACES, DISKS = 200, 150, 300, 100
+SESSIONS, SLOTS, STANDBYS, STATEMENTS = 200, 70, 70, 20
 FIRST = float("inf")
 """The weight of what is always shown."""
+_ALWAYS, _OLDEST, _DECLARED = range(3)
+"""Who is shown before whom, whatever their size. The oldest have names, for alerts on ages."""
+_AGES = ("xid_age", "mxid_age")
 _BY_DATABASE = {
     "metrics_databases": (),
     "metrics_sizes": (),
@@ -23,14 +25,17 @@ _BY_DATABASE = {
 
 
 @dataclass(slots=True)
-class _Shown:
+class Shown:
     """What was chosen of each kind, and how many were not."""
 
     choices: dict[str, TopN] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
 
-    def choose(self, what: str, weights: Mapping[Hashable, float], most: int) -> frozenset[Hashable]:
-        chosen = self.choices.setdefault(what, TopN()).choose(weights, most)
+    def choose(
+        self, what: str, weights: Mapping[Hashable, float], most: int, ahead: Mapping[Hashable, int] | None = None
+    ) -> frozenset[Hashable]:
+        """Who is shown; see TopN."""
+        chosen = self.choices.setdefault(what, TopN()).choose(weights, most, ahead or {})
         self.missing[what] = len(weights) - len(chosen)
         return chosen
 
@@ -46,6 +51,7 @@ class _Shown:
         return [row for key, row in keyed if key in chosen]
 
     def rows(self) -> list[Row]:
+        """How many are not shown, of each kind."""
         return [{"what": what, "not_shown": count} for what, count in self.missing.items()]
 
 
@@ -53,32 +59,49 @@ class _Shown:
 class NodeSeries:
     """The rows of one node, scrape after scrape."""
 
-    shown: _Shown = field(default_factory=_Shown)
+    shown: Shown = field(default_factory=Shown)
     summaries: dict[str, Summary] = field(default_factory=dict)
+    _statements: tuple[Sequence[Row], list[Row]] = field(default=((), []))
 
-    def bounded(self, rows: Rows, most: int, first: Iterable[str] = ()) -> dict[str, Sequence[Row]]:
-        """``rows`` without more than there may be; ``first`` are databases and standbys that are always shown."""
+    def bounded(
+        self, rows: Rows, most: int, first: Iterable[str] = (), declared: Iterable[str] = ()
+    ) -> dict[str, Sequence[Row]]:
+        """``rows`` without more than there may be.
+
+        ``first`` are databases and standbys that are always shown; ``declared`` databases come before others.
+        """
         if not rows:
             return {}
         always = frozenset(first)
-        found = dict(rows) | self._databases(rows, most, always)
+        ahead: dict[Hashable, int] = dict.fromkeys(declared, _DECLARED)
+        ahead |= dict.fromkeys(self._oldest(rows), _OLDEST) | dict.fromkeys(always | _invalid(rows), _ALWAYS)
+        found = dict(rows) | self._databases(rows, most, ahead)
         if "metrics_activity" in found:
             found["metrics_activity"] = self._sessions(found["metrics_activity"])
+        if "metrics_statements" in found:
+            found["metrics_statements"] = self._most_expensive(found["metrics_statements"])
         for source, label, most_of_it in (("slots", "slot_name", SLOTS), ("standbys", "standby", STANDBYS)):
             if source in found:
                 weights = [_urgency(row, str(row[label]), always) for row in found[source]]
                 found[source] = self.shown.cut(source, found[source], (label,), weights, most_of_it)
         return found | {"not_shown": self.shown.rows()}
 
-    def _databases(self, rows: Rows, most: int, always: frozenset[str]) -> dict[str, Sequence[Row]]:
+    def _oldest(self, rows: Rows) -> set[Hashable]:
+        """The database nearest to wraparound, by each age; of equals who is shown already."""
+        known, shown = rows.get("metrics_databases", ()), self.shown.choices.get("databases", TopN()).shown
+        return {
+            max(known, key=lambda row: (row[age] or 0, row["datname"] in shown, str(row["datname"])))["datname"]
+            for age in _AGES
+            if known
+        }
+
+    def _databases(self, rows: Rows, most: int, ahead: Mapping[Hashable, int]) -> dict[str, Sequence[Row]]:
         """The largest, whichever of the queries name them."""
         weights: dict[Hashable, float] = {
             row["datname"]: 0.0 for source in _BY_DATABASE for row in rows.get(source, ()) if row["datname"] is not None
         }
         weights |= {row["datname"]: float(row["size_bytes"] or 0) for row in rows.get("metrics_sizes", ())}
-        invalid = {r["datname"] for r in rows.get("metrics_databases", ()) if r["connection_limit"] == postgres.INVALID}
-        weights |= dict.fromkeys((always | invalid) & weights.keys(), FIRST)
-        chosen = self.shown.choose("databases", weights, most)
+        chosen = self.shown.choose("databases", weights, most, ahead)
         rest = {"datname": OTHER, "datid": "0"}
         return {
             source: self._summary(source).rows(rows[source], lambda row: row["datname"] in chosen, rest, groups)
@@ -94,12 +117,35 @@ class NodeSeries:
         own = Summary(postgres.FAMILIES, "metrics_activity")
         return own.rows(rows, lambda row: not row["count"] or _session(row) in chosen, rest, ("datname", "state"))
 
+    def _most_expensive(self, rows: Sequence[Row]) -> list[Row]:
+        """Statements by the time they took so far; thousands of rows serve for several scrapes, and once is enough."""
+        read, made = self._statements
+        if rows is read:
+            return made
+        chosen = self.shown.choose(
+            "statements", {_statement(row): float(row["seconds"] or 0) for row in rows}, STATEMENTS
+        )
+        rest = {"datname": OTHER, "queryid": OTHER}
+        made = self._summary("metrics_statements").rows(rows, lambda row: _statement(row) in chosen, rest, ())
+        self._statements = rows, made
+        return made
+
     def _summary(self, source: str) -> Summary:
         return self.summaries.setdefault(source, Summary(postgres.FAMILIES, source))
 
 
+def _invalid(rows: Rows) -> frozenset[str]:
+    """Databases that were left half dropped."""
+    known = rows.get("metrics_databases", ())
+    return frozenset(row["datname"] for row in known if row["connection_limit"] == postgres.INVALID)
+
+
 def _session(row: Row) -> Hashable:
     return row["datname"], row["state"], row["usename"], row["application_name"]
+
+
+def _statement(row: Row) -> Hashable:
+    return row["datname"], row["queryid"]
 
 
 def _urgency(row: Row, name: str, always: frozenset[str]) -> float:
@@ -109,43 +155,3 @@ def _urgency(row: Row, name: str, always: frozenset[str]) -> float:
     return float(row.get("invalidated") or 0) * 1e18 + float(
         row.get("retained_bytes") or row.get("replay_lag_bytes") or 0
     )
-
-
-@dataclass(slots=True)
-class StackSeries:
-    """The rows of all that is no node, scrape after scrape."""
-
-    shown: _Shown = field(default_factory=_Shown)
-
-    def bounded(self, rows: Rows, user: str) -> dict[str, Sequence[Row]]:
-        """``rows`` without more than there may be; ``user`` is the role of the cluster's own application."""
-        found = dict(rows)
-        found["pools"] = self._pools(rows.get("pools", ()), user)
-        boxes = list(rows.get("containers", ()))
-        weights = [float(row.get("memory_usage_bytes") or 0) for row in boxes]
-        found["containers"] = self.shown.cut("containers", boxes, ("name",), weights, CONTAINERS)
-        names = {row["name"] for row in found["containers"]}
-        found["states"] = [row for row in rows.get("states", ()) if row["name"] in names]
-        for what, source, labels, most in (
-            ("interfaces", "networks", ("name", "interface"), INTERFACES),
-            ("disks", "disks", ("mount",), DISKS),
-        ):
-            each = rows.get(source, ())
-            found[source] = self.shown.cut(what, each, labels, [0.0] * len(each), most)
-        return found | {"not_shown": self.shown.rows()}
-
-    def _pools(self, rows: Sequence[Row], user: str) -> list[Row]:
-        weights: dict[Hashable, float] = {_pool_user(row): _pool_weight(row, user) for row in rows}
-        chosen = self.shown.choose("pool_users", weights, POOL_USERS)
-        own = Summary(pgbouncer.FAMILIES, "pools")
-        return own.rows(rows, lambda row: _pool_user(row) in chosen, {"user": OTHER}, ("database",))
-
-
-def _pool_user(row: Row) -> Hashable:
-    return row["database"], row["user"]
-
-
-def _pool_weight(row: Row, user: str) -> float:
-    if row["user"] == user:
-        return FIRST
-    return sum(float(value or 0) for column, value in row.items() if column.endswith("_connections"))

@@ -5,6 +5,7 @@ from exporters.declarations import Family, gauge
 ACTIVITY = (
     Family(
         source="metrics_activity",
+        rest=True,
         prefix="pg_stat_activity_",
         labels=("datname", "state", "usename", "application_name"),
         metrics=(
@@ -23,6 +24,7 @@ ACTIVITY = (
     ),
     Family(
         source="metrics_locks",
+        rest=True,
         prefix="pg_locks_",
         labels=("datname", "mode"),
         metrics=(gauge("count", "Locks held or awaited."),),

@@ -2,24 +2,40 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cluster.config.mounted import ClusterConfig
+from cluster.config.settings import Settings
 from cluster.history import PrimaryChange
+from cluster.hosts.hosts_reading import HostsReading
 from cluster.image_report import ImageReport
+from cluster.insight.findings_status import FindingsStatus
 from cluster.naming import write_pools
 from cluster.observed.primary_port import PortReading
-from cluster.pools import pools
+from cluster.observed_topology import with_observed
+from cluster.pools import pools_of_databases
 from cluster.supervisor_status import SupervisorStatus
+from cluster.topology import Topology
 from exporters.collectors.backup_files import BackupReading
 from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading
 from exporters.declarations import Family, Row, gauge
-from exporters.metrics import backups, certificates, containers, failover, images, pgbouncer, primary
+from exporters.metrics import (
+    backups,
+    certificates,
+    containers,
+    failover,
+    findings,
+    hosts,
+    images,
+    logins,
+    pgbouncer,
+    primary,
+)
 from exporters.metrics.cardinality import NOT_SHOWN
 from exporters.metrics.exposition import expose, single
-from exporters.metrics.series import StackSeries
+from exporters.metrics.stack_series import TARGETS, PoolOwner, PoolOwners, StackSeries
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric as Exposed
@@ -37,14 +53,7 @@ DESIRED = (
         labels=("node", "state"),
         metrics=(gauge("replica_state", "1 for each replica, with the state it has in the topology."),),
     ),
-    Family(
-        source="desired_pools",
-        prefix="pods_pool_",
-        labels=("pool", "access", "node"),
-        metrics=(
-            gauge("target", "1 if PgBouncer's pool leads to the node, as it should; 0 if it should and does not."),
-        ),
-    ),
+    TARGETS,
     Family(
         source="build",
         prefix="pods_build_",
@@ -60,6 +69,9 @@ FAMILIES = (
     *certificates.FAMILIES,
     *primary.FAMILIES,
     *failover.FAMILIES,
+    *hosts.FAMILIES,
+    *findings.FAMILIES,
+    *logins.FAMILIES,
     *DESIRED,
     NOT_SHOWN,
 )
@@ -69,7 +81,8 @@ FAMILIES = (
 class Reported:
     """Reports that the host wrote: images, when certificates end (Unix seconds), the latest change of the primary.
 
-    And where the port of the primary was seen to lead, and what the supervisor says of itself.
+    And where the port of the primary was seen to lead, what the supervisor says of itself, how much hurts, and who was
+    refused. ``hosts``: what Docker hosts answered, where Patroni decides who is the primary.
     """
 
     images: ImageReport = field(default_factory=ImageReport)
@@ -77,6 +90,9 @@ class Reported:
     primary_change: PrimaryChange | None = None
     port: PortReading | None = None
     supervisor: SupervisorStatus | None = None
+    findings: FindingsStatus | None = None
+    failed_logins: Sequence[Row] = ()
+    hosts: HostsReading | None = None
 
 
 def stack_metrics(
@@ -94,24 +110,34 @@ def stack_metrics(
     remembers what has series of its own.
     """
     reported = reported or Reported()
+    if reported.hosts is not None:
+        config = replace(config, topology=with_observed(config.topology, reported.hosts.leader))
+    owners = pool_owners(config.settings, config.topology)
     watched = config.settings.container_metrics == "on"
     rows: dict[str, Sequence[Row]] = {
         **console.rows,
         **gate.rows,
         **desired_rows(config, console, version),
-        **_with_idle_pools(config, console),
+        **_with_idle_pools(console, owners),
         **(kept.rows if kept else {}),
         **images.image_metrics(reported.images),
         **certificates.certificate_metrics(reported.certificates),
         **primary.primary_metrics(reported.primary_change),
         **primary.port_metrics(reported.port, config.topology.primary),
-        **failover.failover_metrics(config.settings, reported.supervisor, time.time()),
+        "failed_logins": reported.failed_logins,
+        **failover.failover_metrics(
+            config.settings, reported.supervisor, time.time(), supervised=config.topology.engine == "local"
+        ),
+        **hosts.hosts_metrics(config.settings.hosts, reported.hosts),
+        **findings.finding_metrics(reported.findings, time.time()),
     }
+    settings = config.settings
+    bounded = (series or StackSeries()).bounded(rows, owners, settings.database, settings.metrics_databases)
     gate_up = single("pods_gate_up", "1 if the reader of container metrics answered.", float(not gate.error))
     return [
         single("pgbouncer_up", "1 if PgBouncer's console answered.", float(not console.error)),
         *([gate_up] if watched else []),
-        *expose(FAMILIES, (series or StackSeries()).bounded(rows, config.settings.user)),
+        *expose(FAMILIES, bounded),
     ]
 
 
@@ -131,20 +157,23 @@ def desired_rows(config: ClusterConfig, console: ConsoleReading, version: str) -
     }
 
 
-def _with_idle_pools(config: ClusterConfig, console: ConsoleReading) -> dict[str, list[Row]]:
-    """A pool that nobody has used yet is unknown to SHOW POOLS and SHOW STATS; it counts zero, and can be watched."""
-    known = pools(config.settings, config.topology) if not console.error else {}
+def pool_owners(settings: Settings, topology: Topology) -> PoolOwners:
+    """The database of every pool, and who uses it first of all."""
     return {
-        family.source: [
-            *console.rows.get(family.source, ()),
-            *(_idle(family, pool, config.settings.user) for pool in known if not _used(console, family, pool)),
-        ]
-        for family in (pgbouncer.POOLS, pgbouncer.TOTALS)
+        pool: PoolOwner(database=database.name, user=database.owner)
+        for database, pool, _ in pools_of_databases(settings, topology)
     }
 
 
-def _used(console: ConsoleReading, family: Family, pool: str) -> bool:
-    return any(row["database"] == pool for row in console.rows.get(family.source, ()))
+def _with_idle_pools(console: ConsoleReading, owners: PoolOwners) -> dict[str, list[Row]]:
+    """A pool that nobody has used yet is unknown to SHOW POOLS and SHOW STATS; it counts zero, and can be watched."""
+    known = owners if not console.error else {}
+    found = {}
+    for family in (pgbouncer.POOLS, pgbouncer.TOTALS):
+        rows = console.rows.get(family.source, ())
+        used = {row["database"] for row in rows}
+        found[family.source] = [*rows, *(_idle(family, pool, known[pool].user) for pool in known if pool not in used)]
+    return found
 
 
 def _idle(family: Family, pool: str, user: str) -> Row:
@@ -152,15 +181,14 @@ def _idle(family: Family, pool: str, user: str) -> Row:
 
 
 def _pool_rows(config: ClusterConfig, console: ConsoleReading) -> list[Row]:
-    writing = write_pools(config.settings.database)
     hosts = {row["name"]: str(row["host"]).split(",") for row in console.rows["databases"]}
     return [
         {
             "pool": pool,
-            "access": "write" if pool in writing else "read",
+            "access": "write" if pool in write_pools(database.name) else "read",
             "node": node,
             "target": int(node in hosts.get(pool, ())),
         }
-        for pool, nodes in pools(config.settings, config.topology).items()
+        for database, pool, nodes in pools_of_databases(config.settings, config.topology)
         for node in nodes
     ]

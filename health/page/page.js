@@ -1,7 +1,9 @@
 // The page, live: one stream of events in, tables and picture out. Texts come with the event (health/page_text.py) and are
 // set as text, never as HTML.
+import { showAlerts } from "./alerts.js";
 import { elapsed, fill, span } from "./elements.js";
 import { drawPicture } from "./picture.js";
+import { showPools } from "./pools.js";
 
 const SILENT_AFTER = 5000;
 const HISTORY = 300;
@@ -50,7 +52,9 @@ function show(overview) {
   announce(overview.status, text.headline);
   list("reasons", text.reasons);
   list("notes", text.notes);
-  for (const id of ["nodes", "pools", "slots"]) rows(id, text[id]);
+  for (const id of ["nodes", "slots"]) rows(id, text[id]);
+  showPools(text.pooler, rows);
+  showAlerts(text.alerts);
   since(text.primary);
   backup(text.backup);
   find("picture").hidden = false;

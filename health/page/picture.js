@@ -11,7 +11,7 @@ export function drawPicture(overview, points) {
   const nodes = overview.nodes.map((node) => ({ ...node, card: cards.get(node.name) }));
   const primaries = nodes.filter((node) => node.role === "primary");
   const replicas = nodes.filter((node) => node.role !== "primary");
-  fill(find("left"), [...primaries.map((node) => primaryCard(node, points)), poolerCard(overview.page)]);
+  fill(find("left"), [...primaries.map((node) => primaryCard(node, points)), poolerCard(overview.page.pooler)]);
   fill(find("right"), replicas.map((node) => replicaCard(node, points)));
   drawLinks(overview, primaries, replicas, rate(points));
 }
@@ -36,8 +36,9 @@ function replicaCard(node, points) {
 
 function poolerCard(text) {
   const made = span("article", { class: "card pooler", id: "card-pgbouncer" }, span("h3", {}, "PgBouncer"),
-    span("div", { class: "state" }, text.pooler), span("ul", { class: "pools" }, ...text.pool_lines.map(poolLine)));
-  made.dataset.mood = text.pooler_mood;
+    span("div", { class: "state" }, text.state), span("ul", { class: "pools" }, ...text.lines.map(poolLine)));
+  if (text.more_lines) made.append(span("div", { class: "more" }, text.more_lines));
+  made.dataset.mood = text.mood;
   return made;
 }
 
@@ -67,9 +68,8 @@ function drawLinks(overview, primaries, replicas, written) {
   replicas.forEach((node, index) => {
     const [from, to] = [source && box(source.name), box(node.name)];
     if (from) stream(drawn, node, narrow ? rail(from, to, 8, 0.3) : across(from, to, share(index, replicas.length), 0.34), written, narrow);
-    const read = overview.pools.some((pool) => pool.target.includes(node.name) && !pool.paused);
     const path = narrow ? rail(pooler, to, 18, 0.7) : across(pooler, to, share(index, replicas.length), 0.74);
-    if (read) link(drawn, `reads-${node.name}`, path, `reads${node.state === "not answering" ? " cut" : ""}`);
+    if (node.card.reads) link(drawn, `reads-${node.name}`, path, `reads${node.state === "not answering" ? " cut" : ""}`);
   });
   sweep(drawn);
 }

@@ -12,8 +12,8 @@ from tests.fix_promtool import Promtool
 from tests.fix_stack import Cluster
 from tests.fix_wait import eventually
 from tests.fix_web import Web, basic, fetch
-from tests.unit.grafana.alert_rules import RULES
-from tests.unit.grafana.test_alerts import THEIR_OWN
+from tests.unit.dashboards.alert_rules import RULES
+from tests.unit.dashboards.test_alerts import THEIR_OWN
 
 NAMED_BY_OTHERS = {
     # postgres_exporter calls them so, and dashboards ask for them

@@ -25,10 +25,12 @@ from cluster.postgres.connection import connect
 from cluster.sizing import derive
 from cluster.waiting import wait_until
 from compose.home import passwords
+from compose.render.alert_commands import first_commands, with_commands
 from tests.fix_stack import Cluster
 from tests.fix_wait import eventually
-from tests.fix_web import Web
-from tests.unit.grafana.alert_rules import ROOM
+from tests.fix_web import Web, fetch
+from tests.unit.dashboards.alert_rules import ROOM
+from tests.unit.dashboards.test_alerts import OF_RECEIVERS
 
 PATIENCE = "2s"
 _SOONER = {
@@ -127,6 +129,13 @@ def _hurried(text: str) -> str:
     return yaml.safe_dump(written, sort_keys=False)
 
 
+def _always_monday() -> str:
+    """The rule of the weekly report, in its hour whenever that is."""
+    text = (ROOM / "report.yml").read_text(encoding="utf-8")
+    assert "day_of_week() == 1 and hour() == 7" in text
+    return text.replace("day_of_week() == 1 and hour() == 7", "vector(1)").replace("interval: 5m", "interval: 5s")
+
+
 def _load(cluster: Cluster, **files: str) -> None:
     """Give Prometheus other files, and wait until it has taken them up."""
     for path, text in files.items():
@@ -148,6 +157,7 @@ def _receivers() -> str:
     written = yaml.safe_load((ROOM / "alertmanager.yml").read_text(encoding="utf-8"))
     for route in (written["route"], *written["route"]["routes"]):
         route |= {"group_wait": "1s", "group_interval": "1s"}
+    written["time_intervals"][0]["time_intervals"] = [{"times": [{"start_time": "00:00", "end_time": "24:00"}]}]
     for receiver in written["receivers"][:2]:
         receiver["webhook_configs"] = [{"url": f"http://alert-receiver:8099/{receiver['name']}"}]
     return yaml.safe_dump(written, sort_keys=False)
@@ -180,8 +190,10 @@ def watch(shared: Cluster, receiver: str) -> Iterator[Watch]:
     try:
         shared.inv.ok("up")
         prometheus = shared.home.rendered / "prometheus" / "prometheus.yml"
-        rules = _impatient((ROOM / "alerts.yml").read_text(encoding="utf-8"), _SOONER)
-        _load(shared, **{"rules/alerts.yml": rules, "prometheus.yml": _hurried(prometheus.read_text(encoding="utf-8"))})
+        texts = with_commands((ROOM / "alerts.yml").read_text(encoding="utf-8"), first_commands())
+        rules = _impatient(texts, _SOONER)
+        hurried = _hurried(prometheus.read_text(encoding="utf-8"))
+        _load(shared, **{"rules/alerts.yml": rules, "rules/report.yml": _always_monday(), "prometheus.yml": hurried})
         yield Watch(shared, receiver)
     finally:
         receivers.unlink()
@@ -357,6 +369,87 @@ def test_the_watchdog_barks_and_is_heard(watch: Watch) -> None:
     eventually(lambda: sign("PodsWatchdog").is_in(watch.told("firing")), 90, "the watchdog is heard")
 
 
+def test_a_test_alert_follows_the_routes_of_a_file_of_one_s_own(watch: Watch) -> None:
+    report = json.loads(watch.cluster.inv.ok("alerts.test", "--json").out)
+    assert report == [{"receiver": "people/webhook[0]", "state": "delivered", "answer": ""}]
+    assert sign("PodsTest", severity="warning").is_in(watch.told("firing"))
+
+
+@pytest.mark.parametrize("metric", sorted(OF_RECEIVERS))
+def test_what_is_counted_of_a_receiver_is_scraped_with_its_labels(watch: Watch, metric: str) -> None:
+    """Before a message failed, too: a counter that begins with its first failure has no rate then."""
+
+    def counted() -> set[frozenset[str]]:
+        found = Web(watch.cluster).prometheus("query", query=f'{metric}{{receiver_name="people"}}')["result"]
+        return {frozenset(series["metric"]) for series in found}
+
+    eventually(counted, 60, f"{metric} was scraped")
+    assert all(labels >= OF_RECEIVERS[metric] for labels in counted())
+
+
+def test_the_weekly_report_comes_and_is_no_alert(watch: Watch, cluster: Cluster) -> None:
+    report = sign("PodsReport", cluster=cluster.stack.topology.project, report="weekly")
+    eventually(lambda: report.is_in(watch.told("firing")), 60, "the report is told", pause=1)
+    (text, *_) = (each["annotations"] for each in watch.messages() if each["labels"]["alertname"] == "PodsReport")
+    assert text["summary"].startswith(f"the week of {cluster.stack.topology.project}: ")
+    assert re.search(r"^Databases: .+, of a week ago not known\.$", text["description"], re.MULTILINE)
+    assert re.search(r"^Disk: .+, not full within a year\.$", text["description"], re.MULTILINE)
+    listed = _listed(cluster)
+    assert [each["name"] for each in listed["reports"]] == ["PodsReport"]
+    assert "PodsReport" not in {each["name"] for each in listed["alerts"]}
+
+
+def test_what_fires_is_listed_silenced_and_on_the_page(watch: Watch, cluster: Cluster) -> None:
+    """A silence is one however often it is asked for, and holds over a restart of Alertmanager."""
+    with _done(cluster, "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()", "replica2"):
+        watch.wait_for(sign("PodsReplayPaused", instance="replica2"))
+        eventually(lambda: _state(cluster) == "firing", 90, "it is listed", pause=1)
+        assert _alert(_listed(cluster))["command"] == "inv logs --service replica2"
+        eventually(lambda: _on_page(cluster).startswith('<tr data-mood="warn"><th'), 60, "it is on the page", pause=1)
+        ask = ("alerts.silence", "PodsReplayPaused", "--node", "replica2")
+        for span in ("10m", "20m"):
+            assert "nobody is told of PodsReplayPaused of replica2 until" in cluster.inv.ok(*ask, "--for", span).out
+        (held,) = _silences(cluster)
+        assert held["node"] == "replica2"
+        eventually(lambda: _state(cluster) == "silenced", 60, "it is silenced", pause=1)
+        eventually(lambda: 'class="quiet"' in _on_page(cluster), 60, "it is grey", pause=1)
+        assert held["id"] in cluster.inv.ok("alerts.unsilence", "PodsReplayPaused").out
+        eventually(lambda: _state(cluster) == "firing", 60, "people are told again", pause=1)
+        cluster.inv.ok(*ask)
+        (held,) = _silences(cluster)
+        cluster.docker("restart", cluster.container("alertmanager"))
+        eventually(lambda: _silences(cluster) == [held], 60, "the silence holds", pause=1)
+        cluster.inv.ok("alerts.unsilence", held["id"])
+        assert _silences(cluster) == []
+    watch.wait_for_end(sign("PodsReplayPaused", instance="replica2"))
+
+
+def _listed(cluster: Cluster) -> dict[str, Any]:
+    """What `inv alerts.list --json` says, whether or not all of it is known."""
+    found: dict[str, Any] = json.loads(cluster.inv("alerts.list", "--json").out)
+    return found
+
+
+def _silences(cluster: Cluster) -> list[dict[str, Any]]:
+    """Those of the alert of this test."""
+    return [each for each in _listed(cluster)["silences"] if each["alert"] == "PodsReplayPaused"]
+
+
+def _alert(listed: dict[str, Any]) -> dict[str, Any]:
+    """The alert of this test among them, or nothing."""
+    return next((alert for alert in listed["alerts"] if alert["name"] == "PodsReplayPaused"), {})
+
+
+def _state(cluster: Cluster) -> str:
+    return str(_alert(_listed(cluster)).get("state"))
+
+
+def _on_page(cluster: Cluster) -> str:
+    """Its row on the health page."""
+    page = fetch(cluster.stack.settings.health_port, "/").body
+    return next((row for row in re.findall(r"<tr data-mood=.*?</tr>", page) if "PodsReplayPaused" in row), "")
+
+
 def test_what_clients_do_to_servers_and_pools(watch: Watch, cluster: Cluster) -> None:
     wanted = [
         sign("PodsPgbouncerWaiting", database="appdb_write"),
@@ -484,6 +577,17 @@ def test_a_replica_that_comes_and_goes_raises_nothing(watch: Watch, cluster: Clu
         looking.join(10)
         cluster.inv("replica.remove", "--name", "replica3", "--purge", "--yes", "--timeout", "0")
     assert {alert["alertname"] for alert in raised} == {"PodsReplicaUnfinished"}
+    nodes = set(cluster.stack.topology.names)
+    eventually(lambda: _shown(cluster, "now-5s") == nodes, 60, "no panel is of a node that is gone", pause=1)
+    assert _shown(cluster, "now-5m") >= nodes | {"replica3"}
+
+
+def _shown(cluster: Cluster, since: str) -> set[str]:
+    """Nodes of which the built-in dashboards draw a panel each."""
+    login = ("health", cluster.stack.passwords["health"])
+    answer = fetch(cluster.stack.settings.health_port, f"/dashboards/pods-overview/choices?from={since}&to=now", login)
+    assert answer.status == 200, answer
+    return set(json.loads(answer.body)["instance"])
 
 
 def test_what_is_said_is_whole(watch: Watch) -> None:
@@ -491,4 +595,5 @@ def test_what_is_said_is_whole(watch: Watch) -> None:
     texts = [text for alert in watch.messages() for text in alert["annotations"].values()]
     assert len(set(texts)) > 20
     for text in texts:
-        assert not re.search(r"no value|error expanding|%!|\{\{", text), text
+        said = text.replace("{{json .State.Health}}", "")  # of a command: Docker's own
+        assert not re.search(r"no value|error expanding|%!|\{\{", said), text

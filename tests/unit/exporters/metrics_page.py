@@ -45,7 +45,15 @@ _FROM = {
     "desired_replicas": "`topology.json`: the replicas there should be.",
     "desired_pools": "`topology.json`, and `SHOW DATABASES`: whether each pool leads where it should.",
     "primary_port": "The certificate that is shown at the port of the primary: whose it is.",
+    "findings": "The health service's `findings.json`: how many findings of `inv insight` there are of each kind.",
+    "findings_read": "The same file: when they were counted.",
     "failover": "The setting, and the supervisor's `status.json`: automatic failover.",
+    "hosts": "etcd's members on the Docker hosts, each asked for its health: the votes; only where Patroni decides.",
+    "hosts_roles": "`config/hosts.toml`, as `inv up` gives it to services; only where Patroni decides.",
+    "patroni": "`GET /cluster` and `GET /patroni` of Patroni's agents: the cluster; only where Patroni decides.",
+    "patroni_agents": "`GET /cluster` and `GET /patroni` of Patroni's agents: each member.",
+    "etcd": "`GET /health` and `GET /metrics` of etcd on each host that has a vote.",
+    "failed_logins": "The logs of nodes and PgBouncer in `data/logs`: what was refused since the exporter began.",
     "images": "`images.json`, which `inv up` and `inv images.*` write: each image that runs.",
     "image_updates": "`images.json`: what the last `inv images.check` found.",
     "image_check": "`images.json`: when that was.",
@@ -109,7 +117,7 @@ def _sections(families: Iterable[Family], about: Callable[[str], str]) -> dict[s
 
 
 def _row(family: Family, metric: Metric) -> Row:
-    return family.name_of(metric), metric.kind, family.labels, metric.help
+    return family.name_of(metric), metric.kind, family.labels, family.help_of(metric)
 
 
 def _comment(query: str) -> str:

@@ -1,6 +1,7 @@
 """However much of anything there is: the page stays below Prometheus' limit, nothing is lost, and series stay."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from cluster.config.mounted import ClusterConfig
 from cluster.config.server_settings import MOST_REPLICAS
+from cluster.pools import pools_of_databases
 from compose.render.prometheus_yml import SAMPLE_LIMIT
 from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading
@@ -18,10 +20,11 @@ from exporters.declarations import Row
 from exporters.metrics.cardinality import OTHER, TopN
 from exporters.metrics.postgres import COLLECTORS, SOURCES
 from exporters.metrics.probe import node_metrics
-from exporters.metrics.series import MOST_DATABASES, NodeSeries, StackSeries
+from exporters.metrics.series import MOST_DATABASES, STATEMENTS, NodeSeries
 from exporters.metrics.stack import stack_metrics
+from exporters.metrics.stack_series import MOST_POOLS
 from exporters.scrape import Scraper
-from tests.fix_settings import settings_of, topology_of
+from tests.fix_settings import settings_of, topology_of, with_databases
 from tests.unit.exporters.exposition import Samples, read_back, samples_in, value_of
 from tests.unit.sql_columns import columns_of
 
@@ -56,11 +59,20 @@ def _rows(databases: int, sessions: int = 0, slots: int = 0, standbys: int = 0) 
         ),
         "metrics_activity": (*(_session(name, state, "", "", 0) for name in names for state in STATES), *clients),
         "metrics_io": tuple(_row("metrics_io", object=str(n)) for n in range(IO_ROWS)),
+        "metrics_statements": _statements({str(n): n for n in range(40)}),
         "slots": tuple(_row("slots", slot_name=f"s{n}", retained_bytes=n, invalidated=0) for n in range(slots)),
         "standbys": tuple(
             _row("standbys", standby=f"w{n}", application_name=f"w{n}", state="streaming") for n in range(standbys)
         ),
     }
+
+
+def _statements(calls: Mapping[str, float]) -> tuple[Row, ...]:
+    """A reading of pg_stat_statements: every call takes a second."""
+    return tuple(
+        _row("metrics_statements", datname="shop", queryid=queryid, calls=each, seconds=each)
+        for queryid, each in calls.items()
+    )
 
 
 def _session(datname: str, state: str, usename: str, application: str, count: int) -> Row:
@@ -126,6 +138,36 @@ def test_nor_that_of_the_stack(inside: ClusterConfig) -> None:
     assert max(len(value) for _, labels in found for _, value in labels) <= 1024
 
 
+def test_hundreds_of_declared_databases_leave_the_stack_s_page_far_below_the_limit(inside: ClusterConfig) -> None:
+    config = replace(inside, settings=with_databases(inside.settings, 500))
+    found = read_back(stack_metrics(config, ConsoleReading(rows=_console_of(config)), GateReading(), "1"))
+    assert len(found) < ROOM / 2
+    assert value_of(found, "pods_scrape_not_shown", what="databases") == 500 - MOST_POOLS // (3 + MOST_REPLICAS)
+    used = sum(value for (name, _), value in found.items() if name == "pgbouncer_pools_client_active_connections")
+    assert used == 500 * (3 + MOST_REPLICAS)
+
+
+def _console_of(config: ClusterConfig) -> dict[str, list[Row]]:
+    """PgBouncer with a client in each of its pools."""
+    led = list(pools_of_databases(config.settings, config.topology))
+    values = dict.fromkeys(("pool_size", "reserve_pool", "max_connections", "current_connections", "paused"), 0)
+    texts = {"port": "5432", "force_user": "", "pool_mode": "", "disabled": 0}
+    return {
+        "pools": [
+            {"database": pool, "user": database.owner, "client_active_connections": 1, "client_maxwait_seconds": 0.0}
+            for database, pool, _ in led
+        ],
+        "totals": [{"database": pool, "queries_pooled_total": 1.0} for _, pool, _ in led],
+        "databases": [
+            {"name": pool, "database": database.name, "host": ",".join(hosts), **values, **texts}
+            for database, pool, hosts in led
+        ],
+        "lists": [],
+        "config": [],
+        "version": [],
+    }
+
+
 def _container_values() -> Row:
     from exporters.metrics.containers import FAMILIES
 
@@ -162,6 +204,28 @@ def test_ages_of_the_rest_are_the_oldest_s() -> None:
     old = tuple(dict(row) | {"xid_age": 100 * n} for n, row in enumerate(rows["metrics_databases"]))
     found = _scrape(rows | {"metrics_databases": old}, most=1)
     assert value_of(found, "pods_database_xid_age", datname=OTHER) == 200
+
+
+def test_who_is_nearest_to_wraparound_has_a_name_and_keeps_it() -> None:
+    rows, series = _rows(9), NodeSeries()
+
+    def scrape(ages: dict[str, int]) -> Samples:
+        aged = tuple(dict(row) | {"xid_age": ages.get(row["datname"], 5)} for row in rows["metrics_databases"])
+        return _scrape(rows | {"metrics_databases": aged}, series, most=2)
+
+    found = scrape({"t3": 1_300_000_000})
+    assert value_of(found, "pods_database_xid_age", datname="t3") == 1_300_000_000
+    assert value_of(found, "pods_database_xid_age", datname=OTHER) == 5
+    found = scrape({"t3": 200, "t4": 200})
+    assert _named(found, "pods_database_xid_age") == {"t3", "t8", OTHER}, "of equals, who was shown"
+
+
+def test_declared_databases_come_before_larger_ones_and_among_them_the_larger() -> None:
+    metrics = node_metrics(
+        Statistics(rows=_rows(10)), 0.1, most=4, first=("t0",), declared=("t1", "t2", "t3", "absent")
+    )
+    shown = _named(read_back(metrics), "pg_stat_database_numbackends")
+    assert shown == {"t0", "t9", "t3", "t2", OTHER}, "t9 is the oldest"
 
 
 def test_the_cluster_s_own_database_and_what_was_left_half_dropped_are_always_shown() -> None:
@@ -259,16 +323,6 @@ def test_slots_of_the_cluster_and_those_that_hold_most_back_are_shown() -> None:
     assert value_of(found, "pods_replication_streaming_replicas") == 300
 
 
-def test_users_of_pools_beyond_the_room_are_one_of_each_pool() -> None:
-    rows = [
-        {"database": "appdb", "user": f"u{n}", "client_waiting_connections": 1, "client_maxwait_seconds": float(n)}
-        for n in range(500)
-    ]
-    found = StackSeries().bounded({"pools": rows}, "app")["pools"]
-    (rest,) = [row for row in found if row["user"] == OTHER]
-    assert (len(found), rest["client_waiting_connections"], rest["database"]) == (201, 300, "appdb")
-
-
 def _everything() -> Iterator[str]:
     yield from (source.name for source in SOURCES)
 
@@ -297,3 +351,45 @@ def test_a_node_that_has_not_answered_yet_is_down() -> None:
         found = samples_in(*scraper.late_node(node, 3.0).page(""))
         assert value_of(found, "pg_up") == 0
         assert value_of(found, "pods_node_state", state="timeout") == 1
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.integers(1, 40).map(str), st.integers(0, 10**6).map(float), min_size=1, max_size=40),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_statements_are_bounded_and_their_rest_never_goes_back(readings: list[dict[str, float]]) -> None:
+    series, last = NodeSeries(), 0.0
+    for calls in readings:
+        rows = series.bounded({"metrics_statements": _statements(calls)}, 10)["metrics_statements"]
+        rest = [row["calls"] for row in rows if row["queryid"] == OTHER]
+        assert len(rows) - len(rest) == min(len(calls), STATEMENTS)
+        assert all(row["calls"] == calls[row["queryid"]] for row in rows if row["queryid"] != OTHER)
+        if rest:
+            assert rest[0] >= last
+            last = rest[0]
+
+
+def test_who_is_shown_of_the_statements_gives_way_only_to_twice_as_much() -> None:
+    series = NodeSeries()
+    calls = {str(n): 100.0 for n in range(21)}
+
+    def shown() -> set[str]:
+        rows = series.bounded({"metrics_statements": _statements(calls)}, 10)["metrics_statements"]
+        return {row["queryid"] for row in rows} - {OTHER}
+
+    first = shown()
+    (out,) = calls.keys() - first
+    calls[out] = 199.0
+    assert shown() == first
+    calls[out] = 201.0
+    assert out in shown()
+
+
+def test_a_reading_that_serves_for_several_scrapes_is_summed_once() -> None:
+    series, rows = NodeSeries(), _statements({str(n): float(n) for n in range(5000)})
+    first = series.bounded({"metrics_statements": rows}, 10)["metrics_statements"]
+    assert series.bounded({"metrics_statements": rows}, 10)["metrics_statements"] is first
+    assert len(first) == STATEMENTS + 1

@@ -137,5 +137,5 @@ def test_a_collector_is_named_once_and_has_a_source() -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
-def test_only_what_looks_at_files_is_remembered(source: MetricSource) -> None:
-    assert (source.every > 0) == (source.name in ("metrics_sizes", "metrics_waldir"))
+def test_only_what_costs_much_is_remembered(source: MetricSource) -> None:
+    assert (source.every > 0) == (source.name in ("metrics_sizes", "metrics_waldir", "metrics_statements"))

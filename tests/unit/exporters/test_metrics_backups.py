@@ -30,7 +30,7 @@ STATUS = BackupStatus(
         "local": StoreStatus(counts={"full": 2}, oldest=10.0, newest=20.0, missing=0, broken=0),
         "s3": StoreStatus(error="no answer"),
     },
-    drill=DrillStatus(when=7.0, ok=False, rto=3.5, backup="x"),
+    drill=DrillStatus(when=7.0, ok=False, rto=3.5, backup="x", databases=2),
     archive=ArchiveStatus(
         updated=1.0,
         streaming=True,

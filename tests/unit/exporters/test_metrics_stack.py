@@ -16,11 +16,14 @@ from cluster.topology import Topology
 from exporters.collectors.container_stats import GateReading
 from exporters.collectors.pgbouncer_console import ConsoleReading, database_row, lists_row, pool_row, totals_row
 from exporters.declarations import Row
-from exporters.metrics import backups, stack
+from exporters.metrics import backups, hosts, stack
 from exporters.metrics.certificates import certificate_metrics
+from exporters.metrics.findings import finding_metrics
+from exporters.metrics.hosts import hosts_metrics
 from exporters.metrics.images import image_metrics
 from exporters.metrics.primary import port_metrics, primary_metrics
 from exporters.metrics.stack import Reported, desired_rows, stack_metrics
+from tests.fix_hosts import NAMES, SITUATIONS, THREE, reading
 from tests.fix_settings import settings_of, topology_of
 from tests.unit.config_samples import mounted
 from tests.unit.exporters.exposition import FORMATS, Samples, read_back, value_of
@@ -150,6 +153,9 @@ def test_every_source_of_the_stack_s_metrics_is_read_by_someone(inside: ClusterC
         *primary_metrics(None),
         *port_metrics(None, ""),
         "failover",
+        *finding_metrics(None, 0.0),
+        "failed_logins",  # held by test_login_log.py
+        *hosts_metrics(THREE, reading("well")),
     }
     known = {*console.rows, *gate, *kept, *reported, *desired_rows(inside, console, "0.1.0"), "not_shown"}
     assert {family.source for family in stack.FAMILIES} == known
@@ -175,3 +181,35 @@ def test_the_latest_change_of_the_primary_is_told(inside: ClusterConfig) -> None
 def test_whether_the_port_of_the_primary_leads_there(inside: ClusterConfig, reading: PortReading, leads: int) -> None:
     metrics = stack_metrics(inside, _console(), CLOSED, "0.1.0", reported=Reported(port=reading))
     assert value_of(read_back(metrics, ""), "pods_primary_port_target", node="primary") == leads
+
+
+def test_a_cluster_without_hosts_has_no_series_of_them() -> None:
+    assert hosts_metrics(THREE, None) == {}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_hosts_have_series_in_every_situation(situation: str) -> None:
+    rows = hosts_metrics(THREE, reading(situation))
+    (cluster,) = rows["hosts"]
+    assert cluster["votes"] == 3
+    assert [row["host"] for row in rows["patroni_agents"]] == [row["host"] for row in rows["etcd"]] == list(NAMES)
+    assert sum(row["healthy"] for row in rows["etcd"]) == cluster["votes_counted"]
+
+
+def test_every_column_of_the_hosts_is_a_metric_s() -> None:
+    rows = hosts_metrics(THREE, reading("well"))
+    for family in hosts.FAMILIES:
+        columns = {column for row in rows[family.source] for column in row}
+        assert {*family.labels, *(metric.column for metric in family.metrics)} == columns
+
+
+def test_who_leads_and_how_the_votes_are() -> None:
+    rows = hosts_metrics(THREE, reading("agent_hung"))
+    assert {row["host"]: (row["up"], row["leader"]) for row in rows["patroni_agents"]} == {
+        "alpha": (0, 0),
+        "beta": (1, 1),
+        "gamma": (1, 0),
+    }
+    lost = hosts_metrics(THREE, reading("votes_lost"))
+    assert [row["failsafe"] for row in lost["patroni_agents"]] == [1, 1, 1]
+    assert lost["hosts"] == [{"votes": 3, "votes_counted": 0, "votes_needed": 2}]

@@ -16,6 +16,8 @@ from cluster.topology import Topology
 from cluster.view import View, make_view
 from health.app import HealthService
 from health.auth import Authentication
+from health.dashboards.prometheus import Prometheus
+from health.insight.statement_recorder import StatementRecorder
 from health.responses import make_response_table
 from health.watcher import ClusterWatcher
 from tests.fix_settings import settings_of, topology_of
@@ -40,9 +42,9 @@ class Still(ClusterWatcher):
         """Nothing."""
 
 
-def polled(view: View | None = None, *, age: float = 0.0) -> ClusterWatcher:
+def polled(view: View | None = None, *, age: float = 0.0, config: MountedConfig | None = None) -> ClusterWatcher:
     """A watcher that does not run, and has polled once, ``age`` seconds ago."""
-    watcher = Still(MountedConfig())
+    watcher = Still(config or MountedConfig())
     watcher.error = ""
     chosen = view or view_of()
     watcher.latest = make_response_table(chosen, time.monotonic() - age, watcher.history.add(chosen))
@@ -55,6 +57,9 @@ class Client:
 
     watcher: ClusterWatcher
     secret: bytes = b""
+    everywhere: bool = True
+    recorder: StatementRecorder | None = None
+    prometheus: Prometheus | None = None
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """GET."""
@@ -66,7 +71,13 @@ class Client:
 
     async def _request(self, method: str, path: str, headers: Mapping[str, str]) -> httpx.Response:
         transport = httpx.ASGITransport(
-            HealthService(self.watcher, Authentication(self.secret)), raise_app_exceptions=False
+            HealthService(
+                self.watcher,
+                Authentication(self.secret, everywhere=self.everywhere),
+                self.recorder,
+                prometheus=self.prometheus,
+            ),
+            raise_app_exceptions=False,
         )
         async with httpx.AsyncClient(transport=transport, base_url="http://health") as client:
             return await client.request(method, path, headers=headers)

@@ -214,6 +214,24 @@ def test_a_secret_is_asked_for_everywhere(path: str, header: str | None, code: i
         assert "s3cret" not in answer.text
 
 
+@pytest.mark.parametrize("path", ["/dashboards", "/dashboards/pods-node/panels/3?from=1", "/insight", "/insight/x"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+def test_metrics_and_statements_always_ask_for_the_secret(path: str, method: str) -> None:
+    client = Client(polled(), b"s3cret-s3cret", everywhere=False)
+    assert client.get("/health").status_code == client.get("/").status_code == 200
+    refused = client.request(method, path)
+    assert refused.status_code == 401
+    assert refused.headers.get_list("www-authenticate")[0].startswith("Basic realm=")
+    for header in ("Bearer s3cret-s3cret", _basic("health", "s3cret-s3cret")):
+        assert client.request(method, path, headers={"Authorization": header}).status_code != 401
+
+
+def test_without_a_secret_nobody_reads_metrics_and_statements() -> None:
+    for header in ("Bearer", "Bearer ", _basic("health", "")):
+        for path in ("/dashboards", "/insight"):
+            assert _client().get(path, headers={"Authorization": header}).status_code == 401
+
+
 def test_the_engine_s_own_check_needs_no_secret_and_tells_nothing() -> None:
     answer = _client(secret=b"s3cret").get("/livez")
     assert answer.status_code == 200

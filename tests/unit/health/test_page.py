@@ -1,12 +1,21 @@
+import hashlib
 import re
 from html.parser import HTMLParser
 
+from cluster.config.env_file import PROJECT_ROOT
 from cluster.config.mounted import MountedConfig
 from cluster.history import PrimaryChange
 from health.page import ASSETS, FOLDER
 from health.watcher import ClusterWatcher
+from tests.fix_settings import settings_of
 from tests.unit.health.status_samples import WELL, Client, polled, view_of
 from tests.unit.snapshot_samples import silent
+
+OURS = [name for name in ASSETS if not name.startswith("vendor/")]
+VENDORED = {
+    "vendor/uplot-1.6.32/uPlot.iife.min.js": "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f",
+    "vendor/uplot-1.6.32/uPlot.min.css": "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04",
+}
 
 
 class _Cells(HTMLParser):
@@ -60,24 +69,42 @@ def test_while_nothing_is_known_there_is_a_page_that_says_so() -> None:
     assert "it has not looked yet" in _get(ClusterWatcher(MountedConfig()))[0]
 
 
+def test_the_page_leads_to_dashboards_where_there_is_something_to_draw() -> None:
+    link = '<a href="dashboards" {}>Dashboards'
+    assert link.format("") in _get(polled())[0]
+    assert link.format("") in _get(ClusterWatcher(MountedConfig()))[0]
+    assert link.format("hidden") in _get(polled(view_of(settings=settings_of(monitoring="off"))))[0]
+
+
 def test_nothing_is_loaded_from_elsewhere() -> None:
     text, headers = _get(polled())
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'")
     assert "unsafe" not in headers["content-security-policy"]
     assert sorted(_Cells(text).loads) == ["page/icon.svg", "page/page.css", "page/page.js"]
-    for name in ASSETS:
+    for name in OURS:
         loaded = (FOLDER / name).read_text().replace("http://www.w3.org/2000/svg", "")
-        assert "http" not in loaded, name
+        assert "://" not in loaded, name
 
 
 def test_every_file_of_the_page_is_served_with_its_kind() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == {*ASSETS, "index.html"}
+    files = {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*") if path.is_file()}
+    shells = {"index.html", "dashboards/index.html", "insight/index.html"}
+    assert {name for name in files - set(ASSETS) - shells if not name.endswith("/LICENSE")} == set()
     for name, kind in ASSETS.items():
         assert _get(polled(), f"/page/{name}")[1]["content-type"].startswith(kind)
 
 
+def test_a_vendored_library_is_what_was_published_and_has_its_licence() -> None:
+    """Never edited: a newer one is a new folder and a new line here (docs/decisions/0058)."""
+    found = {name: hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() for name in ASSETS if name not in OURS}
+    assert found == VENDORED
+    for folder in {(FOLDER / name).parent for name in VENDORED}:
+        assert "Permission is hereby granted" in (folder / "LICENSE").read_text()
+        assert folder.name in (PROJECT_ROOT / "NOTICE").read_text()
+
+
 def test_scripts_set_text_and_never_html() -> None:
-    for name in ASSETS:
+    for name in OURS:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", (FOLDER / name).read_text())
 
 

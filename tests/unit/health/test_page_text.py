@@ -94,10 +94,10 @@ def test_a_curve_of_nothing_known_is_a_dash() -> None:
 
 def test_clients_that_wait_make_pgbouncer_and_its_pool_bad() -> None:
     text = _text(view_of(with_pool(WELL, "appdb", clients_waiting=17)))
-    assert (text.pooler, text.pooler_mood) == ("17 clients wait", "bad")
-    assert {row.cells[0]: row.mood for row in text.pools}["appdb"] == "bad"
-    assert {row.mood for row in text.pools if row.cells[0] != "appdb"} == {"well"}
-    assert (_text(view_of()).pooler, _text(view_of()).pooler_mood) == ("running", "well")
+    assert (text.pooler.state, text.pooler.mood) == ("17 clients wait", "bad")
+    assert {row.cells[0]: row.mood for row in text.pooler.pools}["appdb"] == "bad"
+    assert {row.mood for row in text.pooler.pools if row.cells[0] != "appdb"} == {"well"}
+    assert (_text(view_of()).pooler.state, _text(view_of()).pooler.mood) == ("running", "well")
 
 
 def test_each_reason_comes_with_what_to_do() -> None:
@@ -107,7 +107,13 @@ def test_each_reason_comes_with_what_to_do() -> None:
 
 def test_pools_say_how_much_of_them_is_used() -> None:
     text = _text(view_of())
-    lines = {line.title: line for line in text.pool_lines}
+    lines = {line.title: line for line in text.pooler.lines}
     assert "appdb_read → 2 replicas" in lines
     assert "appdb_write → primary" in lines
-    assert all(0 <= line.used <= 1 and line.clients.endswith(("client", "clients")) for line in text.pool_lines)
+    assert all(0 <= line.used <= 1 and line.clients.endswith(("client", "clients")) for line in text.pooler.lines)
+
+
+def test_a_node_that_a_pool_leads_to_is_read_from_unless_the_pool_is_paused() -> None:
+    assert {card.name for card in _text(view_of()).cards if card.reads} == {"primary", "replica1", "replica2"}
+    paused = replace(WELL, pooler=replace(WELL.pooler, pools=tuple(replace(p, paused=True) for p in WELL.pooler.pools)))
+    assert not any(card.reads for card in _text(view_of(paused)).cards)

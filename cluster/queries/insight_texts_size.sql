@@ -1,0 +1,1 @@
+SELECT pods.texts_size() AS bytes
