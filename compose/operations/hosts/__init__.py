@@ -1,0 +1,1 @@
+"""More than one Docker host, and the way out to another engine."""

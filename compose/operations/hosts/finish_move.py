@@ -1,0 +1,141 @@
+"""From the decision that the hosts have the primary to a cluster of which Patroni decides. Every step can be repeated.
+
+The decision is in data/hosts.json before anything is promoted. The old primary's data is a standby's by then, and its
+container is given no other role: whoever starts it starts no second primary.
+"""
+
+from collections.abc import Iterator
+
+from cluster.errors import PodsError
+from cluster.history import PrimaryChange
+from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.failures import ConnectError
+from cluster.standby_topology import moved_to
+from cluster.topology_file import save
+from cluster.waiting import wait_until
+from compose.console import Console, Progress
+from compose.engine import containers
+from compose.home import node_data, pgpass
+from compose.home.hosts_state_file import load_state, save_state
+from compose.home.rendered_files import read_user_files
+from compose.operations.apply_topology import write_files
+from compose.operations.hosts.fleet import Fleet
+from compose.operations.promotion.recorded_change import record_change
+from compose.operations.replicas.clone import aside_path
+from compose.operations.steps import Step
+from compose.render.hosts.dynamic_config import dynamic_config
+
+PROMOTE_SECONDS = 120.0
+_EAGER = 0.02
+"""Seconds between two questions while clients wait."""
+
+
+class FinishMove:
+    """The steps that are left of a move to the hosts once it was decided."""
+
+    def __init__(self, fleet: Fleet, console: Console) -> None:
+        self._fleet, self._console = fleet, console
+        self.stack = fleet.stack
+
+    @property
+    def primary(self) -> str:
+        """Who leads."""
+        return self.stack.topology.primary if self.stack.topology.engine == "patroni" else self._fleet.leader()
+
+    def steps(self) -> Iterator[Step]:
+        """For whoever goes on after an interruption."""
+        yield Step("Promoting whoever leads on the hosts", self.promote)
+        yield Step("Entering the nodes of the hosts in the topology", lambda _: self.adopt(), quiet=True)
+        yield from self.cleaning()
+
+    def cleaning(self) -> list[Step]:
+        """What is left when clients work again."""
+        return [
+            Step("Letting commits wait as PODS_SYNC says", self._configure, quiet=True),
+            Step("Removing the containers of the old nodes", self._remove_old),
+            Step("Noting that Patroni decides", lambda _: self._note(), quiet=True),
+        ]
+
+    def promote(self, step: Progress) -> None:
+        """Let the standby cluster be one of its own, and wait until its leader takes a commit."""
+        leader = self._fleet.leader()
+        agent = self._fleet.agents[leader]
+        if "standby_cluster" in agent.config():
+            agent.patch({"standby_cluster": None})
+        wait_until(
+            lambda: self._unpromoted(leader),
+            timeout=PROMOTE_SECONDS,
+            what=f"{leader} did not take writes",
+            hint="run inv hosts.switch again, which goes on",
+            pause=_EAGER,
+            progress=step.update,
+        )
+
+    def _unpromoted(self, leader: str) -> str:
+        """Its agent's 200 comes before the server takes writes, hence all three are asked for."""
+        try:
+            with connect(self.stack.monitor(leader)) as connection:
+                if fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery):
+                    return "it is in recovery"
+                fetch_one(connection, "write_probe", lambda transaction: transaction)
+            status = self._fleet.agents[leader].status()
+        except (ConnectError, PodsError) as error:
+            return error.message
+        return "" if status.takes_writes else f"its agent says {status.role}, {status.state}"
+
+    def adopt(self) -> None:
+        """The topology is that of the hosts; PgBouncer is led there when it reads its files."""
+        if self.stack.topology.engine == "patroni":
+            return
+        topology = moved_to(self.stack.topology, self._fleet.leader())
+        home = self.stack.home
+        save(home.topology, home.topology_copy, topology)
+        self.stack = self.stack.with_topology(topology)
+        self._record()
+
+    def _record(self) -> None:
+        cut = load_state(self.stack.home).cut
+        if cut is not None:
+            change = PrimaryChange(event="switchover", before=cut.source, lsn=cut.lsn, by="inv hosts.switch")
+            if unnoted := record_change(self.stack, change):
+                self._console.warn(unnoted)
+
+    def _configure(self, _: Progress) -> None:
+        configure(self._fleet)
+
+    def _remove_old(self, step: Progress) -> None:
+        """Their data is kept: it ends where that of the hosts begins."""
+        home = self.stack.home
+        old = sorted({path.name for path in (home.rendered / "nodes").iterdir()} - {*self.stack.topology.names})
+        found = [
+            each
+            for each in containers.of_project(self.stack.client, self.stack.topology.project)
+            if each.service in old
+        ]
+        containers.remove_all(self.stack.client, found)
+        kept = []
+        for name in old:
+            directory = home.node(name)
+            if node_data.present(directory):
+                where = aside_path(self.stack, directory)
+                node_data.set_aside(home, directory, where)
+                kept.append(str(where))
+            node_data.remove_empty(directory)
+        pgpass.ensure(home, self.stack.settings, self.stack.topology)
+        write_files(self.stack, self.stack.topology)
+        step.result = f"their data is kept in {', '.join(kept)}" if kept else ""
+
+    def _note(self) -> None:
+        state = load_state(self.stack.home)
+        save_state(self.stack.home, state.in_phase("patroni"))
+
+
+def configure(fleet: Fleet) -> list[str]:
+    """Let the dynamic configuration be as settings have it; the names of what differed."""
+    wanted = dynamic_config(fleet.stack.settings, read_user_files(fleet.stack.home).parameters)
+    agent = fleet.agents[fleet.leader()]
+    found = agent.config()
+    changes = {key: value for key, value in wanted.items() if found.get(key) != value}
+    if changes:
+        agent.patch(changes)
+    return sorted(changes)

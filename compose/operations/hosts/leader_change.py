@@ -1,0 +1,253 @@
+"""`inv switchover` and `inv failover` where Patroni decides: an order to its agents, and a wait for the state.
+
+Patroni promotes and fences. Clients are held back by the guides of all hosts that can be reached; a hold ends by
+itself, and a guide that did not hold pauses when it sees no primary: then a transaction under way may fail.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from cluster.errors import MachineError, PodsError, RefusedError
+from cluster.history import PrimaryChange
+from cluster.http.mutual_tls import Answer
+from cluster.http.patroni_api import RUNNING, ClusterMember
+from cluster.postgres.connection import connect, fetch_one
+from cluster.services import GUIDE
+from cluster.topology_file import save
+from cluster.waiting import wait_until
+from compose.console import Console, Progress
+from compose.engine.hosts.host_engine import HostEngine
+from compose.engine.hosts.host_sessions import reach_hosts
+from compose.operations.hosts.fleet import Fleet
+from compose.operations.promotion.canary import Canary
+from compose.operations.promotion.outlook import FailoverOrder
+from compose.operations.promotion.recorded_change import record_change
+from compose.operations.promotion.report import canary_access
+from compose.operations.steps import Step, perform
+from compose.stack import Stack
+
+CHANGE_SECONDS = 90.0
+"""For the new primary to take a commit."""
+HOLD_SECONDS = 60
+"""After which clients go on whatever happens."""
+SYNCHRONOUS = ("sync_standby", "quorum_standby")
+"""Roles of members that commits wait for."""
+_REFUSED = 400
+_UNDECIDED = 503
+"""What Patroni answers while it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderOutcome:
+    """Who is the primary now, and what a client of the control machine's PgBouncer saw."""
+
+    primary: str
+    canary: Canary
+
+    def __str__(self) -> str:
+        canary = self.canary
+        waited = f"a client waited {canary.gap:.2f} s" if canary.done > 1 else "no client was watching"
+        return f"{self.primary} is the primary; {waited}, {canary.failed} of its {canary.done} transactions failed"
+
+
+def switch_leader(stack: Stack, console: Console, to: str | None) -> LeaderOutcome:
+    """Let another member take over from the one that leads. The lock is the caller's.
+
+    Raises:
+        PodsError: it does not; says why.
+    """
+    with _reached(stack, console) as fleet:
+        members = fleet.members()
+        leader = fleet.leader()
+        target = choose_member(members, leader, to)
+        console.note(f"{target.name} is to be the primary instead of {leader}")
+        order = fleet.agents[leader].switchover
+        return _change(fleet, console, target.name, "switchover", lambda: order(leader, target.name))
+
+
+def replace_leader(stack: Stack, console: Console, order: FailoverOrder) -> LeaderOutcome:
+    """Make a member the primary though there is none. The lock is the caller's.
+
+    Raises:
+        RefusedError: there is one that answers, or commits may be lost and nobody said that they may.
+    """
+    with _reached(stack, console) as fleet:
+        members = fleet.members()
+        if leading := next((each for each in members if each.leads and each.runs), None):
+            raise RefusedError(
+                f"{leading.name} leads and runs", "use inv switchover; Patroni replaces one that is gone"
+            )
+        target = choose_member(members, "", order.to)
+        if order.allowed is not None and stack.settings.sync == "off":
+            raise RefusedError(
+                f"{target.name} may lack the last commits: PODS_SYNC is off, and nobody knows what the primary had",
+                "see inv status; then inv failover --accept-data-loss",
+            )
+        agent = fleet.agents[target.name]
+        return _change(fleet, console, target.name, "failover", lambda: agent.failover(target.name))
+
+
+def restart_members(stack: Stack, console: Console, only: str | None) -> None:
+    """Restart the servers of all members, whoever leads last, or that of ``only``. The lock is the caller's.
+
+    Raises:
+        PodsError: one does not come back; those after it are left as they are.
+    """
+    with _reached(stack, console) as fleet:
+        members = fleet.members()
+        if only is not None and only not in {each.name for each in members}:
+            names = ", ".join(each.name for each in members)
+            raise RefusedError(f"there is no member {only!r}", f"the members are: {names}")
+        chosen = [each for each in members if only in (None, each.name)]
+        for member in sorted(chosen, key=lambda each: each.leads):
+            perform(_restart(fleet, console, member), console)
+
+
+def _restart(fleet: Fleet, console: Console, member: ClusterMember) -> list[Step]:
+    """Clients of the one that leads wait meanwhile."""
+    name, agent = member.name, fleet.agents[member.name]
+    what = f"Restarting the server of {name}"
+    if not member.leads:
+        return [
+            Step(what, lambda step: _order(step, f"Patroni does not restart {name}", agent.restart, _up(fleet, name)))
+        ]
+    hold = GuideHold(fleet, console)
+    writes = lambda: _missing(fleet, name)  # noqa: E731 - one that a step calls
+    return [
+        Step("Holding clients back at every PgBouncer", hold.hold, hold.release),
+        Step(what, lambda step: _order(step, f"Patroni does not restart {name}", agent.restart, writes)),
+        Step("Letting clients go on", lambda _: hold.release()),
+    ]
+
+
+def _up(fleet: Fleet, name: str) -> Callable[[], str]:
+    def missing() -> str:
+        try:
+            status = fleet.agents[name].status()
+        except PodsError as error:
+            return error.message
+        return "" if status.state in RUNNING else f"its agent says {status.state}"
+
+    return missing
+
+
+def choose_member(members: Sequence[ClusterMember], leader: str, to: str | None) -> ClusterMember:
+    """The member that may take over: ``to``, or of those that stream the one that lacks least.
+
+    Raises:
+        RefusedError: there is none, or ``to`` is not one; says why.
+    """
+    names = ", ".join(each.name for each in members)
+    if to is not None:
+        found = next((each for each in members if each.name == to), None)
+        if found is None:
+            raise RefusedError(f"there is no member {to!r}", f"the members are: {names}")
+        if found.name == leader:
+            raise RefusedError(f"{to} is the primary already", "nothing was changed")
+        if not found.runs:
+            raise RefusedError(f"{to} does not stream ({found.state})", "see inv hosts.status")
+        return found
+    fit = [each for each in members if each.runs and not each.leads and each.name != leader]
+    if not fit:
+        raise RefusedError("no other member streams", "see inv hosts.status")
+    return min(fit, key=lambda each: (each.role not in SYNCHRONOUS, each.lag if each.lag is not None else 1 << 62))
+
+
+@contextmanager
+def _reached(stack: Stack, console: Console) -> Iterator[Fleet]:
+    with reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found:
+        engines = {name: each for name, each in found.items() if isinstance(each, HostEngine)}
+        for name in found.keys() - engines.keys():
+            console.warn(f"{name} is not reached; clients of its PgBouncer are not held back")
+        yield Fleet(stack, engines)
+
+
+def _change(fleet: Fleet, console: Console, target: str, event: str, order: Callable[[], Answer]) -> LeaderOutcome:
+    before = fleet.stack.topology.primary
+    with Canary(canary_access(fleet.stack)) as canary:
+        hold = GuideHold(fleet, console)
+        steps = [
+            Step("Holding clients back at every PgBouncer", hold.hold, hold.release),
+            Step(
+                f"Letting Patroni make {target} the primary",
+                lambda step: _order(
+                    step, f"Patroni does not make {target} the primary", order, lambda: _missing(fleet, target)
+                ),
+            ),
+            Step("Letting clients go on", lambda _: hold.release()),
+        ]
+        perform(steps, console)
+        canary.await_next()
+        _note(fleet.stack, console, target, before, event, canary)
+    return LeaderOutcome(target, canary)
+
+
+def _order(step: Progress, failure: str, order: Callable[[], Answer], missing: Callable[[], str]) -> None:
+    """The answer is no result but for a refusal; the state is."""
+    answer = order()
+    if answer.status >= _REFUSED and answer.status != _UNDECIDED:
+        raise RefusedError(f"{failure}: {answer.words}", "see inv hosts.status")
+    wait_until(
+        missing,
+        timeout=CHANGE_SECONDS,
+        what=failure,
+        hint="see inv hosts.status; Patroni may still be at it",
+        pause=0.05,
+        progress=step.update,
+    )
+
+
+def _missing(fleet: Fleet, target: str) -> str:
+    try:
+        status = fleet.agents[target].status()
+        if not status.takes_writes:
+            return f"its agent says {status.role}, {status.state}"
+        with connect(replace(fleet.stack.monitor(target), connect_timeout=2)) as connection:
+            fetch_one(connection, "write_probe", lambda transaction: transaction)
+    except PodsError as error:
+        return error.message
+    return ""
+
+
+def _note(stack: Stack, console: Console, target: str, before: str, event: str, canary: Canary) -> None:
+    """The topology has who was seen last; the journal what happened."""
+    topology = replace(stack.topology, primary=target)
+    save(stack.home.topology, stack.home.topology_copy, topology)
+    gap = round(canary.gap, 3) if canary.done > 1 else None
+    kind = "failover" if event == "failover" else "switchover"
+    change = PrimaryChange(event=kind, before=before, lsn="", gap_seconds=gap, by=f"inv {event}")
+    if unnoted := record_change(stack.with_topology(topology), change):
+        console.warn(unnoted)
+
+
+class GuideHold:
+    """Clients held back by the guides: the control machine's, and that of each host that is reached."""
+
+    def __init__(self, fleet: Fleet, console: Console) -> None:
+        self._fleet, self._console = fleet, console
+
+    def hold(self, step: Progress) -> None:
+        """Hold them all; one that cannot is a warning, and its clients may see an error."""
+        held = [name for name, run in self._guides() if self._ask(name, run, "hold", "--seconds", str(HOLD_SECONDS))]
+        step.result = ", ".join(held)
+
+    def release(self) -> None:
+        """Let all go on; each waits until its clients do."""
+        for name, run in self._guides():
+            self._ask(name, run, "release")
+
+    def _ask(self, name: str, run: Callable[..., object], *arguments: str) -> bool:
+        try:
+            run("python3", "-m", "guide", *arguments)
+        except MachineError as error:
+            self._console.warn(f"the guide of {name}: {error.message}")
+            return False
+        return True
+
+    def _guides(self) -> Iterator[tuple[str, Callable[..., object]]]:
+        stack = self._fleet.stack
+        yield "the control machine", lambda *words: stack.compose.run("exec", "-T", GUIDE, *words)
+        for host in stack.settings.hosts.with_role("pooler"):
+            if engine := self._fleet.engines.get(host.name):
+                yield host.name, lambda *words, engine=engine: engine.execute(GUIDE, words)

@@ -1,0 +1,171 @@
+"""`inv up` where Patroni decides: files of hosts, their containers one host after the other, the services here.
+
+It starts no node here, makes no data, promotes nobody. Who leads is observed, and noted in the topology.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cluster.config.settings import Settings
+from cluster.endpoints import POOLER, PROXY
+from cluster.errors import PodsError
+from cluster.http.patroni_api import ClusterMember
+from cluster.topology_file import load, save
+from cluster.waiting import wait_until
+from compose.console import Console, Progress
+from compose.engine import containers
+from compose.home.hosts_state_file import load_state
+from compose.home.kept_logs import delete_old
+from compose.home.paths import Home, make_log_directories, make_service_directories
+from compose.home.store_directory import make_store_directory
+from compose.operations.apply_topology import write_files
+from compose.operations.convergence.state import Convergence
+from compose.operations.hosts.cutover import take_back_undecided
+from compose.operations.hosts.finish_move import FinishMove, configure
+from compose.operations.hosts.fleet import Fleet, open_fleet
+from compose.operations.hosts.host_content import host_images
+from compose.operations.hosts.host_payload import host_payload
+from compose.operations.hosts.prepare import folders
+from compose.operations.pooler_pause import console_access, release
+from compose.operations.reload import reload_optional, reload_pooler, reload_primary_port
+from compose.operations.start import not_running, start_and_wait
+from compose.operations.steps import Step, perform
+from compose.stack import Stack
+
+
+def settle_move(home: Home, settings: Settings, console: Console) -> None:
+    """A move to the hosts that was interrupted goes back where it was not decided, and forward where it was.
+
+    Raises:
+        PodsError: it cannot go forward now.
+    """
+    topology = load(home.topology)
+    if topology is None or not settings.hosts.hosts:
+        return
+    stack = Stack(home, settings, topology)
+    if taken_back := take_back_undecided(stack):
+        console.note(taken_back)
+    if load_state(home).phase == "switching":
+        with open_fleet(stack) as fleet:
+            perform(FinishMove(fleet, console).steps(), console)
+
+
+def converge_hosts(stack: Stack, console: Console) -> Stack:
+    """Bring the hosts, and the services here, to what they shall be; the cluster with the primary that is seen.
+
+    Raises:
+        PodsError: they are not, or not verified to be.
+    """
+    with open_fleet(stack) as fleet:
+        upkeep = Upkeep(fleet, console)
+        perform(upkeep.steps(), console)
+        return upkeep.stack
+
+
+class Upkeep:
+    """One run of `up` of a cluster of which Patroni decides."""
+
+    def __init__(self, fleet: Fleet, console: Console) -> None:
+        self._fleet, self._console = fleet, console
+        self.stack = fleet.stack
+        self._run = Convergence(self.stack, console, {})
+
+    def steps(self) -> Iterator[Step]:
+        """Each looks first. Replicas come before who leads, so that its readers find the others up."""
+        yield Step("Seeing who leads", self._observe, quiet=True)
+        yield Step("Writing Patroni's configuration", self._configure, quiet=True)
+        yield Step("Making directories", lambda _: self._directories(), quiet=True)
+        leader = self.stack.topology.primary
+        for host in sorted(self.stack.settings.hosts.hosts, key=lambda each: each.name == leader):
+            yield Step(f"Comparing {host.name}", lambda step, name=host.name: self._host(step, name))  # type: ignore[misc]
+        behind = [name for name in self.stack.services if not self._run.as_wanted(name, self.stack.containers())]
+        if behind:
+            yield Step("Starting " + ", ".join(behind), lambda step: self._start(step, behind))
+        yield Step("Reloading changed services", lambda _: self._reload(), quiet=True)
+        yield Step("Removing what belonged to the nodes that were here", lambda _: self._forget(), quiet=True)
+        yield Step("Verifying that every member runs", self._verify)
+
+    def _observe(self, step: Progress) -> None:
+        leader = self._fleet.leader()
+        if leader != self.stack.topology.primary:
+            self._console.note(f"{leader} is the primary now")
+            topology = replace(self.stack.topology, primary=leader)
+            save(self.stack.home.topology, self.stack.home.topology_copy, topology)
+            self.stack = self.stack.with_topology(topology)
+            write_files(self.stack, topology)
+        step.result = leader
+
+    def _configure(self, _: Progress) -> None:
+        if changed := configure(self._fleet):
+            self._console.note(f"Patroni's configuration in the store was changed: {', '.join(changed)}")
+
+    def _directories(self) -> None:
+        home, settings = self.stack.home, self.stack.settings
+        make_log_directories(home, [POOLER])
+        make_service_directories(home, self.stack.optional_services)
+        make_store_directory(home, settings)
+        delete_old(home, settings, time.time())
+
+    def _host(self, step: Progress, name: str) -> None:
+        """A changed definition makes a container anew: one host at a time, and its member streams before the next."""
+        engine = self._fleet.engines[name]
+        engine.load_images(host_images(self.stack, engine.host), step)
+        engine.make_folders(*folders(engine.host))
+        sent = engine.ship(host_payload(self.stack, engine.host))
+        engine.follow(step, "up", "--detach", "--remove-orphans")
+        step.result = f"{len(sent)} files sent" if sent else ""
+        self._await(step, name)
+        if sent and name in self._fleet.agents:
+            self._fleet.agents[name].reload()
+
+    def _await(self, step: Progress, name: str) -> None:
+        if name not in self._fleet.agents:
+            return
+        wait_until(
+            lambda: self._problem(name),
+            timeout=self.stack.settings.start_timeout,
+            what=f"{name} did not come back",
+            hint=f"no other host was touched after it; see inv status, and docker logs on {name}",
+            pause=0.5,
+            progress=step.update,
+        )
+
+    def _problem(self, name: str) -> str:
+        try:
+            state = self._fleet.agents[name].status().state  # the store may not know yet that it is away
+            members: tuple[ClusterMember, ...] = self._fleet.members()
+        except PodsError as error:
+            return error.message
+        found = next((each for each in members if each.name == name), None)
+        if found is None:
+            return "its agent is not there yet"
+        return "" if found.runs and state == "running" else f"it is {found.role}, {found.state}"
+
+    def _start(self, step: Progress, services: list[str]) -> None:
+        failed = start_and_wait(self.stack, step, services)
+        if failed and {POOLER, PROXY} & set(failed):
+            raise not_running(self.stack, *failed)
+        for name in failed:
+            self._console.warn(not_running(self.stack, name).message)
+
+    def _reload(self) -> None:
+        now = self.stack.containers()
+        for name in self.stack.optional_services:
+            if self._run.was_well(name) and name in now and now[name].id == self._run.before[name].id:
+                reload_optional(self.stack, name, self._run.before[name])
+        if self._run.was_well(PROXY):
+            reload_primary_port(self.stack)
+        if self._run.was_well(POOLER):
+            reload_pooler(self.stack)
+            release(console_access(self.stack))
+
+    def _forget(self) -> None:
+        found = containers.of_project(self.stack.client, self.stack.topology.project)
+        known = {*self.stack.services, *(copy.name for copy in self.stack.topology.copies), "psql"}
+        strangers = [each for each in found if each.service not in known and not each.one_off]
+        containers.remove_all(self.stack.client, strangers)
+
+    def _verify(self, step: Progress) -> None:
+        for name in self._fleet.agents:
+            self._await(step, name)

@@ -1,0 +1,1 @@
+"""Files of Docker hosts of which Patroni decides who is the primary. Pure."""

@@ -1,0 +1,135 @@
+"""The way of a cluster to several hosts, one function a stretch; each holds what it promises."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cluster.errors import PodsError
+from compose.home import passwords
+from tests.fix_ledger import Ledger
+from tests.fix_wait import eventually
+from tests.hosts.bed import LOCAL
+from tests.hosts.fix_bed import HostsCluster
+from tests.hosts.load import MONITOR_TABLE, ManyHosts, Monitor
+
+POOLER_PORT = 6432
+FAILOVER_SECONDS = 120.0
+"""Two busy processors; what is asserted is order and loss, and the time is printed."""
+
+
+def added(cluster: HostsCluster) -> None:
+    """The cluster is up, its hosts are checked and added."""
+    cluster.inv.ok("up", timeout=900)
+    cluster.inv.ok("hosts.check")
+    for name in (*cluster.bed.hosts, LOCAL):
+        cluster.inv.ok("hosts.add", name, "--yes", timeout=600)
+
+
+def prepared(cluster: HostsCluster) -> None:
+    """A standby cluster streams on the hosts, and the running one goes on."""
+    cluster.query("CREATE TABLE before_hosts AS SELECT generate_series(1, 1000) AS id")
+    cluster.query("GRANT SELECT ON before_hosts TO app")
+    cluster.inv.ok("hosts.prepare", "--yes", timeout=900)
+
+
+def switched(cluster: HostsCluster) -> None:
+    """The move is made while programs write through the pool they always had: no transaction of theirs fails."""
+    ledger = Ledger(cluster.access())
+    ledger.prepare()
+    with ledger.running():
+        ledger.wait_for(100)
+        cluster.inv.ok("hosts.switch", timeout=600)
+        ledger.wait_for(100)
+    assert ledger.errors == []
+    ledger.check(lambda sql: read(cluster, sql))
+    assert read(cluster, "SELECT count(*) AS n FROM before_hosts") == [{"n": 1000}]
+    print(f"hosts.switch: longest gap {ledger.longest_gap:.2f} s, {len(ledger.acknowledged)} acknowledged")
+
+
+def killed_leader(cluster: HostsCluster) -> float:
+    """The leader's host loses its power under load; it comes back as a replica. Seconds without a write."""
+    ledger, monitor = pooled(cluster), watching(cluster)
+    leader = cluster.bed[leader_of(cluster)]
+    with ledger.running(), monitor.running():
+        ledger.wait_for(100)
+        leader.kill()
+        ledger.wait_for(100, FAILOVER_SECONDS)
+        survivor = leader_of(cluster)
+        assert survivor != leader.name
+        leader.start()
+        eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "the host that died is a replica again")
+        ledger.wait_for(50)
+    judge(cluster, ledger, monitor)
+    print(f"killed host: {ledger.longest_gap:.1f} s without a write, {len(ledger.acknowledged)} acknowledged, 0 lost")
+    return ledger.longest_gap
+
+
+def pooled(cluster: HostsCluster) -> ManyHosts:
+    """Writers through the poolers of all hosts, by one string."""
+    names = list(cluster.bed.hosts)
+    access = cluster.on_host(names[0], passwords.APP, "appdb_write", POOLER_PORT)
+    ledger = ManyHosts(access, hosts=tuple(cluster.bed.address(name) for name in names))
+    ledger.prepare()
+    return ledger
+
+
+def watching(cluster: HostsCluster) -> Monitor:
+    """A monitor of every node by itself."""
+    monitor = Monitor({name: cluster.on_host(name, passwords.APP) for name in cluster.bed.hosts})
+    monitor.prepare(leader_of(cluster))
+    return monitor
+
+
+def judge(cluster: HostsCluster, ledger: Ledger, monitor: Monitor) -> None:
+    """Nothing acknowledged is lost, and at no moment two nodes took writes."""
+    monitor.check()
+    ledger.check(lambda sql: read(cluster, sql))
+    kept = [row["number"] for row in read(cluster, f"SELECT number FROM {MONITOR_TABLE}")]
+    assert monitor.lost(kept) == []
+
+
+def read(cluster: HostsCluster, sql: str) -> list[dict[str, int]]:
+    """Rows from whichever host takes writes now, through the poolers."""
+    reader = ManyHosts(
+        replace(cluster.on_host("alpha", passwords.APP, "appdb_write", POOLER_PORT)),
+        hosts=tuple(cluster.bed.address(name) for name in cluster.bed.hosts),
+    )
+    with reader.session() as connection:
+        return list(connection.execute(sql.encode()).fetchall())
+
+
+def leader_of(cluster: HostsCluster, timeout: float = FAILOVER_SECONDS) -> str:
+    """The one host whose server says that it is no standby."""
+    found: list[str] = []
+
+    def one() -> bool:
+        found[:] = [name for name in cluster.bed.hosts if takes_writes(cluster, name)]
+        return len(found) == 1
+
+    eventually(one, timeout, "one leader", pause=0.5)
+    return found[0]
+
+
+def takes_writes(cluster: HostsCluster, name: str) -> bool:
+    """Whether a host's server answers, and is a primary."""
+    from cluster.postgres.connection import connect
+
+    try:
+        with connect(replace(cluster.on_host(name, passwords.APP), connect_timeout=2, patience=4)) as connection:
+            return bool(connection.execute("SELECT NOT pg_is_in_recovery() AS yes").fetchone()["yes"])  # type: ignore[index]
+    except PodsError:
+        return False
+
+
+def healthy(cluster: HostsCluster) -> bool:
+    """Whether `inv status` finds nothing wrong."""
+    return cluster.inv("status").code == 0
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Print how long the body took: recorded, not asserted."""
+    began = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - began:.1f} s")

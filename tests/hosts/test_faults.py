@@ -1,0 +1,168 @@
+"""What may happen to three hosts, one test a row: nothing acknowledged is lost, and never do two nodes take writes.
+
+How long it took is printed and not asserted (`-s` shows it): this is one machine with few processors.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.fix_wait import eventually
+from tests.hosts.fix_bed import HostsCluster
+from tests.hosts.host import Host, partitioned
+from tests.hosts.journey import (
+    FAILOVER_SECONDS,
+    added,
+    healthy,
+    judge,
+    killed_leader,
+    leader_of,
+    pooled,
+    prepared,
+    switched,
+    timed,
+    watching,
+)
+from tests.hosts.load import ManyHosts
+
+pytestmark = pytest.mark.hosts
+KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def moved(moving: HostsCluster) -> HostsCluster:
+    """The cluster, on its hosts."""
+    added(moving)
+    prepared(moving)
+    switched(moving)
+    return moving
+
+
+@pytest.fixture
+def cluster(moved: HostsCluster) -> Iterator[HostsCluster]:
+    """The same, healthy before and after."""
+    eventually(lambda: healthy(moved), FAILOVER_SECONDS, "healthy before", pause=2)
+    yield moved
+    for host in moved.bed.hosts.values():
+        host.unblock()
+    eventually(lambda: healthy(moved), FAILOVER_SECONDS, "healthy afterwards", pause=2)
+
+
+@contextmanager
+def under_load(cluster: HostsCluster) -> Iterator[ManyHosts]:
+    """Writers and the monitor, and judgement when all is mended."""
+    ledger, monitor = pooled(cluster), watching(cluster)
+    with ledger.running(), monitor.running():
+        ledger.wait_for(50)
+        yield ledger
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "healthy again", pause=2)
+        ledger.wait_for(20)
+    judge(cluster, ledger, monitor)
+    print(f"longest gap {ledger.longest_gap:.1f} s, {len(ledger.acknowledged)} acknowledged")
+
+
+def _leader(cluster: HostsCluster) -> tuple[Host, tuple[Host, ...]]:
+    leader = cluster.bed[leader_of(cluster)]
+    return leader, tuple(host for host in cluster.bed.hosts.values() if host != leader)
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_the_leader_s_host_loses_its_power(cluster: HostsCluster, number: int) -> None:
+    killed_leader(cluster)
+
+
+def test_the_leader_s_host_is_shut_down_in_order(cluster: HostsCluster) -> None:
+    leader, _ = _leader(cluster)
+    with under_load(cluster) as ledger:
+        leader.stop()
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        leader.start()
+
+
+def test_the_server_crashes(cluster: HostsCluster) -> None:
+    leader, _ = _leader(cluster)
+    with under_load(cluster):
+        leader.signal(leader.name, "postgres: checkpointer", "KILL")
+
+
+def test_the_agent_is_killed(cluster: HostsCluster) -> None:
+    leader, _ = _leader(cluster)
+    with under_load(cluster):
+        leader.signal(leader.name, "patroni", "KILL")
+
+
+def test_the_agent_alone_hangs(cluster: HostsCluster) -> None:
+    """Its lease runs out; the guard beside it ends the server before another is promoted."""
+    leader, _ = _leader(cluster)
+    with under_load(cluster) as ledger, leader.hung(leader.name, "/usr/bin/patroni"):
+        eventually(lambda: leader_of(cluster) != leader.name, FAILOVER_SECONDS, "another leads")
+        ledger.wait_for(50, FAILOVER_SECONDS)
+
+
+def test_the_leader_s_host_is_cut_off_from_the_others(cluster: HostsCluster) -> None:
+    leader, others = _leader(cluster)
+    with under_load(cluster) as ledger, partitioned((leader,), others):
+        eventually(lambda: leader_of(cluster) != leader.name, FAILOVER_SECONDS, "another leads")
+        ledger.wait_for(50, FAILOVER_SECONDS)
+
+
+def test_the_leader_hears_nobody_and_is_heard(cluster: HostsCluster) -> None:
+    leader, others = _leader(cluster)
+    with under_load(cluster) as ledger:
+        leader.block(*others)
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        leader.unblock()
+
+
+def test_the_leader_is_heard_by_nobody_and_hears(cluster: HostsCluster) -> None:
+    leader, others = _leader(cluster)
+    with under_load(cluster) as ledger:
+        for other in others:
+            other.block(leader)
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        for other in others:
+            other.unblock()
+
+
+def test_a_replica_s_host_is_cut_off(cluster: HostsCluster) -> None:
+    leader, (replica, other) = _leader(cluster)
+    with under_load(cluster) as ledger, partitioned((replica,), (leader, other)):
+        ledger.wait_for(100, FAILOVER_SECONDS)
+        assert leader_of(cluster) == leader.name
+
+
+def test_one_vote_is_lost(cluster: HostsCluster) -> None:
+    leader, (replica, _) = _leader(cluster)
+    with under_load(cluster) as ledger:
+        replica.engine("stop", replica.container("etcd"))
+        ledger.wait_for(200, FAILOVER_SECONDS)
+        assert leader_of(cluster) == leader.name
+        replica.engine("start", replica.container("etcd"))
+
+
+def test_most_votes_are_lost(cluster: HostsCluster) -> None:
+    """All members see each other, so the leader goes on (PODS_FAILSAFE)."""
+    leader, others = _leader(cluster)
+    with under_load(cluster) as ledger:
+        for host in others:
+            host.engine("stop", host.container("etcd"))
+        ledger.wait_for(400, FAILOVER_SECONDS)
+        assert leader_of(cluster) == leader.name
+        for host in others:
+            host.engine("start", host.container("etcd"))
+
+
+def test_the_leader_s_host_is_frozen_and_thawed(cluster: HostsCluster) -> None:
+    leader, _ = _leader(cluster)
+    with under_load(cluster) as ledger, leader.paused():
+        ledger.wait_for(50, FAILOVER_SECONDS)
+
+
+def test_all_hosts_lose_their_power(cluster: HostsCluster) -> None:
+    with under_load(cluster), timed("all hosts rebooted"):
+        for host in cluster.bed.hosts.values():
+            host.kill()
+        for host in cluster.bed.hosts.values():
+            host.start()
