@@ -20,10 +20,13 @@ the development tools there from their hashed lock when it changed.
 """
 
 import hashlib
+import json
+import shutil
 import sys
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2026.4.10"
 nox.options.default_venv_backend = "none"
@@ -32,6 +35,9 @@ nox.options.error_on_external_run = False
 HERE = Path(__file__).parent
 LANES = "--numprocesses=2"
 """Side by side: so many workers (docs/decisions/0031). One waits for servers about half of its time."""
+ALONE = "--numprocesses=0"
+FEW = 3
+"""More files than these have another cause than a busy host, and would take too long."""
 DOCS = [f"tests/unit/house/test_{name}.py" for name in ("docs", "map", "drift", "decisions", "safety_page")]
 _TESTS = "tests/"
 CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "guide", "health", "backup", "dashboards", "tests"]
@@ -53,6 +59,29 @@ def pytest(session: nox.Session, *arguments: str) -> None:
     given = any(word.startswith(_TESTS) for word in session.posargs)
     ours = [word for word in arguments if not (given and word.startswith(_TESTS))]
     session.run("python", "-m", "pytest", *ours, *session.posargs)
+
+
+def pytest_twice(session: nox.Session, *arguments: str) -> None:
+    """Run tests; up to `FEW` files that failed beside others run once more, by themselves (docs/decisions/0071)."""
+    cache = Path(session.create_tmp()).with_name("pytest-cache")
+    session.env.pop("TMPDIR", None)
+    shutil.rmtree(cache, ignore_errors=True)
+    remembered = ("-o", f"cache_dir={cache.resolve()}")
+    try:
+        return pytest(session, *arguments, *remembered)
+    except CommandFailed:
+        files = failed_files(cache / "v" / "cache" / "lastfailed")
+        if session.posargs or not 0 < len(files) <= FEW:
+            raise
+    session.warn(f"Failed beside other tests; once more, alone: {' '.join(files)}")
+    pytest(session, *files, *(word for word in arguments if not word.startswith(_TESTS)), *remembered, ALONE)
+    session.warn(f"Passed alone, NOT beside others; look into it: {' '.join(files)}")
+
+
+def failed_files(known: Path) -> list[str]:
+    """Files with tests that failed, as pytest's cache has them; none when a run ended in another manner."""
+    failed = json.loads(known.read_text()) if known.exists() else {}
+    return sorted({test.partition("::")[0] for test in failed})
 
 
 @nox.session
@@ -99,7 +128,7 @@ def integration(session: nox.Session) -> None:
     """The real engine, PostgreSQL and PgBouncer; names its 25 slowest."""
     tools(session)
     marked = "not chaos and not settings and not cases and not drivers and not extensions"
-    pytest(session, "tests/integration", "-v", "-m", marked, "--durations=25", LANES)
+    pytest_twice(session, "tests/integration", "-v", "-m", marked, "--durations=25", LANES)
 
 
 @nox.session(default=False)

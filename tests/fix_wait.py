@@ -25,6 +25,20 @@ def once_within(seconds: float, measure: Callable[[], float], attempts: int = 3)
         found.append(measure())
 
 
+def agrees(ours: Callable[[], float], theirs: Callable[[], float], share: float, attempts: int = 5) -> None:
+    """What ``ours`` finds lies between what ``theirs`` finds before and after it, but for a ``share`` of that.
+
+    Both speak of a moment, and what they speak of goes on meanwhile: one answer of each proves nothing against either.
+    """
+    found: list[str] = []
+    while len(found) < attempts:
+        before, value, after = theirs(), ours(), theirs()
+        if min(before, after) * (1 - share) <= value <= max(before, after) * (1 + share):
+            return
+        found.append(f"{value:.0f} between {before:.0f} and {after:.0f}")
+    raise AssertionError(f"never within {share:.0%}: {'; '.join(found)}")
+
+
 def wait_for_http(url: str, alive: Callable[[], bool]) -> None:
     """Until something answers at ``url``, with whatever status."""
 
