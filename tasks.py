@@ -62,6 +62,7 @@ ns = Collection(
         hosts.check,
         hosts.add,
         hosts.remove,
+        hosts.move,
         hosts.sync,
         hosts.prepare,
         hosts.unprepare,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self, get_args
 
 from cluster import documents
+from cluster.config.docker_hosts import Host
 
 Phase = Literal["none", "preparing", "prepared", "switching", "patroni", "returning"]
 """How far a move is: nothing; a standby cluster is being made; it streams; the cut was decided and is not finished;
@@ -25,6 +26,11 @@ class HostRecord:
     home: str
     host_key: str = ""
     roles: tuple[str, ...] = ()
+
+
+def has_roles(record: HostRecord | None, host: Host) -> bool:
+    """Whether all that the host shall run was made there."""
+    return record is not None and set(host.roles) <= set(record.roles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

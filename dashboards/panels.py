@@ -129,7 +129,13 @@ def bars(
 
 
 def states(
-    title: str, description: str, *queries: Query, words: tuple[ValueMapping, ...], width: int = 12, height: int = 6
+    title: str,
+    description: str,
+    *queries: Query,
+    words: tuple[ValueMapping, ...],
+    width: int = 12,
+    height: int = 6,
+    empty: str = "",
 ) -> Panel:
     """Which state each series was in, over time, as coloured bands."""
     return Panel(
@@ -141,6 +147,7 @@ def states(
         width=width,
         height=height,
         words=words,
+        empty=empty,
     )
 
 

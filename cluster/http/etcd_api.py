@@ -21,12 +21,18 @@ PATRONI = "patroni"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreMember:
-    """A member of etcd; ``started`` is whether it ever joined."""
+    """A member of etcd; ``started`` is whether it ever joined, ``learns`` whether it has no vote yet."""
 
     name: str
     number: str
     peer_urls: tuple[str, ...]
     started: bool
+    learns: bool = False
+
+    @property
+    def votes(self) -> bool:
+        """Whether it joined and has a vote."""
+        return self.started and not self.learns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,9 +127,21 @@ class EtcdApi:
         """The members there are."""
         return read_store_members(self._ask("/v3/cluster/member/list", {}))
 
-    def add_member(self, peer_url: str) -> None:
-        """Let one more join, which has to start then; one at a time."""
-        self._ask("/v3/cluster/member/add", {"peerURLs": [peer_url]})
+    def add_learner(self, peer_url: str) -> None:
+        """Let one more join, which has to start then and has no vote yet; one at a time."""
+        self._ask("/v3/cluster/member/add", {"peerURLs": [peer_url], "isLearner": True})
+
+    def promote_member(self, member: StoreMember) -> None:
+        """Give one that learned enough a vote.
+
+        Raises:
+            MachineError: it has not caught up.
+        """
+        self._ask("/v3/cluster/member/promote", {"ID": member.number})
+
+    def move_leadership(self, member: StoreMember) -> None:
+        """Let another one lead; asked of the one that does."""
+        self._ask("/v3/maintenance/transfer-leadership", {"targetID": member.number})
 
     def remove_member(self, member: StoreMember) -> None:
         """Take one out: from then on it has no vote."""
@@ -174,6 +192,7 @@ def read_store_members(found: Any) -> tuple[StoreMember, ...]:
             number=str(row.get("ID", "")),
             peer_urls=tuple(str(url) for url in row.get("peerURLs", [])),
             started=bool(row.get("name")),
+            learns=row.get("isLearner") is True,
         )
         for row in rows
         if isinstance(row, dict)

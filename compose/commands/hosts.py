@@ -102,6 +102,18 @@ def remove(c: Context, name: str, purge: bool = False, gone: bool = False, yes: 
 
 
 @task(
+    help={"name": "of the host, whose new address is in config/hosts.toml", "yes": "do not ask"},
+    auto_shortflags=False,
+)
+def move(c: Context, name: str, yes: bool = False) -> None:
+    """Give a host's part to another machine of that name."""
+    from compose.operations.hosts.host_membership import move_host
+    from compose.stack import open_stack
+
+    move_host(open_stack(), Console(), name, yes=yes)
+
+
+@task(
     help={
         "name": "of a host; without one all that were added",
         "json": "print data",
@@ -143,7 +155,7 @@ def unprepare(c: Context, yes: bool = False) -> None:
 @task(auto_shortflags=False)
 def switch(c: Context) -> None:
     """Move the cluster to the hosts while clients wait a moment."""
-    from compose.operations.hosts.cutover import switch as move
+    from compose.operations.hosts.cutover import switch as cut_over
     from compose.stack import open_stack
 
-    print(move(open_stack(), Console()))
+    print(cut_over(open_stack(), Console()))

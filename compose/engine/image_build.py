@@ -196,10 +196,11 @@ def owned(settings: Settings, stamp: str) -> dict[str, str]:
 def wanted_roles(settings: Settings, source: str) -> list[str]:
     """Images that a cluster with these settings uses, in the order in which they are made."""
     services = optional_services(settings, source)
+    guided = ["services"] if settings.hosts.hosts else []  # a guide beside each of their PgBouncers, whoever watches
     return [
         "postgres",
         "pgbouncer",
-        *dict.fromkeys(map(image_role, services)),
+        *dict.fromkeys([*guided, *map(image_role, services)]),
         *([HOSTS] if _made_here(settings, HOSTS) else []),
     ]
 

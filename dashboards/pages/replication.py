@@ -1,8 +1,9 @@
-"""Replication in detail: every stage of the way from the primary to a replica, and the slots that keep its WAL."""
+"""Replication in detail: each stage of the way from the primary to a replica, slots that keep its WAL, and hosts."""
 
 from dashboards import annotations
 from dashboards.model import Dashboard, Row
 from dashboards.panels import bars, figure, from_, lines, series, states, warn_at, word
+from dashboards.rows.hosts import HOSTS
 from dashboards.tables import cells, newest, table
 from dashboards.variables import CLUSTER, INSTANCE
 
@@ -234,5 +235,5 @@ DASHBOARD = Dashboard(
     description="Every stage of the way from the primary to its replicas, and the slots that keep their WAL.",
     variables=(CLUSTER, INSTANCE),
     annotations=annotations.ALL,
-    rows=(_NOW, _DELAY_ROW, _SLOTS, _WAL),
+    rows=(_NOW, _DELAY_ROW, _SLOTS, _WAL, HOSTS),
 )

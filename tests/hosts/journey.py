@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from cluster.errors import PodsError
+from cluster.topology_file import load
 from compose.home import passwords
 from tests.fix_ledger import Ledger
 from tests.fix_wait import eventually
@@ -45,6 +46,16 @@ def switched(cluster: HostsCluster) -> None:
     ledger.check(lambda sql: read(cluster, sql))
     assert read(cluster, "SELECT count(*) AS n FROM before_hosts") == [{"n": 1000}]
     print(f"hosts.switch: longest gap {ledger.longest_gap:.2f} s, {len(ledger.acknowledged)} acknowledged")
+
+
+def moved(cluster: HostsCluster) -> None:
+    """All of it, unless it was done in this run."""
+    topology = load(cluster.home.topology)
+    if topology is None or topology.engine != "patroni":
+        added(cluster)
+        prepared(cluster)
+        switched(cluster)
+        cluster.inv.ok("up", timeout=900)
 
 
 def killed_leader(cluster: HostsCluster) -> float:

@@ -19,6 +19,7 @@ from cluster.waiting import comes_true
 from dashboards.catalog import DASHBOARDS
 from dashboards.layout import arrange
 from dashboards.model import Dashboard, Panel, Query
+from dashboards.rows.hosts import HOSTS
 from tests.fix_browser import picture, quiet_page
 from tests.fix_stack import Cluster
 from tests.fix_wait import eventually
@@ -36,6 +37,7 @@ EMPTY = {
     ("pods-backups", "Last trial restore"): _UNASKED,
     ("pods-node", "Held back from vacuum"): _QUIET,
     ("pods-monitoring", "Without series of their own"): _QUIET,
+    **{("pods-replication", panel.title): "this cluster is on one host" for panel in HOSTS.panels},
 }
 """Panels that may have nothing to show, and why."""
 _SCRAPES = 5

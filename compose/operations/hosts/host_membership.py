@@ -1,8 +1,8 @@
 """`inv hosts.add` and `hosts.remove`: a host becomes one of the cluster's, or is no more.
 
 Adding makes a host ready: its key is pinned, its home made, images are there. What then runs on it is made by
-`replica.add --host`, by `hosts.prepare`, or by `up`. The record is written last: until then there is no such host, and
-the next `hosts.add` goes on from what it finds.
+`replica.add --host`, by `hosts.prepare`, or, where Patroni decides, by `hosts.add` itself (host_join.py). The record is
+written when the host is ready: until then there is no such host, and the next `hosts.add` goes on from what it finds.
 """
 
 import secrets
@@ -11,17 +11,20 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cluster.config.docker_hosts import Host
-from cluster.errors import RefusedError, UsageError
-from cluster.hosts_state import HostRecord, HostsState
+from cluster.errors import PodsError, RefusedError, UsageError
+from cluster.hosts_state import HostRecord, HostsState, has_roles
 from compose.console import Console, Progress, ask
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_keys import fingerprint, offered_key
-from compose.engine.hosts.host_sessions import open_hosts
+from compose.engine.hosts.host_sessions import open_hosts, reach_hosts
 from compose.engine.hosts.ssh_command import other_key
 from compose.home.hosts_state_file import load_state, save_state
 from compose.operations.home_identity import changing
+from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.host_check import check_hosts
 from compose.operations.hosts.host_content import host_images
+from compose.operations.hosts.host_join import HostJoin
+from compose.operations.hosts.host_leave import HostLeave
 from compose.operations.steps import Step, nothing, perform
 from compose.stack import Stack
 
@@ -45,15 +48,24 @@ def add_host(stack: Stack, console: Console, request: HostRequest) -> HostRecord
         host = _host(held, name)
         state = _identified(held, load_state(held.home))
         _refuse_moving(state)
-        _refuse_joining(state, name)
+        _refuse_joining(held, state, name)
         record = _pinned(state, host, console, request)
+        joins = state.phase == "patroni" and not has_roles(state.find(name), host)
+        if joins:
+            before = state.find(name)
+            record = replace(record, roles=before.roles if before else ())
         known = state.with_host(record)
         if state.find(name) != record and state.find(name) is not None:
             save_state(held.home, known)  # it is reached by the new key from now on, whatever comes
         check_hosts(held.home, held.settings, [name]).refuse([name], but=("home",) if request.take_over else ())
-        with open_hosts(held.home, held.settings, [name], state=known) as engines:
+        names = held.settings.hosts.names if joins else [name]
+        with open_hosts(held.home, held.settings, names, state=known) as engines:
             add = AddHost(held, engines[name], known, new=state.find(name) is None, take_over=request.take_over)
             perform(add.steps(), console)
+            if joins:
+                perform(HostJoin(Fleet(held, engines), console, host).steps(), console)
+                record = replace(record, roles=host.roles)
+                save_state(held.home, load_state(held.home).with_host(record))
         return record
 
 
@@ -86,12 +98,19 @@ def _refuse_moving(state: HostsState) -> None:
         )
 
 
-def _refuse_joining(state: HostsState, name: str) -> None:
-    """Nothing, for a host that is one already, or where nothing runs on hosts together yet."""
-    if state.phase != "none" and state.find(name) is None:
+def _refuse_joining(stack: Stack, state: HostsState, name: str) -> None:
+    """Nothing, for a host that is one already, or where nothing runs on hosts together yet, or it alone is new."""
+    if state.phase == "none" or state.find(name) is not None:
+        return
+    if state.phase != "patroni":
         raise RefusedError(
-            f"host {name} cannot be added while the cluster's hosts run Patroni together",
-            "this version adds all hosts before that: docs/how-to/hosts.md",
+            f"host {name} cannot be added while a standby cluster is on the others",
+            "add it before inv hosts.prepare or after inv hosts.switch: docs/how-to/hosts.md",
+        )
+    if others := [each for each in stack.settings.hosts.names if each != name and state.find(each) is None]:
+        raise RefusedError(
+            f"config/hosts.toml names {', '.join(others)} as well, which was not added",
+            f"hosts join one at a time: take it out of the file until {name} is added",
         )
 
 
@@ -160,15 +179,38 @@ def remove_host(stack: Stack, console: Console, name: str, *, yes: bool, purge: 
             raise UsageError(f"host {name} was not added", f"added are: {_names(state)}")
         _refuse_moving(state)
         _refuse_needed(held, state, name)
-        fate = "forgets it" if gone else "deletes its data" if purge else "keeps its data aside there"
-        if not ask(f"This takes {name} out of the cluster and {fate}.", yes=yes, expect=name):
-            raise RefusedError(f"host {name} was not removed: nobody confirmed it", f"type {name}, or give --yes")
+        together = state.phase == "patroni"
+        names = held.settings.hosts.names if together else [name]
         if gone:
+            names = [each for each in names if each != name]
+        with reach_hosts(held.home, held.settings, names, state=state) as reached:
+            engine = None if gone else _controlled(reached[name])
+            others = {each.name: each for each in reached.values() if isinstance(each, HostEngine)}
+            leave = HostLeave(held, console, _host(held, name), engine, others) if together else None
+            fate = "forgets it" if gone else "deletes its data" if purge else "keeps its data aside there"
+            warning = leave.check() if leave else ""
+            if not ask(f"{warning}This takes {name} out of the cluster and {fate}.", yes=yes, expect=name):
+                raise RefusedError(f"host {name} was not removed: nobody confirmed it", f"type {name}, or give --yes")
+            if leave is not None:
+                perform(leave.steps(), console)
+            if engine is not None:
+                perform(RemoveHost(held, engine, purge=purge).steps(), console)
             save_state(held.home, state.without_host(name))
-            return
-        with open_hosts(held.home, held.settings, [name], state=state) as engines:
-            engines[name].check_control()
-            perform(RemoveHost(held, engines[name], state, purge=purge).steps(), console)
+        if together:
+            console.note(f"take [hosts.{name}] out of config/hosts.toml, then run inv up: the others forget its name")
+
+
+def _controlled(reached: HostEngine | PodsError) -> HostEngine:
+    if isinstance(reached, PodsError):
+        raise reached
+    reached.check_control()
+    return reached
+
+
+def move_host(stack: Stack, console: Console, name: str, *, yes: bool) -> None:
+    """A host that was set up anew, or has another address, takes the part of the one of that name."""
+    remove_host(stack, console, name, yes=yes, purge=False, gone=True)
+    add_host(stack, console, HostRequest(name=name, yes=yes, new_key=True))
 
 
 def _names(state: HostsState) -> str:
@@ -188,21 +230,14 @@ def _refuse_needed(stack: Stack, state: HostsState, name: str) -> None:
         raise RefusedError(f"the replica {node.name} is on host {name}", f"run: inv replica.remove {node.name}")
     if state.phase == "prepared":
         raise RefusedError(f"host {name} has a part of the standby cluster", "give that up first: docs/how-to/hosts.md")
-    record = state.find(name)
-    if state.phase == "patroni" and record is not None and {"etcd", "node"} & set(record.roles):
-        raise RefusedError(
-            f"host {name} has a vote or a node of the cluster that Patroni decides of, and may lead it",
-            "this version takes none of those out; stop it and let the others go on, or return to one host first",
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveHost:
-    """The steps that take a host out."""
+    """The steps that take what is ours from a host; that it is forgotten is the caller's."""
 
     stack: Stack
     engine: HostEngine
-    state: HostsState
     purge: bool
 
     def steps(self) -> Iterator[Step]:
@@ -210,7 +245,6 @@ class RemoveHost:
         name = self.engine.name
         yield Step(f"Stopping what runs on {name}", self._stop, final=True)
         yield Step(f"Taking our files from {name}", self._leave)
-        yield Step(f"Forgetting {name}", self._forget)
 
     def _stop(self, step: Progress) -> None:
         self.engine.take_down(step)
@@ -219,6 +253,3 @@ class RemoveHost:
         stamp = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
         kept = self.engine.leave_home(stamp, purge=self.purge)
         step.result = f"its data is in {self.engine.home}/{kept}" if kept else ""
-
-    def _forget(self, _: Progress) -> None:
-        save_state(self.stack.home, self.state.without_host(self.engine.name))

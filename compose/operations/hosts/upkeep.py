@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, PROXY
-from cluster.errors import PodsError
+from cluster.errors import PodsError, RefusedError
+from cluster.hosts_state import has_roles
 from cluster.http.patroni_api import ClusterMember
 from cluster.topology_file import load, save
 from cluster.waiting import wait_until
@@ -26,12 +27,15 @@ from compose.operations.hosts.finish_move import FinishMove, configure
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import host_payload
-from compose.operations.hosts.prepare import folders
+from compose.operations.hosts.prepare import ETCD, folders
+from compose.operations.hosts.vote_handover import hand_over_votes, remade_services
 from compose.operations.pooler_pause import console_access, release
 from compose.operations.reload import reload_optional, reload_pooler, reload_primary_port
 from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step, perform
 from compose.stack import Stack
+
+_POOLS = "rendered/pgbouncer/"
 
 
 def settle_move(home: Home, settings: Settings, console: Console) -> None:
@@ -57,10 +61,22 @@ def converge_hosts(stack: Stack, console: Console) -> Stack:
     Raises:
         PodsError: they are not, or not verified to be.
     """
+    _refuse_unfinished(stack)
     with open_fleet(stack) as fleet:
         upkeep = Upkeep(fleet, console)
         perform(upkeep.steps(), console)
         return upkeep.stack
+
+
+def _refuse_unfinished(stack: Stack) -> None:
+    """A vote that was not announced, or a node that may not copy anything, would not come up."""
+    state = load_state(stack.home)
+    for host in stack.settings.hosts.hosts:
+        if state.find(host.name) and not has_roles(state.find(host.name), host):
+            raise RefusedError(
+                f"host {host.name} was not added to the end: it lacks what it shall run",
+                f"run: inv hosts.add {host.name}",
+            )
 
 
 class Upkeep:
@@ -78,7 +94,7 @@ class Upkeep:
         yield Step("Making directories", lambda _: self._directories(), quiet=True)
         leader = self.stack.topology.primary
         for host in sorted(self.stack.settings.hosts.hosts, key=lambda each: each.name == leader):
-            yield Step(f"Comparing {host.name}", lambda step, name=host.name: self._host(step, name))  # type: ignore[misc]
+            yield Step(f"Comparing {host.name}", lambda step, name=host.name: self.keep(step, name))  # type: ignore[misc]
         behind = [name for name in self.stack.services if not self._run.as_wanted(name, self.stack.containers())]
         if behind:
             yield Step("Starting " + ", ".join(behind), lambda step: self._start(step, behind))
@@ -107,15 +123,23 @@ class Upkeep:
         make_store_directory(home, settings)
         delete_old(home, settings, time.time())
 
-    def _host(self, step: Progress, name: str) -> None:
+    def keep(self, step: Progress, name: str) -> None:
         """A changed definition makes a container anew: one host at a time, and its member streams before the next."""
         engine = self._fleet.engines[name]
         engine.load_images(host_images(self.stack, engine.host), step)
         engine.make_folders(*folders(engine.host))
         sent = engine.ship(host_payload(self.stack, engine.host))
+        if ETCD in remade_services(self.stack, engine):
+            hand_over_votes(self._fleet, name)
+        before = engine.containers().get(POOLER)
         engine.follow(step, "up", "--detach", "--remove-orphans")
         step.result = f"{len(sent)} files sent" if sent else ""
+        now = engine.containers().get(POOLER)
+        # one that has just started ends by that signal, and read the new file anyway
+        if any(path.startswith(_POOLS) for path in sent) and before and now and before.id == now.id and now.well:
+            engine.client.api.kill(now.id, "HUP")
         self._await(step, name)
+        self._await_vote(step, name)
         if sent and name in self._fleet.agents:
             self._fleet.agents[name].reload()
 
@@ -130,6 +154,18 @@ class Upkeep:
             pause=0.5,
             progress=step.update,
         )
+
+    def _await_vote(self, step: Progress, name: str) -> None:
+        """The next host is not touched before this one's vote takes part again: two at once are no majority."""
+        if name in self._fleet.stores:
+            wait_until(
+                self._fleet.stores[name].healthy,
+                timeout=self.stack.settings.start_timeout,
+                what=f"the vote of {name} did not come back",
+                hint=f"no other host was touched after it; see inv status, and docker logs on {name}",
+                pause=0.5,
+                progress=step.update,
+            )
 
     def _problem(self, name: str) -> str:
         try:
