@@ -27,10 +27,12 @@ Moment = Annotated[float, "Unix time of the look"]
 class NodeStatus:
     """One node. ``role`` is what it is, or should be where it does not answer; ``wanted_role`` what it should be.
 
-    ``pool`` says whether a replica shall take part in the pool of all readers, or has its own alone.
+    ``pool`` says whether a replica shall take part in the pool of all readers, or has its own alone. ``host`` is the
+    Docker host of config/hosts.toml it is on, "" for this machine.
     """
 
     name: str
+    host: str
     role: Role
     wanted_role: Role
     member: bool
@@ -156,6 +158,7 @@ def node_status(view: View, name: str) -> NodeStatus:
     facts, reasons = reading.facts, view.verdict.about.get(name, ())
     return NodeStatus(
         name=name,
+        host=view.topology.node(name).host,
         role=_role(facts, wanted),
         wanted_role=wanted,
         member=view.topology.node(name).state == "member",

@@ -28,6 +28,7 @@ from compose.operations import pooler_limits, preflight, provision
 from compose.operations.alerts.receiver_findings import examine_deliveries, examine_receivers
 from compose.operations.database_owner import REMEDY
 from compose.operations.home_identity import moved_from
+from compose.operations.hosts.host_check import examine_hosts
 from compose.operations.image_states import report_of
 from compose.operations.log_findings import examine_logs
 from compose.operations.mirror_findings import examine_mirror
@@ -80,6 +81,7 @@ def examine(home: Home, settings: Settings) -> list[Finding]:
         *_identity(client, home, wanted, found),
         *_leftovers(home, wanted, found),
         *(_cluster(Stack(home, settings, topology, client), found) if topology else ()),
+        *(Finding("hosts", *each) for each in examine_hosts(home, settings)),
         *findings,
     ]
 

@@ -171,9 +171,13 @@ def _backup_line(backup: BackupSummary) -> str:
 
 
 def print_nodes(nodes: Sequence[NodeStatus]) -> None:
-    """One line per node."""
+    """One line per node; its host where some are here and some are not."""
     head = ["node", "role", "state", "sync", "port", "TL", "LSN", "lag", "behind", "slot", "WAL kept", "io", "up"]
-    table(head, [_node_cells(node) for node in nodes])
+    rows = [_node_cells(node) for node in nodes]
+    if any(node.host for node in nodes) and not all(node.host for node in nodes):
+        head.insert(1, "host")
+        rows = [[row[0], node.host or "here", *row[1:]] for node, row in zip(nodes, rows, strict=True)]
+    table(head, rows)
 
 
 def _node_cells(node: NodeStatus) -> list[Cell]:

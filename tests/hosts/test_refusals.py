@@ -94,6 +94,19 @@ def test_a_port_that_another_program_has(cluster: HostsCluster) -> None:
         beta.engine("rm", "--force", stranger)
 
 
+def test_a_port_of_ours_that_is_open_to_others(cluster: HostsCluster) -> None:
+    """A container of the host's own project, which somebody made by hand on all addresses."""
+    beta = cluster.bed["beta"]
+    image = beta.engine("images", "--format", "{{.Repository}}:{{.Tag}}").split()[0]
+    project = f"{cluster.status()['project']}-beta"
+    labels = [f"--label=com.docker.compose.{key}={value}" for key, value in (("project", project), ("service", "beta"))]
+    opened = beta.engine("run", "--detach", "--publish=5432:5432", *labels, "--entrypoint=sleep", image, "1000")
+    try:
+        _refused(cluster.inv("hosts.check"), "host beta", "port 5432 is open on 0.0.0.0")
+    finally:
+        beta.engine("rm", "--force", opened)
+
+
 def test_ssh_that_refuses_to_forward(cluster: HostsCluster) -> None:
     beta = cluster.bed["beta"]
     beta.sshd("DisableForwarding yes")

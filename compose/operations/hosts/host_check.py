@@ -1,6 +1,6 @@
 """`inv hosts.check`: reads hosts, also such that were not added yet, and says what keeps them from being used."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cluster.config.docker_hosts import Host
@@ -60,6 +60,22 @@ def check_hosts(home: Home, settings: Settings, names: Collection[str] | None = 
         findings=tuple(findings(settings.hosts, readings, architecture)),
         added=tuple(each.name for each in state.hosts),
     )
+
+
+def examine_hosts(home: Home, settings: Settings) -> Iterator[tuple[bool, str, str]]:
+    """What `inv doctor` says of the hosts that were added: whether it hurts, what it is, what to do."""
+    names = [each.name for each in load_state(home).hosts if settings.hosts.find(each.name)]
+    if not names:
+        return
+    try:
+        report = check_hosts(home, settings, names)
+    except PodsError as error:
+        yield True, error.message, error.hint
+        return
+    for each in report.findings:
+        yield each.fatal, each.line, each.hint
+    if not report.findings:
+        yield False, f"{', '.join(names)}: engine, clock, address, ports and disk are as they should be", ""
 
 
 def read_all(reached: Mapping[str, "HostEngine | PodsError"]) -> "dict[str, HostInspection | PodsError]":

@@ -16,6 +16,8 @@ from cluster.topology_file import load, save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine import containers
+from compose.engine.hosts.host_engine import HostEngine
+from compose.engine.hosts.host_sessions import reach_hosts
 from compose.home.hosts_state_file import load_state
 from compose.home.kept_logs import delete_old
 from compose.home.paths import Home, make_log_directories, make_service_directories
@@ -62,9 +64,15 @@ def converge_hosts(stack: Stack, console: Console) -> Stack:
         PodsError: they are not, or not verified to be.
     """
     _refuse_unfinished(stack)
-    with open_fleet(stack) as fleet:
-        upkeep = Upkeep(fleet, console)
+    with reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found:
+        engines = {name: each for name, each in found.items() if isinstance(each, HostEngine)}
+        absent = [each for each in found.values() if isinstance(each, PodsError)]
+        for each in absent:
+            console.warn(f"{each.message}; the others go on")
+        upkeep = Upkeep(Fleet(stack, engines), console)
         perform(upkeep.steps(), console)
+        for each in absent:  # the cluster serves without them, and somebody must know that something is missing
+            raise each
         return upkeep.stack
 
 
@@ -72,10 +80,13 @@ def _refuse_unfinished(stack: Stack) -> None:
     """A vote that was not announced, or a node that may not copy anything, would not come up."""
     state = load_state(stack.home)
     for host in stack.settings.hosts.hosts:
-        if state.find(host.name) and not has_roles(state.find(host.name), host):
+        record = state.find(host.name)
+        if record is None:
+            hint = f"run: inv hosts.add {host.name}, or take it out of config/hosts.toml"
+            raise RefusedError(f"host {host.name} was not added", hint)
+        if not has_roles(record, host):
             raise RefusedError(
-                f"host {host.name} was not added to the end: it lacks what it shall run",
-                f"run: inv hosts.add {host.name}",
+                f"host {host.name} was not added to the end: it lacks a part", f"run: inv hosts.add {host.name}"
             )
 
 
@@ -93,8 +104,8 @@ class Upkeep:
         yield Step("Writing Patroni's configuration", self._configure, quiet=True)
         yield Step("Making directories", lambda _: self._directories(), quiet=True)
         leader = self.stack.topology.primary
-        for host in sorted(self.stack.settings.hosts.hosts, key=lambda each: each.name == leader):
-            yield Step(f"Comparing {host.name}", lambda step, name=host.name: self.keep(step, name))  # type: ignore[misc]
+        for name in sorted(self._fleet.engines, key=lambda each: each == leader):
+            yield Step(f"Comparing {name}", lambda step, name=name: self.keep(step, name))  # type: ignore[misc]
         behind = [name for name in self.stack.services if not self._run.as_wanted(name, self.stack.containers())]
         if behind:
             yield Step("Starting " + ", ".join(behind), lambda step: self._start(step, behind))
@@ -203,5 +214,5 @@ class Upkeep:
         containers.remove_all(self.stack.client, strangers)
 
     def _verify(self, step: Progress) -> None:
-        for name in self._fleet.agents:
+        for name in self._fleet.engines:
             self._await(step, name)

@@ -1,10 +1,13 @@
 """data/hosts.json: what it holds comes back, and what it never held is refused."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.hosts_state import PHASES, Cut, HostRecord, HostsState, dump_state, parse_state
+from cluster.config.docker_hosts import Host
+from cluster.hosts_state import PHASES, Cut, HostRecord, HostsState, dump_state, has_roles, parse_state
 
 _TEXT = st.text(st.characters(codec="ascii", categories=["L", "N"]), max_size=8)
 _RECORDS = st.builds(HostRecord, name=_TEXT, address=_TEXT, home=_TEXT, host_key=_TEXT)
@@ -31,3 +34,13 @@ def test_a_cut_stays_in_later_phases() -> None:
 def test_an_unknown_phase_is_refused() -> None:
     with pytest.raises(ValueError, match="phase"):
         parse_state(dump_state(HostsState()).replace('"none"', '"done"'))
+
+
+def test_a_host_has_its_roles_when_its_record_has_all_of_them() -> None:
+    """One that is being added has none yet; one whose roles grew in the file lacks the new one."""
+    host = Host(name="delta", address="192.0.2.4", roles=("etcd", "node"))
+    record = HostRecord(name="delta", address="192.0.2.4", home="/srv/pods")
+    assert not has_roles(None, host)
+    assert not has_roles(record, host)
+    assert not has_roles(replace(record, roles=("node",)), host)
+    assert has_roles(replace(record, roles=("node", "pooler", "etcd")), host)

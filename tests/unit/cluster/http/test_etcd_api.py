@@ -26,6 +26,13 @@ def test_a_member_that_never_started_is_told_by_its_missing_name() -> None:
     assert (gamma.peer_urls, gamma.started) == (("https://etcd-gamma:2380",), False)
 
 
+def test_a_learner_has_no_vote_though_it_started() -> None:
+    voting = {"ID": "1", "name": "etcd-alpha", "peerURLs": []}
+    found = read_store_members({"members": [voting, {**voting, "isLearner": True}, {"ID": "2", "isLearner": True}]})
+    assert [each.votes for each in found] == [True, False, False]
+    assert [each.learns for each in found] == [False, True, True]
+
+
 def test_no_answer_is_no_member() -> None:
     assert read_store_members([]) == read_store_members({}) == ()
 

@@ -178,6 +178,8 @@ def test_hosts_have_an_image_where_they_run_etcd_or_a_node_and_nobody_else_has_i
     alone, pooler = settings_of(), DockerHosts(hosts=(replace(ALPHA, roles=("pooler",)),))
     assert expected(alone, "debian", "pods/base:forky").hosts == ""
     assert "hosts" not in wanted_roles(replace(alone, hosts=pooler), "debian")
+    unwatched = settings_of(monitoring="off", health="off", backup="off")
+    assert "services" in wanted_roles(replace(unwatched, hosts=pooler), "debian")  # the guide beside it
     for role in ("etcd", "node"):
         several = replace(alone, hosts=DockerHosts(hosts=(replace(ALPHA, roles=(role,)),)))
         assert expected(several, "debian", "pods/base:forky").hosts.startswith("pods/hosts:")
