@@ -70,7 +70,7 @@ def make_view(
     limits, needed = Thresholds.of(settings), synchronous_count(settings)
     verdict = judge(topology, snapshot, wanted, synchronous=needed, thresholds=limits, written=known)
     if hosts is not None:
-        verdict = _with_hosts(verdict, settings, topology, snapshot, hosts)
+        verdict = _with_hosts(verdict, topology, snapshot, hosts)
     if services is not None:
         primary = snapshot.primary is not None
         more = ServicesVerdict(
@@ -104,16 +104,13 @@ def _observed_primary(snapshot: Snapshot, hosts: HostsReading | None) -> str | N
     return snapshot.primary.name if snapshot.primary else None
 
 
-def _with_hosts(
-    verdict: Verdict, settings: Settings, topology: Topology, snapshot: Snapshot, reading: HostsReading
-) -> Verdict:
+def _with_hosts(verdict: Verdict, topology: Topology, snapshot: Snapshot, reading: HostsReading) -> Verdict:
     """With what agents and votes say, those of one node's own among the node's."""
     facts = {name: node.facts for name, node in snapshot.nodes.items() if node.facts}
     hosts = HostsVerdict(
         reading=reading,
         nodes=topology.names,
         answering=facts.keys(),
-        automatic=settings.failover == "auto",
         restarts={name: each.pending_restart for name, each in facts.items()},
     )
     own = hosts.about()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import history
+from cluster.config.docker_hosts import NODE_PORT
 from cluster.config.env_file import home_directory, load_settings
 from cluster.config.settings import Settings
 from cluster.endpoints import POOLER, PROXY, Endpoint, access_to, host_endpoint
@@ -18,7 +19,7 @@ from cluster.observed.snapshot import Snapshot, read_snapshot
 from cluster.pgbouncer import CONSOLE
 from cluster.pools import pools
 from cluster.postgres.connection import Access
-from cluster.roles import APP, role_of
+from cluster.roles import APP, HOME, SUPERUSER, role_of
 from cluster.service_verdict import ServicesReading
 from cluster.services import beside
 from cluster.topology import Topology
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 HOSTS_SECONDS = 3.0
 """Deadline of a reading of all Docker hosts."""
+SOCKET_SECONDS = 30
+"""For the superuser's first session, for which a host is reached first."""
 READ_SECONDS = 6.0
 """Deadline of one snapshot of all nodes; longer than a connection attempt."""
 
@@ -56,6 +59,8 @@ class Stack:
     """Where services are reached that are not to be reached where the settings have them."""
     configured: Path | None = None
     """Directory of the settings that are in force, where those in the home are not read: as `up` rendered them."""
+    superuser_socket: Path | None = None
+    """Directory of a socket that leads to the primary where Patroni decides; while an operation has it."""
 
     @property
     def compose(self) -> Compose:
@@ -100,8 +105,20 @@ class Stack:
         return own.login, own.password
 
     def superuser(self, node: str) -> Access:
-        """How to reach the primary as its superuser, for what only that may do; nobody goes to a replica as that."""
-        return self.access(node, passwords.SUPERUSER)
+        """How to reach the primary as its superuser, for what only that may do; nobody goes to a replica as that.
+
+        Raises:
+            RefusedError: Patroni decides who that is, and nobody opened a way to it.
+        """
+        if self.topology.engine == "local":
+            return self.access(node, passwords.SUPERUSER)
+        if self.superuser_socket is None:
+            hint = "inv psql --superuser --node NAME goes by the host's engine"
+            raise RefusedError("no superuser comes over the network to hosts", hint)
+        known = access_to(
+            node, (str(self.superuser_socket), NODE_PORT), user=SUPERUSER, password="", ca=self.home.ca, database=HOME
+        )
+        return replace(known, peer=True, connect_timeout=SOCKET_SECONDS)
 
     def monitor(self, node: str) -> Access:
         """How to reach ``node`` as the monitoring role."""

@@ -27,7 +27,7 @@ class HostsVerdict:
         reading: what hosts answered.
         nodes: the names that shall be members.
         answering: those whose server answers over SQL.
-        automatic: whether PODS_FAILOVER is auto.
+        automatic: whether Patroni shall promote by itself; it does on hosts, whatever PODS_FAILOVER says (0068).
         stale: seconds without the store after which an agent is cut off.
         restarts: by node, parameters that its server says need a restart; not said a second time.
     """

@@ -26,6 +26,7 @@ class Access:
     ``patience`` bounds the whole conversation from this side, whatever the server's state (a paused one runs no
     timeouts); None: no bound. ``pooled``: the server is PgBouncer, which takes no options at login and binds no
     channel. ``pinned``: the session begins as cluster/postgres/session.py says; off only for SQL that is not PODS' own.
+    ``peer``: ``host`` is the directory of a Unix socket, whose server knows who comes by the system's user.
     """
 
     host: str
@@ -40,9 +41,15 @@ class Access:
     patience: float | None = None
     pooled: bool = False
     pinned: bool = True
+    peer: bool = False
 
     def __repr__(self) -> str:
         return f"Access({self.user}@{self.host}:{self.port}/{self.database})"
+
+    @property
+    def server(self) -> str:
+        """Whom messages say that was to be reached."""
+        return "the server's own socket" if self.peer else f"{self.host}:{self.port}"
 
 
 @contextmanager
@@ -76,7 +83,7 @@ def connect(access: Access, *, console: bool = False) -> "Iterator[psycopg.Conne
     except psycopg.OperationalError as error:
         raise _refusal(access, ConnectError.of(error)) from None
     if access.patience is not None:
-        message = f"{access.host}:{access.port} gave no answer within {access.patience:.0f} s"
+        message = f"{access.server} gave no answer within {access.patience:.0f} s"
         connection.set_deadline(began + access.patience, message)
     with connection:
         yield connection
@@ -88,17 +95,22 @@ def login(access: Access) -> dict[str, Any]:
     The password itself is given to nobody, also not to a server that asks for it and has a certificate of ours: only
     SCRAM is answered, and where the server can, bound to its certificate.
     """
-    return {
+    known = {
         "host": access.host,
         "port": access.port,
         "user": access.user,
+        "connect_timeout": access.connect_timeout,
+        "application_name": access.application,
+    }
+    if access.peer:
+        return {**known, "require_auth": "none", "channel_binding": "disable", "gssencmode": "disable"}
+    return {
+        **known,
         "password": access.password,
         "sslmode": "verify-full",
         "sslrootcert": str(access.ca),
         "require_auth": "scram-sha-256",
         "channel_binding": "prefer" if access.pooled else "require",
-        "connect_timeout": access.connect_timeout,
-        "application_name": access.application,
     }
 
 
@@ -110,7 +122,7 @@ def _options(access: Access) -> str | None:
 
 def _refusal(access: Access, error: ConnectError) -> ConnectError:
     """The driver's error with what was to be reached, and what to do."""
-    server, reason, hint = f"{access.host}:{access.port}", error.message, ""
+    server, reason, hint = access.server, error.message, ""
     message = absence(access, reason) or f"{server} does not let {access.user} in: {reason}"
     if error.kind is Failure.CERTIFICATE and "verify failed" in reason:
         hint = "it still shows a certificate of another CA: run inv down, then inv up"
@@ -119,7 +131,7 @@ def _refusal(access: Access, error: ConnectError) -> ConnectError:
 
 def absence(access: Access, reason: str) -> str:
     """Of a driver's reason that means that no server is there: what is missing, in words; "" of any other."""
-    server = f"{access.host}:{access.port}"
+    server = access.server
     if "failed to resolve host" in reason:
         return f"there is no {access.host} in the network: its container does not run"
     if "Connection refused" in reason:

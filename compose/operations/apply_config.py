@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from cluster.config.databases_file import SERVICES_FILE
 from cluster.errors import PodsError, RefusedError
+from cluster.observed.snapshot import Snapshot
 from cluster.parameter_change import ParameterChange, ServerParameter, changes
 from cluster.pools import check_lengths
 from cluster.postgres.connection import connect, fetch_all
@@ -21,6 +22,8 @@ from compose.operations.databases.declared_extensions import make_declared, miss
 from compose.operations.databases.execution import converge, planned
 from compose.operations.databases.plan import ServerChange
 from compose.operations.home_identity import changing
+from compose.operations.hosts.fleet_config import await_pending, hosts_behind, pending_restarts, send_files
+from compose.operations.hosts.leader_change import restart_members
 from compose.operations.open_transactions import refuse_long
 from compose.operations.provision import pooled_defaults
 from compose.operations.reload import reload_node, reload_pooler, reload_primary_port, renew_pooled
@@ -106,7 +109,7 @@ def plan_config(stack: Stack) -> ConfigPlan:
         ),
         services=_SERVICES_FILE in changed,
         primary_port=_PROXY_CFG in changed,
-        waiting={n: reading.facts.pending_restart for n, reading in snapshot.nodes.items() if reading.facts},
+        waiting=_waiting(stack, snapshot),
     )
 
 
@@ -124,6 +127,7 @@ def refuse_replacements(stack: Stack) -> None:
     wanted = definitions(stack.settings, stack.topology, derive(stack.settings, stack.topology.sizing), facts)
     now = stack.containers()
     behind = [name for name in stack.services if name not in now or now[name].definition != wanted[name]]
+    behind += hosts_behind(stack)
     if behind:
         raise RefusedError(f"other containers are wanted than run: {', '.join(behind)}", "run inv up, which makes them")
 
@@ -177,8 +181,7 @@ def apply_changes(stack: Stack, console: Console) -> None:
     pgpass.ensure(stack.home, stack.settings, stack.topology)
     failure = _declare(stack, console, plan)
     _reload(stack, console, plan)
-    if waiting := _waiting(stack):
-        restart_rolling(stack, console, waiting)
+    _restart(stack, console, plan)
     if failure:
         raise failure
 
@@ -203,6 +206,7 @@ def _reload(stack: Stack, console: Console, plan: ConfigPlan) -> None:
             for node in nodes:
                 reload_node(stack, node)
         bring_up(stack, console)
+    send_files(stack, console)
     if plan.primary_port:
         with console.step("Reloading HAProxy"):
             reload_primary_port(stack)
@@ -211,7 +215,19 @@ def _reload(stack: Stack, console: Console, plan: ConfigPlan) -> None:
             reload_pooler(stack)
 
 
-def _waiting(stack: Stack) -> list[str]:
-    """Nodes with parameters that wait for a restart, as they say themselves."""
-    readings = stack.snapshot().nodes
-    return [name for name, reading in readings.items() if reading.facts and reading.facts.pending_restart]
+def _restart(stack: Stack, console: Console, plan: ConfigPlan) -> None:
+    """Whoever has to, as they say themselves now that they know all files."""
+    if stack.topology.engine != "local":
+        if waiting := await_pending(stack, plan.restarts):
+            restart_members(stack, console, waiting)
+        if waiting := sorted(pending_restarts(stack)):  # a standby has no lower limits than its primary had
+            restart_members(stack, console, waiting)
+    elif waiting := [name for name, parameters in _waiting(stack, stack.snapshot()).items() if parameters]:
+        restart_rolling(stack, console, waiting)
+
+
+def _waiting(stack: Stack, snapshot: Snapshot) -> Mapping[str, tuple[str, ...]]:
+    """Parameters by node that wait for a restart."""
+    if stack.topology.engine != "local":
+        return pending_restarts(stack)
+    return {name: reading.facts.pending_restart for name, reading in snapshot.nodes.items() if reading.facts}

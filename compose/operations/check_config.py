@@ -1,7 +1,7 @@
 """Looking at configuration without changing it."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.config.env_file import origin_notes
 from cluster.config.settings import Settings
@@ -18,6 +18,7 @@ from compose.operations.alerts.receivers import check_receivers, has_own_file
 from compose.operations.databases.declared_extensions import missing_extensions
 from compose.operations.databases.execution import planned, statement
 from compose.operations.databases.plan import ServerChange
+from compose.operations.hosts.leader_socket import with_superuser
 from compose.render.config_files import render_files
 from compose.render.postgresql_conf import fixed_parameters, serializable
 from compose.render.preloaded_libraries import NO_STATISTICS, leaves_out_statistics, refuse_left_out
@@ -49,11 +50,17 @@ def check_configuration() -> list[str]:
     lines += [
         f"topology: {', '.join(topology.names)}",
         "secrets: present, closed to others" if topology.system_identifier else "secrets: made by the first inv up",
-        "data: none yet" if found[topology.primary] is None else "data: this cluster's, PostgreSQL 18",
+        _data_line(topology, found),
     ]
     differing = len(rendered_files.changes(home, _rendered(home, settings, topology)))
     shown = f"{differing} differ; see inv config.render --diff, and inv up" if differing else "as they should be"
     return [*lines, *_parameter_notes(home, settings, topology), f"generated files: {shown}"]
+
+
+def _data_line(topology: Topology, found: Mapping[str, preflight.DataState]) -> str:
+    if topology.engine != "local":
+        return "data: on its hosts; see inv hosts.status"
+    return "data: none yet" if found[topology.primary] is None else "data: this cluster's, PostgreSQL 18"
 
 
 def _receiver_notes(home: Home, settings: Settings) -> Iterator[str]:
@@ -90,9 +97,10 @@ def rendered_text(*, diff: bool) -> str:
 def _statements(stack: Stack) -> str:
     """What would be sent to the primary, and what ends the drift that nobody fights."""
     try:
-        superuser = stack.superuser(stack.topology.primary)
-        missing, drift = planned(superuser, stack.settings, stack.role_passwords)
-        missing += missing_extensions(stack)
+        with with_superuser(stack) as opened:
+            superuser = opened.superuser(stack.topology.primary)
+            missing, drift = planned(superuser, stack.settings, stack.role_passwords)
+            missing += missing_extensions(opened)
     except MachineError as fault:
         return f"# what would change in the primary is not known: {fault.message}\n"
     lines = [f"# {change.database}: {change.title}\n{statement(change)};\n" for change in missing]

@@ -15,6 +15,7 @@ from compose.engine.containers import Container, mounted_inode, of_project
 from compose.engine.host import host_facts_of
 from compose.home.operation_lock import exclusive
 from compose.home.paths import MOUNT, Home
+from compose.operations.hosts.leader_socket import with_superuser
 from compose.stack import Stack, reopened
 
 if TYPE_CHECKING:
@@ -39,24 +40,29 @@ def changing(stack: Stack, operation: str, *, builds: bool = False) -> Iterator[
         check_own(now)
         if not builds:
             check_code(now)
-        yield now
+        with with_superuser(now) as opened:
+            yield opened
 
 
-_ON_HOSTS = frozenset({"switchover", "failover", "restart"})
-"""Operations that know what to do where Patroni decides; those on hosts.* all do."""
+_NOT_ON_HOSTS = {
+    "replica.add": "every host with the role node has one: add a host to config/hosts.toml",
+    "replica.remove": "inv hosts.remove takes a host out",
+    "replica.reclone": "Patroni copies a node whose data cannot go on; docs/how-to/hosts.md says how",
+    "replica.pool": "appdb_read leads to all nodes that stream",
+    "replica.sync": "set PODS_SYNC in .env and run inv up",
+    "backup.restore --in-place": "inv backup.restore into a new home, or --as-node beside the cluster",
+}
+"""Operations on nodes of this engine, and what to do instead where the nodes are Patroni's."""
 
 
 def refuse_elsewhere(stack: Stack, operation: str) -> None:
     """Refuse what would work on nodes of this engine, where the nodes are Patroni's.
 
     Raises:
-        RefusedError: the operation cannot be had there yet; says what to do instead.
+        RefusedError: the operation cannot be had there; says what to do instead.
     """
-    if stack.topology.engine == "local" or operation in _ON_HOSTS or operation.startswith("hosts."):
-        return
-    raise RefusedError(
-        f"inv {operation} cannot be had yet where Patroni decides", "docs/how-to/hosts.md has what can be done there"
-    )
+    if stack.topology.engine != "local" and operation in _NOT_ON_HOSTS:
+        raise RefusedError(f"inv {operation} is not for hosts, where Patroni decides", _NOT_ON_HOSTS[operation])
 
 
 def check_code(stack: Stack) -> None:

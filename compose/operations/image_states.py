@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from cluster.endpoints import PROXY
 from cluster.image_report import NAME, ImageReport, ImageState, read_report, write_report
+from compose.engine.host import host_facts_of
+from compose.engine.hosts.image_transfer import image_identity
 from compose.engine.image_build import image_role
 from compose.engine.package_changes import Change
 from compose.home.paths import Home
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
 
 def running_images(stack: Stack) -> dict[str, str]:
     """Id of the image that runs, by role (``postgres``, ``services`` …); of what does not run, nothing."""
-    rows = stack.client.api.containers(filters={"label": f"com.docker.compose.project={stack.topology.project}"})
     found: dict[str, str] = {}
+    if stack.topology.engine != "local":
+        found |= _of_hosts(stack)
+    rows = stack.client.api.containers(filters={"label": f"com.docker.compose.project={stack.topology.project}"})
     for row in sorted(rows, key=lambda row: str(row["Created"])):
         service = row["Labels"].get("com.docker.compose.service", "")
         if row["Labels"].get("com.docker.compose.oneoff") != "True" and service in stack.services:
@@ -27,6 +31,12 @@ def running_images(stack: Stack) -> dict[str, str]:
             if row["ImageID"] not in found.values():  # Alertmanager may share Prometheus'
                 found.setdefault(role, row["ImageID"])
     return found
+
+
+def _of_hosts(stack: Stack) -> dict[str, str]:
+    """PostgreSQL's runs on hosts alone; what was sent to them is here, and is what they have (host_content.py)."""
+    reference = host_facts_of(stack.home, stack.settings, stack.topology).images.postgres
+    return {"postgres": str(stack.client.images.get(reference).id)} if image_identity(stack.client, reference) else {}
 
 
 def _role(stack: Stack, service: str) -> str:

@@ -196,7 +196,7 @@ def _listening_inodes(port: int) -> set[str]:
 
 
 def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
-    """Read every node's data directory.
+    """Read every node's data directory; hosts look at their own.
 
     Returns:
         Per node: its data, None where there is none, or the reason why what is there is not whole.
@@ -208,12 +208,12 @@ def check_data(home: Home, topology: Topology) -> dict[str, DataState]:
     found: dict[str, DataState] = {}
     for node in topology.local_names:
         _check_owner(home.node(node))
-        found[node] = _read(home.node(node))
-        data = found[node]
+        found[node] = data = _read(home.node(node))
         if isinstance(data, DataDirectory):
             _check_identity(node, home.node(node), data, topology)
-    _check_primary(home, topology, found[topology.primary])
-    if topology.system_identifier:
+    if topology.primary in found:
+        _check_primary(home, topology, found[topology.primary])
+    if topology.system_identifier and found:
         check_histories(home, topology)
     return found
 

@@ -5,6 +5,7 @@ from compose.console import Console
 from compose.home import certificates
 from compose.operations.copies import lifecycle
 from compose.operations.home_identity import changing
+from compose.operations.hosts.fleet_config import renew_keys, send_files
 from compose.operations.hosts.leader_change import restart_members
 from compose.operations.pooler_pause import paused
 from compose.operations.reload import has_new_secrets, reload_node, reload_pooler, show_new
@@ -23,7 +24,7 @@ def restart(stack: Stack, console: Console, only: str | None, *, rolling: bool =
     """
     with changing(stack, "restart") as stack:
         if stack.topology.engine == "patroni":
-            restart_members(stack, console, only)
+            restart_members(stack, console, [only] if only else [])
             return
         services = [stack.check_service(only)] if only else [*stack.services, *_copies(stack)]
         if rolling:
@@ -66,12 +67,14 @@ def renew_certificates(stack: Stack, console: Console) -> None:
         with console.step("Making certificates") as step:
             made = certificates.ensure_all(stack.home, stack.settings, stack.topology, renew=True)
             show_new(stack.client, stack.settings, stack.topology, made)
+            made += renew_keys(stack)
             step.result = ", ".join(made)
         for node in stack.topology.names:
             if node in running and running[node].status == "running":
                 with console.step(f"Reloading {node}"):
                     reload_node(stack, node, force=True)
         bring_up(stack, console)
+        send_files(stack, console)
         if POOLER in running and running[POOLER].status == "running":
             with console.step(f"Reloading {POOLER}"):
                 reload_pooler(stack)

@@ -152,7 +152,7 @@ def _check(
 ) -> dict[str, DataState]:
     """Everything that can be refused is refused here, before anything changes."""
     passwords.check_env(home)
-    data = preflight.check_data(home, topology) if topology.engine == "local" else {}  # hosts look at their own
+    data = preflight.check_data(home, topology)
     preflight.check_own_ports(settings, replace(topology, copies=()), found)  # the cluster does not wait for a copy
     preflight.check_disk(home, sum(state is None for state in data.values()))
     check_store(home, settings, topology.system_identifier)

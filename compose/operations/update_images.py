@@ -22,10 +22,13 @@ from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.databases.extension_guard import check_extensions
 from compose.operations.home_identity import changing
+from compose.operations.hosts.fleet_config import hosts_behind
+from compose.operations.hosts.upkeep import converge_hosts
 from compose.operations.image_states import note_images, running_images
 from compose.operations.open_transactions import refuse_long
 from compose.operations.rolling.rolling_restart import refuse_unhealthy
 from compose.operations.try_images import refuse_older, try_images, version_text
+from compose.operations.up import DesiredCluster, prepare
 from compose.render.compose_file import definitions
 from compose.render.host_facts import HostFacts
 from compose.stack import Stack
@@ -123,7 +126,7 @@ def behind(stack: Stack) -> list[str]:
         name
         for name, container in stack.containers().items()
         if name in wanted and name in stack.services and container.definition != wanted[name]
-    ]
+    ] + hosts_behind(stack)
 
 
 def _made(stack: Stack, console: Console) -> Stack:
@@ -180,8 +183,11 @@ def _id(client: "DockerClient", reference: str) -> str:
 
 def _roll_out(stack: Stack, console: Console) -> None:
     """Replicas one by one, each close behind before the next; one becomes the primary, the old one follows."""
-    data = preflight.check_data(stack.home, stack.topology)
-    done = converge(stack, console, data, careful=True)
+    if stack.topology.engine == "local":
+        data = preflight.check_data(stack.home, stack.topology)
+        done = converge(stack, console, data, careful=True)
+    else:
+        done = converge_hosts(prepare(stack.home, stack.settings, console, DesiredCluster()), console)
     lifecycle.keep(done, console)
     note_images(done)
     for name in _clean(done):

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def _shipped() -> list[str]:
 @pytest.fixture(scope="session")
 def bed(engine: None) -> Iterator[Bed]:
     """Three hosts: alpha, beta, gamma."""
+    with three_hosts() as made:
+        yield made
+
+
+@contextmanager
+def three_hosts() -> Iterator[Bed]:
+    """A bed of one's own."""
     try:
         shipped = _shipped()
         docker("image", "inspect", "pods/base:forky")
@@ -81,11 +89,19 @@ def lone_hosts(tmp_path: Path, bed: Bed, built: None) -> Iterator[HostsCluster]:
 @pytest.fixture(scope="session")
 def moving(tmp_path_factory: pytest.TempPathFactory, bed: Bed, built: None) -> Iterator[HostsCluster]:
     """The cluster that moves: writes wait for one of two replicas, the store of the hosts decides within 20 s."""
-    made = hosts_cluster(tmp_path_factory.mktemp("moving"), bed, **SAFE)
-    bed.write_hosts(made.home.path, *bed.hosts, LOCAL, local=("pooler",))  # where hosts find what they move from
-    yield made
+    home = tmp_path_factory.mktemp("moving")
+    with one_that_moves(home, bed):
+        yield HostsCluster(Inv(home, bed.environment), bed)
+
+
+@contextmanager
+def one_that_moves(home: Path, bed: Bed, **settings: str) -> Iterator[None]:
+    """Files of such a cluster in ``home``; what became of it is taken away at the end."""
+    made = hosts_cluster(home, bed, **SAFE, **settings)
+    bed.write_hosts(home, *bed.hosts, LOCAL, local=("pooler",))  # where hosts find what they move from
+    yield
     purge(made.inv)
-    part = f"label=com.docker.compose.project={load_settings(made.home.path, {}).project}-{LOCAL}"
+    part = f"label=com.docker.compose.project={load_settings(home, {}).project}-{LOCAL}"
     for left in docker("ps", "--all", "--quiet", "--filter", part).split():
         docker("rm", "--force", "--volumes", left)
     for network in docker("network", "ls", "--quiet", "--filter", part).split():

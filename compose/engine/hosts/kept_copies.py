@@ -6,6 +6,12 @@ from pathlib import Path
 from cluster.files import replace_file
 
 
+def kept_copy(folder: Path, path: str) -> bytes | None:
+    """One of them, as it was sent last; None where none was."""
+    kept = folder / path
+    return kept.read_bytes() if kept.exists() else None
+
+
 def keep_copies(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Let ``folder`` hold these files, by path, and no others."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from compose.operations.backups import sandbox
 from compose.operations.backups.client import call
 from compose.operations.backups.replace_data import ReplaceData, await_archive, staging_of
 from compose.operations.backups.request import RestorePlan, RestoreRequest, RestoreResult
-from compose.operations.home_identity import changing
+from compose.operations.home_identity import changing, refuse_elsewhere
 from compose.operations.preflight import free_disk
 from compose.operations.promotion.recorded_change import record_restore
 from compose.operations.steps import perform
@@ -80,6 +80,7 @@ def restore_in_place(stack: Stack, console: Console, wanted: RestoreRequest, *, 
         RefusedError: not confirmed, or it cannot be done; nothing was touched.
     """
     with changing(stack, "backup.restore", builds=True) as stack:
+        refuse_elsewhere(stack, "backup.restore --in-place")
         wanted = show_plan(stack, console, wanted, staging_of(stack).parent).pin(wanted)
         project = stack.topology.project
         question = f"This stops {project!r} and replaces the data of all its nodes; what is there now is kept aside."

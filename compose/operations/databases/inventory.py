@@ -14,7 +14,7 @@ from compose.home.role_passwords import role_password_file
 from compose.stack import Stack
 
 NOT_DECLARED, MISSING, CLOSED = "not declared", "missing: inv up makes it", "closed: inv database.drop was interrupted"
-_OURS = frozenset({roles.SUPERUSER, *(role.name for role in roles.SERVICES)})
+_OURS = frozenset({roles.SUPERUSER, "rewinder", *(role.name for role in roles.SERVICES)})
 _ITS_OWN = frozenset({roles.HOME, roles.MAINTENANCE})
 
 

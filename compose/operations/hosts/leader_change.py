@@ -4,7 +4,8 @@ Patroni promotes and fences. Clients are held back by the guides of all hosts th
 itself, and a guide that did not hold pauses when it sees no primary: then a transaction under way may fail.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -88,18 +89,18 @@ def replace_leader(stack: Stack, console: Console, order: FailoverOrder) -> Lead
         return _change(fleet, console, target.name, "failover", lambda: agent.failover(target.name))
 
 
-def restart_members(stack: Stack, console: Console, only: str | None) -> None:
-    """Restart the servers of all members, whoever leads last, or that of ``only``. The lock is the caller's.
+def restart_members(stack: Stack, console: Console, only: Collection[str]) -> None:
+    """Restart the servers of all members, whoever leads last, or of those in ``only``. The lock is the caller's.
 
     Raises:
         PodsError: one does not come back; those after it are left as they are.
     """
     with _reached(stack, console) as fleet:
         members = fleet.members()
-        if only is not None and only not in {each.name for each in members}:
+        if unknown := set(only) - {each.name for each in members}:
             names = ", ".join(each.name for each in members)
-            raise RefusedError(f"there is no member {only!r}", f"the members are: {names}")
-        chosen = [each for each in members if only in (None, each.name)]
+            raise RefusedError(f"there is no member {min(unknown)!r}", f"the members are: {names}")
+        chosen = [each for each in members if not only or each.name in only]
         for member in sorted(chosen, key=lambda each: each.leads):
             perform(_restart(fleet, console, member), console)
 
@@ -229,13 +230,18 @@ class GuideHold:
 
     def hold(self, step: Progress) -> None:
         """Hold them all; one that cannot is a warning, and its clients may see an error."""
-        held = [name for name, run in self._guides() if self._ask(name, run, "hold", "--seconds", str(HOLD_SECONDS))]
-        step.result = ", ".join(held)
+        step.result = ", ".join(self._ask_all("hold", "--seconds", str(HOLD_SECONDS)))
 
     def release(self) -> None:
         """Let all go on; each waits until its clients do."""
-        for name, run in self._guides():
-            self._ask(name, run, "release")
+        self._ask_all("release")
+
+    def _ask_all(self, *arguments: str) -> list[str]:
+        """All at once, since each of the others' clients waits for the slowest; who did it."""
+        guides = dict(self._guides())
+        with ThreadPoolExecutor(len(guides), thread_name_prefix="guides") as threads:
+            answers = list(threads.map(lambda name: self._ask(name, guides[name], *arguments), guides))
+        return [name for name, answer in zip(guides, answers, strict=True) if answer]
 
     def _ask(self, name: str, run: Callable[..., object], *arguments: str) -> bool:
         try:

@@ -18,17 +18,27 @@ from compose.console import Console, Progress
 from compose.engine import containers
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import reach_hosts
+from compose.home.ha_certificates import ensure_ha_certificates
 from compose.home.hosts_state_file import load_state
 from compose.home.kept_logs import delete_old
 from compose.home.paths import Home, make_log_directories, make_service_directories
+from compose.home.role_passwords import login_of
 from compose.home.store_directory import make_store_directory
+from compose.operations import provision
 from compose.operations.apply_topology import write_files
+from compose.operations.convergence.declared import converge_databases
+from compose.operations.convergence.make_extensions import make_extensions
+from compose.operations.convergence.primary import settle_owner
+from compose.operations.convergence.services import renew_connections
 from compose.operations.convergence.state import Convergence
+from compose.operations.database_owner import report_excess
 from compose.operations.hosts.cutover import take_back_undecided
 from compose.operations.hosts.finish_move import FinishMove, configure
 from compose.operations.hosts.fleet import Fleet, open_fleet
+from compose.operations.hosts.fleet_config import take_up
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import host_payload
+from compose.operations.hosts.leader_socket import with_superuser
 from compose.operations.hosts.prepare import ETCD, folders
 from compose.operations.hosts.vote_handover import hand_over_votes, remade_services
 from compose.operations.pooler_pause import console_access, release
@@ -36,8 +46,6 @@ from compose.operations.reload import reload_optional, reload_pooler, reload_pri
 from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step, perform
 from compose.stack import Stack
-
-_POOLS = "rendered/pgbouncer/"
 
 
 def settle_move(home: Home, settings: Settings, console: Console) -> None:
@@ -64,15 +72,18 @@ def converge_hosts(stack: Stack, console: Console) -> Stack:
         PodsError: they are not, or not verified to be.
     """
     _refuse_unfinished(stack)
-    with reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found:
+    with (
+        with_superuser(stack) as opened,
+        reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found,
+    ):
         engines = {name: each for name, each in found.items() if isinstance(each, HostEngine)}
         absent = [each for each in found.values() if isinstance(each, PodsError)]
         for each in absent:
             console.warn(f"{each.message}; the others go on")
-        upkeep = Upkeep(Fleet(stack, engines), console)
+        upkeep = Upkeep(Fleet(opened, engines), console)
         perform(upkeep.steps(), console)
-        for each in absent:  # the cluster serves without them, and somebody must know that something is missing
-            raise each
+        for each in filter(None, [*absent, upkeep.undeclared]):
+            raise each  # the cluster serves all the same, and somebody must know that something is missing
         return upkeep.stack
 
 
@@ -102,6 +113,7 @@ class Upkeep:
         """Each looks first. Replicas come before who leads, so that its readers find the others up."""
         yield Step("Seeing who leads", self._observe, quiet=True)
         yield Step("Writing Patroni's configuration", self._configure, quiet=True)
+        yield Step("Making keys of the hosts", lambda _: self._keys(), quiet=True)
         yield Step("Making directories", lambda _: self._directories(), quiet=True)
         leader = self.stack.topology.primary
         for name in sorted(self._fleet.engines, key=lambda each: each == leader):
@@ -112,6 +124,7 @@ class Upkeep:
         yield Step("Reloading changed services", lambda _: self._reload(), quiet=True)
         yield Step("Removing what belonged to the nodes that were here", lambda _: self._forget(), quiet=True)
         yield Step("Verifying that every member runs", self._verify)
+        yield from self._inside()
 
     def _observe(self, step: Progress) -> None:
         leader = self._fleet.leader()
@@ -121,6 +134,7 @@ class Upkeep:
             save(self.stack.home.topology, self.stack.home.topology_copy, topology)
             self.stack = self.stack.with_topology(topology)
             write_files(self.stack, topology)
+            self._run.adopt(self.stack)
         step.result = leader
 
     def _configure(self, _: Progress) -> None:
@@ -142,17 +156,11 @@ class Upkeep:
         sent = engine.ship(host_payload(self.stack, engine.host))
         if ETCD in remade_services(self.stack, engine):
             hand_over_votes(self._fleet, name)
-        before = engine.containers().get(POOLER)
         engine.follow(step, "up", "--detach", "--remove-orphans")
         step.result = f"{len(sent)} files sent" if sent else ""
-        now = engine.containers().get(POOLER)
-        # one that has just started ends by that signal, and read the new file anyway
-        if any(path.startswith(_POOLS) for path in sent) and before and now and before.id == now.id and now.well:
-            engine.client.api.kill(now.id, "HUP")
         self._await(step, name)
         self._await_vote(step, name)
-        if sent and name in self._fleet.agents:
-            self._fleet.agents[name].reload()
+        take_up(self._fleet, name)
 
     def _await(self, step: Progress, name: str) -> None:
         if name not in self._fleet.agents:
@@ -212,6 +220,35 @@ class Upkeep:
         known = {*self.stack.services, *(copy.name for copy in self.stack.topology.copies), "psql"}
         strangers = [each for each in found if each.service not in known and not each.one_off]
         containers.remove_all(self.stack.client, strangers)
+
+    def _inside(self) -> Iterator[Step]:
+        """What is declared, and what PODS itself has in the primary; what cannot be made stops nothing else."""
+        yield Step("Provisioning the primary", lambda _: self._provision(), quiet=True)
+        yield from converge_databases(self._run)
+        yield from settle_owner(self._run)
+        yield from renew_connections(self._run)
+        yield from make_extensions(self._run)
+
+    def _provision(self) -> None:
+        """Slots of members are Patroni's."""
+        stack = self.stack
+        login = login_of(stack.home, stack.settings, stack.settings.user)
+        found = provision.converge(stack.superuser(self._run.primary), stack.settings, stack.passwords, (), login)
+        self._run.provisioned = found
+        if found.made:
+            self._console.note("made in the primary: " + ", ".join(found.made))
+        report_excess(self._console, found.excess)
+
+    @property
+    def undeclared(self) -> PodsError | None:
+        """Why something that is declared could not be made."""
+        return self._run.undeclared
+
+    def _keys(self) -> None:
+        """Those of etcd and of agents that end soon; the servers' were made with all others."""
+        stack = self.stack
+        if made := ensure_ha_certificates(stack.home, stack.settings.hosts, project=stack.topology.project):
+            self._console.note(f"made anew: the keys of {', '.join(made)}")
 
     def _verify(self, step: Progress) -> None:
         for name in self._fleet.engines:
