@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 
 from cluster.endpoints import POOLER
+from cluster.errors import PodsError
 from cluster.waiting import comes_true
 from compose.console import Console
-from compose.engine.hosts.host_sessions import host_folder
+from compose.engine.hosts.host_engine import HostEngine
+from compose.engine.hosts.host_sessions import host_folder, reach_hosts
 from compose.engine.hosts.kept_copies import kept_copy
 from compose.home.ha_certificates import ensure_ha_certificates
 from compose.operations.hosts.finish_move import configure
-from compose.operations.hosts.fleet import Fleet, open_fleet
+from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.host_payload import host_payload
 from compose.stack import Stack
 
@@ -35,11 +37,12 @@ def send_files(stack: Stack, console: Console) -> None:
     """Let every host have its files, and its servers take them up; nothing where PODS itself decides.
 
     Raises:
-        PodsError: a host cannot be reached; those before it have theirs, and `inv up` goes on.
+        PodsError: a host cannot be reached; all others have theirs, and `inv up` goes on.
     """
     if stack.topology.engine == "local":
         return
-    with open_fleet(stack) as fleet:
+    with reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found:
+        fleet = Fleet(stack, {name: each for name, each in found.items() if isinstance(each, HostEngine)})
         for name, engine in fleet.engines.items():
             with console.step(f"Sending what changed to {name}") as step:
                 sent = engine.ship(host_payload(stack, engine.host))
@@ -47,6 +50,9 @@ def send_files(stack: Stack, console: Console) -> None:
                 step.result = f"{len(sent)} files sent" if sent else ""
         if changed := configure(fleet):
             console.note(f"Patroni's configuration in the store was changed: {', '.join(changed)}")
+        for each in found.values():
+            if isinstance(each, PodsError):
+                raise each
 
 
 def take_up(fleet: Fleet, name: str) -> None:

@@ -13,7 +13,8 @@ from cluster.topology_file import save
 from compose.engine.containers import Container
 from compose.home.paths import Home
 from compose.operations import home_identity
-from compose.operations.home_identity import moved_from, refuse_lost, renders_another
+from compose.operations.home_identity import moved_from, refuse_elsewhere, refuse_lost, renders_another
+from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
 if TYPE_CHECKING:
@@ -147,3 +148,24 @@ def test_who_restores_a_cluster_may_have_kept_its_secrets(bare_home: Home) -> No
 )
 def test_code_that_changed_since_the_file_was_rendered_is_known_by_its_images(text: str, another: bool) -> None:
     assert renders_another(text, "pods/services:abc") is another
+
+
+@pytest.mark.parametrize("operation", ["replica.add", "replica.remove", "replica.reclone", "replica.sync"])
+def test_what_is_for_nodes_here_says_what_to_do_on_hosts(home: Home, operation: str) -> None:
+    here = Stack(home, settings_of(), TOPOLOGY)
+    refuse_elsewhere(here, operation)
+    there = replace(here, topology=replace(TOPOLOGY, engine="patroni"))
+    refuse_elsewhere(there, "database.add")
+    with pytest.raises(RefusedError, match="where Patroni decides") as caught:
+        refuse_elsewhere(there, operation)
+    assert caught.value.hint
+
+
+def test_a_superuser_crosses_no_network(home: Home) -> None:
+    there = Stack(home, settings_of(), replace(TOPOLOGY, engine="patroni"))
+    with pytest.raises(RefusedError, match="over the network"):
+        there.superuser("primary")
+    access = replace(there, superuser_socket=home.path).superuser("primary")
+    assert access.peer
+    assert access.password == ""
+    assert access.host == str(home.path)
