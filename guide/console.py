@@ -39,15 +39,18 @@ class PoolerConsole:
             return None
         return pooler_reading(databases, pools, held=held)
 
-    def lead(self, pools: Collection[str]) -> None:
-        """RELOAD, and RECONNECT ``pools``: no server connection outlives where its pool has led.
+    def lead(self, held: Collection[str]) -> None:
+        """RELOAD, and RECONNECT the pools that are ``held`` back: none keeps what a node said of itself before.
+
+        RELOAD ends the server connections of a pool that leads elsewhere now. RECONNECT on one whose clients work would
+        break off a login to a server, and PgBouncer then answers whoever waits with "server login has been failing".
 
         Raises:
             MachineError: it does not answer.
         """
         with self._bounded() as console:
             pgbouncer.reload(console)
-            pgbouncer.renew(console, pools)
+            pgbouncer.renew(console, held)
 
     def pause(self, pools: Collection[str]) -> None:
         """PAUSE each; it holds from at once, however long a transaction on a server that is gone may go on.

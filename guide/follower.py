@@ -196,7 +196,7 @@ class Guide:
     ) -> None:
         match action.verb:
             case PoolerVerb.LEAD:
-                self._lead(config, console, action.target, reload=pooler is not None)
+                self._lead(config, console, action.target, pooler)
             case PoolerVerb.PAUSE:
                 _print("there is no primary: clients wait")
                 console.pause(action.pools)
@@ -204,14 +204,14 @@ class Guide:
                 _print("clients go on")
                 console.resume(action.pools)
 
-    def _lead(self, config: GuideConfig, console: PoolerConsole, target: str, *, reload: bool) -> None:
+    def _lead(self, config: GuideConfig, console: PoolerConsole, target: str, pooler: PoolerReading | None) -> None:
         text = databases_text(config, target)
         new = self._leads_in_file(config) != target
         if new:
             replace_file(self.files.volume / DATABASES_FILE, text, 0o644)
             _print(f"leads to {target}")
-        if reload and (new or time.monotonic() - self._reloaded > _RELOAD_EVERY):
-            console.lead(config.pools)
+        if pooler is not None and (new or time.monotonic() - self._reloaded > _RELOAD_EVERY):
+            console.lead(pooler.paused)
             self._reloaded = time.monotonic()
 
     def _show(
