@@ -39,6 +39,8 @@ ALONE = "--numprocesses=0"
 FEW = 3
 """More files than these have another cause than a busy host, and would take too long."""
 DOCS = [f"tests/unit/house/test_{name}.py" for name in ("docs", "map", "drift", "decisions", "safety_page")]
+SMOKE = "tests/hosts/test_journey.py"
+"""A cluster moves to three hosts and loses one; all else about hosts is in `nox -s hosts`."""
 _TESTS = "tests/"
 CODE = ["tasks.py", "noxfile.py", "cluster", "compose", "exporters", "guide", "health", "backup", "dashboards", "tests"]
 
@@ -128,7 +130,7 @@ def integration(session: nox.Session) -> None:
     """The real engine, PostgreSQL and PgBouncer; names its 25 slowest."""
     tools(session)
     marked = "not chaos and not settings and not cases and not drivers and not extensions"
-    pytest_twice(session, "tests/integration", "-v", "-m", marked, "--durations=25", LANES)
+    pytest_twice(session, "tests/integration", SMOKE, "-v", "-m", marked, "--durations=25", LANES)
 
 
 @nox.session(default=False)

@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from hypothesis import settings
 
 pytest_plugins = [
@@ -18,6 +19,9 @@ pytest_plugins = [
     "tests.fix_browser",
     "tests.hosts.fix_bed",
 ]
+
+# Where an assertion fails in these, it shows what it compared, as in a test.
+pytest.register_assert_rewrite("tests.hosts.journey", "tests.fix_wait", "tests.fix_ledger")
 
 # A loaded machine must not fail a property; forty examples are enough at this size.
 settings.register_profile("pods", deadline=None, max_examples=40)

@@ -43,6 +43,7 @@ def switched(cluster: HostsCluster) -> None:
         cluster.inv.ok("hosts.switch", timeout=600)
         ledger.wait_for(100)
     assert ledger.errors == []
+    eventually(lambda: healthy(cluster), 30, "healthy after the move, without an `up`", pause=1)
     ledger.check(lambda sql: read(cluster, sql))
     assert read(cluster, "SELECT count(*) AS n FROM before_hosts") == [{"n": 1000}]
     print(f"hosts.switch: longest gap {ledger.longest_gap:.2f} s, {len(ledger.acknowledged)} acknowledged")
