@@ -172,8 +172,8 @@ def _remove(token: str) -> None:
         docker("unpause", container, check=False)
         docker("rm", "--force", "--volumes", container, check=False)
     for network in docker("network", "ls", "--quiet", "--filter", label).split():
-        for rule in _as_a_lan(network):
-            subprocess.run(["iptables", "--wait", "--delete", "DOCKER-USER", *rule], capture_output=True, check=False)
+        for change in (*_as_a_lan(network, "--delete"), _unmasked(network, "--delete")):
+            subprocess.run(["iptables", "--wait", *change], capture_output=True, check=False)
         docker("network", "rm", network, check=False)
     image_store.in_volume(IMAGE, f"rm -rf /volume/beds/{token}")
 
@@ -198,19 +198,38 @@ def _make_network(token: str) -> tuple[str, str]:
             if "overlap" not in refused:
                 raise
         else:
-            for rule in _as_a_lan(network):
-                subprocess.run(["iptables", "--wait", "--insert", "DOCKER-USER", *rule], check=True)
+            for change in (*_as_a_lan(network, "--insert"), _unmasked(network, "--insert")):
+                subprocess.run(["iptables", "--wait", *change], check=True)
+            hairpin = ["iptables", "--wait", "--table=nat", "--delete", "DOCKER", *_through(network), "--jump=RETURN"]
+            subprocess.run(hairpin, capture_output=True, check=False)
             return network, subnet
     raise AssertionError(refused)
 
 
-def _as_a_lan(network: str) -> list[list[str]]:
+def _as_a_lan(network: str, change: str) -> list[list[str]]:
     """Rules by which the bridge is a network that containers of this machine reach, as they reach other machines.
 
     Docker keeps its bridges apart; the container of a host is none of this engine's business.
     """
     bridge = f"br-{network[:12]}"
-    return [["--in-interface", bridge, "--jump", "ACCEPT"], ["--out-interface", bridge, "--jump", "ACCEPT"]]
+    sides = (["--in-interface", bridge], ["--out-interface", bridge])
+    return [[change, "DOCKER-USER", *side, "--jump", "ACCEPT"] for side in sides]
+
+
+def _unmasked(network: str, change: str) -> list[str]:
+    """A rule by which this machine's containers see the address of a host that comes to a port of theirs.
+
+    From a bridge of its own, Docker would lead it through a process of this machine, and hide who comes.
+    """
+    return ["--table=nat", change, "POSTROUTING", "--source", _subnet_of(network), "--jump=ACCEPT"]
+
+
+def _through(network: str) -> list[str]:
+    return ["--in-interface", f"br-{network[:12]}"]
+
+
+def _subnet_of(network: str) -> str:
+    return docker("network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", network)
 
 
 def _mounts(token: str, name: str) -> list[str]:
