@@ -87,7 +87,7 @@ def test_what_failed_beside_others_runs_once_more_alone(session: Session) -> Non
     assert "tests/integration" not in second
     assert [word for word in second if word.startswith("tests/")] == session.warnings[0].split()[-2:]
     assert second[-1] == noxfile.ALONE
-    assert {word for word in first if word not in second} == {"tests/integration", noxfile.SMOKE}  # the same marks, all else as it was
+    assert {word for word in first if word not in second} == {"tests/integration", noxfile.SMOKE}
     assert "look into it: tests/integration/test_a.py" in session.warnings[1]
 
 
