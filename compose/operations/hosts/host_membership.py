@@ -25,6 +25,7 @@ from compose.operations.hosts.host_check import check_hosts
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_join import HostJoin
 from compose.operations.hosts.host_leave import HostLeave
+from compose.operations.hosts.leader_socket import with_superuser
 from compose.operations.steps import Step, nothing, perform
 from compose.stack import Stack
 
@@ -63,7 +64,8 @@ def add_host(stack: Stack, console: Console, request: HostRequest) -> HostRecord
             add = AddHost(held, engines[name], known, new=state.find(name) is None, take_over=request.take_over)
             perform(add.steps(), console)
             if joins:
-                perform(HostJoin(Fleet(held, engines), console, host).steps(), console)
+                with with_superuser(held) as opened:
+                    perform(HostJoin(Fleet(opened, engines), console, host).steps(), console)
                 record = replace(record, roles=host.roles)
                 save_state(held.home, load_state(held.home).with_host(record))
         return record
