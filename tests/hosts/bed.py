@@ -200,8 +200,8 @@ def _make_network(token: str) -> tuple[str, str]:
         else:
             for change in (*_as_a_lan(network, "--insert"), _unmasked(network, "--insert")):
                 subprocess.run(["iptables", "--wait", *change], check=True)
-            hairpin = ["iptables", "--wait", "--table=nat", "--delete", "DOCKER", *_through(network), "--jump=RETURN"]
-            subprocess.run(hairpin, capture_output=True, check=False)
+            hairpin = ["--table", "nat", "--delete", "DOCKER", *_through(network), "--jump", "RETURN"]
+            subprocess.run(["iptables", "--wait", *hairpin], capture_output=True, check=False)
             return network, subnet
     raise AssertionError(refused)
 
@@ -221,7 +221,7 @@ def _unmasked(network: str, change: str) -> list[str]:
 
     From a bridge of its own, Docker would lead it through a process of this machine, and hide who comes.
     """
-    return ["--table=nat", change, "POSTROUTING", "--source", _subnet_of(network), "--jump=ACCEPT"]
+    return ["--table", "nat", change, "POSTROUTING", "--source", _subnet_of(network), "--jump", "ACCEPT"]
 
 
 def _through(network: str) -> list[str]:
