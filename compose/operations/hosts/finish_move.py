@@ -20,6 +20,7 @@ from compose.home.hosts_state_file import load_state, save_state
 from compose.home.rendered_files import read_user_files
 from compose.operations.apply_topology import write_files
 from compose.operations.hosts.fleet import Fleet
+from compose.operations.hosts.local_services import LocalServices
 from compose.operations.promotion.recorded_change import record_change
 from compose.operations.replicas.clone import aside_path
 from compose.operations.steps import Step
@@ -53,7 +54,9 @@ class FinishMove:
         return [
             Step("Letting commits wait as PODS_SYNC says", self._configure, quiet=True),
             Step("Removing the containers of the old nodes", self._remove_old),
+            Step("Starting the services that follow Patroni's primary", self._start_services),
             Step("Noting that Patroni decides", lambda _: self._note(), quiet=True),
+            Step("Verifying that every member runs and everybody follows the primary", self._verify),
         ]
 
     def promote(self, step: Progress) -> None:
@@ -124,6 +127,32 @@ class FinishMove:
         pgpass.ensure(home, self.stack.settings, self.stack.topology)
         write_files(self.stack, self.stack.topology)
         step.result = f"their data is kept in {', '.join(kept)}" if kept else ""
+
+    def _start_services(self, step: Progress) -> None:
+        """The guide first of all: without it this machine's PgBouncer would not follow a failover."""
+        here = LocalServices(self.stack, self._console)
+        here.make_directories()
+        here.start(step, here.behind)
+        here.reload()
+        here.forget_strangers()
+
+    def _verify(self, step: Progress) -> None:
+        """The move is done by then: what is missing is a warning."""
+        try:
+            wait_until(
+                self._unhealthy,
+                timeout=self.stack.settings.start_timeout,
+                what="the cluster moved, but it is not healthy",
+                hint="see inv status",
+                pause=0.5,
+                progress=step.update,
+            )
+        except PodsError as error:
+            self._console.warn(error.message)
+
+    def _unhealthy(self) -> str:
+        snapshot, hosts = self.stack.observe()
+        return "; ".join(self.stack.view(snapshot, hosts=hosts).verdict.reasons)
 
     def _note(self) -> None:
         state = load_state(self.stack.home)

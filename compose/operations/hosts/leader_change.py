@@ -59,12 +59,21 @@ def switch_leader(stack: Stack, console: Console, to: str | None) -> LeaderOutco
         PodsError: it does not; says why.
     """
     with _reached(stack, console) as fleet:
-        members = fleet.members()
-        leader = fleet.leader()
-        target = choose_member(members, leader, to)
-        console.note(f"{target.name} is to be the primary instead of {leader}")
-        order = fleet.agents[leader].switchover
-        return _change(fleet, console, target.name, "switchover", lambda: order(leader, target.name))
+        return hand_over_leadership(fleet, console, to)
+
+
+def hand_over_leadership(fleet: Fleet, console: Console, to: str | None = None) -> LeaderOutcome:
+    """The same, for whoever has the hosts open.
+
+    Raises:
+        PodsError: it does not; says why.
+    """
+    members = fleet.members()
+    leader = fleet.leader()
+    target = choose_member(members, leader, to)
+    console.note(f"{target.name} is to be the primary instead of {leader}")
+    order = fleet.agents[leader].switchover
+    return _change(fleet, console, target.name, "switchover", lambda: order(leader, target.name))
 
 
 def replace_leader(stack: Stack, console: Console, order: FailoverOrder) -> LeaderOutcome:

@@ -3,27 +3,22 @@
 It starts no node here, makes no data, promotes nobody. Who leads is observed, and noted in the topology.
 """
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 from cluster.config.settings import Settings
-from cluster.endpoints import POOLER, PROXY
 from cluster.errors import PodsError, RefusedError
 from cluster.hosts_state import has_roles
 from cluster.http.patroni_api import ClusterMember
 from cluster.topology_file import load, save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
-from compose.engine import containers
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import reach_hosts
 from compose.home.ha_certificates import ensure_ha_certificates
 from compose.home.hosts_state_file import load_state
-from compose.home.kept_logs import delete_old
-from compose.home.paths import Home, make_log_directories, make_service_directories
+from compose.home.paths import Home
 from compose.home.role_passwords import login_of
-from compose.home.store_directory import make_store_directory
 from compose.operations import provision
 from compose.operations.apply_topology import write_files
 from compose.operations.convergence.declared import converge_databases
@@ -38,12 +33,11 @@ from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.fleet_config import take_up
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import host_payload
+from compose.operations.hosts.leader_change import hand_over_leadership
 from compose.operations.hosts.leader_socket import with_superuser
+from compose.operations.hosts.local_services import LocalServices
 from compose.operations.hosts.prepare import ETCD, folders
 from compose.operations.hosts.vote_handover import hand_over_votes, remade_services
-from compose.operations.pooler_pause import console_access, release
-from compose.operations.reload import reload_optional, reload_pooler, reload_primary_port
-from compose.operations.start import not_running, start_and_wait
 from compose.operations.steps import Step, perform
 from compose.stack import Stack
 
@@ -108,21 +102,26 @@ class Upkeep:
         self._fleet, self._console = fleet, console
         self.stack = fleet.stack
         self._run = Convergence(self.stack, console, {})
+        self._sent: dict[str, tuple[str, ...]] = {}
 
     def steps(self) -> Iterator[Step]:
         """Each looks first. Replicas come before who leads, so that its readers find the others up."""
         yield Step("Seeing who leads", self._observe, quiet=True)
         yield Step("Writing Patroni's configuration", self._configure, quiet=True)
         yield Step("Making keys of the hosts", lambda _: self._keys(), quiet=True)
-        yield Step("Making directories", lambda _: self._directories(), quiet=True)
+        yield Step(
+            "Making directories", lambda _: LocalServices(self.stack, self._console).make_directories(), quiet=True
+        )
         leader = self.stack.topology.primary
         for name in sorted(self._fleet.engines, key=lambda each: each == leader):
+            if name == leader:
+                yield from self._lead_elsewhere(name)
             yield Step(f"Comparing {name}", lambda step, name=name: self.keep(step, name))  # type: ignore[misc]
-        behind = [name for name in self.stack.services if not self._run.as_wanted(name, self.stack.containers())]
-        if behind:
-            yield Step("Starting " + ", ".join(behind), lambda step: self._start(step, behind))
-        yield Step("Reloading changed services", lambda _: self._reload(), quiet=True)
-        yield Step("Removing what belonged to the nodes that were here", lambda _: self._forget(), quiet=True)
+        here = LocalServices(self.stack, self._console)
+        if behind := here.behind:
+            yield Step("Starting " + ", ".join(behind), lambda step: here.start(step, behind))
+        yield Step("Reloading changed services", lambda _: here.reload(), quiet=True)
+        yield Step("Removing what belonged to the nodes that were here", lambda _: here.forget_strangers(), quiet=True)
         yield Step("Verifying that every member runs", self._verify)
         yield from self._inside()
 
@@ -141,19 +140,32 @@ class Upkeep:
         if changed := configure(self._fleet):
             self._console.note(f"Patroni's configuration in the store was changed: {', '.join(changed)}")
 
-    def _directories(self) -> None:
-        home, settings = self.stack.home, self.stack.settings
-        make_log_directories(home, [POOLER])
-        make_service_directories(home, self.stack.optional_services)
-        make_store_directory(home, settings)
-        delete_old(home, settings, time.time())
+    def _lead_elsewhere(self, name: str) -> Iterator[Step]:
+        """Where the leader's container is made anew another member takes over first, while clients wait."""
+        yield Step(f"Sending files to {name}", lambda step: self._send(step, name), quiet=True)
+        if name not in remade_services(self.stack, self._fleet.engines[name]):
+            return
+        try:
+            outcome = hand_over_leadership(self._fleet, self._console)
+        except RefusedError as refused:
+            self._console.warn(f"{refused.message}; transactions on {name} may fail while it is made anew")
+            return
+        self._console.note(str(outcome))
+        self.stack = self.stack.with_topology(replace(self.stack.topology, primary=outcome.primary))
+        self._run.adopt(self.stack)
+        write_files(self.stack, self.stack.topology)
+
+    def _send(self, step: Progress, name: str) -> None:
+        engine = self._fleet.engines[name]
+        engine.load_images(host_images(self.stack, engine.host), step)
+        engine.make_folders(*folders(engine.host))
+        self._sent[name] = (*self._sent.get(name, ()), *engine.ship(host_payload(self.stack, engine.host)))
 
     def keep(self, step: Progress, name: str) -> None:
         """A changed definition makes a container anew: one host at a time, and its member streams before the next."""
         engine = self._fleet.engines[name]
-        engine.load_images(host_images(self.stack, engine.host), step)
-        engine.make_folders(*folders(engine.host))
-        sent = engine.ship(host_payload(self.stack, engine.host))
+        self._send(step, name)
+        sent = self._sent.pop(name)
         if ETCD in remade_services(self.stack, engine):
             hand_over_votes(self._fleet, name)
         engine.follow(step, "up", "--detach", "--remove-orphans")
@@ -196,30 +208,6 @@ class Upkeep:
         if found is None:
             return "its agent is not there yet"
         return "" if found.runs and state == "running" else f"it is {found.role}, {found.state}"
-
-    def _start(self, step: Progress, services: list[str]) -> None:
-        failed = start_and_wait(self.stack, step, services)
-        if failed and {POOLER, PROXY} & set(failed):
-            raise not_running(self.stack, *failed)
-        for name in failed:
-            self._console.warn(not_running(self.stack, name).message)
-
-    def _reload(self) -> None:
-        now = self.stack.containers()
-        for name in self.stack.optional_services:
-            if self._run.was_well(name) and name in now and now[name].id == self._run.before[name].id:
-                reload_optional(self.stack, name, self._run.before[name])
-        if self._run.was_well(PROXY):
-            reload_primary_port(self.stack)
-        if self._run.was_well(POOLER):
-            reload_pooler(self.stack)
-            release(console_access(self.stack))
-
-    def _forget(self) -> None:
-        found = containers.of_project(self.stack.client, self.stack.topology.project)
-        known = {*self.stack.services, *(copy.name for copy in self.stack.topology.copies), "psql"}
-        strangers = [each for each in found if each.service not in known and not each.one_off]
-        containers.remove_all(self.stack.client, strangers)
 
     def _inside(self) -> Iterator[Step]:
         """What is declared, and what PODS itself has in the primary; what cannot be made stops nothing else."""
