@@ -3,6 +3,7 @@
 import time
 
 from cluster.endpoints import POOLER, PROXY
+from cluster.files import Directory
 from cluster.guide_config import DATABASES_FILE
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
@@ -76,11 +77,18 @@ class LocalServices:
 
 def _await_guide(stack: Stack) -> None:
     """PgBouncer's configuration includes what its guide writes, and is no good before that is there."""
-    written = stack.home.data / ".guide" / DATABASES_FILE
     wait_until(
-        lambda: "" if written.exists() else "its guide has not seen the primary yet",
+        lambda: "" if _guide_wrote(stack) else "its guide has not seen the primary yet",
         timeout=_GUIDE_SECONDS,
         what="PgBouncer here does not follow the primary",
         hint="see inv logs --service guide, then run inv up",
         pause=0.1,
     )
+
+
+def _guide_wrote(stack: Stack) -> bool:
+    try:
+        with Directory.open(stack.home.data / ".guide") as directory:
+            return directory.stat(DATABASES_FILE) is not None
+    except FileNotFoundError:
+        return False
