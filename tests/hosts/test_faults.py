@@ -10,7 +10,7 @@ import pytest
 
 from tests.fix_wait import eventually
 from tests.hosts.fix_bed import HostsCluster
-from tests.hosts.host import Host, partitioned
+from tests.hosts.host import HOME, Host, partitioned
 from tests.hosts.journey import (
     FAILOVER_SECONDS,
     added,
@@ -28,6 +28,7 @@ from tests.hosts.load import ManyHosts
 
 pytestmark = pytest.mark.hosts
 KILLS = 20
+AGENT = "/usr/bin/patroni"
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +91,13 @@ def test_the_server_crashes(cluster: HostsCluster) -> None:
 def test_the_agent_is_killed(cluster: HostsCluster) -> None:
     leader, _ = _leader(cluster)
     with under_load(cluster):
-        leader.signal(leader.name, "patroni", "KILL")
+        leader.signal(leader.name, AGENT, "KILL")
 
 
 def test_the_agent_alone_hangs(cluster: HostsCluster) -> None:
     """Its lease runs out; the guard beside it ends the server before another is promoted."""
     leader, _ = _leader(cluster)
-    with under_load(cluster) as ledger, leader.hung(leader.name, "/usr/bin/patroni"):
+    with under_load(cluster) as ledger, leader.hung(leader.name, AGENT):
         eventually(lambda: leader_of(cluster) != leader.name, FAILOVER_SECONDS, "another leads")
         ledger.wait_for(50, FAILOVER_SECONDS)
 
@@ -152,6 +153,20 @@ def test_most_votes_are_lost(cluster: HostsCluster) -> None:
         assert leader_of(cluster) == leader.name
         for host in others:
             host.engine("start", host.container("etcd"))
+
+
+def test_all_votes_lose_what_they_know(cluster: HostsCluster) -> None:
+    """Writes go on meanwhile; `inv up` writes the store anew, and starts every agent anew."""
+    leader, others = _leader(cluster)
+    with under_load(cluster) as ledger:
+        for host in (leader, *others):
+            host.engine("stop", "--time=1", host.container("etcd"))
+        for host in (leader, *others):
+            host.sh(f"rm -rf {HOME}/data/etcd/*")
+        ledger.wait_for(20, FAILOVER_SECONDS)
+        for host in (leader, *others):
+            host.engine("start", host.container("etcd"))
+        cluster.inv.ok("up", timeout=600)
 
 
 def test_the_leader_s_host_is_frozen_and_thawed(cluster: HostsCluster) -> None:

@@ -28,6 +28,7 @@ from compose.operations.convergence.services import renew_connections
 from compose.operations.convergence.state import Convergence
 from compose.operations.database_owner import report_excess
 from compose.operations.hosts.cutover import take_back_undecided
+from compose.operations.hosts.emptied_store import refill
 from compose.operations.hosts.finish_move import FinishMove, configure
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.fleet_config import take_up
@@ -106,6 +107,7 @@ class Upkeep:
 
     def steps(self) -> Iterator[Step]:
         """Each looks first. Replicas come before who leads, so that its readers find the others up."""
+        yield Step("Seeing whether the store knows the cluster", self._refill, quiet=True)
         yield Step("Seeing who leads", self._observe, quiet=True)
         yield Step("Writing Patroni's configuration", self._configure, quiet=True)
         yield Step("Making keys of the hosts", lambda _: self._keys(), quiet=True)
@@ -124,6 +126,9 @@ class Upkeep:
         yield Step("Removing what belonged to the nodes that were here", lambda _: here.forget_strangers(), quiet=True)
         yield Step("Verifying that every member runs", self._verify)
         yield from self._inside()
+
+    def _refill(self, step: Progress) -> None:
+        refill(self._fleet, self._console, step)
 
     def _observe(self, step: Progress) -> None:
         leader = self._fleet.leader()
