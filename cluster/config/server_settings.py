@@ -106,7 +106,7 @@ class ServerSettings:
     io_method: str = setting(
         AUTO,
         one_of(AUTO, "io_uring", "worker", "sync"),
-        "io_method; auto: io_uring where the host allows it, else worker.",
+        "io_method; auto: io_uring where the host allows it, else worker; worker on hosts that Patroni runs.",
         POSTGRESQL,
     )
     extensions: tuple[str, ...] = setting(

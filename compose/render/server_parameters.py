@@ -5,6 +5,7 @@ stands on (which nothing overrides).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cluster.config.settings import Settings
 from cluster.sizing import RESERVED_CONNECTIONS, Derived
@@ -35,8 +36,11 @@ def whole_conf(settings: Settings, derived: Derived, fixed: Mapping[str, str]) -
 def member_conf(settings: Settings, derived: Derived, node: str) -> str:
     """That of a node whose role Patroni decides: whom it follows, and who waits for it, Patroni adds after this.
 
-    All nodes have the name of the cluster there (``cluster_name``); their own is ``pods.node``.
+    All nodes have the name of the cluster there (``cluster_name``); their own is ``pods.node``. ``auto`` is worker
+    there: Patroni starts a server again inside its container, and one that gets no ring then would stay down.
     """
+    if settings.io_method == "auto":
+        settings = replace(settings, io_method="worker")
     fixed = {**serving(node), **logged(settings), "hot_standby": "on", "summarize_wal": "on"}
     del fixed["cluster_name"]
     return whole_conf(settings, derived, fixed | {"pods.node": f"'{node}'"})
