@@ -67,6 +67,7 @@ ns = Collection(
         hosts.prepare,
         hosts.unprepare,
         hosts.switch,
+        hosts.back,
         hosts.status,
         hosts.export,
     ),

@@ -95,7 +95,12 @@ def network_endpoint(service: str) -> Endpoint:
 
 
 def source_endpoint(settings: Settings, topology: Topology, node: str) -> Endpoint:
-    """Where a replica finds the primary: on another host at its relay, by a name that all nodes' certificates have."""
+    """Where a replica finds the primary: on another host at its relay, by a name that all nodes' certificates have.
+
+    One here of a cluster of which Patroni decides finds it where PODS_PRIMARY_PORT leads.
+    """
+    if topology.engine == "patroni" and not topology.node(node).host:
+        return network_endpoint(PROXY)
     if topology.node(node).host:
         return PROXY, host_ports(settings, topology)[node]
     return network_endpoint(topology.primary)

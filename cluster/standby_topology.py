@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from cluster.naming import FIRST_PRIMARY
 from cluster.topology import Node, Topology
 
 
@@ -24,3 +25,21 @@ def prepared_on(topology: Topology, hosts: Iterable[str]) -> Topology:
 def moved_to(topology: Topology, primary: str) -> Topology:
     """``topology`` with the nodes of its standby cluster for its own, of which Patroni made ``primary`` that."""
     return replace(topology, engine="patroni", nodes=topology.standby, primary=primary, standby=(), handover=None)
+
+
+def returning_on(topology: Topology, count: int) -> Topology:
+    """``topology``, of which Patroni decides, with ``count`` nodes that are being made on this engine."""
+    made = topology
+    names = iter((FIRST_PRIMARY, *(f"replica{number}" for number in range(1, 1000))))
+    while len(made.local_nodes) < count:
+        name = next(name for name in names if name not in made.servers)
+        made = replace(made, nodes=(*made.nodes, Node(name=name, ordinal=made.free_ordinal(), state="joining")))
+    return made
+
+
+def returned(topology: Topology) -> Topology:
+    """``topology`` with its nodes of this engine for its own, and those on hosts as the cluster that follows them."""
+    here = tuple(replace(node, state="member") for node in topology.local_nodes)
+    return replace(
+        topology, engine="local", nodes=here, primary=here[0].name, standby=topology.remote_nodes, handover=None
+    )

@@ -159,3 +159,12 @@ def switch(c: Context) -> None:
     from compose.stack import open_stack
 
     print(cut_over(open_stack(), Console()))
+
+
+@task(auto_shortflags=False)
+def back(c: Context) -> None:
+    """Return the cluster to this machine; clients wait a moment."""
+    from compose.operations.hosts.homecoming import go_back
+    from compose.stack import open_stack
+
+    print(go_back(open_stack(), Console()))

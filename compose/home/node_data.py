@@ -139,6 +139,12 @@ def make_primary(directory: Path) -> None:
         opened.unlink(PGDATA / "standby.signal")
 
 
+def is_standby(directory: Path) -> bool:
+    """Whether the data would start as a standby's."""
+    with Directory.open(directory) as opened:
+        return opened.stat(PGDATA / "standby.signal") is not None
+
+
 def request_promotion(directory: Path) -> None:
     """What the server looks for when SIGUSR1 reaches it.
 

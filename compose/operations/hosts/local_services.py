@@ -70,7 +70,12 @@ class LocalServices:
     def forget_strangers(self) -> None:
         """Remove the containers of nodes and relays that are no more."""
         found = containers.of_project(self.stack.client, self.stack.topology.project)
-        known = {*self.stack.services, *(copy.name for copy in self.stack.topology.copies), "psql"}
+        known = {
+            *self.stack.services,
+            *self.stack.topology.local_names,
+            *(copy.name for copy in self.stack.topology.copies),
+            "psql",
+        }
         strangers = [each for each in found if each.service not in known and not each.one_off]
         containers.remove_all(self.stack.client, strangers)
 

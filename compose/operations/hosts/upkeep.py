@@ -30,8 +30,10 @@ from compose.operations.database_owner import report_excess
 from compose.operations.hosts.cutover import take_back_undecided
 from compose.operations.hosts.emptied_store import refill
 from compose.operations.hosts.finish_move import FinishMove, configure
+from compose.operations.hosts.finish_return import FinishReturn
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.fleet_config import take_up
+from compose.operations.hosts.homecoming import lead_again
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import host_payload
 from compose.operations.hosts.leader_change import hand_over_leadership
@@ -55,9 +57,16 @@ def settle_move(home: Home, settings: Settings, console: Console) -> None:
     stack = Stack(home, settings, topology)
     if taken_back := take_back_undecided(stack):
         console.note(taken_back)
-    if load_state(home).phase == "switching":
+    state = load_state(home)
+    if state.phase == "switching":
         with open_fleet(stack) as fleet:
             perform(FinishMove(fleet, console).steps(), console)
+    if state.phase == "returning":
+        with open_fleet(stack) as fleet:
+            perform(FinishReturn(fleet, console).steps(), console)
+    if state.phase == "patroni" and state.cut is not None and not state.cut.lsn:
+        with open_fleet(stack) as fleet:
+            console.note(lead_again(fleet, console))
 
 
 def converge_hosts(stack: Stack, console: Console) -> Stack:

@@ -1,0 +1,99 @@
+"""Nodes of this engine that follow a cluster of which Patroni decides: what a return to one host begins with.
+
+They stream through HAProxy, which leads to whoever leads, and are in no pool. Patroni itself holds their slots, on
+every member, so that a failover meanwhile loses none. Data is always a new copy: what was here before the move has
+gone apart from that of the hosts.
+"""
+
+from collections.abc import Iterator
+
+from cluster.endpoints import PROXY
+from cluster.errors import PodsError
+from cluster.naming import slot_of
+from cluster.observed.nodes import read_slots
+from cluster.pools import synchronous_count
+from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.lsn import Lsn
+from cluster.standby_topology import returning_on
+from cluster.units import human_size
+from cluster.waiting import wait_until
+from compose.console import Progress
+from compose.home import node_data
+from compose.home.paths import make_log_directories, make_private_directory
+from compose.operations.apply_topology import publish
+from compose.operations.hosts.fleet import Fleet
+from compose.operations.steps import Step
+
+NEAR = 1 << 20
+"""Bytes that a standby may lack when clients are held back."""
+_SLOT_SECONDS = 60.0
+
+
+class LocalStandby:
+    """As many nodes as one host has at the least: a primary, and the replicas that commits wait for."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self.stack = fleet.stack
+
+    def steps(self) -> Iterator[Step]:
+        """Each looks first, so that the next run ends what was interrupted."""
+        count = 1 + synchronous_count(self.stack.settings)
+        yield Step("Entering the nodes of this machine", lambda _: self._enter(count), quiet=True)
+        names = self.stack.topology.local_names
+        yield Step("Having Patroni hold WAL for them", lambda step: self._reserve(step, names))
+        for name in names:
+            if not node_data.present(self.stack.home.node(name)):
+                yield Step(f"Copying the data for {name}", lambda step, name=name: self._copy(step, name))  # type: ignore[misc]
+            yield Step(f"Letting {name} stream", lambda step, name=name: self._start(step, name))  # type: ignore[misc]
+
+    def _enter(self, count: int) -> None:
+        stack = self.stack
+        topology = returning_on(stack.topology, count)
+        for name in topology.local_names:
+            make_private_directory(stack.home.node(name))
+        make_log_directories(stack.home, topology.local_names)
+        self.stack = publish(stack, topology)
+
+    def _reserve(self, step: Progress, names: tuple[str, ...]) -> None:
+        wanted = {slot_of(name): {"type": "physical"} for name in names}
+        leader = self._fleet.leader()
+        agent = self._fleet.agents[leader]
+        if agent.config().get("slots") != wanted:
+            agent.patch({"slots": wanted})
+
+        def missing() -> str:
+            with connect(self.stack.monitor(leader)) as connection:
+                left = wanted.keys() - {each.name for each in read_slots(connection)}
+            return f"{leader} has no {', '.join(sorted(left))} yet" if left else ""
+
+        wait_until(
+            missing, timeout=_SLOT_SECONDS, what="Patroni makes no slots", hint="try again", progress=step.update
+        )
+
+    def _copy(self, step: Progress, name: str) -> None:
+        self.stack.compose.job(name, ["clone", name, PROXY, slot_of(name), "-"], step)
+
+    def _start(self, step: Progress, name: str) -> None:
+        self.stack.compose.follow(step, "up", "--detach", "--no-deps", name)
+        wait_until(
+            lambda: self.lacks(name),
+            timeout=self.stack.settings.start_timeout,
+            what=f"{name} does not stream",
+            hint=f"see inv logs --service {name}; inv hosts.back goes on when that is mended",
+            pause=0.5,
+            progress=step.update,
+        )
+
+    def lacks(self, name: str) -> str:
+        """What is missing until the node is near whoever leads; "" where nothing is."""
+        try:
+            with connect(self.stack.monitor(name)) as connection:
+                reached = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn) if lsn else None)
+            with connect(self.stack.monitor(self._fleet.leader())) as connection:
+                end = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn) if lsn else None)
+        except PodsError as error:
+            return error.message
+        if reached is None or end is None:
+            return "its position is not known"
+        return f"it lacks {human_size(end - reached)}" if end > reached and end - reached > NEAR else ""
