@@ -53,15 +53,19 @@ def test_a_primary_whose_agent_is_silent_is_ended_at_the_limit(guard: Any, answe
         patch.setattr(guard.os, "kill", lambda pid, _: ended.append(pid))
         guard.main(float(limit), 7)
     assert ended == [7]
-    assert limit <= clock[0] - last[0] < limit + 0.2
+    assert limit <= clock[0] - last[0] < limit + 0.5
 
 
-@given(seconds=st.floats(0.01, 5), left=st.floats(-100, 100))
+@given(seconds=st.floats(0.01, 5), left=st.floats(-100, 100), writes=st.booleans())
 def test_it_waits_for_no_longer_than_is_left_and_a_standby_may_be_silent(
-    guard: Any, seconds: float, left: float
+    guard: Any, seconds: float, left: float, *, writes: bool
 ) -> None:
-    assert 0 < guard.within(seconds, left) <= seconds
-    assert left <= 0 or guard.within(seconds, left) <= left + 0.05
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guard, "writes", lambda: writes)
+        found = guard.within(seconds, left, 0.01)
+    assert 0 < found <= seconds
+    assert left <= 0 or found <= left + 0.05
+    assert left > 0 or writes or found == seconds
 
 
 class _Touched:
