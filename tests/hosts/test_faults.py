@@ -13,14 +13,12 @@ from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host, partitioned
 from tests.hosts.journey import (
     FAILOVER_SECONDS,
-    added,
     healthy,
     judge,
     killed_leader,
     leader_of,
+    moved,
     pooled,
-    prepared,
-    switched,
     timed,
     watching,
 )
@@ -31,23 +29,15 @@ KILLS = 20
 AGENT = "/usr/bin/patroni"
 
 
-@pytest.fixture(scope="module")
-def moved(moving: HostsCluster) -> HostsCluster:
-    """The cluster, on its hosts."""
-    added(moving)
-    prepared(moving)
-    switched(moving)
-    return moving
-
-
 @pytest.fixture
-def cluster(moved: HostsCluster) -> Iterator[HostsCluster]:
-    """The same, healthy before and after."""
-    eventually(lambda: healthy(moved), FAILOVER_SECONDS, "healthy before", pause=2)
-    yield moved
-    for host in moved.bed.hosts.values():
+def cluster(moving: HostsCluster) -> Iterator[HostsCluster]:
+    """The cluster on its hosts, healthy before and after."""
+    moved(moving)
+    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy before", pause=2)
+    yield moving
+    for host in moving.bed.hosts.values():
         host.unblock()
-    eventually(lambda: healthy(moved), FAILOVER_SECONDS, "healthy afterwards", pause=2)
+    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy afterwards", pause=2)
 
 
 @contextmanager
