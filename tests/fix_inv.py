@@ -66,8 +66,8 @@ class Inv:
         assert result.code == 0, f"inv {' '.join(arguments)}: {result}"
         return result
 
-    def interrupted(self, how: str, boundary: int, *arguments: str) -> Result:
-        """Run `inv` that gets a signal (KILL, INT) after ``boundary`` steps of its operation, and ends of it."""
+    def interrupted(self, how: str, boundary: int | str, *arguments: str) -> Result:
+        """Run `inv` that gets a signal (KILL, INT) after ``boundary`` steps, or after the one so called, and ends."""
         done = subprocess.run(
             [sys.executable, "-m", "tests.interrupt", how, str(boundary), *arguments],
             cwd=PROJECT_ROOT,
