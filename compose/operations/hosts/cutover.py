@@ -25,14 +25,15 @@ from compose.operations.apply_topology import file_changes, write_files
 from compose.operations.home_identity import changing
 from compose.operations.hosts.finish_move import FinishMove
 from compose.operations.hosts.fleet import Fleet, open_fleet
+from compose.operations.hosts.guarded_cut import perform_guarded, seen_by
 from compose.operations.hosts.prepare import check_engine, check_phase
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.candidate import await_backups, check_transactions
-from compose.operations.promotion.guard import Guard, guarded
+from compose.operations.promotion.guard import guarded
 from compose.operations.promotion.handover import EAGER, await_position
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.report import canary_access
-from compose.operations.steps import TAKEN_BACK, Step, perform
+from compose.operations.steps import Step, perform
 from compose.render.config_files import POOLER_FILE
 from compose.stack import Stack
 
@@ -41,6 +42,7 @@ STOP_SECONDS = 20
 NEAR = 1 << 20
 """Bytes that the standby leader may lack when clients are held back."""
 _NEAR_SECONDS = 60.0
+_UNFINISHED = "the move is decided; inv up goes on in the background, or run inv hosts.switch again"
 
 
 def switch(stack: Stack, console: Console) -> str:
@@ -69,12 +71,8 @@ def _cut_over(fleet: Fleet, console: Console) -> str:
         Canary(canary_access(fleet.stack)) as canary,
         closing(Cutover(fleet, target, canary, console)) as change,
     ):
-        _perform(change, console, guard)
-    waited = f"a client waited {canary.gap:.2f} s" if canary.done > 1 else "no client was watching"
-    return (
-        f"{target} is the primary from {change.lsn} on, and Patroni decides; {waited}, "
-        f"{canary.failed} of its {canary.done} transactions failed"
-    )
+        perform_guarded(change, console, guard, unfinished=_UNFINISHED)
+    return f"{target} is the primary from {change.lsn} on, and Patroni decides; {seen_by(canary)}"
 
 
 def check(fleet: Fleet) -> str:
@@ -92,18 +90,6 @@ def check(fleet: Fleet) -> str:
         raise RefusedError(f"{', '.join(lame)} does not stream", "run inv hosts.prepare, which mends it")
     check_transactions(fleet.stack)
     return leader.name
-
-
-def _perform(change: "Cutover", console: Console, guard: Guard) -> None:
-    try:
-        perform(change.steps(), console)
-    except BaseException as reason:
-        if change.decided:
-            console.warn("the move is decided; inv up goes on in the background, or run inv hosts.switch again")
-        elif TAKEN_BACK in getattr(reason, "__notes__", ()):
-            guard.dismiss()
-        raise
-    guard.dismiss()
 
 
 class Cutover:

@@ -21,21 +21,23 @@ from compose.operations.home_identity import changing
 from compose.operations.hosts.finish_move import FinishMove
 from compose.operations.hosts.finish_return import FinishReturn
 from compose.operations.hosts.fleet import Fleet, open_fleet
+from compose.operations.hosts.guarded_cut import perform_guarded, seen_by
 from compose.operations.hosts.leader_change import GuideHold
 from compose.operations.hosts.local_standby import LocalStandby
 from compose.operations.hosts.prepare import Preparation
 from compose.operations.promotion.canary import Canary
-from compose.operations.promotion.guard import Guard, guarded
+from compose.operations.promotion.guard import guarded
 from compose.operations.promotion.handover import EAGER, reserve_slots
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.report import canary_access
-from compose.operations.steps import TAKEN_BACK, Step, perform
+from compose.operations.steps import Step, perform
 from compose.render.hosts.dynamic_config import dynamic_config
 from compose.stack import Stack
 
 DEMOTE_SECONDS = 60.0
 """For the hosts' leader to shut down, and for all there to say that they follow."""
 REPLAY_SECONDS = 20.0
+_UNFINISHED = "the return is decided; inv up goes on in the background, or run inv hosts.back again"
 
 
 def go_back(stack: Stack, console: Console) -> str:
@@ -65,24 +67,8 @@ def _cut_over(fleet: Fleet, console: Console) -> str:
         Canary(canary_access(fleet.stack)) as canary,
         closing(Homecoming(fleet, canary, console)) as change,
     ):
-        _perform(change, console, guard)
-    waited = f"a client waited {canary.gap:.2f} s" if canary.done > 1 else "no client was watching"
-    return (
-        f"{change.target} is the primary from {change.lsn} on, on this machine; {waited}, "
-        f"{canary.failed} of its {canary.done} transactions failed"
-    )
-
-
-def _perform(change: "Homecoming", console: Console, guard: Guard) -> None:
-    try:
-        perform(change.steps(), console)
-    except BaseException as reason:
-        if change.decided:
-            console.warn("the return is decided; inv up goes on in the background, or run inv hosts.back again")
-        elif TAKEN_BACK in getattr(reason, "__notes__", ()):
-            guard.dismiss()
-        raise
-    guard.dismiss()
+        perform_guarded(change, console, guard, unfinished=_UNFINISHED)
+    return f"{change.target} is the primary from {change.lsn} on, on this machine; {seen_by(canary)}"
 
 
 class Homecoming:

@@ -21,6 +21,7 @@ from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import reach_hosts
 from compose.operations.hosts.fleet import Fleet
+from compose.operations.hosts.guarded_cut import seen_by
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.outlook import FailoverOrder
 from compose.operations.promotion.recorded_change import record_change
@@ -47,9 +48,7 @@ class LeaderOutcome:
     canary: Canary
 
     def __str__(self) -> str:
-        canary = self.canary
-        waited = f"a client waited {canary.gap:.2f} s" if canary.done > 1 else "no client was watching"
-        return f"{self.primary} is the primary; {waited}, {canary.failed} of its {canary.done} transactions failed"
+        return f"{self.primary} is the primary; {seen_by(self.canary)}"
 
 
 def switch_leader(stack: Stack, console: Console, to: str | None) -> LeaderOutcome:
