@@ -25,17 +25,19 @@ class WalFlush:
 
 
 def require_archived(context: ServiceContext) -> WalFlush:
-    """The same for the first store and for who cannot go on without it.
+    """The same for the first store and for who cannot go on without it: an archiver that comes back is waited for.
 
     Raises:
         RefusedError: it did not get there.
     """
-    archived = archive_now(context, context.store().name)
-    if archived is None:
-        raise RefusedError(
-            f"the archive did not reach this moment within {_PATIENCE:.0f} s", "see inv status, then run this again"
-        )
-    return archived
+    end = time.monotonic() + _PATIENCE
+    while (left := end - time.monotonic()) > 0:
+        if (archived := archive_now(context, context.store().name, left)) is not None:
+            return archived
+        time.sleep(0.2)
+    raise RefusedError(
+        f"the archive did not reach this moment within {_PATIENCE:.0f} s", "see inv status, then run this again"
+    )
 
 
 def archive_now(context: ServiceContext, store: str, patience: float = _PATIENCE) -> WalFlush | None:

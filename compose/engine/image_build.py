@@ -218,7 +218,7 @@ def inputs_hash(base: str, context: Path, more: Iterable[Path] = (), stamp: str 
     digest = hashlib.sha256(base.encode())
     if stamp:
         digest.update(b"\0stamp " + stamp.encode() + b"\0")
-    for path in [*sorted(context.iterdir()), *more]:
+    for path in [*sorted(path for path in context.iterdir() if path.is_file()), *more]:
         name = path.name if path.parent == context else str(path.relative_to(PROJECT_ROOT))
         digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]

@@ -10,6 +10,7 @@ from compose.operations.hosts.leader_change import restart_members
 from compose.operations.pooler_pause import paused
 from compose.operations.reload import has_new_secrets, reload_node, reload_pooler, show_new
 from compose.operations.replicas.remote_upkeep import bring_up
+from compose.operations.rolling.lowered_limits import await_known
 from compose.operations.rolling.remote_restart import restart_there
 from compose.operations.rolling.rolling_restart import await_writes, require_well, restart_container, restart_rolling
 from compose.operations.start import lowers_limits
@@ -35,7 +36,10 @@ def restart(stack: Stack, console: Console, only: str | None, *, rolling: bool =
                 services.remove(POOLER)
                 console.note("PgBouncer goes on as it is, for it has nothing new to read; inv restart --node pgbouncer")
         elif not only and lowers_limits(stack):
-            services.insert(0, services.pop(services.index(stack.topology.primary)))
+            services.remove(stack.topology.primary)
+            _restart_one(stack, console, stack.topology.primary)
+            with console.step("Waiting until replicas know of lower limits", quiet=True) as step:
+                await_known(stack, step)
         for service in services:
             _restart_one(stack, console, service)
 

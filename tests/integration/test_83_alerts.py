@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -141,6 +142,7 @@ def _load(cluster: Cluster, **files: str) -> None:
     for path, text in files.items():
         write_atomically(cluster.home.rendered / "prometheus" / path, text)
     before = _loaded(cluster)
+    eventually(lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}" > before, 5, "a later second: it tells no less")
     cluster.docker("kill", "--signal", "HUP", cluster.container("prometheus"))
     eventually(lambda: _loaded(cluster) > before, 20, "Prometheus took up its files")
 

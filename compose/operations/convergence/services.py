@@ -20,6 +20,7 @@ from compose.operations.promotion.candidate import unfit_replicas
 from compose.operations.promotion.switchover import hand_over
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, reload_primary_port, renew_pooled
 from compose.operations.rolling.drained_replica import drained
+from compose.operations.rolling.lowered_limits import await_known
 from compose.operations.rolling.rolling_restart import await_close, closed_reason
 from compose.operations.save_logs import save_logs
 from compose.operations.start import lowers_limits, not_running, start_and_wait
@@ -53,6 +54,10 @@ def replace_changed(run: Convergence) -> Iterator[Step]:
         if run.careful and service == run.primary and not lower and hand_over_if_fit(run):
             continue  # it was started anew as a replica
         yield Step(f"Replacing {service}, whose definition changed", _replacement(run, service))
+        if lower and service == run.primary:
+            yield Step(
+                "Waiting until replicas know of lower limits", lambda step: await_known(run.stack, step), quiet=True
+            )
 
 
 def hand_over_if_fit(run: Convergence) -> bool:

@@ -18,6 +18,7 @@ from compose.operations.pooler_pause import paused
 from compose.operations.promotion.candidate import unfit, unfit_replicas
 from compose.operations.promotion.switchover import hand_over
 from compose.operations.rolling.drained_replica import drained
+from compose.operations.rolling.lowered_limits import await_known
 from compose.operations.rolling.remote_restart import restart_there
 from compose.operations.start import lowers_limits, start_and_wait, why_not
 from compose.stack import Stack
@@ -37,6 +38,8 @@ def restart_rolling(stack: Stack, console: Console, nodes: Collection[str]) -> S
     lower = primary in nodes and lowers_limits(stack)
     if lower:
         restart_held(stack, console, primary)
+        with console.step("Waiting until replicas know of lower limits", quiet=True) as step:
+            await_known(stack, step)
     for name in replicas:
         _restart_drained(stack, console, name)
     return restart_primary(stack, console) if primary in nodes and not lower else stack
