@@ -44,6 +44,7 @@ def through_pool(cluster: HostsCluster, sql: str) -> list[dict[str, Any]]:
 
 def interrupted(cluster: HostsCluster, task: str, step: str, ends_as: str) -> None:
     """Kill a command after a step while programs write: by itself it ends as ``ends_as``, with every commit."""
+    eventually(lambda: cluster.inv("up").code == 0, MENDED, "the guard's `up` is over", pause=2)
     ledger = Ledger(cluster.access())
     ledger.prepare()
     with ledger.running(), timed(f"{task} killed after “{step}”"):
