@@ -7,14 +7,21 @@ from cluster.topology import Topology
 
 
 def member_slot(topology: Topology, name: str) -> str:
-    """Name of the slot of a node on the primary: Patroni calls it like the member."""
-    return name if topology.engine == "patroni" else slot_of(name)
+    """Name of the slot of a node on the primary: Patroni calls it like the member; of others PODS chose it."""
+    return name if is_member(topology, name) else slot_of(name)
 
 
 def slot_owner(topology: Topology, slot: str) -> str | None:
     """The node of this cluster that a physical slot belongs to."""
-    name = slot if topology.engine == "patroni" else node_of_slot(slot)
-    return name if name in topology.names else None
+    if is_member(topology, slot):
+        return slot
+    name = node_of_slot(slot)
+    return name if name in topology.names and not is_member(topology, name) else None
+
+
+def is_member(topology: Topology, name: str) -> bool:
+    """Whether Patroni decides of this node: not of those here that only follow, until the cluster returns to them."""
+    return topology.engine == "patroni" and name in {node.name for node in topology.remote_nodes}
 
 
 def with_observed(topology: Topology, primary: str | None) -> Topology:

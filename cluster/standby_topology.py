@@ -37,6 +37,16 @@ def returning_on(topology: Topology, count: int) -> Topology:
     return made
 
 
+def followers(topology: Topology) -> tuple[str, ...]:
+    """Nodes of this engine that follow a cluster of which Patroni decides, until it returns to them."""
+    return topology.local_names if topology.engine == "patroni" else ()
+
+
+def without_followers(topology: Topology) -> Topology:
+    """``topology`` where nobody prepares a return."""
+    return replace(topology, nodes=topology.remote_nodes) if topology.engine == "patroni" else topology
+
+
 def returned(topology: Topology) -> Topology:
     """``topology`` with its nodes of this engine for its own, and those on hosts as the cluster that follows them."""
     here = tuple(replace(node, state="member") for node in topology.local_nodes)

@@ -16,6 +16,7 @@ from cluster.pool_verdict import absences, out_of_pools, pool_reasons, stale
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import with_remedy
 from cluster.slot_verdict import foreign_slots, stray_slots
+from cluster.standby_topology import followers
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
 
@@ -97,7 +98,12 @@ def judge(
         *stray_slots(topology, slots),
     ]
     about = {name: reasons for name, reasons in own.items() if reasons}
-    notes = (*absences(out, about), *_notes(snapshot), *foreign_slots(topology, slots, limits.lag_bytes))
+    notes = (
+        *absences(out, about),
+        *_returning(topology),
+        *_notes(snapshot),
+        *foreign_slots(topology, slots, limits.lag_bytes),
+    )
     return Verdict(tuple(reasons), notes, about)
 
 
@@ -203,8 +209,15 @@ def _primary_port(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
 
 def _half_done(topology: Topology) -> Iterator[str]:
     for node in topology.replicas:
-        if node.state != "member":
+        if node.state != "member" and node.name not in followers(topology):
             yield with_remedy(f"{node.name} is {node.state.replace('_', ' ')}, which an operation did not finish", _UP)
+
+
+def _returning(topology: Topology) -> Iterator[str]:
+    """Nothing is wrong with a return that somebody began: it may wait for as long as it streams."""
+    if names := followers(topology):
+        problem = f"{', '.join(names)} here {'follow' if names[1:] else 'follows'}, for a return to this machine"
+        yield with_remedy(problem, "inv hosts.back goes on; inv hosts.unprepare gives it up")
 
 
 def _notes(snapshot: Snapshot) -> Iterator[str]:

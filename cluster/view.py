@@ -9,7 +9,7 @@ from cluster.history import PrimaryChange
 from cluster.hosts.hosts_reading import HostsReading
 from cluster.hosts.hosts_verdict import HostsVerdict
 from cluster.observed.snapshot import Snapshot
-from cluster.observed_topology import with_observed
+from cluster.observed_topology import is_member, with_observed
 from cluster.pools import pools_of_databases, synchronous_count
 from cluster.postgres.lsn import Lsn
 from cluster.service_verdict import ServicesReading, ServicesVerdict
@@ -109,7 +109,7 @@ def _with_hosts(verdict: Verdict, topology: Topology, snapshot: Snapshot, readin
     facts = {name: node.facts for name, node in snapshot.nodes.items() if node.facts}
     hosts = HostsVerdict(
         reading=reading,
-        nodes=topology.names,
+        nodes=tuple(name for name in topology.names if is_member(topology, name)),
         answering=facts.keys(),
         restarts={name: each.pending_restart for name, each in facts.items()},
     )

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from cluster.naming import slot_of
 from cluster.observed.nodes import NodeFacts, NodeReading, Slot, Standby
 from cluster.observed.pooler import PoolsReading
 from cluster.observed.snapshot import Snapshot
+from cluster.observed_topology import member_slot
 from cluster.pgbouncer import Pool
 from cluster.postgres.lsn import Lsn
 from cluster.topology import Topology
@@ -82,7 +82,7 @@ def as_wanted(topology: Topology, pools: Mapping[str, tuple[str, ...]]) -> Snaps
     nodes[topology.primary] = replace(
         nodes[topology.primary],
         standbys=tuple(standby(name) for name in replicas),
-        slots=tuple(slot(slot_of(name)) for name in replicas),
+        slots=tuple(slot(member_slot(topology, name)) for name in replicas),
     )
     pooler = PoolsReading(pools=tuple(pool(name, hosts) for name, hosts in pools.items()))
     return Snapshot(nodes=nodes, pooler=pooler, taken=1_700_000_000.0)

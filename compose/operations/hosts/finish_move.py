@@ -15,14 +15,14 @@ from cluster.topology_file import save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine import containers
-from compose.home import node_data, pgpass
+from compose.home import pgpass
 from compose.home.hosts_state_file import load_state, save_state
 from compose.home.rendered_files import read_user_files
 from compose.operations.apply_topology import write_files
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.local_services import LocalServices
 from compose.operations.promotion.recorded_change import record_change
-from compose.operations.replicas.clone import aside_path
+from compose.operations.replicas.clone import keep_aside
 from compose.operations.steps import Step
 from compose.render.hosts.dynamic_config import dynamic_config
 
@@ -116,14 +116,7 @@ class FinishMove:
             if each.service in old
         ]
         containers.remove_all(self.stack.client, found)
-        kept = []
-        for name in old:
-            directory = home.node(name)
-            if node_data.present(directory):
-                where = aside_path(self.stack, directory)
-                node_data.set_aside(home, directory, where)
-                kept.append(str(where))
-            node_data.remove_empty(directory)
+        kept = keep_aside(self.stack, old)
         pgpass.ensure(home, self.stack.settings, self.stack.topology)
         write_files(self.stack, self.stack.topology)
         step.result = f"their data is kept in {', '.join(kept)}" if kept else ""

@@ -114,18 +114,18 @@ class Homecoming:
         reserve_slots(self.stack.with_topology(returned(self.stack.topology)), self.target)
 
     def _hold(self, step: Progress) -> None:
-        """Guides let clients go on after a while; the one here is stopped, so that these wait as long as it takes."""
+        """Guides let clients go on after a while; the one here is stopped, so that these wait as long as it takes.
+
+        It is written down before anybody waits, so that whoever comes after a kill lets them go.
+        """
+        state = load_state(self.stack.home)
+        save_state(self.stack.home, replace(state, cut=Cut(source=self.source, lsn="", timeline=0)))
         self._guides.hold(step)
         self._pooler.prepare()
         self.stack.compose.run("stop", "--timeout", "0", GUIDE)
-        state = load_state(self.stack.home)
-        save_state(self.stack.home, replace(state, cut=Cut(source=self.source, lsn="", timeline=0)))
 
     def _let_go(self) -> None:
-        save_state(self.stack.home, replace(load_state(self.stack.home), cut=None))
-        self.stack.compose.run("up", "--detach", "--no-deps", GUIDE)
-        self._guides.release()
-        self._pooler.release()
+        _let_clients_go(self._fleet, self._guides, self._pooler)
 
     def _demote(self, step: Progress) -> None:
         """The order is in etcd: whoever takes the lease from now on follows this machine, which takes no writes yet."""
@@ -204,5 +204,15 @@ def lead_again(fleet: Fleet, console: Console) -> str:
     if state.phase != "patroni" or state.cut is None or state.cut.lsn:
         return ""
     FinishMove(fleet, console).promote(Progress(console, "Promoting whoever led"))
-    save_state(fleet.stack.home, replace(state, cut=None))
+    with closing(PoolHold(fleet.stack)) as pooler:
+        _let_clients_go(fleet, GuideHold(fleet, console), pooler)
     return f"a return to one host was interrupted before it was decided: {fleet.leader()} goes on as the primary"
+
+
+def _let_clients_go(fleet: Fleet, guides: GuideHold, pooler: PoolHold) -> None:
+    """The guide here first, which the others' release is asked of as well; at last nothing is left to be taken back."""
+    stack = fleet.stack
+    stack.compose.run("up", "--detach", "--no-deps", GUIDE)
+    guides.release()
+    pooler.release()
+    save_state(stack.home, replace(load_state(stack.home), cut=None))

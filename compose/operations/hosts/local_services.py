@@ -5,9 +5,11 @@ import time
 from cluster.endpoints import POOLER, PROXY
 from cluster.files import Directory
 from cluster.guide_config import DATABASES_FILE
+from cluster.standby_topology import followers
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine import containers
+from compose.home import node_data
 from compose.home.kept_logs import delete_old
 from compose.home.paths import make_log_directories, make_service_directories
 from compose.home.store_directory import make_store_directory
@@ -52,6 +54,18 @@ class LocalServices:
         if failed and {POOLER, PROXY} & set(failed):
             raise not_running(self.stack, *failed)
         for name in failed:
+            self._console.warn(not_running(self.stack, name).message)
+
+    @property
+    def idle_followers(self) -> list[str]:
+        """Nodes here that have data to follow the hosts with, and do not run."""
+        home, now = self.stack.home, self.stack.containers()
+        have = [name for name in followers(self.stack.topology) if node_data.present(home.node(name))]
+        return [name for name in have if not self._run.as_wanted(name, now)]
+
+    def start_followers(self, step: Progress, names: list[str]) -> None:
+        """Start them; the cluster does not need them."""
+        for name in start_and_wait(self.stack, step, names):
             self._console.warn(not_running(self.stack, name).message)
 
     def reload(self) -> None:

@@ -14,14 +14,16 @@ from cluster.observed.nodes import read_slots
 from cluster.pools import synchronous_count
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
-from cluster.standby_topology import returning_on
+from cluster.standby_topology import returning_on, without_followers
 from cluster.units import human_size
 from cluster.waiting import wait_until
 from compose.console import Progress
+from compose.engine import containers
 from compose.home import node_data
 from compose.home.paths import make_log_directories, make_private_directory
 from compose.operations.apply_topology import publish
 from compose.operations.hosts.fleet import Fleet
+from compose.operations.replicas.clone import keep_aside
 from compose.operations.steps import Step
 
 NEAR = 1 << 20
@@ -59,8 +61,8 @@ class LocalStandby:
         wanted = {slot_of(name): {"type": "physical"} for name in names}
         leader = self._fleet.leader()
         agent = self._fleet.agents[leader]
-        if agent.config().get("slots") != wanted:
-            agent.patch({"slots": wanted})
+        if wanted.keys() - (agent.config().get("slots") or {}).keys():
+            agent.patch({"slots": wanted})  # what somebody else has there stays
 
         def missing() -> str:
             with connect(self.stack.monitor(leader)) as connection:
@@ -84,6 +86,27 @@ class LocalStandby:
             pause=0.5,
             progress=step.update,
         )
+
+    def removal(self) -> Iterator[Step]:
+        """Give the return up: nothing here follows any more. The topology knows of them until all is done."""
+        names = self.stack.topology.local_names
+        yield Step(f"Removing {', '.join(names)} here", lambda step: self._remove(step, names))
+        yield Step("Letting Patroni hold no WAL for them", lambda _: self._let_go(names), quiet=True)
+        yield Step("Forgetting them", lambda _: self._forget(), quiet=True)
+
+    def _remove(self, step: Progress, names: tuple[str, ...]) -> None:
+        found = containers.of_project(self.stack.client, self.stack.topology.project)
+        containers.remove_all(self.stack.client, [each for each in found if each.service in names])
+        if kept := keep_aside(self.stack, names):
+            step.result = f"their data is kept in {', '.join(kept)}"
+
+    def _let_go(self, names: tuple[str, ...]) -> None:
+        agent = self._fleet.agents[self._fleet.leader()]
+        if set(map(slot_of, names)) & (agent.config().get("slots") or {}).keys():
+            agent.patch({"slots": dict.fromkeys(map(slot_of, names))})
+
+    def _forget(self) -> None:
+        self.stack = publish(self.stack, without_followers(self.stack.topology))
 
     def lacks(self, name: str) -> str:
         """What is missing until the node is near whoever leads; "" where nothing is."""

@@ -1,12 +1,17 @@
-"""`inv hosts.unprepare`: the standby cluster is taken back, and today's cluster is as it was. Data on hosts is kept."""
+"""`inv hosts.unprepare`: whatever follows the cluster until it moves is taken back. Its data is kept.
+
+That is the standby cluster on the hosts; or, where the cluster is there, the nodes here that an `inv hosts.back` began.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from cluster.errors import RefusedError
 from cluster.hosts_state import HostsState
 from cluster.postgres.connection import connect, execute
 from cluster.slots import drop_slot
+from cluster.standby_topology import followers
 from compose.console import Console, Progress, ask
 from compose.engine import containers
 from compose.engine.hosts.host_engine import HostEngine
@@ -16,6 +21,7 @@ from compose.operations.apply_topology import publish
 from compose.operations.home_identity import changing
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.host_payload import facts_of_hosts
+from compose.operations.hosts.local_standby import LocalStandby
 from compose.operations.hosts.prepare import ETCD, HOSTS_SLOT, check_engine, check_phase
 from compose.operations.steps import Step, perform
 from compose.stack import Stack
@@ -35,20 +41,25 @@ done
 
 
 def unprepare(stack: Stack, console: Console, *, yes: bool) -> None:
-    """Stop what runs on the hosts, keep its data aside there, and forget the standby cluster.
+    """Stop what follows, keep its data aside where it is, and forget it.
 
     Raises:
         PodsError: something could not be taken back; the next run goes on.
     """
     with changing(stack, "hosts.unprepare") as stack:
-        check_engine(stack)
-        check_phase(stack, "none", "preparing", "prepared")
+        follow = followers(stack.topology)
+        if not follow:
+            check_engine(stack)
+            check_phase(stack, "none", "preparing", "prepared")
+        elif load_state(stack.home).phase != "patroni":
+            raise RefusedError("the return is decided", "run inv hosts.back again, which ends it")
         with open_fleet(stack) as fleet:
             names = ", ".join(fleet.engines)
-            if not ask(f"This stops etcd, nodes and PgBouncer on {names}; their data is kept aside there.", yes=yes):
+            what = f"{', '.join(follow)} here" if follow else f"etcd, nodes and PgBouncer on {names}"
+            if not ask(f"This stops {what}; their data is kept aside there.", yes=yes):
                 console.note("nothing was changed")
                 return
-            perform(_steps(fleet), console)
+            perform(LocalStandby(fleet).removal() if follow else _steps(fleet), console)
 
 
 def _steps(fleet: Fleet) -> Iterator[Step]:

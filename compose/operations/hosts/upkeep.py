@@ -131,6 +131,8 @@ class Upkeep:
         here = LocalServices(self.stack, self._console)
         if behind := here.behind:
             yield Step("Starting " + ", ".join(behind), lambda step: here.start(step, behind))
+        if idle := here.idle_followers:
+            yield Step(f"Starting {', '.join(idle)}, for a return", lambda step: here.start_followers(step, idle))
         yield Step("Reloading changed services", lambda _: here.reload(), quiet=True)
         yield Step("Removing what belonged to the nodes that were here", lambda _: here.forget_strangers(), quiet=True)
         yield Step("Verifying that every member runs", self._verify)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -134,6 +134,19 @@ def aside_path(stack: Stack, directory: Path) -> Path:
     """Where a server's data that is replaced now is kept: in data/.aside, or on the disk that its directory is on."""
     aside = node_data.beside(stack.home, directory, stack.home.aside.name)
     return aside / f"{directory.name}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+
+
+def keep_aside(stack: Stack, names: Iterable[str]) -> list[str]:
+    """Move the data of nodes aside that have no container any more, and their directories away; where it is now."""
+    kept = []
+    for name in names:
+        directory = stack.home.node(name)
+        if node_data.present(directory):
+            where = aside_path(stack, directory)
+            node_data.set_aside(stack.home, directory, where)
+            kept.append(str(where))
+        node_data.remove_empty(directory)
+    return kept
 
 
 def move_data(stack: Stack, node: str, kept: Path) -> None:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from cluster.config.docker_hosts import DockerHosts, Host
 from cluster.endpoints import host_endpoint
 from cluster.errors import RefusedError
-from cluster.standby_topology import moved_to, prepared_on, spans_hosts
+from cluster.observed_topology import is_member, member_slot, slot_owner
+from cluster.standby_topology import (
+    followers,
+    moved_to,
+    prepared_on,
+    returned,
+    returning_on,
+    spans_hosts,
+    without_followers,
+)
 from cluster.topology import Topology, host_ports
 from cluster.topology_file import dump, parse
 from tests.fix_settings import settings_of, topology_of
@@ -54,3 +63,18 @@ def test_a_cluster_that_moved_has_the_hosts_nodes_and_no_other() -> None:
 def test_nobody_else_can_be_called_like_a_node_that_waits_on_a_host() -> None:
     with pytest.raises(RefusedError, match="alpha"):
         prepared_on(topology_of(SETTINGS), HOSTS).check_free("alpha")
+
+
+@given(st.integers(1, 4), st.integers(0, 2))
+def test_nodes_that_follow_for_a_return_are_no_members_and_have_slots_of_their_own(count: int, replicas: int) -> None:
+    moved = moved_to(prepared_on(topology_of(settings_of(REPLICAS=str(replicas))), HOSTS), "beta")
+    returning = returning_on(moved, count)
+    names = followers(returning)
+    assert len(names) == count
+    assert returning_on(returning, count) == returning
+    assert without_followers(returning) == moved
+    for name in returning.names:
+        assert slot_owner(returning, member_slot(returning, name)) == name
+        assert is_member(returning, name) == (name in HOSTS)
+    assert followers(moved) == followers(returned(returning)) == ()
+    assert returned(returning).local_names == names

@@ -11,7 +11,8 @@ from cluster.observed.snapshot import LATE, Snapshot, keep_known
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import split_remedy
-from cluster.topology import STATES, NodeState, Topology
+from cluster.standby_topology import returning_on
+from cluster.topology import STATES, Node, NodeState, Topology
 from cluster.verdict import Thresholds, Verdict, judge
 from tests.fix_settings import SYSTEM, settings_of, topology_of
 from tests.unit.snapshot_samples import (
@@ -391,3 +392,14 @@ def test_the_port_of_the_primary_leads_to_the_primary_or_that_is_a_reason() -> N
 def test_without_a_primary_the_port_of_it_leads_nowhere_as_it_should() -> None:
     away = replace(silent(WELL, "primary"), port=PortReading(error="connection refused"))
     assert not [problem for problem in _problems(_judge(away)) if "PODS_PRIMARY_PORT" in problem]
+
+
+def test_a_return_that_was_begun_is_a_note_while_it_streams_and_a_reason_where_it_does_not() -> None:
+    hosts = tuple(Node(name=name, host=name, ordinal=n) for n, name in enumerate(("alpha", "beta"), 1))
+    moved = replace(TOPOLOGY, engine="patroni", nodes=hosts, primary="alpha")
+    returning = returning_on(moved, 1)
+    well = as_wanted(returning, POOLS)
+    found = judge(returning, well, POOLS)
+    assert found.reasons == ()
+    assert any("inv hosts.unprepare" in note and returning.local_names[0] in note for note in found.notes)
+    assert judge(returning, silent(well, returning.local_names[0]), POOLS).reasons
