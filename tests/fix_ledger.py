@@ -28,6 +28,7 @@ class Ledger:
 
     access: Access
     workers: int = 2
+    table: str = TABLE
     acknowledged: set[tuple[int, int]] = field(default_factory=set)
     unknown: set[tuple[int, int]] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
@@ -46,8 +47,8 @@ class Ledger:
     def prepare(self) -> None:
         """Make the table, empty."""
         with self.session() as connection:
-            connection.execute(f"DROP TABLE IF EXISTS {TABLE}")
-            connection.execute(f"CREATE TABLE {TABLE} (worker int, number int, PRIMARY KEY (worker, number))")
+            connection.execute(f"DROP TABLE IF EXISTS {self.table}")
+            connection.execute(f"CREATE TABLE {self.table} (worker int, number int, PRIMARY KEY (worker, number))")
 
     @contextmanager
     def running(self) -> Iterator["Ledger"]:
@@ -70,7 +71,7 @@ class Ledger:
 
     def check(self, read: Callable[[str], list[dict[str, int]]]) -> None:
         """Compare the books with the table, read by ``read(sql)``."""
-        found = {(row["worker"], row["number"]) for row in read(f"SELECT worker, number FROM {TABLE}")}
+        found = {(row["worker"], row["number"]) for row in read(f"SELECT worker, number FROM {self.table}")}
         assert not self.acknowledged - found, f"acknowledged and lost: {sorted(self.acknowledged - found)[:5]}"
         invented = found - self.acknowledged - self.unknown
         assert not invented, f"never asked for: {sorted(invented)[:5]}"
@@ -91,7 +92,7 @@ class Ledger:
     def _insert(self, connection: "psycopg.Connection[dict[str, object]]", worker: int, number: int) -> None:
         entry = (worker, number)
         try:
-            connection.execute(f"INSERT INTO {TABLE} VALUES (%s, %s)", entry)
+            connection.execute(f"INSERT INTO {self.table} VALUES (%s, %s)", entry)
         except psycopg.Error:
             with self._books:
                 self.unknown.add(entry)

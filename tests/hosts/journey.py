@@ -1,5 +1,6 @@
 """The way of a cluster to several hosts, one function a stretch; each holds what it promises."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from dataclasses import replace
 from cluster.errors import PodsError
 from cluster.topology_file import load
 from compose.home import passwords
-from tests.fix_ledger import Ledger
+from tests.fix_ledger import TABLE, Ledger
 from tests.fix_wait import eventually
 from tests.hosts.bed import LOCAL
 from tests.hosts.fix_bed import HostsCluster
@@ -73,15 +74,15 @@ def killed_leader(cluster: HostsCluster) -> float:
         eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "the host that died is a replica again")
         ledger.wait_for(50)
     judge(cluster, ledger, monitor)
-    print(f"killed host: {ledger.longest_gap:.1f} s without a write, {len(ledger.acknowledged)} acknowledged, 0 lost")
+    measured("killed host", ledger)
     return ledger.longest_gap
 
 
-def pooled(cluster: HostsCluster) -> ManyHosts:
-    """Writers through the poolers of all hosts, by one string."""
-    names = list(cluster.bed.hosts)
+def pooled(cluster: HostsCluster, *hosts: str, table: str = TABLE) -> ManyHosts:
+    """Writers through the poolers of all hosts, or of these alone, by one string."""
+    names = hosts or tuple(cluster.bed.hosts)
     access = cluster.on_host(names[0], passwords.APP, "appdb_write", POOLER_PORT)
-    ledger = ManyHosts(access, hosts=tuple(cluster.bed.address(name) for name in names))
+    ledger = ManyHosts(access, hosts=tuple(cluster.bed.address(name) for name in names), table=table)
     ledger.prepare()
     return ledger
 
@@ -99,6 +100,12 @@ def judge(cluster: HostsCluster, ledger: Ledger, monitor: Monitor) -> None:
     ledger.check(lambda sql: read(cluster, sql))
     kept = [row["number"] for row in read(cluster, f"SELECT number FROM {MONITOR_TABLE}")]
     assert monitor.lost(kept) == []
+
+
+def measured(what: str, ledger: Ledger) -> None:
+    """Print what is recorded and not asserted, with the load of the machine, without which times mean little."""
+    gap, kept, load_now = ledger.longest_gap, len(ledger.acknowledged), os.getloadavg()[0]
+    print(f"{what}: {gap:.1f} s without a write, {kept} acknowledged, 0 lost, load {load_now:.0f}")
 
 
 def read(cluster: HostsCluster, sql: str) -> list[dict[str, int]]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import psycopg
@@ -32,16 +32,20 @@ _DEAD_NETWORK: dict[str, Any] = {
 class ManyHosts(Ledger):
     """A ledger whose workers have one libpq string with all hosts in it, as `inv connect` prints it.
 
-    ``hosts`` are addresses, at the port of ``access``. At nodes themselves (``read_write``) libpq chooses who takes
+    ``hosts`` are addresses, at the port of ``access``, and each session begins with the next: what is random for
+    programs is so that there is a worker at each here. At nodes themselves (``read_write``) libpq chooses who takes
     writes; a pooler follows the primary itself.
     """
 
+    workers: int = 3
     hosts: tuple[str, ...] = ()
     read_write: bool = False
+    sessions: "count[int]" = field(default_factory=count)
 
     @contextmanager
     def session(self) -> "Iterator[psycopg.Connection[Any]]":
-        known = login(replace(self.access, host=",".join(self.hosts)))
+        first = next(self.sessions) % len(self.hosts)
+        known = login(replace(self.access, host=",".join(self.hosts[first:] + self.hosts[:first])))
         chosen = {"target_session_attrs": "read-write"} if self.read_write else {}
         known |= {"connect_timeout": 2, **_DEAD_NETWORK, **chosen}
         known["port"] = ",".join(str(self.access.port) for _ in self.hosts)
