@@ -8,13 +8,11 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from cluster.hosts.hosts_reading import HostReading, HostsReading
-from cluster.hosts.patroni_documents import AgentFacts
+from cluster.hosts.patroni_documents import RUNNING, AgentFacts
 from cluster.remedies import with_remedy
 from cluster.units import human_seconds
 
 _SEE = "inv hosts.status says what runs where; then inv up"
-_RUNS = frozenset({"running", "streaming", "in archive recovery"})
-"""States of a member that is what it should be."""
 STALE = 30.0
 """Seconds without the store after which an agent is cut off: the lease of the usual pace."""
 
@@ -135,7 +133,7 @@ class HostsVerdict:
         if silence is not None and silence > self.stale and not agent.failsafe:
             problem = f"{name} has not reached the store for {human_seconds(silence)}"
             yield with_remedy(problem, "is its network or its etcd cut off? inv hosts.status")
-        if name not in self.answering and agent.state not in _RUNS:
+        if name not in self.answering and agent.state not in RUNNING:
             yield with_remedy(f"Patroni says that {name} is {agent.state}", f"inv logs --service {name} says why")
         if agent.watchdog_failed:
             yield with_remedy(f"{name} shall have a watchdog and has none", "make /dev/watchdog usable on its host")

@@ -12,6 +12,8 @@ from cluster.documents import parse_json, printable
 
 LEADERS = ("leader", "standby_leader")
 """Roles of the member that holds the lease; the second of a cluster that follows another one."""
+RUNNING = frozenset({"running", "streaming", "in archive recovery"})
+"""States of a member whose server is up and does what its role is."""
 _MOST = 64
 """Members of a listing, and parameters of a restart, that are read."""
 
@@ -40,7 +42,7 @@ class AgentFacts:
 
     @property
     def primary(self) -> bool:
-        """Whether its server takes writes."""
+        """Whether its server takes writes; the agent's 200 to /primary comes before that."""
         return self.role == "primary" and self.state == "running"
 
 
@@ -59,6 +61,11 @@ class ListedMember:
     def leads(self) -> bool:
         """Whether it holds the lease."""
         return self.role in LEADERS
+
+    @property
+    def runs(self) -> bool:
+        """Whether its server is up and does what its role is."""
+        return self.state in RUNNING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

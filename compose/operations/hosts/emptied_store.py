@@ -51,7 +51,7 @@ def refill(fleet: Fleet, console: Console, step: Progress) -> None:
 
 def _writes(agent: PatroniApi) -> bool:
     try:
-        return agent.status().takes_writes
+        return agent.status().primary
     except PodsError:
         return False
 

@@ -84,7 +84,7 @@ class FinishMove:
             status = self._fleet.agents[leader].status()
         except (ConnectError, PodsError) as error:
             return error.message
-        return "" if status.takes_writes else f"its agent says {status.role}, {status.state}"
+        return "" if status.primary else f"its agent says {status.role}, {status.state}"
 
     def adopt(self) -> None:
         """The topology is that of the hosts; PgBouncer is led there when it reads its files."""

@@ -7,9 +7,10 @@ from functools import cached_property
 
 from cluster.config.docker_hosts import ETCD_PORT, PATRONI_PORT, Host
 from cluster.errors import MachineError, PodsError
+from cluster.hosts.patroni_documents import ListedMember
 from cluster.http.etcd_api import EtcdApi
 from cluster.http.mutual_tls import Identity, Peer
-from cluster.http.patroni_api import ClusterMember, PatroniApi, leader_of
+from cluster.http.patroni_api import PatroniApi, leader_of
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import open_hosts
 from compose.home.ha_certificates import CONTROL, holder_directory
@@ -58,7 +59,7 @@ class Fleet:
                 return store
         raise MachineError("no member of etcd answers and has a leader", "see inv status")
 
-    def members(self) -> tuple[ClusterMember, ...]:
+    def members(self) -> tuple[ListedMember, ...]:
         """All members, as the first agent that answers knows them.
 
         Raises:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from cluster.errors import MachineError, PodsError, RefusedError
 from cluster.history import PrimaryChange
+from cluster.hosts.patroni_documents import RUNNING, ListedMember
 from cluster.http.mutual_tls import Answer
-from cluster.http.patroni_api import RUNNING, ClusterMember
 from cluster.postgres.connection import connect, fetch_one
 from cluster.services import GUIDE
 from cluster.topology_file import save
@@ -113,7 +113,7 @@ def restart_members(stack: Stack, console: Console, only: Collection[str]) -> No
             perform(_restart(fleet, console, member), console)
 
 
-def _restart(fleet: Fleet, console: Console, member: ClusterMember) -> list[Step]:
+def _restart(fleet: Fleet, console: Console, member: ListedMember) -> list[Step]:
     """Clients of the one that leads wait meanwhile."""
     name, agent = member.name, fleet.agents[member.name]
     what = f"Restarting the server of {name}"
@@ -141,7 +141,7 @@ def _up(fleet: Fleet, name: str) -> Callable[[], str]:
     return missing
 
 
-def choose_member(members: Sequence[ClusterMember], leader: str, to: str | None) -> ClusterMember:
+def choose_member(members: Sequence[ListedMember], leader: str, to: str | None) -> ListedMember:
     """The member that may take over: ``to``, or of those that stream the one that lacks least.
 
     Raises:
@@ -210,7 +210,7 @@ def _order(step: Progress, failure: str, order: Callable[[], Answer], missing: C
 def _missing(fleet: Fleet, target: str) -> str:
     try:
         status = fleet.agents[target].status()
-        if not status.takes_writes:
+        if not status.primary:
             return f"its agent says {status.role}, {status.state}"
         with connect(replace(fleet.stack.monitor(target), connect_timeout=2)) as connection:
             fetch_one(connection, "write_probe", lambda transaction: transaction)

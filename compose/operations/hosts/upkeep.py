@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from cluster.config.settings import Settings
 from cluster.errors import PodsError, RefusedError
+from cluster.hosts.patroni_documents import ListedMember
 from cluster.hosts_state import has_roles
-from cluster.http.patroni_api import ClusterMember
 from cluster.topology_file import load, save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
@@ -217,7 +217,7 @@ class Upkeep:
     def _problem(self, name: str) -> str:
         try:
             state = self._fleet.agents[name].status().state  # the store may not know yet that it is away
-            members: tuple[ClusterMember, ...] = self._fleet.members()
+            members: tuple[ListedMember, ...] = self._fleet.members()
         except PodsError as error:
             return error.message
         found = next((each for each in members if each.name == name), None)

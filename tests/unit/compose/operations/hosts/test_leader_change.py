@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.errors import RefusedError
-from cluster.http.patroni_api import ClusterMember
+from cluster.hosts.patroni_documents import ListedMember
 from compose.operations.hosts.leader_change import choose_member
 
-ALPHA = ClusterMember(name="alpha", role="leader", state="running")
-BETA = ClusterMember(name="beta", role="replica", state="streaming", lag=0)
-GAMMA = ClusterMember(name="gamma", role="quorum_standby", state="streaming", lag=64)
-DEAD = ClusterMember(name="delta", role="replica", state="stopped")
+ALPHA = ListedMember(name="alpha", role="leader", state="running")
+BETA = ListedMember(name="beta", role="replica", state="streaming", lag=0)
+GAMMA = ListedMember(name="gamma", role="quorum_standby", state="streaming", lag=64)
+DEAD = ListedMember(name="delta", role="replica", state="stopped")
 
 
 def test_one_that_commits_wait_for_goes_first() -> None:
@@ -19,8 +19,8 @@ def test_one_that_commits_wait_for_goes_first() -> None:
 
 
 def test_else_the_one_that_lacks_least() -> None:
-    late = ClusterMember(name="late", role="replica", state="streaming", lag=1 << 20)
-    unknown = ClusterMember(name="unknown", role="replica", state="streaming")
+    late = ListedMember(name="late", role="replica", state="streaming", lag=1 << 20)
+    unknown = ListedMember(name="unknown", role="replica", state="streaming")
     assert choose_member([ALPHA, unknown, late, BETA], "alpha", None) == BETA
 
 
@@ -45,7 +45,7 @@ def test_without_another_that_streams_there_is_no_switchover() -> None:
 
 _MEMBERS = st.lists(
     st.builds(
-        ClusterMember,
+        ListedMember,
         name=st.sampled_from("bcdefgh"),
         role=st.sampled_from(["replica", "sync_standby", "quorum_standby"]),
         state=st.sampled_from(["streaming", "running", "stopped", "start failed"]),
@@ -56,7 +56,7 @@ _MEMBERS = st.lists(
 
 
 @given(_MEMBERS)
-def test_nobody_who_is_down_and_not_the_leader_is_chosen(others: list[ClusterMember]) -> None:
+def test_nobody_who_is_down_and_not_the_leader_is_chosen(others: list[ListedMember]) -> None:
     if not [each for each in others if each.runs]:
         with pytest.raises(RefusedError):
             choose_member([ALPHA, *others], "alpha", None)
