@@ -78,6 +78,20 @@ def killed_leader(cluster: HostsCluster) -> float:
     return ledger.longest_gap
 
 
+@contextmanager
+def under_load(cluster: HostsCluster) -> Iterator[ManyHosts]:
+    """Writers and the monitor, and judgement when all is mended."""
+    ledger, monitor = pooled(cluster), watching(cluster)
+    with ledger.running(), monitor.running():
+        ledger.wait_for(50)
+        yield ledger
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "healthy again", pause=2)
+        ledger.wait_for(20)
+    judge(cluster, ledger, monitor)
+    measured("all clients", ledger)
+
+
 def pooled(cluster: HostsCluster, *hosts: str, table: str = TABLE) -> ManyHosts:
     """Writers through the poolers of all hosts, or of these alone, by one string."""
     names = hosts or tuple(cluster.bed.hosts)

@@ -4,7 +4,6 @@ How long it took is printed and not asserted (`-s` shows it): this is one machin
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -14,7 +13,6 @@ from tests.hosts.host import HOME, Host, partitioned
 from tests.hosts.journey import (
     FAILOVER_SECONDS,
     healthy,
-    judge,
     killed_leader,
     leader_of,
     measured,
@@ -22,9 +20,8 @@ from tests.hosts.journey import (
     pooled,
     read,
     timed,
-    watching,
+    under_load,
 )
-from tests.hosts.load import ManyHosts
 
 pytestmark = pytest.mark.hosts
 KILLS = 20
@@ -40,20 +37,6 @@ def cluster(moving: HostsCluster) -> Iterator[HostsCluster]:
     for host in moving.bed.hosts.values():
         host.unblock()
     eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy afterwards", pause=2)
-
-
-@contextmanager
-def under_load(cluster: HostsCluster) -> Iterator[ManyHosts]:
-    """Writers and the monitor, and judgement when all is mended."""
-    ledger, monitor = pooled(cluster), watching(cluster)
-    with ledger.running(), monitor.running():
-        ledger.wait_for(50)
-        yield ledger
-        ledger.wait_for(50, FAILOVER_SECONDS)
-        eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "healthy again", pause=2)
-        ledger.wait_for(20)
-    judge(cluster, ledger, monitor)
-    measured("all clients", ledger)
 
 
 def _leader(cluster: HostsCluster) -> tuple[Host, tuple[Host, ...]]:
