@@ -118,7 +118,7 @@ def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
             stop = f"inv hosts.status says which one holds the lease; if that is {topology.primary}: stop {others}"
         yield with_remedy("two nodes take writes: " + " and ".join(snapshot.writable), stop)
     if reading.facts is None:
-        yield _silent(reading, "primary")
+        yield _silent(topology, reading, "primary")
     elif reading.facts.in_recovery:
         if topology.engine == "patroni":
             return  # which node leads is Patroni's, and that none does is said of the hosts
@@ -132,13 +132,14 @@ def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
         )
 
 
-def _silent(reading: NodeReading, role: str) -> str:
+def _silent(topology: Topology, reading: NodeReading, role: str) -> str:
     """Why a server cannot be read: it is away, or it is there and lets nobody in."""
     name = f"{reading.name} ({role})"
     if reading.speaks:
         remedy = "who is connected goes on; end what holds a lock on pg_authid or pg_database, else run: inv restart"
         return with_remedy(f"{name} lets nobody log in: {reading.error}", remedy)
-    return with_remedy(f"{name} does not answer: {reading.error}", _UP)
+    remedy = _UP if topology.engine == "local" else f"{_UP}; where its data is lost: inv replica.reclone {reading.name}"
+    return with_remedy(f"{name} does not answer: {reading.error}", remedy)
 
 
 def _replica(
@@ -155,7 +156,7 @@ def _replica(
             _SLOT[topology.engine],
         )
     if reading.facts is None:
-        yield _silent(reading, "replica")
+        yield _silent(topology, reading, "replica")
         return
     yield from overridden(reading)
     if not reading.facts.in_recovery:

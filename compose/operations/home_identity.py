@@ -15,6 +15,7 @@ from compose.engine.containers import Container, mounted_inode, of_project
 from compose.engine.host import host_facts_of
 from compose.home.operation_lock import exclusive
 from compose.home.paths import MOUNT, Home
+from compose.operations.hosts.host_control import refuse_foreign_hosts
 from compose.operations.hosts.leader_socket import with_superuser
 from compose.stack import Stack, reopened
 
@@ -32,7 +33,8 @@ def changing(stack: Stack, operation: str, *, builds: bool = False) -> Iterator[
         builds: it makes the images of this code by itself, as `up` does; others need what was made before.
 
     Raises:
-        RefusedError: another operation holds it, the containers are not this home's, or the code changed since `up`.
+        RefusedError: another operation holds it, the containers are not this home's, hosts obey another machine, or
+            the code changed since `up`.
     """
     with exclusive(stack.home.lock, operation):
         now = reopened(stack)
@@ -40,6 +42,7 @@ def changing(stack: Stack, operation: str, *, builds: bool = False) -> Iterator[
         check_own(now)
         if not builds:
             check_code(now)
+        refuse_foreign_hosts(now, operation)
         with with_superuser(now) as opened:
             yield opened
 
@@ -47,7 +50,6 @@ def changing(stack: Stack, operation: str, *, builds: bool = False) -> Iterator[
 _NOT_ON_HOSTS = {
     "replica.add": "every host with the role node has one: add a host to config/hosts.toml",
     "replica.remove": "inv hosts.remove takes a host out",
-    "replica.reclone": "Patroni copies a node whose data cannot go on; docs/how-to/hosts.md says how",
     "replica.pool": "appdb_read leads to all nodes that stream",
     "replica.sync": "set PODS_SYNC in .env and run inv up",
     "backup.restore --in-place": "inv backup.restore into a new home, or --as-node beside the cluster",

@@ -26,6 +26,7 @@ from compose.engine.published_ports import moving_notes, present_endpoints
 from compose.home.paths import read_backup_state, read_supervisor
 from compose.report.copies import CopyStatus, copy_lines, copy_statuses
 from compose.report.hosts.host_table import HEAD, host_rows, summary
+from compose.report.hosts.silent_members import with_host_faults
 from compose.report.pools import Cell, pool_tables
 from compose.report.seen_containers import down_services, explained, read_containers
 from compose.stack import Stack
@@ -63,7 +64,9 @@ def status_report(stack: Stack) -> StatusReport:
     if elsewhere:  # .env was changed, and `up` has not come yet
         snapshot = replace(stack, elsewhere=elsewhere).snapshot()
     view = stack.view(
-        explained(snapshot, seen),
+        with_host_faults(stack, replace(explained(snapshot, seen), nodes=snapshot.nodes), hosts)
+        if stack.topology.engine == "patroni"
+        else explained(snapshot, seen),
         ServicesReading(
             backup=read_backups(stack), down=down_services(stack, seen), supervisor=read_supervisor(stack.home)
         ),

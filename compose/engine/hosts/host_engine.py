@@ -1,5 +1,6 @@
 """The Docker engine of one host, and the host's home: files, images, and what runs there."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from compose.engine.hosts.image_transfer import missing_images, transfer
 from compose.engine.hosts.kept_copies import keep_copies
 from compose.engine.hosts.shipped_files import (
     APPLY_SCRIPT,
+    CLAIM,
     CLAIM_SCRIPT,
     FOLDER_SCRIPT,
     LEAVE_SCRIPT,
@@ -96,6 +98,15 @@ class HostEngine(HostContainers):
                 )
         self._keep(files)
         return change.paths
+
+    def claim(self) -> str:
+        """Who controls the host, as its file says; "" where nobody does yet, or nobody can read it.
+
+        Read by the shell there, which takes a fifth of the time of a container; by that where the file is closed to it.
+        """
+        if found := self.shell(f"cat {shlex.quote(f'{self.home}/{CLAIM}')} 2> /dev/null || :").strip():
+            return found
+        return "" if self.missing_images([self.image]) else self.listing().claim
 
     def check_control(self) -> None:
         """Nothing, where this machine controls the host.

@@ -7,6 +7,7 @@ written when the host is ready: until then there is no such host, and the next `
 
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ from compose.operations.hosts.host_join import HostJoin
 from compose.operations.hosts.host_leave import HostLeave
 from compose.operations.hosts.leader_socket import with_superuser
 from compose.operations.steps import Step, nothing, perform
+from compose.operations.up import DesiredCluster, prepare
 from compose.stack import Stack
 
 _MOVING = ("preparing", "switching", "returning")
@@ -44,7 +46,9 @@ class HostRequest:
 
 def add_host(stack: Stack, console: Console, request: HostRequest) -> HostRecord:
     """Make a host of config/hosts.toml ready, or repair what an interrupted `hosts.add` left."""
-    with changing(stack, "hosts.add") as held:
+    with changing(stack, "hosts.add", builds=request.take_over) as held:
+        if request.take_over and not held.home.compose_file.exists():  # put back from a copy: nothing is made here yet
+            held = prepare(held.home, held.settings, console, DesiredCluster())
         name = request.name
         host = _host(held, name)
         state = _identified(held, load_state(held.home))
@@ -160,7 +164,8 @@ class AddHost:
     def _home(self, step: Progress) -> None:
         self.engine.load_images([self.engine.image], step)  # work on files is done in it
         if self.take_over:
-            self.engine.take_over()
+            with suppress(RefusedError):  # there is no home there: the next line makes it
+                self.engine.take_over()
         self.engine.make_home()
 
     def _unmake(self) -> None:

@@ -35,7 +35,9 @@ from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.fleet_config import take_up
 from compose.operations.hosts.homecoming import lead_again
 from compose.operations.hosts.host_content import host_images
+from compose.operations.hosts.host_control import refuse_foreign, refuse_foreign_hosts
 from compose.operations.hosts.host_payload import host_payload
+from compose.operations.hosts.known_parts import refuse_other_parts
 from compose.operations.hosts.leader_change import hand_over_leadership
 from compose.operations.hosts.leader_socket import with_superuser
 from compose.operations.hosts.local_services import LocalServices
@@ -55,6 +57,8 @@ def settle_move(home: Home, settings: Settings, console: Console) -> None:
     if topology is None or not settings.hosts.hosts:
         return
     stack = Stack(home, settings, topology)
+    if load_state(home).phase in ("switching", "returning"):
+        refuse_foreign_hosts(stack, "hosts.switch")
     if taken_back := take_back_undecided(stack):
         console.note(taken_back)
     state = load_state(home)
@@ -81,9 +85,11 @@ def converge_hosts(stack: Stack, console: Console) -> Stack:
         reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found,
     ):
         engines = {name: each for name, each in found.items() if isinstance(each, HostEngine)}
+        refuse_foreign(engines.values())
         absent = [each for each in found.values() if isinstance(each, PodsError)]
         for each in absent:
             console.warn(f"{each.message}; the others go on")
+        refuse_other_parts(Fleet(opened, engines))
         upkeep = Upkeep(Fleet(opened, engines), console)
         perform(upkeep.steps(), console)
         for each in filter(None, [*absent, upkeep.undeclared]):

@@ -15,6 +15,7 @@ from compose.engine import containers
 from compose.operations import preflight
 from compose.operations.apply_topology import publish
 from compose.operations.home_identity import changing
+from compose.operations.hosts.member_reclone import reclone_member
 from compose.operations.replicas.clone import CloneSource, healthiest_source
 from compose.operations.replicas.membership import AddReplica, RemoveReplica
 from compose.operations.replicas.node_site import NodeSite
@@ -113,6 +114,9 @@ def _remove_locked(stack: Stack, console: Console, name: str, *, purge: bool, pa
 def reclone(stack: Stack, console: Console, request: ReplicaRequest) -> None:
     """Rebuild a replica from scratch; its old data is kept aside until the new one is complete, and after."""
     with changing(stack, "replica.reclone") as stack:
+        if stack.topology.engine == "patroni":
+            chosen = request.source is not None or request.rate is not None
+            return reclone_member(stack, console, request.name or "", chosen=chosen)
         name = _check_replica(stack, request.name or "")
         _clear(stack, console)
         node = stack.topology.node(name)

@@ -14,6 +14,7 @@ from compose.report.hosts.host_table import (
     host_rows,
     summary,
 )
+from compose.report.hosts.silent_members import with_host_faults
 from compose.report.status import print_reasons, table
 from compose.stack import Stack
 
@@ -24,7 +25,8 @@ def hosts_report(stack: Stack) -> HostsOverview:
     snapshot, reading = stack.observe()
     with reach_hosts(stack.home, stack.settings, stack.settings.hosts.names, state=state) as reached:
         containers = tuple(_containers(name, engine) for name, engine in reached.items())
-    verdict = stack.view(snapshot, hosts=reading).verdict
+    explained = with_host_faults(stack, snapshot, reading) if reading else snapshot
+    verdict = stack.view(explained, hosts=reading).verdict
     silent = tuple(f"the engine of {each.name} does not answer: {each.error}" for each in containers if each.error)
     return HostsOverview(
         engine=stack.topology.engine,

@@ -150,7 +150,7 @@ def test_code_that_changed_since_the_file_was_rendered_is_known_by_its_images(te
     assert renders_another(text, "pods/services:abc") is another
 
 
-@pytest.mark.parametrize("operation", ["replica.add", "replica.remove", "replica.reclone", "replica.sync"])
+@pytest.mark.parametrize("operation", ["replica.add", "replica.remove", "replica.pool", "replica.sync"])
 def test_what_is_for_nodes_here_says_what_to_do_on_hosts(home: Home, operation: str) -> None:
     here = Stack(home, settings_of(), TOPOLOGY)
     refuse_elsewhere(here, operation)
