@@ -11,6 +11,8 @@ from cluster.hosts.patroni_documents import AgentFacts, ClusterListing
 class HostReading:
     """One host: its agent where it runs a node, its vote where it runs etcd. An error is why there is no answer.
 
+    ``pooler_error``: why nobody answers where its PgBouncer shall; "" where one does, or none shall.
+
     ``figures`` are read only for whoever wants them: they are long.
     """
 
@@ -21,6 +23,7 @@ class HostReading:
     agent_error: str = ""
     vote: VoteHealth | None = None
     vote_error: str = ""
+    pooler_error: str = ""
     figures: VoteFigures | None = None
 
     @property

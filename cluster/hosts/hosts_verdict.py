@@ -43,6 +43,7 @@ class HostsVerdict:
         yield from self._votes()
         yield from self._leader()
         yield from self._failsafe()
+        yield from self._poolers()
         if self.reading.paused and self.automatic:
             problem = "Patroni is paused, so that there is no automatic failover"
             yield with_remedy(problem, "run: inv up, which ends it")
@@ -113,6 +114,13 @@ class HostsVerdict:
         if names := self.reading.failsafe:
             problem = f"failsafe: {', '.join(names)} without the store; the primary goes on while every host answers it"
             yield with_remedy(problem, "bring the votes back before a host is lost; inv hosts.status says which")
+
+    def _poolers(self) -> Iterator[str]:
+        """Nothing of a host whose agent is silent as well: what that means is said."""
+        for name, host in self.reading.hosts.items():
+            if host.pooler_error and not host.agent_error:
+                problem = f"the PgBouncer on {name} does not answer, and clients go to another: {host.pooler_error}"
+                yield with_remedy(problem, "run: inv up; inv hosts.status says what runs there")
 
     def _member(self, name: str) -> Iterator[str]:
         host = self.reading.hosts.get(name)

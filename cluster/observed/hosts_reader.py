@@ -1,4 +1,4 @@
-"""Reads Patroni's agents and etcd's members of every Docker host, over TLS, at once and within a deadline.
+"""Reads agents of Patroni, members of etcd and PgBouncers of every Docker host, at once and within a deadline.
 
 Nobody logs in: the agents' GET is open to who reaches the port, and etcd wants a certificate of the hosts' own CA. The
 listing of members costs the agent a read of the store, and its thread for as long as the store is away: it is asked of
@@ -6,6 +6,7 @@ one agent alone, and only of one that reached the store lately.
 """
 
 import http.client
+import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from cluster.config.docker_hosts import ETCD_PORT, PATRONI_PORT, DockerHosts, Host
+from cluster.config.docker_hosts import ETCD_PORT, PATRONI_PORT, POOLER_PORT, DockerHosts, Host
 from cluster.errors import MachineError
 from cluster.hosts.etcd_documents import VoteFigures, VoteHealth, parse_figures, parse_health
 from cluster.hosts.hosts_reading import HostReading, HostsReading
@@ -23,6 +24,7 @@ from cluster.hosts.patroni_documents import AgentFacts, ClusterListing, parse_ag
 from cluster.http.mutual_tls import Identity
 from cluster.observed.poller import Poller
 from cluster.observed.snapshot import Snapshot
+from cluster.postgres.ssl_request import SSL_REQUEST
 
 _LARGEST = 4 << 20
 """Bytes of an answer that is read: etcd's metrics are 180 kB."""
@@ -61,6 +63,8 @@ class HostsReader:
             work[f"vote {host.name}"] = partial(source.vote, host)
             if figures:
                 work[f"figures {host.name}"] = partial(source.figures, host)
+        for host in hosts.with_role("pooler"):
+            work[f"pooler {host.name}"] = partial(source.pooler, host)
         done = self._poller.run(work, deadline)
         late = f"no answer within {deadline:.0f} s"
         readings = {host.name: _reading(host, done, late) for host in hosts.hosts}
@@ -99,6 +103,15 @@ class _Source:
     def figures(self, host: Host) -> VoteFigures | str:
         return self._document(host, ETCD_PORT, "/metrics", lambda text: parse_figures(text.decode(errors="replace")))
 
+    def pooler(self, host: Host) -> str:
+        """Why PgBouncer does not answer a first word, which it does for everybody, whatever its pools wait for."""
+        try:
+            with socket.create_connection((host.address, POOLER_PORT), self.timeout) as connection:
+                connection.sendall(SSL_REQUEST)
+                return "" if connection.recv(1) == b"S" else "it wants no TLS"
+        except OSError as error:
+            return _words(error)
+
     def _document(self, host: Host, port: int, path: str, parse: Callable[[bytes], Document]) -> Document | str:
         connection = http.client.HTTPSConnection(host.address, port, timeout=self.timeout, context=self.context)
         try:
@@ -106,11 +119,15 @@ class _Source:
             answer = connection.getresponse()
             return parse(answer.read(_LARGEST))
         except (OSError, http.client.HTTPException) as error:
-            return getattr(error, "strerror", None) or str(error) or type(error).__name__
+            return _words(error)
         except ValueError as error:
             return f"{path} cannot be read: {error}"
         finally:
             connection.close()
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def both(
@@ -126,7 +143,7 @@ def both(
 
 def _reading(host: Host, done: Mapping[str, object], late: str) -> HostReading:
     agent, vote = done.get(f"agent {host.name}", late), done.get(f"vote {host.name}", late)
-    figures = done.get(f"figures {host.name}")
+    figures, pooler = done.get(f"figures {host.name}"), done.get(f"pooler {host.name}", late)
     node, votes = "node" in host.roles, "etcd" in host.roles
     return HostReading(
         name=host.name,
@@ -136,6 +153,7 @@ def _reading(host: Host, done: Mapping[str, object], late: str) -> HostReading:
         agent_error=agent if isinstance(agent, str) and node else "",
         vote=vote if isinstance(vote, VoteHealth) else None,
         vote_error=vote if isinstance(vote, str) and votes else "",
+        pooler_error=pooler if isinstance(pooler, str) and "pooler" in host.roles else "",
         figures=figures if isinstance(figures, VoteFigures) else None,
     )
 

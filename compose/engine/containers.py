@@ -190,6 +190,21 @@ def mounted_inode(client: "DockerClient", container: Container, path: str) -> tu
         return None
 
 
+def send_signal(client: "DockerClient", container_id: str, name: str) -> None:
+    """Signal a container's first process from within: HUP, USR1, whatever does not end it.
+
+    To the engine a signal of its own is a stop by a person, whichever it is: it would start that container again
+    neither when its process dies nor when its machine comes back, until somebody starts it.
+
+    Raises:
+        MachineError: the signal was not sent.
+    """
+    made = client.api.exec_create(container_id, ["sh", "-c", f"kill -s {name} 1"])
+    words = client.api.exec_start(made["Id"]).decode(errors="replace").strip()
+    if client.api.exec_inspect(made["Id"])["ExitCode"]:
+        raise MachineError(f"a container could not be signalled: {words}", "run: inv up")
+
+
 def remove_all(client: "DockerClient", containers: list[Container]) -> None:
     """Remove the containers, running or not."""
     for container in containers:

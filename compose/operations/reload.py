@@ -12,7 +12,7 @@ from cluster.postgres.connection import connect, fetch_one
 from cluster.topology import Topology
 from cluster.waiting import comes_true
 from compose.engine import containers
-from compose.engine.containers import Container
+from compose.engine.containers import Container, send_signal
 from compose.engine.published_ports import listens_elsewhere
 from compose.home import passwords
 from compose.home.store_directory import has_local_store, local_store
@@ -48,7 +48,7 @@ def reload_node(stack: Stack, node: str, *, force: bool = False) -> bool:
     loaded = _load_time(stack, node)
     stale = force or loaded < newest
     if stale:
-        stack.client.api.kill(stack.containers()[node].id, "HUP")
+        send_signal(stack.client, stack.containers()[node].id, "HUP")
         comes_true(lambda: _load_time(stack, node) != loaded, timeout=_RELOAD_SECONDS, pause=0.05)
     return stale
 
@@ -57,7 +57,7 @@ def _reload_relay(stack: Stack, node: str) -> bool:
     """Nothing where it has no other configuration; who is connected through it stays so."""
     relay = stack.containers().get(node)
     if relay is not None and relay.status == "running":
-        stack.client.api.kill(relay.id, "HUP")
+        send_signal(stack.client, relay.id, "HUP")
     return False
 
 
@@ -81,7 +81,7 @@ def show_new(client: "DockerClient", settings: Settings, topology: Topology, mad
         if container.status != "running" or container.one_off or listens_elsewhere(settings, topology, container):
             continue
         if container.service in servers:
-            client.api.kill(container.id, "HUP")
+            send_signal(client, container.id, "HUP")
 
 
 def reload_optional(stack: Stack, service: str, container: Container) -> bool:
@@ -99,7 +99,7 @@ def reload_optional(stack: Stack, service: str, container: Container) -> bool:
     newest = max(path.stat().st_mtime for path in directory.rglob("*") if path.is_file())
     stale = newest > container.started.timestamp()
     if stale:
-        stack.client.api.kill(container.id, "HUP")
+        send_signal(stack.client, container.id, "HUP")
     return stale
 
 
@@ -160,7 +160,7 @@ def reload_primary_port(stack: Stack) -> None:
     reload_node(stack, stack.topology.primary)
     proxy = stack.containers().get(PROXY)
     if proxy is not None and proxy.status == "running":
-        stack.client.api.kill(proxy.id, "HUP")
+        send_signal(stack.client, proxy.id, "HUP")
 
 
 def reload_pooler(stack: Stack) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+
+import psycopg
 
 from cluster.errors import PodsError
 from cluster.topology_file import load
@@ -97,15 +99,24 @@ def pooled(cluster: HostsCluster, *hosts: str, table: str = TABLE) -> ManyHosts:
     names = hosts or tuple(cluster.bed.hosts)
     access = cluster.on_host(names[0], passwords.APP, "appdb_write", POOLER_PORT)
     ledger = ManyHosts(access, hosts=tuple(cluster.bed.address(name) for name in names), table=table)
-    ledger.prepare()
+    eventually(lambda: _done(ledger.prepare), FAILOVER_SECONDS, "a table to write to", pause=1)
     return ledger
 
 
 def watching(cluster: HostsCluster) -> Monitor:
     """A monitor of every node by itself."""
     monitor = Monitor({name: cluster.on_host(name, passwords.APP) for name in cluster.bed.hosts})
-    monitor.prepare(leader_of(cluster))
+    eventually(lambda: _done(lambda: monitor.prepare(leader_of(cluster))), FAILOVER_SECONDS, "a table", pause=1)
     return monitor
+
+
+def _done(prepare: Callable[[], None]) -> bool:
+    """Whether it was to be done: a login that takes longer than 2 s is refused, and here is no fault to be found."""
+    try:
+        prepare()
+    except psycopg.Error:
+        return False
+    return True
 
 
 def judge(cluster: HostsCluster, ledger: Ledger, monitor: Monitor) -> None:

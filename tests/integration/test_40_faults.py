@@ -19,6 +19,7 @@ from cluster.postgres.data_directory import PGDATA
 from cluster.postgres.lsn import Lsn
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
+from compose.engine.containers import send_signal
 from compose.home import passwords
 from compose.operations.replicas.damage import damage, streams_from
 from tests.fix_chaos import walk
@@ -66,6 +67,16 @@ def test_up_brings_back_a_killed_container(cluster: Cluster, service: str) -> No
     assert result.code == 2
     assert ("PgBouncer" if service == "pgbouncer" else service) in result.out
     cluster.inv.ok("up")
+
+
+@pytest.mark.parametrize("service", ["primary", "replica1", "pgbouncer"])
+def test_what_was_signalled_is_started_again_when_it_dies(cluster: Cluster, service: str) -> None:
+    """A container that the engine itself signals is to it one that somebody has stopped."""
+    container = cluster.stack.containers()[service]
+    send_signal(cluster.stack.client, container.id, "HUP")
+    os.kill(cluster.main_pid(service), signal.SIGKILL)
+    eventually(lambda: cluster.stack.containers()[service].restarts > container.restarts, 60, "it is started again")
+    _wait_healthy(cluster, 120)
 
 
 def test_up_brings_back_a_removed_and_a_paused_container(cluster: Cluster) -> None:

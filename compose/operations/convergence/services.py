@@ -9,6 +9,7 @@ from cluster.errors import PodsError, TimedOutError
 from cluster.naming import ARCHIVE_SLOT
 from cluster.slots import drop_slot
 from compose.console import Progress
+from compose.engine.containers import send_signal
 from compose.engine.networks import join_nodes
 from compose.engine.published_ports import obstructs, present_endpoints, wanted_endpoint
 from compose.home import passwords
@@ -133,7 +134,7 @@ def reload_unwell(run: Convergence) -> Iterator[Step]:
 
     def signal(_: Progress) -> None:
         for name in unwell:
-            run.stack.client.api.kill(now[name].id, "HUP")
+            send_signal(run.stack.client, now[name].id, "HUP")
 
     if unwell:
         yield Step("Reloading " + ", ".join(unwell), signal, quiet=True)

@@ -16,7 +16,7 @@ from cluster.sizing import derive
 from cluster.topology import Copy, Topology
 from cluster.topology_file import save
 from compose.console import Console, ask
-from compose.engine.containers import Container
+from compose.engine.containers import Container, send_signal
 from compose.engine.host import host_facts_of
 from compose.home import certificates, node_data
 from compose.operations.apply_topology import write_files
@@ -182,4 +182,4 @@ def reload_all(stack: Stack, running: Mapping[str, Container]) -> None:
         container, tls = running.get(copy.name), stack.home.tls / copy.name / "server.crt"
         newest = max(path.stat().st_mtime for path in (*(stack.home.rendered / DATA / copy.name).iterdir(), tls))
         if container is not None and container.started is not None and newest > container.started.timestamp():
-            stack.client.api.kill(container.id, "HUP")
+            send_signal(stack.client, container.id, "HUP")

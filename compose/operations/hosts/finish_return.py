@@ -16,6 +16,7 @@ from cluster.topology_file import save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine import containers
+from compose.engine.containers import send_signal
 from compose.home import node_data
 from compose.home.hosts_state_file import load_state
 from compose.operations.apply_topology import write_files
@@ -76,7 +77,7 @@ class FinishReturn:
         if not self._requested:
             self._requested = True
             node_data.request_promotion(self.stack.home.node(name))
-            self.stack.client.api.kill(self.stack.containers()[name].id, "USR1")
+            send_signal(self.stack.client, self.stack.containers()[name].id, "USR1")
         return "it is in recovery"
 
     def adopt(self) -> None:

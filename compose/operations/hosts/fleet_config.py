@@ -6,6 +6,7 @@ from cluster.endpoints import POOLER
 from cluster.errors import PodsError
 from cluster.waiting import comes_true
 from compose.console import Console
+from compose.engine.containers import send_signal
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import host_folder, reach_hosts
 from compose.engine.hosts.kept_copies import kept_copy
@@ -65,7 +66,7 @@ def take_up(fleet: Fleet, name: str) -> None:
     engine = fleet.engines[name]
     pooler = engine.containers().get(POOLER)
     if pooler is not None and pooler.well:  # one that has just started ends by that signal, and has read them
-        engine.client.api.kill(pooler.id, "HUP")
+        send_signal(engine.client, pooler.id, "HUP")
 
 
 def renew_keys(stack: Stack) -> list[str]:

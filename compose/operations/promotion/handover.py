@@ -20,6 +20,7 @@ from cluster.topology_file import save
 from cluster.units import human_size
 from cluster.waiting import wait_until
 from compose.console import Progress
+from compose.engine.containers import send_signal
 from compose.home import node_data, passwords
 from compose.operations.apply_topology import write_files
 from compose.operations.promotion.recorded_change import record_change
@@ -67,7 +68,7 @@ class FinishHandover:
 
         if missing():
             node_data.request_promotion(self.stack.home.node(self.target))
-            self.stack.client.api.kill(container, "USR1")
+            send_signal(self.stack.client, container, "USR1")
         wait_until(
             missing,
             timeout=PROMOTE_SECONDS,

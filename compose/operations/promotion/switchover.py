@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
 
+from cluster.errors import PodsError
 from cluster.postgres.connection import connect, execute
 from cluster.postgres.data_directory import DataDirectory, read_data_directory
 from cluster.topology import Handover
 from cluster.topology_file import save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
+from compose.engine.containers import send_signal
 from compose.home import rendered_files
 from compose.operations.apply_topology import file_changes, write_files
 from compose.operations.home_identity import changing, refuse_elsewhere
@@ -226,11 +228,11 @@ class Switchover:
         from docker.errors import APIError
 
         for node in self._ids.keys() & set(self.stack.topology.names) - {self.source, self.target}:
-            with suppress(APIError):
+            with suppress(APIError, PodsError):
                 self._reread(node)
 
     def _reread(self, node: str) -> None:
-        self.stack.client.api.kill(self._ids[node], "HUP")
+        send_signal(self.stack.client, self._ids[node], "HUP")
 
     def _promote(self, step: Progress) -> None:
         FinishHandover(self.stack).promote_through(self._replica, self._ids[self.target], step)

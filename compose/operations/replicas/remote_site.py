@@ -16,7 +16,7 @@ from cluster.units import human_size
 from cluster.waiting import attempts
 from compose.console import Progress
 from compose.engine import containers
-from compose.engine.containers import Container
+from compose.engine.containers import Container, send_signal
 from compose.engine.host import host_facts_of
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.shipped_files import HOST_USER, MOUNTED, HostFile, plain_files, secret_files
@@ -140,7 +140,7 @@ class RemoteSite:
     def reload(self) -> None:
         """Let it read its files and certificates again."""
         if (container := self.container()) is not None and container.status == "running":
-            self.engine.client.api.kill(container.id, "HUP")
+            send_signal(self.engine.client, container.id, "HUP")
 
     def set_aside(self, stack: Stack) -> str:
         """Move the data aside, there."""

@@ -54,6 +54,14 @@ def test_a_host_that_is_frozen_is_said_once() -> None:
     assert own == {}
 
 
+def test_a_pooler_that_is_away_is_named_unless_its_host_is() -> None:
+    here = reading("well")
+    hosts = {name: replace(each, pooler_error="Connection refused") for name, each in here.hosts.items()}
+    hosts |= {"alpha": replace(hosts["alpha"], agent=None, agent_error="no answer"), "beta": here.hosts["beta"]}
+    problems, _ = _verdict(replace(here, hosts=hosts))
+    assert problems == ["the PgBouncer on gamma does not answer, and clients go to another: Connection refused"]
+
+
 def test_nobody_leads() -> None:
     problems, _ = _verdict(reading("unlocked"))
     assert problems == ["no host leads, so that nothing takes writes"]

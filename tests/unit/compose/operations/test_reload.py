@@ -21,8 +21,18 @@ STARTED = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 class _Api:
     signals: list[tuple[str, str]] = field(default_factory=list)
 
-    def kill(self, container: str, signal: str) -> None:
+    def exec_create(self, container: str, command: list[str]) -> dict[str, str]:
+        assert command[:2] == ["sh", "-c"]
+        kill, _, signal, first = command[2].split()
+        assert (kill, first) == ("kill", "1")
         self.signals.append((container, signal))
+        return {"Id": "id"}
+
+    def exec_start(self, _: str) -> bytes:
+        return b""
+
+    def exec_inspect(self, _: str) -> dict[str, int]:
+        return {"ExitCode": 0}
 
     def restart(self, container: str, timeout: int) -> None:
         assert timeout >= 60, "a base backup must have time to end"
