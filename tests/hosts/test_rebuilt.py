@@ -234,7 +234,7 @@ def test_the_control_machine_is_rebuilt_from_its_copy(cluster: HostsCluster, tmp
     with timed("the control machine is back"):
         _come_back(cluster, copy, cluster.inv.home.with_name("second"))
         with under_load(cluster) as ledger:
-            _is_refused(cluster.inv("switchover"), "is controlled from", "--take-over")
+            _is_refused(cluster.inv("up", timeout=900), "is controlled from", "--take-over")
             _take_over(cluster)
             cluster.inv.ok("up", timeout=900)
             cluster.inv.ok("hosts.status")
@@ -264,6 +264,7 @@ def test_a_copy_from_before_a_host_came(cluster: HostsCluster, tmp_path: Path) -
     cluster.inv.ok("role.rotate", "carol")
     cluster.inv.ok("role.rotate", "carol", "--finish", "--yes")
     _come_back(cluster, copy, cluster.inv.home.with_name("third"))
+    _is_refused(cluster.inv("up", timeout=900), "is controlled from")
     for each in rest:
         cluster.inv.ok("hosts.add", each, "--take-over", "--yes", timeout=600)
     cluster.inv.ok("hosts.add", LOCAL, "--take-over", "--yes", timeout=600)

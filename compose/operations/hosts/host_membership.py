@@ -28,7 +28,6 @@ from compose.operations.hosts.host_join import HostJoin
 from compose.operations.hosts.host_leave import HostLeave
 from compose.operations.hosts.leader_socket import with_superuser
 from compose.operations.steps import Step, nothing, perform
-from compose.operations.up import DesiredCluster, prepare
 from compose.stack import Stack
 
 _MOVING = ("preparing", "switching", "returning")
@@ -46,9 +45,7 @@ class HostRequest:
 
 def add_host(stack: Stack, console: Console, request: HostRequest) -> HostRecord:
     """Make a host of config/hosts.toml ready, or repair what an interrupted `hosts.add` left."""
-    with changing(stack, "hosts.add", builds=request.take_over) as held:
-        if request.take_over and not held.home.compose_file.exists():  # put back from a copy: nothing is made here yet
-            held = prepare(held.home, held.settings, console, DesiredCluster())
+    with changing(stack, "hosts.add") as held:
         name = request.name
         host = _host(held, name)
         state = _identified(held, load_state(held.home))

@@ -46,7 +46,6 @@ ALLOWED = {
     "compose/operations/backups/restore.py:restore_into": USERS,
     "compose/operations/hosts/export.py": USERS,
     "compose/operations/hosts/finish_move.py": RENDERED,
-    "compose/operations/hosts/host_membership.py": HOME,
     "compose/operations/hosts/unprepare.py": RENDERED,
     "compose/operations/replicas/remote_site.py": RENDERED + "; " + SECRETS,
     "compose/render/remote_replica.py": CODE,
