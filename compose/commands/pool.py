@@ -13,5 +13,7 @@ def reconnect(c: Context, pool: str | None = None) -> None:
     from compose.stack import open_stack
 
     stack = open_stack()
-    reconnect_pools(stack, stack.check_pool(pool) if pool else "")
-    Console().line("✓ PgBouncer replaces its server connections as transactions end; no client is disconnected")
+    console = Console()
+    for name, reason in reconnect_pools(stack, stack.check_pool(pool) if pool else "").items():
+        console.warn(f"the PgBouncer of {name} keeps its server connections: {reason}")
+    console.line("✓ PgBouncer replaces its server connections as transactions end; no client is disconnected")

@@ -5,12 +5,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from cluster import pgbouncer
-from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.postgres.connection import Access, connect
 from cluster.postgres.failures import one_line
 from compose.console import Console
-from compose.home import passwords
+from compose.operations.pooler_consoles import console_access
 from compose.operations.promotion.guard import guarded
 from compose.stack import Stack
 
@@ -72,8 +71,3 @@ def open_pools(stack: Stack) -> list[str]:
         for pool in closed:
             pgbouncer.open_pool(console, pool)
     return [pool.name for pool in closed]
-
-
-def console_access(stack: Stack) -> Access:
-    """PgBouncer's console, as the role that may pause it."""
-    return replace(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), connect_timeout=3)

@@ -1,6 +1,6 @@
 """Letting running servers take up changed files and certificates, without a restart and without a client noticing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from cluster import pgbouncer
@@ -16,6 +16,7 @@ from compose.engine.containers import Container, send_signal
 from compose.engine.published_ports import listens_elsewhere
 from compose.home import passwords
 from compose.home.store_directory import has_local_store, local_store
+from compose.operations.pooler_consoles import PoolerConsoles
 from compose.stack import Stack
 
 if TYPE_CHECKING:
@@ -117,24 +118,30 @@ def has_new_secrets(stack: Stack, service: str, container: Container) -> bool:
     return container.started is not None and newest > container.started.timestamp() + 1  # which has whole seconds
 
 
-def reconnect_pools(stack: Stack, pool: str = "") -> None:
-    """Let PgBouncer replace its server connections, all or those of ``pool``, each as it comes free."""
-    with connect(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), console=True) as console:
+def reconnect_pools(stack: Stack, pool: str = "") -> Mapping[str, str]:
+    """Let every PgBouncer replace its server connections, all or those of ``pool``, each as it comes free.
+
+    Returns the hosts where it does not answer, and why.
+    """
+    consoles = PoolerConsoles(stack)
+    for _, console in consoles.each():
         pgbouncer.reconnect(console, pool)
+    return consoles.silent
 
 
 def renew_pooled(stack: Stack, digest: str, *, same: bool) -> bool:
     """Reconnect where sessions begin otherwise (``digest``) than when that was done last; True if it was.
 
-    Not if PgBouncer is not the ``same`` as before: one that has just started has no connections from before.
+    Not if PgBouncer is not the ``same`` as before: one that has just started has no connections from before. It is done
+    again while one on another host does not answer.
     """
     mark = stack.home.pooled_defaults
     known = mark.read_text(errors="replace") if mark.exists() else None
     if known == digest:
         return False
-    if same:
-        reconnect_pools(stack)
-    write_atomically(mark, digest)
+    silent = reconnect_pools(stack) if same else {}
+    if not silent:
+        write_atomically(mark, digest)
     return same and known is not None
 
 

@@ -18,7 +18,7 @@ from compose.engine.daemon import connect as connect_engine
 from compose.home import passwords
 from compose.operations import update_images
 from compose.operations.image_states import report_of, running_images
-from compose.operations.pooler_pause import console_access
+from compose.operations.pooler_consoles import console_access
 from tests.fix_images import images
 from tests.fix_ledger import Ledger
 from tests.fix_stack import Cluster

@@ -16,7 +16,8 @@ from compose.home import passwords
 from compose.operations.convergence.primary import provision_if_reachable
 from compose.operations.convergence.state import Convergence
 from compose.operations.open_transactions import refuse_long
-from compose.operations.pooler_pause import console_access, open_pools, paused, release
+from compose.operations.pooler_consoles import console_access
+from compose.operations.pooler_pause import open_pools, paused, release
 from compose.operations.promotion.candidate import unfit_replicas
 from compose.operations.promotion.switchover import hand_over
 from compose.operations.reload import reload_node, reload_optional, reload_pooler, reload_primary_port, renew_pooled
@@ -208,6 +209,7 @@ def renew_connections(run: Convergence) -> Iterator[Step]:
 def _renew_connections(run: Convergence, digest: str) -> None:
     before, now = run.before.get(POOLER), run.stack.containers().get(POOLER)
     same = before is not None and now is not None and (before.id, before.started) == (now.id, now.started)
+    same |= run.stack.topology.engine == "patroni"  # there are others on hosts
     if renew_pooled(run.stack, digest, same=same):
         run.console.note("settings of roles or databases changed: PgBouncer opens its server connections anew")
 

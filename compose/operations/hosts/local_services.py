@@ -14,7 +14,8 @@ from compose.home.kept_logs import delete_old
 from compose.home.paths import make_log_directories, make_service_directories
 from compose.home.store_directory import make_store_directory
 from compose.operations.convergence.state import Convergence
-from compose.operations.pooler_pause import console_access, release
+from compose.operations.pooler_consoles import console_access
+from compose.operations.pooler_pause import release
 from compose.operations.reload import reload_optional, reload_pooler, reload_primary_port
 from compose.operations.start import not_running, start_and_wait
 from compose.stack import Stack

@@ -10,7 +10,7 @@ from cluster.errors import MachineError, RefusedError
 from cluster.postgres.connection import connect
 from cluster.postgres.failures import one_line
 from cluster.waiting import attempts
-from compose.operations.pooler_pause import console_access
+from compose.operations.pooler_consoles import console_access
 from compose.operations.promotion.candidate import waited_for
 from compose.stack import Stack
 

@@ -9,7 +9,7 @@ from cluster import pgbouncer
 from cluster.naming import write_pools
 from cluster.postgres.connection import connect
 from cluster.postgres.failures import ConnectError
-from compose.operations.pooler_pause import console_access
+from compose.operations.pooler_consoles import console_access
 from compose.stack import Stack
 
 

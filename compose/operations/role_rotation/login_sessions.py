@@ -1,21 +1,16 @@
 """Who is logged in by one name, through PgBouncer and at nodes, and ending that without breaking a transaction."""
 
 from collections import Counter
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cluster import pgbouncer
 from cluster.documents import printable
-from cluster.endpoints import POOLER
 from cluster.errors import MachineError
 from cluster.postgres.connection import connect, fetch_all
 from cluster.waiting import attempts
-from compose.home import passwords
+from compose.operations.pooler_consoles import PoolerConsoles
 from compose.stack import Stack
-
-if TYPE_CHECKING:
-    import psycopg
 
 _PATIENCE = 15.0
 """Seconds that a transaction may go on for before its session is ended too."""
@@ -34,18 +29,24 @@ class ServerSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginSessions:
-    """Clients of PgBouncer, and sessions at each node beside PgBouncer's own."""
+    """Clients of each PgBouncer, and sessions at each node beside PgBouncers' own.
 
-    pooled: tuple[pgbouncer.PooledClient, ...]
-    direct: dict[str, tuple[ServerSession, ...]]
+    ``silent``: hosts whose PgBouncer does not answer, and why: nobody knows who is logged in there.
+    """
+
+    pooled: Mapping[str, tuple[pgbouncer.PooledClient, ...]]
+    direct: Mapping[str, tuple[ServerSession, ...]]
+    silent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         """How many there are."""
-        return len(self.pooled) + sum(map(len, self.direct.values()))
+        return sum(map(len, self.pooled.values())) + sum(map(len, self.direct.values()))
 
     def __str__(self) -> str:
-        seen = Counter(_client("pgbouncer", each.application, each.address) for each in self.pooled)
+        seen = Counter[str]()
+        for pooler, clients in self.pooled.items():
+            seen.update(_client(pooler, each.application, each.address) for each in clients)
         for node, sessions in self.direct.items():
             seen.update(_client(node, each.application, each.address) for each in sessions)
         shown = [f"{count} × {who}" if count > 1 else who for who, count in seen.most_common(_SHOWN)]
@@ -59,8 +60,11 @@ def _client(server: str, application: str, address: str) -> str:
 
 def login_sessions(stack: Stack, login: str) -> LoginSessions:
     """Everybody who is in as ``login``; a node that does not answer has nobody who works."""
-    with _console(stack) as console:
-        pooled, backends = tuple(pgbouncer.read_clients(console, login)), pgbouncer.read_backends(console, login)
+    consoles = PoolerConsoles(stack)
+    pooled, backends = dict[str, tuple[pgbouncer.PooledClient, ...]](), set[int]()
+    for pooler, console in consoles.each():
+        pooled[pooler] = tuple(pgbouncer.read_clients(console, login))
+        backends |= pgbouncer.read_backends(console, login)
     direct = {}
     for node in stack.topology.names:
         try:
@@ -69,36 +73,41 @@ def login_sessions(stack: Stack, login: str) -> LoginSessions:
         except MachineError:
             continue
         direct[node] = tuple(each for each in found if each.pid not in backends)
-    return LoginSessions(pooled=pooled, direct=direct)
+    return LoginSessions(pooled=pooled, direct=direct, silent=consoles.silent)
 
 
 def end_sessions(stack: Stack, login: str, patience: float = _PATIENCE) -> LoginSessions:
     """End what is idle at once, and what is in a transaction when that is over, or after ``patience`` seconds.
 
-    Nobody gets in by that name any more. Returns who is left: sessions on replicas, where nobody is superuser.
+    Nobody gets in by that name any more. Returns who is left: sessions on replicas, where nobody is superuser. Whoever
+    is at a PgBouncer that does not answer gets no server there any more.
     """
-    primary = stack.topology.primary
+    primary, consoles = stack.topology.primary, PoolerConsoles(stack)
     for left in attempts(patience):
-        with _console(stack) as console:
-            clients = pgbouncer.read_clients(console, login)
-            for client in clients:
-                if not client.busy or left == 0.0:
-                    pgbouncer.end_client(console, client)
-        # PgBouncer's own are ended here too, once no client has any
+        pooled = _end_pooled(consoles, login, force=left == 0.0)
+        # PgBouncers' own are ended here too, once no client has any
         with connect(stack.superuser(primary)) as connection:
             sessions = fetch_all(connection, "login_sessions", ServerSession, [login])
             for each in sessions:
-                if not (each.busy or clients) or left == 0.0:
+                if not (each.busy or pooled) or left == 0.0:
                     fetch_all(connection, "end_session", _Ended, [each.pid, login])
-        if not clients and not sessions:
+        if not pooled and not sessions:
             break
     return login_sessions(stack, login)
+
+
+def _end_pooled(consoles: PoolerConsoles, login: str, *, force: bool) -> int:
+    """End the clients of every PgBouncer, but for busy ones unless ``force``; how many there were."""
+    found = 0
+    for _, console in consoles.each():
+        clients = pgbouncer.read_clients(console, login)
+        for client in clients:
+            if not client.busy or force:
+                pgbouncer.end_client(console, client)
+        found += len(clients)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
     ended: bool
-
-
-def _console(stack: Stack) -> "AbstractContextManager[psycopg.Connection[Any]]":
-    return connect(stack.access(POOLER, passwords.ADMIN, pgbouncer.CONSOLE), console=True)

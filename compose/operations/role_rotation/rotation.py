@@ -168,6 +168,8 @@ def _finish(stack: Stack, console: Console, role: str, *, yes: bool) -> None:
     if now.former is None and not _may_log_in(stack, old):
         raise RefusedError(f"no rotation of {role} is open", f"run inv role.rotate {role}")
     found = login_sessions(stack, old)
+    for host, reason in found.silent.items():
+        console.warn(f"{host}'s PgBouncer is not asked who is there, and gives {old} no server any more: {reason}")
     if found.total and not yes:
         raise RefusedError(
             f"{found.total} still logged in as {old}: {found}",

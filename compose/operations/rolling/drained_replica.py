@@ -14,7 +14,8 @@ from cluster.waiting import wait_until
 from compose.console import Progress
 from compose.operations.apply_topology import write_files
 from compose.operations.open_transactions import open_transactions
-from compose.operations.pooler_pause import PATIENCE, console_access, release
+from compose.operations.pooler_consoles import console_access
+from compose.operations.pooler_pause import PATIENCE, release
 from compose.operations.promotion.guard import guarded
 from compose.operations.reload import reload_pooler
 from compose.stack import Stack
