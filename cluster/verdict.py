@@ -133,8 +133,11 @@ def _primary(topology: Topology, snapshot: Snapshot) -> Iterator[str]:
 
 
 def _silent(topology: Topology, reading: NodeReading, role: str) -> str:
-    """Why a server cannot be read: it is away, or it is there and lets nobody in."""
+    """Why a server cannot be read: it is away, alone or with its host, or it is there and lets nobody in."""
     name = f"{reading.name} ({role})"
+    if reading.away:
+        remedy = f"start it: its node follows by itself; if it is lost for good: inv hosts.remove {reading.name} --gone"
+        return with_remedy(f"{name} does not answer, nor does anything else on its host: {reading.error}", remedy)
     if reading.speaks:
         remedy = "who is connected goes on; end what holds a lock on pg_authid or pg_database, else run: inv restart"
         return with_remedy(f"{name} lets nobody log in: {reading.error}", remedy)

@@ -64,6 +64,8 @@ def make_view(
     Without ``services`` nodes and PgBouncer alone are judged, as `up` does, which waits for them.
     """
     topology = with_observed(topology, _observed_primary(snapshot, hosts))
+    if hosts is not None:
+        snapshot = _with_absent(snapshot, hosts)
     known = snapshot.position(written)
     served = tuple(pools_of_databases(settings, topology))
     wanted = {pool: hosts for _, pool, hosts in served}
@@ -102,6 +104,16 @@ def _observed_primary(snapshot: Snapshot, hosts: HostsReading | None) -> str | N
     if leader in snapshot.writable:
         return leader
     return snapshot.primary.name if snapshot.primary else None
+
+
+def _with_absent(snapshot: Snapshot, reading: HostsReading) -> Snapshot:
+    """A server that does not answer on a host where nothing does is told by that."""
+    away = {name: host.away for name, host in reading.hosts.items() if host.away}
+    nodes = {
+        name: replace(node, error=away[name], away=True) if node.facts is None and name in away else node
+        for name, node in snapshot.nodes.items()
+    }
+    return replace(snapshot, nodes=nodes)
 
 
 def _with_hosts(verdict: Verdict, topology: Topology, snapshot: Snapshot, reading: HostsReading) -> Verdict:

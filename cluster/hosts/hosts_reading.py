@@ -31,6 +31,11 @@ class HostReading:
         """Whether its vote takes part: it answers, and can commit with the others."""
         return self.vote is not None and self.vote.healthy
 
+    @property
+    def away(self) -> str:
+        """Why nothing on it answers that was asked; "" where something does."""
+        return "" if self.agent or self.vote else self.agent_error or self.vote_error
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Votes:

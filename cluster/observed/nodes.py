@@ -117,13 +117,14 @@ def _unless_none(label: str) -> str | None:
 class NodeReading:
     """One node at one moment: facts, or in words why there are none.
 
-    ``speaks``: there is a server, but a login takes longer than it may.
+    ``speaks``: there is a server, but a login takes longer than it may. ``away``: nothing on its host answers.
     """
 
     name: str
     facts: NodeFacts | None = None
     error: str = ""
     speaks: bool = False
+    away: bool = False
     standbys: tuple[Standby, ...] = field(default=())
     slots: tuple[Slot, ...] = field(default=())
 

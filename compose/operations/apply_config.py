@@ -22,6 +22,7 @@ from compose.operations.databases.declared_extensions import make_declared, miss
 from compose.operations.databases.execution import converge, planned
 from compose.operations.databases.plan import ServerChange
 from compose.operations.home_identity import changing
+from compose.operations.hosts.absent_hosts import refuse_absent
 from compose.operations.hosts.fleet_config import await_pending, hosts_behind, pending_restarts, send_files
 from compose.operations.hosts.leader_change import restart_members
 from compose.operations.open_transactions import refuse_long
@@ -86,8 +87,9 @@ def plan_config(stack: Stack) -> ConfigPlan:
     """What differs between the files on disk and what the settings and the user's files ask for.
 
     Raises:
-        RefusedError: a container would have to be replaced; a node does not answer.
+        RefusedError: a container would have to be replaced; a node or a host does not answer.
     """
+    refuse_absent(stack)
     refuse_replacements(stack)
     check_lengths(stack.settings, stack.topology)
     home, topology = stack.home, stack.topology

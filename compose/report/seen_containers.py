@@ -32,7 +32,7 @@ class SeenContainers:
 
 def read_containers(stack: Stack, snapshot: Snapshot) -> SeenContainers:
     """What the engine says; it is needed only where PostgreSQL does not answer for itself."""
-    silent = any(reading.facts is None for reading in snapshot.nodes.values())
+    silent = any(reading.facts is None for name, reading in snapshot.nodes.items() if name in stack.services)
     try:
         reader = stack.container_reader
         return SeenContainers(found=reader.containers(), reader=reader)
@@ -45,10 +45,14 @@ def read_containers(stack: Stack, snapshot: Snapshot) -> SeenContainers:
         return SeenContainers(found={}, notes=(note,))
 
 
-def explained(snapshot: Snapshot, seen: SeenContainers) -> Snapshot:
-    """Where a server does not answer because its container does not run, that is said, and why."""
+def explained(stack: Stack, snapshot: Snapshot, seen: SeenContainers) -> Snapshot:
+    """Where a server does not answer because its container does not run, that is said, and why.
+
+    Of a node that is Patroni's nothing is known of that: its container is on its host.
+    """
+    here = {name for name, reading in snapshot.nodes.items() if reading.facts is None and name in stack.services}
     nodes = {
-        name: replace(reading, error=fault) if reading.facts is None and (fault := seen.fault(name)) else reading
+        name: replace(reading, error=fault) if name in here and (fault := seen.fault(name)) else reading
         for name, reading in snapshot.nodes.items()
     }
     pooler = snapshot.pooler

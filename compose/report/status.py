@@ -64,9 +64,7 @@ def status_report(stack: Stack) -> StatusReport:
     if elsewhere:  # .env was changed, and `up` has not come yet
         snapshot = replace(stack, elsewhere=elsewhere).snapshot()
     view = stack.view(
-        with_host_faults(stack, replace(explained(snapshot, seen), nodes=snapshot.nodes), hosts)
-        if stack.topology.engine == "patroni"
-        else explained(snapshot, seen),
+        with_host_faults(stack, explained(stack, snapshot, seen), hosts),
         ServicesReading(
             backup=read_backups(stack), down=down_services(stack, seen), supervisor=read_supervisor(stack.home)
         ),
@@ -84,7 +82,7 @@ def status_report(stack: Stack) -> StatusReport:
         primary=view.topology.primary,
         primary_change=view.primary_change,
         primary_port=port_status(view.settings.primary_port, view.snapshot.port),
-        nodes=tuple(_node(view, running.get(name), name) for name in stack.topology.names),
+        nodes=tuple(_node(stack, view, running.get(name), name) for name in stack.topology.names),
         pools=pool_statuses(view),
         backup=view.backup,
         hosts=hosts_status(stack.settings.hosts, hosts) if hosts else None,
@@ -119,10 +117,11 @@ def read_backups(stack: Stack) -> BackupStatus | None:
         return None
 
 
-def _node(view: View, container: Container | None, name: str) -> NodeStatus:
-    """As the health service has it; of a node that does not answer, the state of its container."""
+def _node(stack: Stack, view: View, container: Container | None, name: str) -> NodeStatus:
+    """As the health service has it; of a node here that does not answer, the state of its container."""
     status = node_status(view, name)
-    if view.snapshot.nodes[name].facts is None and (container is None or container.status != "running"):
+    silent = view.snapshot.nodes[name].facts is None and name in stack.services
+    if silent and (container is None or container.status != "running"):
         return replace(status, state=container.status if container else "no container")
     return status
 

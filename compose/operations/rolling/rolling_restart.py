@@ -13,6 +13,7 @@ from cluster.postgres.connection import connect
 from cluster.postgres.failures import ConnectError
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
+from compose.operations.hosts.absent_hosts import refuse_absent
 from compose.operations.open_transactions import refuse_long
 from compose.operations.pooler_pause import paused
 from compose.operations.promotion.candidate import unfit, unfit_replicas
@@ -58,7 +59,9 @@ def restart_primary(stack: Stack, console: Console) -> Stack:
 
 def refuse_unhealthy(stack: Stack) -> None:
     """Refuse to take a node away where something is amiss already."""
-    verdict = stack.judge(stack.snapshot())
+    refuse_absent(stack)
+    snapshot, hosts = stack.observe()
+    verdict = stack.view(snapshot, hosts=hosts).verdict
     if not verdict.healthy:
         raise RefusedError(f"the cluster is not healthy: {'; '.join(verdict.reasons)}", "run: inv up, then this again")
 

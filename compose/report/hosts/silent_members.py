@@ -15,8 +15,10 @@ from compose.stack import Stack
 
 def with_host_faults(stack: Stack, snapshot: Snapshot, hosts: HostsReading | None) -> Snapshot:
     """The snapshot, where the error of each member that does not answer is what is wrong with its container."""
+    if hosts is None:
+        return snapshot
     silent = [name for name, reading in snapshot.nodes.items() if reading.facts is None and not reading.speaks]
-    known = [name for name in silent if hosts is not None and _lives(hosts, name)]
+    known = [name for name in silent if _lives(hosts, name)]
     faults = _faults(stack, [name for name in known if stack.settings.hosts.find(name) is not None])
     nodes = {
         name: replace(reading, error=faults[name]) if faults.get(name) else reading
