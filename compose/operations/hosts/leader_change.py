@@ -4,7 +4,7 @@ Patroni promotes and fences. Clients are held back by the guides of all hosts th
 itself, and a guide that did not hold pauses when it sees no primary: then a transaction under way may fail.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,8 +20,10 @@ from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import reach_hosts
+from compose.operations.hosts.absent_hosts import refuse_absent
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.guarded_cut import seen_by
+from compose.operations.hosts.member_choice import check_loss, choose_member
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.outlook import FailoverOrder
 from compose.operations.promotion.recorded_change import record_change
@@ -33,8 +35,6 @@ CHANGE_SECONDS = 90.0
 """For the new primary to take a commit."""
 HOLD_SECONDS = 60
 """After which clients go on whatever happens."""
-SYNCHRONOUS = ("sync_standby", "quorum_standby")
-"""Roles of members that commits wait for."""
 _REFUSED = 400
 _UNDECIDED = 503
 """What Patroni answers while it goes on."""
@@ -70,6 +70,7 @@ def hand_over_leadership(fleet: Fleet, console: Console, to: str | None = None) 
     members = fleet.members()
     leader = fleet.leader()
     target = choose_member(members, leader, to)
+    fleet.agents[leader].status()  # nobody is held back for an order that nobody hears
     console.note(f"{target.name} is to be the primary instead of {leader}")
     order = fleet.agents[leader].switchover
     return _change(fleet, console, target.name, "switchover", lambda: order(leader, target.name))
@@ -84,25 +85,33 @@ def replace_leader(stack: Stack, console: Console, order: FailoverOrder) -> Lead
     with _reached(stack, console) as fleet:
         members = fleet.members()
         if leading := next((each for each in members if each.leads and each.runs), None):
-            raise RefusedError(
-                f"{leading.name} leads and runs", "use inv switchover; Patroni replaces one that is gone"
-            )
+            raise _refusal_of(fleet, leading.name)
         target = choose_member(members, "", order.to)
-        if order.allowed is not None and stack.settings.sync == "off":
-            raise RefusedError(
-                f"{target.name} may lack the last commits: PODS_SYNC is off, and nobody knows what the primary had",
-                "see inv status; then inv failover --accept-data-loss",
-            )
+        if order.allowed is not None:
+            check_loss(members, target)
         agent = fleet.agents[target.name]
         return _change(fleet, console, target.name, "failover", lambda: agent.failover(target.name))
+
+
+def _refusal_of(fleet: Fleet, leader: str) -> RefusedError:
+    """Whoever has the lease is replaced by nobody while it holds; it ends by itself where its host is gone."""
+    try:
+        fleet.agents[leader].status()
+    except MachineError as error:
+        problem = f"{leader} has the lease still and does not answer: {error.message}"
+        return RefusedError(problem, "Patroni replaces it when that has run out; see inv hosts.status in half a minute")
+    return RefusedError(f"{leader} leads and runs", "use inv switchover; Patroni replaces one that is gone")
 
 
 def restart_members(stack: Stack, console: Console, only: Collection[str]) -> None:
     """Restart the servers of all members, whoever leads last, or of those in ``only``. The lock is the caller's.
 
     Raises:
+        RefusedError: a host does not answer, and nobody said whom to restart beside it.
         PodsError: one does not come back; those after it are left as they are.
     """
+    if not only:
+        refuse_absent(stack)
     with _reached(stack, console) as fleet:
         members = fleet.members()
         if unknown := set(only) - {each.name for each in members}:
@@ -121,13 +130,9 @@ def _restart(fleet: Fleet, console: Console, member: ListedMember) -> list[Step]
         return [
             Step(what, lambda step: _order(step, f"Patroni does not restart {name}", agent.restart, _up(fleet, name)))
         ]
-    hold = GuideHold(fleet, console)
     writes = lambda: _missing(fleet, name)  # noqa: E731 - one that a step calls
-    return [
-        Step("Holding clients back at every PgBouncer", hold.hold, hold.release),
-        Step(what, lambda step: _order(step, f"Patroni does not restart {name}", agent.restart, writes)),
-        Step("Letting clients go on", lambda _: hold.release()),
-    ]
+    restarting = Step(what, lambda step: _order(step, f"Patroni does not restart {name}", agent.restart, writes))
+    return _held(fleet, console, restarting)
 
 
 def _up(fleet: Fleet, name: str) -> Callable[[], str]:
@@ -136,31 +141,16 @@ def _up(fleet: Fleet, name: str) -> Callable[[], str]:
             status = fleet.agents[name].status()
         except PodsError as error:
             return error.message
-        return "" if status.state in RUNNING else f"its agent says {status.state}"
+        if status.state not in RUNNING:
+            return f"its agent says {status.state}"
+        return "" if _streams(fleet, name) else "it does not stream yet"
 
     return missing
 
 
-def choose_member(members: Sequence[ListedMember], leader: str, to: str | None) -> ListedMember:
-    """The member that may take over: ``to``, or of those that stream the one that lacks least.
-
-    Raises:
-        RefusedError: there is none, or ``to`` is not one; says why.
-    """
-    names = ", ".join(each.name for each in members)
-    if to is not None:
-        found = next((each for each in members if each.name == to), None)
-        if found is None:
-            raise RefusedError(f"there is no member {to!r}", f"the members are: {names}")
-        if found.name == leader:
-            raise RefusedError(f"{to} is the primary already", "nothing was changed")
-        if not found.runs:
-            raise RefusedError(f"{to} does not stream ({found.state})", "see inv hosts.status")
-        return found
-    fit = [each for each in members if each.runs and not each.leads and each.name != leader]
-    if not fit:
-        raise RefusedError("no other member streams", "see inv hosts.status")
-    return min(fit, key=lambda each: (each.role not in SYNCHRONOUS, each.lag if each.lag is not None else 1 << 62))
+def _streams(fleet: Fleet, name: str) -> bool:
+    """The next server is not touched before: commits may wait for this one."""
+    return any(each.name == name and each.runs and each.state != "running" for each in fleet.members())
 
 
 @contextmanager
@@ -175,21 +165,26 @@ def _reached(stack: Stack, console: Console) -> Iterator[Fleet]:
 def _change(fleet: Fleet, console: Console, target: str, event: str, order: Callable[[], Answer]) -> LeaderOutcome:
     before = fleet.stack.topology.primary
     with Canary(canary_access(fleet.stack)) as canary:
-        hold = GuideHold(fleet, console)
-        steps = [
-            Step("Holding clients back at every PgBouncer", hold.hold, hold.release),
-            Step(
-                f"Letting Patroni make {target} the primary",
-                lambda step: _order(
-                    step, f"Patroni does not make {target} the primary", order, lambda: _missing(fleet, target)
-                ),
+        change = Step(
+            f"Letting Patroni make {target} the primary",
+            lambda step: _order(
+                step, f"Patroni does not make {target} the primary", order, lambda: _missing(fleet, target)
             ),
-            Step("Letting clients go on", lambda _: hold.release()),
-        ]
-        perform(steps, console)
+        )
+        perform([change] if event == "failover" else _held(fleet, console, change), console)
         canary.await_next()
         _note(fleet.stack, console, target, before, event, canary)
     return LeaderOutcome(target, canary)
+
+
+def _held(fleet: Fleet, console: Console, change: Step) -> list[Step]:
+    """Clients wait meanwhile; without a primary they do already, at the guides' own word."""
+    hold = GuideHold(fleet, console)
+    return [
+        Step("Holding clients back at every PgBouncer", hold.hold, hold.release),
+        change,
+        Step("Letting clients go on", lambda _: hold.release()),
+    ]
 
 
 def _order(step: Progress, failure: str, order: Callable[[], Answer], missing: Callable[[], str]) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cluster.errors import RefusedError
 from cluster.hosts.patroni_documents import ListedMember
-from compose.operations.hosts.leader_change import choose_member
+from compose.operations.hosts.member_choice import check_loss, choose_member
 
 ALPHA = ListedMember(name="alpha", role="leader", state="running")
 BETA = ListedMember(name="beta", role="replica", state="streaming", lag=0)
@@ -64,3 +64,16 @@ def test_nobody_who_is_down_and_not_the_leader_is_chosen(others: list[ListedMemb
     chosen = choose_member([ALPHA, *others], "alpha", None)
     assert chosen.runs
     assert chosen.name != "alpha"
+
+
+def test_a_failover_loses_nothing_where_every_commit_waited_for_the_one_that_takes_over() -> None:
+    check_loss([DEAD, BETA], ListedMember(name="beta", role="sync_standby", state="streaming"))
+
+
+@pytest.mark.parametrize("target", [BETA, GAMMA], ids=lambda each: str(each.role))
+def test_any_other_has_to_be_wanted(target: ListedMember) -> None:
+    """Of several that commits wait for one may lack some: if it had them all Patroni would have elected it."""
+    with pytest.raises(RefusedError) as refused:
+        check_loss([DEAD, target], target)
+    assert refused.value.hint.startswith("bring back delta, or")
+    assert "--accept-data-loss" in refused.value.hint
