@@ -6,7 +6,7 @@ there on whatever is interrupted is finished by the next run, or by `inv up`. Th
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from cluster.sizing import derive
 from compose.console import Console
 from compose.engine import image_build, image_registry
 from compose.engine.host import host_facts_of
+from compose.engine.hosts.host_engine import HostEngine
+from compose.engine.hosts.host_sessions import reach_hosts
 from compose.engine.package_changes import Change, waiting
 from compose.operations import preflight
 from compose.operations.converge import converge
@@ -195,7 +197,7 @@ def _roll_out(stack: Stack, console: Console) -> None:
 
 
 def _clean(stack: Stack) -> Iterator[str]:
-    """Images that an update of this project made, and that neither the present nor the way back needs.
+    """Images that an update of this project made, here or on hosts, and that neither present nor way back needs.
 
     One that a container of whatever cluster stands on stays: the engine refuses.
     """
@@ -207,11 +209,20 @@ def _clean(stack: Stack) -> Iterator[str]:
     }
     if stack.topology.images_before is not None:
         kept |= stack.topology.images_before.references
-    label = f"{image_build.OWNER_LABEL}={stack.topology.project}"
-    for image in stack.client.api.images(filters={"label": label}):
+    yield from _remove_others(stack.client, stack.topology.project, kept)
+    if stack.topology.engine != "local":
+        with reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found:
+            for name, host in found.items():
+                if isinstance(host, HostEngine) and not host.host.local:
+                    removed = _remove_others(host.client, stack.topology.project, kept)
+                    yield from (f"{image} on {name}" for image in removed)
+
+
+def _remove_others(client: "DockerClient", project: str, kept: Set[str]) -> Iterator[str]:
+    for image in client.api.images(filters={"label": f"{image_build.OWNER_LABEL}={project}"}):
         tags = image.get("RepoTags") or []
         if not kept & set(tags):
-            yield from _remove(stack.client, tags)
+            yield from _remove(client, tags)
 
 
 def _remove(client: "DockerClient", names: list[str]) -> list[str]:
