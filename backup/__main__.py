@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from backup.service.leader_config import LeaderConfig
 from cluster.config.mounted import MountedConfig
 from cluster.documents import to_json
 from cluster.errors import PodsError
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         from backup.service.daemon import BackupDaemon
 
         choose_log_format("backup")
-        BackupDaemon(MountedConfig()).run()
+        BackupDaemon(LeaderConfig()).run()
         return 0
     try:
         result = _COMMANDS[arguments.command](arguments)
@@ -84,7 +85,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 def _now(arguments: Arguments) -> Result:
     from backup.service.commands import take_now
 
-    return take_now(MountedConfig(), arguments.type, progress)
+    return take_now(LeaderConfig(), arguments.type, progress)
 
 
 def _list(_: Arguments) -> Result:
@@ -146,14 +147,14 @@ def _hand_out(arguments: Arguments) -> Result:
     from backup.service.hand_out import hand_out
     from cluster.postgres.lsn import Lsn
 
-    return hand_out(open_context(MountedConfig()), arguments.timeline, Lsn.parse(arguments.start), progress)
+    return hand_out(open_context(LeaderConfig()), arguments.timeline, Lsn.parse(arguments.start), progress)
 
 
 def _archive_now(_: Arguments) -> Result:
     from backup.service.context import open_context
     from backup.service.flush_wal import require_archived
 
-    return require_archived(open_context(MountedConfig()))
+    return require_archived(open_context(LeaderConfig()))
 
 
 def _drill(arguments: Arguments) -> Result:
@@ -168,7 +169,7 @@ def _drill(arguments: Arguments) -> Result:
 def _plan(arguments: Arguments) -> Result:
     from backup.service.restore_request import planned
 
-    context, _, plan = planned(MountedConfig(), arguments, progress)
+    context, _, plan = planned(LeaderConfig(), arguments, progress)
     return {
         "lines": list(plan.lines()),
         "space": plan.space,

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from backup.retention import Policy
+from backup.service.leader_config import ROLE, SECRET
 from backup.service.status_file import StatusFile
 from backup.service.store_memory import StoreMemory
 from backup.store import ProbedStore
@@ -28,7 +29,6 @@ STATES = Path("/run/backup")
 """What others may read: the status. Not in HOME, which is mounted into nobody else."""
 LOCAL = Path("/backups")
 """Where `up` mounts the local store's directory."""
-ROLE, SECRET = "archiver", "archive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
