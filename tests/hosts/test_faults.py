@@ -12,6 +12,7 @@ from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host, partitioned
 from tests.hosts.journey import (
     FAILOVER_SECONDS,
+    HEALTHY_SECONDS,
     healthy,
     killed_leader,
     leader_of,
@@ -32,11 +33,11 @@ AGENT = "/usr/bin/patroni"
 def cluster(moving: HostsCluster) -> Iterator[HostsCluster]:
     """The cluster on its hosts, healthy before and after."""
     moved(moving)
-    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy before", pause=2)
+    eventually(lambda: healthy(moving), HEALTHY_SECONDS, "healthy before", pause=2)
     yield moving
     for host in moving.bed.hosts.values():
         host.unblock()
-    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy afterwards", pause=2)
+    eventually(lambda: healthy(moving), HEALTHY_SECONDS, "healthy afterwards", pause=2)
 
 
 def _leader(cluster: HostsCluster) -> tuple[Host, tuple[Host, ...]]:
