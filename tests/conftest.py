@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.fix_moto",
     "tests.fix_promtool",
     "tests.fix_browser",
+    "tests.fix_downloaded_drivers",
     "tests.hosts.fix_bed",
 ]
 

@@ -3,10 +3,8 @@
 Packages of npm and Debian are downloaded for it, which the gate does not do.
 """
 
-import shutil
 import socket
 import socketserver
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_connect import DRIVERS, DRIVERS_IMAGE, RUN, Printed, answers_of, runs
+from tests.fix_connect import RUN, Printed, answers_of, runs
+from tests.fix_downloaded_drivers import PACKAGED
 from tests.fix_inv import Inv
 from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
 
@@ -23,7 +22,6 @@ pytestmark = pytest.mark.drivers
 ODD = "odd $HOME ${USER} $$ 'q' \"d\" {x} #1 #{1} <%= 1 %> Äöü [a-z]* ,src=x a+b 100%41&c ; \\"
 """A directory's name."""
 DECLARED = '[databases.shop-eu]\nowner = "shop"\n[roles.reporting]\nread = ["shop-eu"]\n'
-PACKAGED = frozenset({"node", "prisma"})
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +36,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Clus
     cluster.inv.ok("up", timeout=600)
     yield cluster
     purge(cluster.inv)
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """node-postgres and Prisma, as their lock has them."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("no node, no npm")
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(DRIVERS / "node" / name, folder)
-    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def debian(built: None) -> None:
-    """Java and Ruby with their drivers."""
-    subprocess.run(["docker", "build", "--quiet", "--tag", DRIVERS_IMAGE, str(DRIVERS)], check=True)
 
 
 @pytest.mark.parametrize("form", sorted(RUN))

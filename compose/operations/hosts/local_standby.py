@@ -8,7 +8,7 @@ gone apart from that of the hosts.
 from collections.abc import Iterator
 
 from cluster.endpoints import PROXY
-from cluster.errors import PodsError
+from cluster.errors import MachineError, PodsError
 from cluster.naming import slot_of
 from cluster.observed.nodes import read_slots
 from cluster.pools import synchronous_count
@@ -16,7 +16,7 @@ from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.lsn import Lsn
 from cluster.standby_topology import returning_on, without_followers
 from cluster.units import human_size
-from cluster.waiting import wait_until
+from cluster.waiting import attempts, wait_until
 from compose.console import Progress
 from compose.engine import containers
 from compose.home import node_data
@@ -29,6 +29,8 @@ from compose.operations.steps import Step
 NEAR = 1 << 20
 """Bytes that a standby may lack when clients are held back."""
 _SLOT_SECONDS = 60.0
+_COPY_SECONDS = 30.0
+"""From the first try on; a copy that breaks off later is begun anew once."""
 
 
 class LocalStandby:
@@ -74,7 +76,15 @@ class LocalStandby:
         )
 
     def _copy(self, step: Progress, name: str) -> None:
-        self.stack.compose.job(name, ["clone", name, PROXY, slot_of(name), "-"], step)
+        """HAProxy leads nowhere for a moment where its check of the leader was late: once more then."""
+        for left in attempts(_COPY_SECONDS, pause=5.0):
+            try:
+                self.stack.compose.job(name, ["clone", name, PROXY, slot_of(name), "-"], step)
+            except MachineError:
+                if not left:
+                    raise
+            else:
+                return
 
     def _start(self, step: Progress, name: str) -> None:
         self.stack.compose.follow(step, "up", "--detach", "--no-deps", name)
