@@ -42,9 +42,14 @@ def through_pool(cluster: HostsCluster, sql: str) -> list[dict[str, Any]]:
     return cluster.query(sql, "pgbouncer", passwords.APP)
 
 
+def rested(cluster: HostsCluster) -> None:
+    """No guard's `up` is at work any more."""
+    eventually(lambda: cluster.inv("up").code == 0, MENDED, "the guard's `up` is over", pause=2)
+
+
 def interrupted(cluster: HostsCluster, task: str, step: str, ends_as: str) -> None:
     """Kill a command after a step while programs write: by itself it ends as ``ends_as``, with every commit."""
-    eventually(lambda: cluster.inv("up").code == 0, MENDED, "the guard's `up` is over", pause=2)
+    rested(cluster)
     ledger = Ledger(cluster.access())
     ledger.prepare()
     with ledger.running(), timed(f"{task} killed after “{step}”"):
@@ -76,6 +81,7 @@ def test_a_return_that_was_not_decided_is_taken_back(cluster: HostsCluster, step
 
 
 def test_the_cluster_returns_under_load_and_moves_again(cluster: HostsCluster) -> None:
+    rested(cluster)
     ledger = Ledger(cluster.access())
     ledger.prepare()
     with ledger.running():
