@@ -183,7 +183,7 @@ def _plan(arguments: Arguments) -> Result:
 def _restore(arguments: Arguments) -> Result:
     from backup.service.restore_request import restore_into
 
-    return restore_into(MountedConfig(), arguments, progress)
+    return restore_into(LeaderConfig(), arguments, progress)
 
 
 _COMMANDS: Mapping[str, Callable[[Arguments], Result]] = {

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     hold.add_argument("--seconds", type=float, default=60.0, help="after which clients go on whatever happens")
     hold.add_argument("--patience", type=float, default=10.0, help="seconds for open transactions to end")
     commands.add_parser("release").add_argument("--patience", type=float, default=20.0)
+    commands.add_parser("forget", help="the order to hold, and wait for nothing")
     return parser
 
 
@@ -53,6 +54,8 @@ def _answer(arguments: argparse.Namespace) -> object:
         return {"held": True}
     if arguments.command == "release":
         return to_json(requests.release(files, arguments.patience))
+    if arguments.command == "forget":
+        return {"held": requests.forget(files)}
     return to_json(requests.status_now(files))
 
 

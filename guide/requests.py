@@ -52,6 +52,12 @@ def release(files: GuideFiles, patience: float) -> GuideStatus:
     raise TimedOutError(reason, "see its log: docker compose logs guide")
 
 
+def forget(files: GuideFiles) -> bool:
+    """Hold them no longer, and wait for nothing: where no node leads it holds clients back by itself. False."""
+    remove_hold(files.volume)
+    return False
+
+
 def status_now(files: GuideFiles) -> GuideStatus:
     """What the guide sees and did last.
 

@@ -43,14 +43,16 @@ def require_archived(context: ServiceContext) -> WalFlush:
 def archive_now(context: ServiceContext, store: str, patience: float = _PATIENCE) -> WalFlush | None:
     """Let the primary begin a new segment and wait until ``store`` has the one before, at most ``patience`` seconds.
 
-    None where no archiver runs, the primary does not answer or the store does not get it in time.
+    None where no archiver runs, the primary does not answer or is none, or the store does not get it in time.
     """
+    import psycopg
+
     state = read_status(context.state).archive
     if state is None or not state.streaming or time.time() - state.updated > _FRESH:
         return None
     try:
         when, lsn = _switch(context)
-    except PodsError:
+    except (PodsError, psycopg.Error):  # the second where another became the primary this moment
         return None
     end = time.monotonic() + patience
     while time.monotonic() < end:

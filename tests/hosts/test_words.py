@@ -138,7 +138,7 @@ def test_databases_and_roles_are_made(cluster: KeptOnHosts) -> None:
 def test_what_is_set_on_a_role_holds_at_every_pgbouncer(cluster: KeptOnHosts) -> None:
     """For clients that are connected already, and no transaction of theirs fails."""
     cluster.inv.ok("up", timeout=600)
-    password = (cluster.home.secrets / passwords.APP).read_text().strip()
+    password = cluster.on_host("alpha", passwords.APP).password
     ledger = pooled(cluster)
     with ExitStack() as opened, ledger.running():
         sessions = {

@@ -21,6 +21,7 @@ from compose.home import node_data
 from compose.home.hosts_state_file import load_state
 from compose.operations.apply_topology import write_files
 from compose.operations.hosts.fleet import Fleet
+from compose.operations.hosts.leader_change import GuideHold
 from compose.operations.hosts.prepare import Preparation
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.recorded_change import record_change
@@ -100,6 +101,8 @@ class FinishReturn:
     def following(self) -> Iterator[Step]:
         """What is left when clients work again: services, the slot of the hosts, and that they stream from here."""
         yield Step("Noting who is the primary", lambda _: self._record(), quiet=True)
+        guides = GuideHold(self._fleet, self._console)
+        yield Step("Letting the guides of hosts go by what they see", lambda _: guides.forget(), quiet=True)
         yield Step("Starting a replica that waits", self._start_all, quiet=True)
         yield from Preparation(Fleet(self.stack, self._fleet.engines), self._console).steps()
 

@@ -239,9 +239,15 @@ class GuideHold:
         """Let all go on; each waits until its clients do."""
         self._ask_all("release")
 
-    def _ask_all(self, *arguments: str) -> list[str]:
+    def forget(self) -> None:
+        """Let those on hosts go by what they see, of which no primary may be there."""
+        self._ask_all("forget", hosts_only=True)
+
+    def _ask_all(self, *arguments: str, hosts_only: bool = False) -> list[str]:
         """All at once, since each of the others' clients waits for the slowest; who did it."""
-        guides = dict(self._guides())
+        guides = dict(self._guides(hosts_only))
+        if not guides:
+            return []
         with ThreadPoolExecutor(len(guides), thread_name_prefix="guides") as threads:
             answers = list(threads.map(lambda name: self._ask(name, guides[name], *arguments), guides))
         return [name for name, answer in zip(guides, answers, strict=True) if answer]
@@ -254,9 +260,10 @@ class GuideHold:
             return False
         return True
 
-    def _guides(self) -> Iterator[tuple[str, Callable[..., object]]]:
+    def _guides(self, hosts_only: bool) -> Iterator[tuple[str, Callable[..., object]]]:
         stack = self._fleet.stack
-        yield "the control machine", lambda *words: stack.compose.run("exec", "-T", GUIDE, *words)
+        if not hosts_only:
+            yield "the control machine", lambda *words: stack.compose.run("exec", "-T", GUIDE, *words)
         for host in stack.settings.hosts.with_role("pooler"):
             if engine := self._fleet.engines.get(host.name):
                 yield host.name, lambda *words, engine=engine: engine.execute(GUIDE, words)
