@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cluster.errors import PodsError
 from cluster.history import PrimaryChange
 from cluster.postgres.connection import connect, fetch_one
-from cluster.postgres.failures import ConnectError
+from cluster.postgres.failures import translated
 from cluster.standby_topology import moved_to
 from cluster.topology_file import save
 from cluster.waiting import wait_until
@@ -77,12 +77,12 @@ class FinishMove:
     def _unpromoted(self, leader: str) -> str:
         """Its agent's 200 comes before the server takes writes, hence all three are asked for."""
         try:
-            with connect(self.stack.monitor(leader)) as connection:
+            with translated(), connect(self.stack.monitor(leader)) as connection:
                 if fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery):
                     return "it is in recovery"
                 fetch_one(connection, "write_probe", lambda transaction: transaction)
             status = self._fleet.agents[leader].status()
-        except (ConnectError, PodsError) as error:
+        except PodsError as error:
             return error.message
         return "" if status.primary else f"its agent says {status.role}, {status.state}"
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from cluster.errors import PodsError
 from cluster.history import PrimaryChange
 from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.failures import translated
 from cluster.services import GUIDE
 from cluster.standby_topology import returned
 from cluster.topology_file import save
@@ -70,7 +71,7 @@ class FinishReturn:
 
     def _recovers(self, name: str) -> str:
         try:
-            with connect(self.stack.monitor(name)) as connection:
+            with translated(), connect(self.stack.monitor(name)) as connection:
                 if not fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery):
                     return ""
         except PodsError as error:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from cluster.errors import PodsError, RefusedError
 from cluster.hosts_state import Cut
 from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.failures import translated
 from cluster.postgres.lsn import Lsn
 from cluster.services import GUIDE
 from cluster.standby_topology import returned
@@ -147,7 +148,7 @@ class Homecoming:
         self._ends: list[Lsn] = []
         for name in self._fleet.agents:
             try:
-                with connect(replace(self.stack.monitor(name), connect_timeout=2)) as connection:
+                with translated(), connect(replace(self.stack.monitor(name), connect_timeout=2)) as connection:
                     if not fetch_one(connection, "in_recovery", lambda in_recovery: in_recovery):
                         return f"{name} takes writes"
                     end = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn) if lsn else None)

@@ -14,6 +14,7 @@ from cluster.history import PrimaryChange
 from cluster.hosts.patroni_documents import RUNNING, ListedMember
 from cluster.http.mutual_tls import Answer
 from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.failures import translated
 from cluster.services import GUIDE
 from cluster.topology_file import save
 from cluster.waiting import wait_until
@@ -207,7 +208,7 @@ def _missing(fleet: Fleet, target: str) -> str:
         status = fleet.agents[target].status()
         if not status.primary:
             return f"its agent says {status.role}, {status.state}"
-        with connect(replace(fleet.stack.monitor(target), connect_timeout=2)) as connection:
+        with translated(), connect(replace(fleet.stack.monitor(target), connect_timeout=2)) as connection:
             fetch_one(connection, "write_probe", lambda transaction: transaction)
     except PodsError as error:
         return error.message

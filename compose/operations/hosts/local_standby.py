@@ -13,6 +13,7 @@ from cluster.naming import slot_of
 from cluster.observed.nodes import read_slots
 from cluster.pools import synchronous_count
 from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.failures import translated
 from cluster.postgres.lsn import Lsn
 from cluster.standby_topology import returning_on, without_followers
 from cluster.units import human_size
@@ -121,9 +122,9 @@ class LocalStandby:
     def lacks(self, name: str) -> str:
         """What is missing until the node is near whoever leads; "" where nothing is."""
         try:
-            with connect(self.stack.monitor(name)) as connection:
+            with translated(), connect(self.stack.monitor(name)) as connection:
                 reached = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn) if lsn else None)
-            with connect(self.stack.monitor(self._fleet.leader())) as connection:
+            with translated(), connect(self.stack.monitor(self._fleet.leader())) as connection:
                 end = fetch_one(connection, "replayed", lambda lsn: Lsn.parse(lsn) if lsn else None)
         except PodsError as error:
             return error.message

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from cluster.errors import PodsError, RefusedError, UsageError
 from cluster.postgres.connection import connect, fetch_one
+from cluster.postgres.failures import translated
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
@@ -122,7 +123,7 @@ class MemberReclone:
     def _seconds(self) -> float:
         """For a copy of all data, at ten megabytes a second."""
         try:
-            with connect(self._fleet.stack.monitor(self._fleet.leader())) as connection:
+            with translated(), connect(self._fleet.stack.monitor(self._fleet.leader())) as connection:
                 return 60 + (fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0) / 10e6
         except PodsError:
             return 600.0
