@@ -1,4 +1,5 @@
 import configparser
+import time
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from cluster.errors import UsageError
 from cluster.guide_config import GuideConfig, GuideMember, config_text, databases_text, parse_config
 from cluster.guide_status import GuideStatus, read_guide_status, write_guide_status
+from guide import requests
 from guide.console import pooler_reading
 from guide.decision import PoolerReading
+from guide.follower import GuideFiles
 from guide.hold import HOLD_FILE, LONGEST, read_hold, remove_hold, write_hold
 
 CONFIG = GuideConfig(
@@ -56,6 +59,12 @@ def test_an_order_ends_by_itself(tmp_path: Path) -> None:
     assert read_hold(tmp_path, 900.0) is None, "a clock that was set back makes it no longer"
     remove_hold(tmp_path)
     assert read_hold(tmp_path, 1001.0) is None
+
+
+def test_an_order_is_forgotten_where_nobody_leads_and_nothing_is_waited_for(tmp_path: Path) -> None:
+    write_hold(tmp_path, time.time(), 30.0)
+    assert requests.forget(GuideFiles(volume=tmp_path)) is False
+    assert read_hold(tmp_path, time.time()) is None
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, LONGEST + 1, float("nan"), float("inf")])
