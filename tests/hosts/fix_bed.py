@@ -106,3 +106,10 @@ def one_that_moves(home: Path, bed: Bed, **settings: str) -> Iterator[None]:
         docker("rm", "--force", "--volumes", left)
     for network in docker("network", "ls", "--quiet", "--filter", part).split():
         docker("network", "rm", network)
+
+
+@contextmanager
+def own_cluster(home: Path, **settings: str) -> Iterator[HostsCluster]:
+    """Such a cluster on a bed of its own, which is gone with the body: three hosts keep half a processor busy."""
+    with three_hosts() as bed, one_that_moves(home, bed, **settings):
+        yield HostsCluster(Inv(home, bed.environment), bed)

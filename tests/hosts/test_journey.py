@@ -1,11 +1,20 @@
 """Three Docker hosts, once from the beginning to a host that dies; everything else about hosts is in tests/hosts."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.hosts.fix_bed import HostsCluster
+from tests.hosts.fix_bed import HostsCluster, own_cluster
 from tests.hosts.journey import added, killed_leader, prepared, switched
 
 pytestmark = pytest.mark.hosts
+
+
+@pytest.fixture
+def moving(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[HostsCluster]:
+    """For this test alone, since `.ci/run` goes on beside it for long."""
+    with own_cluster(tmp_path_factory.mktemp("journey")) as made:
+        yield made
 
 
 def test_a_cluster_moves_to_three_hosts_under_load_and_survives_the_loss_of_one(moving: HostsCluster) -> None:

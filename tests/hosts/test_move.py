@@ -10,10 +10,9 @@ import pytest
 
 from compose.home import passwords
 from compose.home.hosts_state_file import load_state
-from tests.fix_inv import Inv
 from tests.fix_ledger import Ledger
 from tests.fix_wait import eventually
-from tests.hosts.fix_bed import HostsCluster, one_that_moves, three_hosts
+from tests.hosts.fix_bed import HostsCluster, own_cluster
 from tests.hosts.journey import added, healthy, prepared, switched, timed
 
 pytestmark = pytest.mark.hosts
@@ -24,9 +23,7 @@ MENDED = 240.0
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[HostsCluster]:
     """Prepared: its hosts stream."""
-    home = tmp_path_factory.mktemp("there-and-back")
-    with three_hosts() as bed, one_that_moves(home, bed):
-        made = HostsCluster(Inv(home, bed.environment), bed)
+    with own_cluster(tmp_path_factory.mktemp("there-and-back")) as made:
         added(made)
         prepared(made)
         yield made
