@@ -55,7 +55,8 @@ def _answer(arguments: argparse.Namespace) -> object:
     if arguments.command == "release":
         return to_json(requests.release(files, arguments.patience))
     if arguments.command == "forget":
-        return {"held": requests.forget(files)}
+        requests.forget(files)
+        return {}
     return to_json(requests.status_now(files))
 
 

@@ -52,10 +52,9 @@ def release(files: GuideFiles, patience: float) -> GuideStatus:
     raise TimedOutError(reason, "see its log: docker compose logs guide")
 
 
-def forget(files: GuideFiles) -> bool:
-    """Hold them no longer, and wait for nothing: where no node leads it holds clients back by itself. False."""
+def forget(files: GuideFiles) -> None:
+    """Hold them no longer, and wait for nothing: where no node leads it holds clients back by itself."""
     remove_hold(files.volume)
-    return False
 
 
 def status_now(files: GuideFiles) -> GuideStatus:

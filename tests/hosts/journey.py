@@ -64,6 +64,15 @@ def moved(cluster: HostsCluster) -> None:
         cluster.inv.ok("up", timeout=900)
 
 
+@contextmanager
+def steady(cluster: HostsCluster) -> Iterator[HostsCluster]:
+    """On its hosts, healthy before and after."""
+    moved(cluster)
+    eventually(lambda: healthy(cluster), HEALTHY_SECONDS, "healthy before", pause=2)
+    yield cluster
+    eventually(lambda: healthy(cluster), HEALTHY_SECONDS, "healthy afterwards", pause=2)
+
+
 def killed_leader(cluster: HostsCluster) -> float:
     """The leader's host loses its power under load; it comes back as a replica. Seconds without a write."""
     ledger, monitor = pooled(cluster), watching(cluster)

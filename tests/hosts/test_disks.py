@@ -15,7 +15,7 @@ from tests.fix_wait import eventually
 from tests.hosts.docker_command import docker
 from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host
-from tests.hosts.journey import FAILOVER_SECONDS, healthy, leader_of, moved, timed, under_load
+from tests.hosts.journey import FAILOVER_SECONDS, healthy, leader_of, steady, timed, under_load
 
 pytestmark = pytest.mark.hosts
 BLKIO = Path("/sys/fs/cgroup/blkio")
@@ -30,10 +30,8 @@ MUCH_WAL = "SELECT count(pg_logical_emit_message(false, 'pods', repeat('x', 1 <<
 @pytest.fixture
 def cluster(moving: HostsCluster) -> Iterator[HostsCluster]:
     """The cluster on its hosts, healthy before and after."""
-    moved(moving)
-    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy before", pause=2)
-    yield moving
-    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy afterwards", pause=2)
+    with steady(moving):
+        yield moving
 
 
 @contextmanager

@@ -12,14 +12,12 @@ from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host, partitioned
 from tests.hosts.journey import (
     FAILOVER_SECONDS,
-    HEALTHY_SECONDS,
-    healthy,
     killed_leader,
     leader_of,
     measured,
-    moved,
     pooled,
     read,
+    steady,
     timed,
     under_load,
 )
@@ -32,12 +30,10 @@ AGENT = "/usr/bin/patroni"
 @pytest.fixture
 def cluster(moving: HostsCluster) -> Iterator[HostsCluster]:
     """The cluster on its hosts, healthy before and after."""
-    moved(moving)
-    eventually(lambda: healthy(moving), HEALTHY_SECONDS, "healthy before", pause=2)
-    yield moving
-    for host in moving.bed.hosts.values():
-        host.unblock()
-    eventually(lambda: healthy(moving), HEALTHY_SECONDS, "healthy afterwards", pause=2)
+    with steady(moving):
+        yield moving
+        for host in moving.bed.hosts.values():
+            host.unblock()
 
 
 def _leader(cluster: HostsCluster) -> tuple[Host, tuple[Host, ...]]:

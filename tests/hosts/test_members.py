@@ -5,11 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.topology_file import load
-from tests.fix_wait import eventually
 from tests.hosts.bed import LOCAL
 from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host
-from tests.hosts.journey import FAILOVER_SECONDS, healthy, judge, leader_of, moved, pooled, timed, watching
+from tests.hosts.journey import FAILOVER_SECONDS, healthy, judge, leader_of, pooled, steady, timed, watching
 
 pytestmark = pytest.mark.hosts
 
@@ -17,10 +16,8 @@ pytestmark = pytest.mark.hosts
 @pytest.fixture
 def cluster(moving: HostsCluster) -> Iterator[HostsCluster]:
     """The cluster on its hosts, healthy before and after."""
-    moved(moving)
-    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy before", pause=2)
-    yield moving
-    eventually(lambda: healthy(moving), FAILOVER_SECONDS, "healthy afterwards", pause=2)
+    with steady(moving):
+        yield moving
 
 
 def named(cluster: HostsCluster, *without: str) -> None:

@@ -23,7 +23,7 @@ from tests.hosts.bed import LOCAL, USER, Bed
 from tests.hosts.docker_command import docker
 from tests.hosts.fix_bed import HostsCluster, one_that_moves, three_hosts
 from tests.hosts.host import HOME, Host
-from tests.hosts.journey import FAILOVER_SECONDS, healthy, leader_of, moved, timed, under_load
+from tests.hosts.journey import FAILOVER_SECONDS, healthy, leader_of, steady, timed, under_load
 
 pytestmark = pytest.mark.hosts
 LONG_LEASE = 60
@@ -50,10 +50,8 @@ def rebuilt(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[H
 @pytest.fixture
 def cluster(rebuilt: HostsCluster) -> Iterator[HostsCluster]:
     """The cluster on its hosts, healthy before and after."""
-    moved(rebuilt)
-    eventually(lambda: healthy(rebuilt), FAILOVER_SECONDS, "healthy before", pause=2)
-    yield rebuilt
-    eventually(lambda: healthy(rebuilt), FAILOVER_SECONDS, "healthy afterwards", pause=2)
+    with steady(rebuilt):
+        yield rebuilt
 
 
 def _data(host: Host) -> str:

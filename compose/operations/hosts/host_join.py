@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from cluster.config.docker_hosts import Host
 from cluster.errors import PodsError, RefusedError
 from cluster.http.etcd_api import EtcdApi
-from cluster.postgres.connection import connect, fetch_one
 from cluster.topology_file import load
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
@@ -24,6 +23,7 @@ from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import facts_of_hosts, host_payload
 from compose.operations.hosts.leader_change import switch_leader
+from compose.operations.hosts.member_copy import copy_member
 from compose.operations.hosts.prepare import ETCD, folders
 from compose.operations.hosts.unprepare import ASIDE_SCRIPT
 from compose.operations.hosts.upkeep import Upkeep
@@ -131,22 +131,7 @@ class HostJoin:
     def _stream(self, step: Progress) -> None:
         stack, host = self._fleet.stack, self._host
         self._engine.load_images(host_images(stack, host), step)
-        self._engine.ship(host_payload(stack, host, clones=True))
-        self._engine.follow(step, "up", "--detach", "--no-deps", host.name)
-        wait_until(
-            lambda: not_streaming(self._fleet, host.name),
-            timeout=stack.settings.start_timeout + self._copy_seconds(),
-            what=f"{host.name} does not stream",
-            hint=f"run this again when that is mended, which goes on; see docker logs on {host.name}",
-            pause=0.5,
-            progress=step.update,
-        )
-
-    def _copy_seconds(self) -> float:
-        """For a copy of all data, at ten megabytes a second."""
-        with connect(self._fleet.stack.monitor(self._fleet.leader())) as connection:
-            size = fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0
-        return 60 + size / 10e6
+        copy_member(self._fleet, self._engine, step, hint="run this again when that is mended, which goes on")
 
 
 def refuse_strange_votes(fleet: Fleet, host: Host) -> None:
@@ -169,17 +154,6 @@ def refuse_strange_votes(fleet: Fleet, host: Host) -> None:
             f"etcd has a member at {less[0]}, whose host is not in config/hosts.toml",
             "put it back into the file, and take it out of the cluster first: inv hosts.remove NAME --gone",
         )
-
-
-def not_streaming(fleet: Fleet, name: str) -> str:
-    """Why the member is no replica that streams; "" where it is one."""
-    try:
-        found = next((each for each in fleet.members() if each.name == name), None)
-    except PodsError as error:
-        return error.message
-    if found is None:
-        return "its agent is not there yet"
-    return "" if found.runs else f"it is {found.role}, {found.state}"
 
 
 def _unannounced(store: EtcdApi, host: Host) -> str:

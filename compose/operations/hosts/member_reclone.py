@@ -7,17 +7,14 @@ whose disk is new. The member decides nothing meanwhile: it is down, and its vot
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from cluster.errors import PodsError, RefusedError, UsageError
-from cluster.postgres.connection import connect, fetch_one
-from cluster.postgres.failures import translated
-from cluster.waiting import wait_until
+from cluster.errors import RefusedError, UsageError
 from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.shipped_files import MOUNTED
 from compose.home.paths import ASIDE
 from compose.operations.hosts.fleet import Fleet, open_fleet
-from compose.operations.hosts.host_join import not_streaming
 from compose.operations.hosts.host_payload import host_payload
+from compose.operations.hosts.member_copy import copy_member
 from compose.operations.hosts.prepare import folders
 from compose.operations.steps import Step, perform
 from compose.stack import Stack
@@ -108,25 +105,7 @@ class MemberReclone:
         self._engine.run(self._engine.image, words, entrypoint="bash")
 
     def _copy(self, step: Progress) -> None:
-        engine, stack = self._engine, self._fleet.stack
-        engine.ship(host_payload(stack, self._host, clones=True))
-        engine.follow(step, "up", "--detach", "--no-deps", self._name)
-        wait_until(
-            lambda: not_streaming(self._fleet, self._name),
-            timeout=stack.settings.start_timeout + self._seconds(),
-            what=f"{self._name} does not stream",
-            hint=f"see docker logs on {self._name}",
-            pause=0.5,
-            progress=step.update,
-        )
-
-    def _seconds(self) -> float:
-        """For a copy of all data, at ten megabytes a second."""
-        try:
-            with translated(), connect(self._fleet.stack.monitor(self._fleet.leader())) as connection:
-                return 60 + (fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0) / 10e6
-        except PodsError:
-            return 600.0
+        copy_member(self._fleet, self._engine, step, hint="run this again when that is mended")
 
     def _settle(self) -> None:
         """From now on an empty directory is a disk that is away."""

@@ -14,7 +14,7 @@ from cluster.errors import PodsError, RefusedError
 from cluster.hosts_state import Phase
 from cluster.http.etcd_api import config_key
 from cluster.observed.nodes import read_slots
-from cluster.postgres.connection import connect, execute, fetch_one, literal
+from cluster.postgres.connection import connect, execute, literal
 from cluster.services import beside
 from cluster.slots import create_slot
 from cluster.standby_topology import prepared_on
@@ -33,6 +33,7 @@ from compose.operations.home_identity import changing
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import host_payload
+from compose.operations.hosts.member_copy import copy_seconds
 from compose.operations.preflight import check_data
 from compose.operations.promotion.rewind import ROLE
 from compose.operations.reload import reload_node
@@ -212,18 +213,12 @@ class Preparation:
         role = "standby_leader" if host.name == first else "replica"
         wait_until(
             lambda: self._missing(host.name, role),
-            timeout=self.stack.settings.start_timeout + self._copy_seconds(),
+            timeout=self.stack.settings.start_timeout + copy_seconds(self.stack.superuser(self.stack.topology.primary)),
             what=f"{host.name} does not stream",
             hint=f"inv hosts.prepare goes on when that is mended; see docker logs on {host.name}",
             pause=1.0,
             progress=step.update,
         )
-
-    def _copy_seconds(self) -> float:
-        """For a copy of all data, at ten megabytes a second."""
-        with connect(self.stack.superuser(self.stack.topology.primary)) as connection:
-            size = fetch_one(connection, "database_size", lambda bytes: int(bytes)) or 0
-        return 60 + size / 10e6
 
     def _missing(self, name: str, role: str) -> str:
         try:
