@@ -200,6 +200,25 @@ def read_clients(console: "psycopg.Connection[Any]", user: str) -> list[PooledCl
     ]
 
 
+def read_stale(
+    console: "psycopg.Connection[Any]", pools: Collection[str], addresses: Collection[str]
+) -> frozenset[str]:
+    """Server connections of ``pools`` to one of ``addresses`` that a client has now, as PgBouncer numbers them."""
+    return frozenset(
+        row["ptr"]
+        for row in console.execute("SHOW SERVERS").fetchall()
+        if row["database"] in pools and row["addr"] in addresses and row["link"]
+    )
+
+
+def end_linked(console: "psycopg.Connection[Any]", servers: Collection[str]) -> int:
+    """KILL_CLIENT for who has one of ``servers``; how many. The connection to the server ends with it."""
+    found = [int(row["id"]) for row in console.execute("SHOW CLIENTS").fetchall() if row["link"] in servers]
+    for number in found:
+        _end(console, number)
+    return len(found)
+
+
 def read_backends(console: "psycopg.Connection[Any]", user: str) -> frozenset[int]:
     """The process numbers of its server connections as ``user``, on whichever nodes."""
     rows = console.execute("SHOW SERVERS").fetchall()
@@ -208,7 +227,11 @@ def read_backends(console: "psycopg.Connection[Any]", user: str) -> frozenset[in
 
 def end_client(console: "psycopg.Connection[Any]", client: PooledClient) -> None:
     """KILL_CLIENT, if it has not left by itself."""
+    _end(console, client.number)
+
+
+def _end(console: "psycopg.Connection[Any]", number: int) -> None:
     import psycopg
 
     with suppress(psycopg.errors.ProtocolViolation):
-        console.execute(f"KILL_CLIENT {client.number}".encode())
+        console.execute(f"KILL_CLIENT {number}".encode())

@@ -29,15 +29,25 @@ class PoolerConsole:
         self._connection: psycopg.Connection[Any] | None = None
         self._spare: list[psycopg.Connection[Any]] = []
 
-    def read(self, pools: Collection[str]) -> PoolerReading | None:
-        """Those of ``pools`` that it has; None where it does not answer."""
+    def read(self, pools: Collection[str], elsewhere: Collection[str] = ()) -> PoolerReading | None:
+        """Those of ``pools`` that it has; None where it does not answer. ``elsewhere``: addresses of other nodes."""
         try:
             with self._bounded() as console:
                 databases = console.execute("SHOW DATABASES").fetchall()
                 held = pgbouncer.is_held(console)
+                stale = len(pgbouncer.read_stale(console, pools, elsewhere)) if elsewhere else 0
         except MachineError:
             return None
-        return pooler_reading(databases, pools, held=held)
+        return replace(pooler_reading(databases, pools, held=held), stale=stale)
+
+    def end_stale(self, pools: Collection[str], elsewhere: Collection[str]) -> int:
+        """End those clients of ``pools`` who are busy at one of these addresses; how many.
+
+        Raises:
+            MachineError: it does not answer.
+        """
+        with self._bounded() as console:
+            return pgbouncer.end_linked(console, pgbouncer.read_stale(console, pools, elsewhere))
 
     def lead(self, held: Collection[str]) -> None:
         """RELOAD, and RECONNECT the pools that are ``held`` back: none keeps what a node said of itself before.

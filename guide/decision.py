@@ -14,19 +14,26 @@ GRACE = 1.5
 """Seconds for which answers may be missing before anybody is held back."""
 PATIENCE = 110.0
 """Seconds for which clients are held back: less than query_wait_timeout (120); then they get errors, and may go on."""
+STALE = 2.0
+"""Seconds for which a client may be busy at a node that is the primary no more, while another one is.
+
+A server that gives its role up ends such connections itself. One whose agent hangs, that is frozen or cut off does not:
+a COMMIT waits there for replicas that follow another one now.
+"""
 
 
 class PoolerVerb(StrEnum):
-    """Have the pools lead to the primary, hold their clients back, let them go on."""
+    """Have the pools lead to the primary, hold their clients back, let them go on, end those busy at another node."""
 
     LEAD = "lead"
     PAUSE = "pause"
     RESUME = "resume"
+    END = "end"
 
 
 @dataclass(frozen=True, slots=True)
 class PoolerAction:
-    """``target``: the node, for LEAD; ``pools``: which, for the others."""
+    """``target``: the node, for LEAD; for END the one that clients are to be at; ``pools``: which, for the others."""
 
     verb: PoolerVerb
     target: str = ""
@@ -35,11 +42,15 @@ class PoolerAction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolerReading:
-    """The pools of the primary as PgBouncer has them. ``leads``: where all lead; "" where not all lead to one node."""
+    """The pools of the primary as PgBouncer has them. ``leads``: where all lead; "" where not all lead to one node.
+
+    ``stale``: how many clients of theirs are busy at a node that is not the primary.
+    """
 
     leads: str = ""
     pools: frozenset[str] = frozenset()
     paused: frozenset[str] = frozenset()
+    stale: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +73,7 @@ class GuideMemory:
     """``holding``: the pools that it holds back. ``missed_since``: when a primary was missed first; a clock.
 
     ``gave_up``: it has let clients go on although there is no primary. ``held``: an operation held the pools.
+    ``stale_since``: when a client was first busy at a node that is the primary no more; a clock.
     """
 
     leader: str = ""
@@ -69,12 +81,13 @@ class GuideMemory:
     missed_since: float | None = None
     gave_up: bool = False
     held: bool = False
+    stale_since: float | None = None
 
 
 def decide(memory: GuideMemory, seen: GuideReading) -> tuple[GuideMemory, tuple[PoolerAction, ...]]:
     """The next memory, and what to do now."""
     leader = seen.sighting.leader
-    memory = replace(memory, leader=leader or memory.leader)
+    stale_since, memory = memory.stale_since, replace(memory, leader=leader or memory.leader, stale_since=None)
     lead = _lead(seen)
     if seen.pooler is None:
         return memory, lead
@@ -84,8 +97,9 @@ def decide(memory: GuideMemory, seen: GuideReading) -> tuple[GuideMemory, tuple[
         return replace(memory, held=True, holding=seen.pooler.paused, missed_since=missed, gave_up=False), lead
     memory = replace(memory, held=False)
     if leader:
-        resume = _resume(memory.holding)
-        return replace(memory, holding=frozenset(), missed_since=None, gave_up=False), (*lead, *resume)
+        actions = (*lead, *_resume(memory.holding))
+        memory = replace(memory, holding=frozenset(), missed_since=None, gave_up=False)
+        return (memory, actions) if lead or not seen.pooler.stale else _end_stale(memory, seen, stale_since, actions)
     return _without_leader(memory, seen, seen.pooler)
 
 
@@ -93,6 +107,15 @@ def _lead(seen: GuideReading) -> tuple[PoolerAction, ...]:
     leader = seen.sighting.leader
     led = seen.written == leader and (seen.pooler is None or seen.pooler.leads == leader)
     return () if not leader or led else (PoolerAction(PoolerVerb.LEAD, target=leader),)
+
+
+def _end_stale(
+    memory: GuideMemory, seen: GuideReading, since: float | None, actions: tuple[PoolerAction, ...]
+) -> tuple[GuideMemory, tuple[PoolerAction, ...]]:
+    since = seen.now if since is None else since
+    if seen.now - since < STALE:
+        return replace(memory, stale_since=since), actions
+    return memory, (*actions, PoolerAction(PoolerVerb.END, target=memory.leader))
 
 
 def _resume(pools: Collection[str]) -> tuple[PoolerAction, ...]:

@@ -152,7 +152,7 @@ class Guide:
         readings = self._members.read()
         sighting = find_leader(readings, self.memory.leader)
         order = read_hold(self.files.volume, time.time())
-        pooler = self._console.read(config.pools)
+        pooler = self._console.read(config.pools, self._members.elsewhere(sighting.leader))
         seen = GuideReading(
             now=time.monotonic(),
             sighting=sighting,
@@ -203,6 +203,10 @@ class Guide:
             case PoolerVerb.RESUME:
                 _print("clients go on")
                 console.resume(action.pools)
+            case PoolerVerb.END:
+                assert self._members is not None
+                ended = console.end_stale(config.pools, self._members.elsewhere(action.target))
+                _print(f"ended {ended} client(s) that were busy at a node that is the primary no more")
 
     def _lead(self, config: GuideConfig, console: PoolerConsole, target: str, pooler: PoolerReading | None) -> None:
         text = databases_text(config, target)

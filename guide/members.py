@@ -56,6 +56,13 @@ class MemberReader:
         probe = self._probes.get(name)
         return None if probe is None else probe.descriptor
 
+    def elsewhere(self, leader: str) -> frozenset[str]:
+        """The addresses of the other nodes, as far as they were reached; none while that of ``leader`` is not known."""
+        known = {name: probe.address for name, probe in self._probes.items() if probe.address}
+        if leader not in known:
+            return frozenset()
+        return frozenset(known.values()) - {known[leader]}
+
     def _agent(self, member: GuideMember) -> AgentReading:
         if not member.agent:
             return AgentReading.ABSENT

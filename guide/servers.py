@@ -31,6 +31,8 @@ class ServerProbe:
         self.access = replace(access, connect_timeout=_CONNECT_SECONDS, statement_timeout=SECONDS)
         self._kept = ExitStack()
         self._connection: psycopg.Connection[Any] | None = None
+        self.address = ""
+        """Where it was reached last, as a number."""
 
     def read(self) -> ServerReading:
         """What it answers now. A connection that broke is tried anew at once: its server may only have ended that."""
@@ -40,6 +42,7 @@ class ServerProbe:
             self.close()
         try:
             self._connection = self._kept.enter_context(connect(self.access))
+            self.address = self._connection.info.hostaddr
             return self._ask(self._connection)
         except ConnectError as error:
             self.close()

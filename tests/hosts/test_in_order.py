@@ -19,6 +19,7 @@ from tests.hosts.journey import (
     moved,
     pooled,
     takes_writes,
+    timed,
     watching,
 )
 from tests.hosts.load import overlap
@@ -51,7 +52,8 @@ def test_agent_and_guard_hang(cluster: HostsCluster) -> None:
         with leader.hung(leader.name, GUARD), leader.hung(leader.name, AGENT):
             others = [name for name in cluster.bed.hosts if name != leader.name]
             eventually(lambda: _any_leads(cluster, others), FAILOVER_SECONDS, "another is promoted")
-            ledger.wait_for(50, FAILOVER_SECONDS)
+            with timed("from there until programs that waited for their commit went on"):
+                ledger.wait_for(50, FAILOVER_SECONDS)
         eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "healthy again", pause=2)
         ledger.wait_for(20)
     print(f"two took writes for {overlap(monitor.writes):.2f} s; {len(monitor.writes)} writes of the monitor")

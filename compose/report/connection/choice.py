@@ -48,7 +48,9 @@ def chosen_login(declared: Declarations, database: DatabaseDeclaration, role: st
 def credential_files(home: Home, settings: Settings, role: str) -> CredentialFiles:
     """Where the password of ``role`` is: the application's has a name of its own, others lie in ``secrets/roles/``."""
     files = role_files(home, settings, role)
-    return CredentialFiles(ca=str(home.ca), password=str(files.password), pgpass=str(files.pgpass))
+    return CredentialFiles(
+        ca=str(home.ca), password=str(files.password), pgpass=str(files.pgpass), services=str(files.service)
+    )
 
 
 def _check_password(home: Home, files: CredentialFiles, role: str) -> None:

@@ -31,11 +31,12 @@ class Servers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialFiles:
-    """Paths on this host: the CA, the role's password, and the same for libpq."""
+    """Paths on this host: the CA, the role's password, the same for libpq, and its services: servers, login, password."""
 
     ca: str
     password: str
     pgpass: str
+    services: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

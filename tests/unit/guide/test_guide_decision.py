@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from guide.decision import (
     GRACE,
     PATIENCE,
+    STALE,
     GuideMemory,
     GuideReading,
     PoolerAction,
@@ -114,11 +115,35 @@ def test_for_a_pgbouncer_that_does_not_answer_the_file_is_kept_right() -> None:
     assert decide(GuideMemory(leader="alpha"), _seen(NOBODY, None))[1] == ()
 
 
+def test_who_stays_busy_at_a_former_primary_is_ended_once_it_had_time_to_end_them_itself() -> None:
+    stale = replace(RUNNING, leads="beta", stale=2)
+    memory, actions = decide(GuideMemory(leader="alpha"), _seen(BETA, replace(stale, leads="alpha")))
+    assert _verbs(actions) == [PoolerVerb.LEAD]
+    memory, actions = decide(memory, _seen(BETA, stale, now=100.5, written="beta"))
+    assert actions == ()
+    memory, actions = decide(memory, _seen(BETA, stale, now=100.0 + STALE, written="beta"))
+    assert actions == ()
+    memory, actions = decide(memory, _seen(BETA, stale, now=100.5 + STALE, written="beta"))
+    assert actions == (PoolerAction(PoolerVerb.END, target="beta"),)
+
+
+def test_nobody_is_ended_who_was_not_busy_there_all_the_time_or_while_an_operation_holds_the_pools() -> None:
+    stale, since = replace(RUNNING, stale=1), GuideMemory(leader="alpha", stale_since=0.0)
+    for between in (
+        _seen(ALPHA, now=99.0),
+        _seen(NOBODY, stale, now=99.0),
+        replace(_seen(ALPHA, stale, now=99.0), held_since=98.0),
+    ):
+        memory, actions = decide(since, between)
+        assert PoolerVerb.END not in _verbs(actions)
+        assert PoolerVerb.END not in _verbs(decide(memory, _seen(ALPHA, stale, now=100.0))[1])
+
+
 sightings = st.sampled_from((ALPHA, BETA, NOBODY, UNCLEAR, TWO))
 moments = st.tuples(
     st.floats(0.05, 40.0),
     sightings,
-    st.sampled_from(("nothing", "pause", "resume", "restart", "gone", "hold", "release")),
+    st.sampled_from(("nothing", "pause", "resume", "restart", "gone", "hold", "release", "stale", "busy no more")),
 )
 
 
@@ -131,6 +156,7 @@ class _Model:
         self.foreign: frozenset[str] = frozenset()
         self.ours_since: float | None = None
         self.held_since: float | None = None
+        self.stale_since: float | None = None
 
     def happens(self, what: str, now: float) -> None:
         self.answers = what != "gone"
@@ -146,9 +172,15 @@ class _Model:
                 self.held_since, self.paused = now, POOLS
             case "release":
                 self.held_since = None
+            case "stale":
+                self.stale_since = now if self.stale_since is None else self.stale_since
+            case "busy no more":
+                self.stale_since = None
 
     def reading(self, now: float, sighting: Sighting) -> GuideReading:
-        pooler = PoolerReading(leads=self.leads, pools=POOLS, paused=self.paused) if self.answers else None
+        stale = int(self.stale_since is not None)
+        reading = PoolerReading(leads=self.leads, pools=POOLS, paused=self.paused, stale=stale)
+        pooler = reading if self.answers else None
         return GuideReading(now=now, sighting=sighting, pooler=pooler, written=self.written, held_since=self.held_since)
 
     def obey(self, action: PoolerAction) -> None:
@@ -161,6 +193,8 @@ class _Model:
                 self.paused |= action.pools
             case PoolerVerb.RESUME:
                 self.paused -= action.pools
+            case PoolerVerb.END:
+                self.stale_since = None
 
 
 @settings(max_examples=300)
@@ -175,6 +209,10 @@ def test_whatever_happens(history: list[tuple[float, Sighting, str]]) -> None:
         before = model.paused
         memory, actions = decide(memory, model.reading(now, sighting))
         for action in actions:
+            if action.verb is PoolerVerb.END:
+                assert model.leads == action.target == sighting.leader, "who is ended can go to the primary at once"
+                assert model.stale_since is not None
+                assert now - model.stale_since >= STALE, "a server had the time to end them itself"
             model.obey(action)
             if action.verb is PoolerVerb.LEAD:
                 assert action.target == sighting.leader, "nobody is led to who was not seen to be the primary"

@@ -35,6 +35,7 @@ FILES = CredentialFiles(
     ca="/srv/pods/secrets/tls/ca.crt",
     password="/srv/pods/secrets/roles/reporting",
     pgpass="/srv/pods/secrets/roles/reporting.pgpass",
+    services="/srv/pods/secrets/roles/reporting.service",
 )
 DETAILS = connection_details(SETTINGS, topology_of(SETTINGS), "shop-eu", "reporting", FILES)
 
@@ -46,7 +47,8 @@ paths = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 def anywhere(draw: st.DrawFn) -> ConnectionDetails:
     """Of any names, in a home with any path."""
     home = draw(paths)
-    files = CredentialFiles(ca=f"{home}/ca.crt", password=f"{home}/password", pgpass=f"{home}/it.pgpass")
+    secrets = {"password": f"{home}/password", "pgpass": f"{home}/it.pgpass", "services": f"{home}/it.service"}
+    files = CredentialFiles(ca=f"{home}/ca.crt", **secrets)
     return connection_details(SETTINGS, topology_of(SETTINGS), draw(names), draw(names), files)
 
 
