@@ -31,7 +31,7 @@ class Servers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialFiles:
-    """Paths on this host: the CA, the role's password, the same for libpq, and its services: servers, login, password."""
+    """Paths on this host: the CA, the role's password, the same for libpq; services name servers and login as well."""
 
     ca: str
     password: str
