@@ -15,7 +15,7 @@ from tests.fix_wait import eventually
 from tests.hosts.docker_command import docker
 from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host
-from tests.hosts.journey import FAILOVER_SECONDS, healthy, leader_of, steady, timed, under_load
+from tests.hosts.journey import FAILOVER_SECONDS, healthy, leader_of, steady, timed, under_load, voter_of
 
 pytestmark = pytest.mark.hosts
 BLKIO = Path("/sys/fs/cgroup/blkio")
@@ -103,7 +103,7 @@ def test_a_replica_s_disk_is_full(cluster: HostsCluster) -> None:
 @pytest.mark.parametrize("which", ["of the leader of etcd", "of another"])
 def test_a_vote_s_disk_is_full(cluster: HostsCluster, which: str) -> None:
     """A vote is lost and said; who leads goes on, and the vote is back when there is room."""
-    leads = next(row for row in cluster.status()["hosts"]["hosts"] if row["vote_leads"])["name"]
+    leads = voter_of(cluster)
     name = leads if which == "of the leader of etcd" else next(each for each in cluster.bed.hosts if each != leads)
     host = cluster.bed[name]
     with small_disk(cluster, host, "etcd", 300) as directory, under_load(cluster) as ledger:
@@ -144,7 +144,7 @@ def test_the_leader_s_disk_is_slow(cluster: HostsCluster) -> None:
 
 def test_the_disk_of_the_vote_that_leads_is_slow(cluster: HostsCluster) -> None:
     """Leases are renewed late, or another vote leads; nothing acknowledged is lost whoever leads in the end."""
-    leads = next(row for row in cluster.status()["hosts"]["hosts"] if row["vote_leads"])["name"]
+    leads = voter_of(cluster)
     leader = leader_of(cluster)
     with under_load(cluster) as ledger, slow_disk(cluster.bed[leads], "etcd", SLOW):
         ledger.wait_for(300, FAILOVER_SECONDS)

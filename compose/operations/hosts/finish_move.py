@@ -21,6 +21,7 @@ from compose.home.rendered_files import read_user_files
 from compose.operations.apply_topology import write_files
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.local_services import LocalServices
+from compose.operations.hosts.vote_handover import hand_over_votes
 from compose.operations.promotion.recorded_change import record_change
 from compose.operations.replicas.clone import keep_aside
 from compose.operations.steps import Step
@@ -57,6 +58,7 @@ class FinishMove:
             Step("Starting the services that follow Patroni's primary", self._start_services),
             Step("Noting that Patroni decides", lambda _: self._note(), quiet=True),
             Step("Verifying that every member runs and everybody follows the primary", self._verify),
+            Step("Leading etcd from another host than the primary's", self._part_votes, quiet=True),
         ]
 
     def promote(self, step: Progress) -> None:
@@ -142,6 +144,9 @@ class FinishMove:
             )
         except PodsError as error:
             self._console.warn(error.message)
+
+    def _part_votes(self, step: Progress) -> None:
+        step.result = hand_over_votes(self._fleet, self.primary)
 
     def _unhealthy(self) -> str:
         snapshot, hosts = self.stack.observe()

@@ -25,6 +25,7 @@ from compose.operations.hosts.absent_hosts import refuse_absent
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.guarded_cut import seen_by
 from compose.operations.hosts.member_choice import check_loss, choose_member
+from compose.operations.hosts.vote_handover import hand_over_votes
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.outlook import FailoverOrder
 from compose.operations.promotion.recorded_change import record_change
@@ -175,6 +176,8 @@ def _change(fleet: Fleet, console: Console, target: str, event: str, order: Call
         perform([change] if event == "failover" else _held(fleet, console, change), console)
         canary.await_next()
         _note(fleet.stack, console, target, before, event, canary)
+    if voter := hand_over_votes(fleet, target):
+        console.note(f"etcd is led by {voter} now, and no more by the primary's host")
     return LeaderOutcome(target, canary)
 
 

@@ -142,6 +142,7 @@ class Upkeep:
         yield Step("Reloading changed services", lambda _: here.reload(), quiet=True)
         yield Step("Removing what belonged to the nodes that were here", lambda _: here.forget_strangers(), quiet=True)
         yield Step("Verifying that every member runs", self._verify)
+        yield Step("Leading etcd from another host than the primary's", self._part_votes, quiet=True)
         yield from self._inside()
 
     def _refill(self, step: Progress) -> None:
@@ -253,6 +254,9 @@ class Upkeep:
     def undeclared(self) -> PodsError | None:
         """Why something that is declared could not be made."""
         return self._run.undeclared
+
+    def _part_votes(self, step: Progress) -> None:
+        step.result = hand_over_votes(self._fleet, self.stack.topology.primary)
 
     def _keys(self) -> None:
         """Those of etcd and of agents that end soon; the servers' were made with all others."""

@@ -1,4 +1,8 @@
-"""Whose vote leads etcd is another's before it goes: a store without a leader for seconds demotes the primary."""
+"""Whose vote leads etcd is another's before it goes: a store without a leader for seconds demotes the primary.
+
+And a primary's host does not lead it for longer than must be: where both are lost at once, votes elect a leader after 5
+to 10 s, and that begins the lease of the dead primary anew (0076).
+"""
 
 from cluster.config.docker_hosts import ETCD_PEER_PORT, Host
 from cluster.errors import PodsError, RefusedError

@@ -95,6 +95,22 @@ def test_pending_restarts_are_a_note_unless_the_server_says_it_already() -> None
     ]
 
 
+def test_who_leads_etcd_is_a_note_where_that_is_the_primary_s_host() -> None:
+    found = reading("well")
+    figures = {name: found.hosts[name].figures for name in NAMES}
+    assert found.leader is not None
+    assert all(figures.values()), "else nothing is tried here"
+
+    def notes(voter: str) -> list[str]:
+        hosts = {n: replace(h, figures=replace(h.figures, leads=n == voter)) for n, h in found.hosts.items()}  # type: ignore[type-var]
+        return [
+            note for note in HostsVerdict(reading=replace(found, hosts=hosts), nodes=NAMES).notes() if "etcd" in note
+        ]
+
+    assert [bool(notes(name)) for name in NAMES] == [name == found.leader for name in NAMES]
+    assert notes(found.leader)[0].endswith("run: inv up, which lets another vote lead")
+
+
 def test_an_agent_that_is_cut_off_from_the_store() -> None:
     found = reading("well")
     _, own = _verdict(replace(found, taken=found.taken + 60))
