@@ -93,9 +93,18 @@ def make_view(
         databases={pool: database.name for database, pool, _ in served},
         written=known,
         backup=backup.summary if backup else None,
-        primary_change=latest if latest and latest.primary == topology.primary else None,
+        primary_change=latest if latest and _is_latest(latest, topology, snapshot) else None,
         hosts=hosts,
     )
+
+
+def _is_latest(change: PrimaryChange, topology: Topology, snapshot: Snapshot) -> bool:
+    """Where Patroni decides a primary may have been another one meanwhile, on a timeline that nobody noted yet."""
+    if change.primary != topology.primary:
+        return False
+    node = snapshot.primary
+    now = node.facts.timeline if node and node.facts else None
+    return topology.engine == "local" or None in (now, change.timeline) or now == change.timeline
 
 
 def _observed_primary(snapshot: Snapshot, hosts: HostsReading | None) -> str | None:

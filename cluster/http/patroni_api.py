@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from cluster.documents import parse_json
 from cluster.errors import MachineError, RefusedError
 from cluster.hosts.patroni_documents import AgentFacts, ListedMember, parse_agent, parse_listing
+from cluster.hosts.patroni_history import Succession, parse_successions
 from cluster.http.mutual_tls import Answer, Peer, call
 
 _Document = TypeVar("_Document")
@@ -33,6 +34,10 @@ class PatroniApi:
     def status(self) -> AgentFacts:
         """This one's server."""
         return self._read("/patroni", parse_agent)
+
+    def history(self) -> tuple[Succession, ...]:
+        """Who led since when, by timelines."""
+        return self._read("/history", parse_successions)
 
     def config(self) -> dict[str, Any]:
         """The dynamic configuration, as it is in the store."""
@@ -73,7 +78,7 @@ class PatroniApi:
 
     def _read(self, path: str, parse: Callable[[bytes], _Document]) -> _Document:
         answer = call(self._peer, "GET", path)
-        if not answer.text.startswith(b"{"):  # such as /config while the store has none
+        if not answer.text.startswith((b"{", b"[")):  # such as /config while the store has none
             raise self._refusal(f"it has no answer to {path}", answer)
         try:
             return parse(answer.text)

@@ -1,6 +1,7 @@
 """What clients of libpq read at each login: a password file and a service file a role, and one for `inv psql`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.config.settings import Settings
@@ -27,8 +28,23 @@ _SHOWN = (SUPERUSER, MONITOR, ADMIN)
 """Secrets of the roles that a person may log in as with `inv psql`, beside those that are declared."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """Lines of a service that drivers have words of their own for: seconds for a host, any PgBouncer, the primary."""
+
+    patience: tuple[str, ...]
+    any_pooler: tuple[str, ...]
+    primary: tuple[str, ...]
+
+
+_LIBPQ = _Words(patience=("connect_timeout=2",), any_pooler=(), primary=("target_session_attrs=read-write",))
+_JDBC = _Words(
+    patience=("connectTimeout=2",), any_pooler=("loadBalanceHosts=true",), primary=("targetServerType=primary",)
+)
+
+
 def ensure(home: Home, settings: Settings, topology: Topology) -> None:
-    """Write anew what is not as it should be: ``NAME.pgpass`` and ``NAME.service`` a role, and ``secrets/pgpass``.
+    """Write anew what is not as it should be: ``NAME.pgpass``, ``.service``, ``.jdbc`` a role, and ``secrets/pgpass``.
 
     A declared role that has no password yet is left out.
     """
@@ -39,11 +55,12 @@ def ensure(home: Home, settings: Settings, topology: Topology) -> None:
 
 
 def write(home: Home, settings: Settings, topology: Topology, credentials: RoleCredentials) -> None:
-    """The files of one role, in this order: whoever finds a name in the second finds its password in the first."""
+    """The files of one role, in this order: whoever finds a name in the later ones finds its password in the first."""
     files = role_files(home, settings, credentials.role)
     lines = [pgpass(settings, topology, login, password) for login, password in credentials.logins.items()]
     _write(files.pgpass, "".join(lines))
     _write(files.service, service_file(settings, topology, credentials, home.ca))
+    _write(files.jdbc, service_file(settings, topology, credentials, home.ca, jdbc=True))
 
 
 def pgpass(settings: Settings, topology: Topology, login: str, password: str) -> str:
@@ -63,13 +80,15 @@ def pgpass(settings: Settings, topology: Topology, login: str, password: str) ->
     return "".join(f"{host}:{port}:*:{login}:{password}\n" for host, port in (*outside, *inside, *elsewhere))
 
 
-def service_file(settings: Settings, topology: Topology, credentials: RoleCredentials, ca: Path) -> str:
+def service_file(
+    settings: Settings, topology: Topology, credentials: RoleCredentials, ca: Path, *, jdbc: bool = False
+) -> str:
     """Services (``service=NAME``) for each database that the role may enter: its pools, and the primary itself.
 
     Name and password stand in one file, which is replaced whole: who reads it at each login never has one without the
-    other while they are rotated.
+    other while they are rotated. ``jdbc``: in the words of that driver, which takes no file with a word of libpq's.
     """
-    poolers, direct = _servers(settings, topology)
+    poolers, direct = _servers(settings, topology, _JDBC if jdbc else _LIBPQ)
     entries = {}
     for database in settings.declared.may_enter(credentials.role):
         entries[database] = (poolers, write_pools(database)[0])
@@ -83,18 +102,19 @@ def service_file(settings: Settings, topology: Topology, credentials: RoleCreden
     return "\n".join(lines) + "\n"
 
 
-def _servers(settings: Settings, topology: Topology) -> tuple[list[str], list[str]]:
-    """Where pools are, and where the primary itself is; of several servers libpq takes one that answers."""
+def _servers(settings: Settings, topology: Topology, words: _Words) -> tuple[list[str], list[str]]:
+    """Where pools are, and where the primary itself is; of several servers a client takes one that answers."""
     ports, host = host_ports(settings, topology), client_host(settings)
-    poolers = pooler_endpoints(settings, topology) or ((host, ports[POOLER]),)
+    poolers = pooler_endpoints(settings, topology)
     nodes = node_endpoints(settings, topology)
-    direct = _where(nodes or ((host, ports[PROXY]),))
-    return _where(poolers), [*direct, *(["target_session_attrs=read-write"] if nodes else [])]
+    pooled = _where(poolers or ((host, ports[POOLER]),), words)
+    direct = _where(nodes or ((host, ports[PROXY]),), words)
+    return [*pooled, *(words.any_pooler if poolers else [])], [*direct, *(words.primary if nodes else [])]
 
 
-def _where(servers: Sequence[Endpoint]) -> list[str]:
+def _where(servers: Sequence[Endpoint], words: _Words) -> list[str]:
     hosts, ports = ",".join(host for host, _ in servers), ",".join(str(port) for _, port in servers)
-    return [f"host={hosts}", f"port={ports}", *(["connect_timeout=2"] if len(servers) > 1 else [])]
+    return [f"host={hosts}", f"port={ports}", *(words.patience if len(servers) > 1 else [])]
 
 
 def psql_pgpass(own: Passwords, declared: list[RoleCredentials], user: str) -> str:

@@ -21,14 +21,18 @@ from compose.home.passwords import password_file, read_password
 from compose.home.paths import Home
 from compose.home.permissions import check_secrets
 
+_KINDS = ("pgpass", "service", "jdbc", "former")
+"""Of files that stand beside a password, as their names end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleFiles:
-    """What there is of a role in ``secrets/``: its password, the same for libpq in two forms, its former login."""
+    """What there is of a role in ``secrets/``: its password, the same for libpq (two) and JDBC, its former login."""
 
     password: Path
     pgpass: Path
     service: Path
+    jdbc: Path
     former: Path
 
 
@@ -73,8 +77,7 @@ def role_files(home: Home, settings: Settings, role: str) -> RoleFiles:
         password, stem = password_file(home, APP), home.secrets / APP
     else:
         password = stem = role_password_file(home, role)
-    pgpass, service, former = (stem.with_name(f"{stem.name}.{kind}") for kind in ("pgpass", "service", "former"))
-    return RoleFiles(password=password, pgpass=pgpass, service=service, former=former)
+    return RoleFiles(password=password, **{kind: stem.with_name(f"{stem.name}.{kind}") for kind in _KINDS})
 
 
 def logins(settings: Settings) -> list[str]:
@@ -196,7 +199,7 @@ def set_aside(home: Home, role: str) -> Path | None:
     path = role_password_file(home, role)
     if "/" in role or not path.is_file():  # a name that no declaration has
         return None
-    for kind in ("pgpass", "service", "former"):
+    for kind in _KINDS:
         path.with_name(f"{role}.{kind}").unlink(missing_ok=True)
     kept = path.with_name(f".{role}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     path.rename(kept)

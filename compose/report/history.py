@@ -1,12 +1,14 @@
 """How the changes of the primary look on a terminal and as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.errors import PodsError
 from cluster.history import Journal, PrimaryChange, branch_points, merge
 from cluster.units import human_seconds, utc
 from compose.home.primary_journal import read_histories, read_journal
+from compose.operations.hosts.failover_journal import unnoted_failovers
+from compose.operations.hosts.fleet import Fleet
 from compose.report.pools import Cell
 from compose.report.status import table
 from compose.stack import Stack
@@ -22,11 +24,20 @@ class HistoryReport:
 
 
 def history_report(stack: Stack) -> HistoryReport:
-    """The journal, and what it lacks from the history files in the primary's data."""
+    """The journal, and what it lacks from the history files in the primary's data; on hosts Patroni knows that."""
     journal, unread = _journal(stack)
-    files, missing = _files(stack)
+    files, missing = _files(stack) if stack.topology.engine == "local" else ({}, [])
     merged = merge(journal.changes, branch_points(files))
     return HistoryReport(primary=stack.topology.primary, changes=merged, notes=(*unread, *missing))
+
+
+def with_failovers(stack: Stack, report: HistoryReport) -> HistoryReport:
+    """The same with what Patroni changed by itself since, which nobody has noted yet."""
+    try:
+        more = unnoted_failovers(Fleet(stack, {}))
+    except (OSError, PodsError) as error:
+        return replace(report, notes=(*report.notes, f"what Patroni changed by itself since is left out: {error}"))
+    return replace(report, changes=(*report.changes, *more))
 
 
 def _journal(stack: Stack) -> tuple[Journal, list[str]]:

@@ -1,5 +1,6 @@
 """The way of a cluster to several hosts, one function a stretch; each holds what it promises."""
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,8 @@ def killed_leader(cluster: HostsCluster) -> float:
         eventually(lambda: healthy(cluster), HEALTHY_SECONDS, "the host that died is a replica again")
         ledger.wait_for(50)
     judge(cluster, ledger, monitor)
+    noted = json.loads(cluster.inv.ok("history", "--json").out)["changes"][-1]
+    assert (noted["event"], noted["primary"], noted["before"]) == ("failover", survivor, leader.name)
     measured("killed host" + (", which led etcd too" if voter == leader.name else ""), ledger)
     return ledger.longest_gap
 

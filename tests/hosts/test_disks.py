@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster.waiting import comes_true
+from compose.home.hosts_secrets import ETCD_ROOT, hosts_password
 from tests.fix_wait import eventually
 from tests.hosts.docker_command import docker
 from tests.hosts.fix_bed import HostsCluster
@@ -100,17 +101,38 @@ def test_a_replica_s_disk_is_full(cluster: HostsCluster) -> None:
         host.sh(f"rm {ballast}")
 
 
+@contextmanager
+def much_in_etcd(cluster: HostsCluster, host: Host) -> Iterator[None]:
+    """A hundred megabytes, as Patroni writes in months: until etcd's room is used up it needs none of the disk."""
+    container = host.container("etcd")
+    password = hosts_password(cluster.home, ETCD_ROOT)
+    put = '{ echo "$P"; head -c 1000000 /dev/zero | tr "\\0" x; } | pods-etcd ctl put /ballast > /dev/null || sleep 1'
+    host.engine(
+        "exec",
+        "-i",
+        container,
+        "bash",
+        "-c",
+        f"read -r P; for i in {{1..100}}; do {put}; done",
+        stdin=password.encode(),
+    )
+    yield
+    host.engine("exec", "-i", container, "pods-etcd", "ctl", "del", "/ballast", stdin=password.encode())
+
+
 @pytest.mark.parametrize("which", ["of the leader of etcd", "of another"])
 def test_a_vote_s_disk_is_full(cluster: HostsCluster, which: str) -> None:
     """A vote is lost and said; who leads goes on, and the vote is back when there is room."""
     leads = voter_of(cluster)
     name = leads if which == "of the leader of etcd" else next(each for each in cluster.bed.hosts if each != leads)
     host = cluster.bed[name]
-    with small_disk(cluster, host, "etcd", 300) as directory, under_load(cluster) as ledger:
+    other = next(each for each in cluster.bed.hosts.values() if each != host)
+    with small_disk(cluster, host, "etcd", 1000) as directory, under_load(cluster) as ledger:
         ballast = host.fill(directory)
-        eventually(lambda: "a vote is lost" in _said(cluster), 300, "the status says that a vote is lost", pause=1)
-        print(_said(cluster))
-        ledger.wait_for(50, FAILOVER_SECONDS)
+        with much_in_etcd(cluster, other):
+            eventually(lambda: "a vote is lost" in _said(cluster), 120, "the status says that a vote is lost", pause=1)
+            print(_said(cluster))
+            ledger.wait_for(50, FAILOVER_SECONDS)
         host.sh(f"rm {ballast}")
 
 

@@ -1,13 +1,15 @@
 """The hosts of a cluster, reached: their engines, Patroni's agents, etcd's members."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 from cluster.config.docker_hosts import ETCD_PORT, PATRONI_PORT, Host
 from cluster.errors import MachineError, PodsError
 from cluster.hosts.patroni_documents import ListedMember
+from cluster.hosts.patroni_history import Succession
 from cluster.http.etcd_api import EtcdApi
 from cluster.http.mutual_tls import Identity, Peer
 from cluster.http.patroni_api import PatroniApi, leader_of
@@ -18,6 +20,8 @@ from compose.home.hosts_secrets import ETCD_ROOT, PATRONI_API, hosts_password
 from compose.home.paths import Home
 from compose.render.hosts.patroni_yml import PATRONI_USER
 from compose.stack import Stack
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,21 @@ class Fleet:
         Raises:
             MachineError: none answers.
         """
+        return self._first(PatroniApi.members)
+
+    def history(self) -> tuple[Succession, ...]:
+        """Who led since when, as the first agent that answers knows it.
+
+        Raises:
+            MachineError: none answers.
+        """
+        return self._first(PatroniApi.history)
+
+    def _first(self, read: Callable[[PatroniApi], Answer]) -> Answer:
         problems = []
         for agent in self.agents.values():
             try:
-                return agent.members()
+                return read(agent)
             except PodsError as error:
                 problems.append(error.message)
         raise MachineError("; ".join(problems) or "no host has a node", "see inv status")

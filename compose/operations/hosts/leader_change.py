@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from cluster.errors import MachineError, PodsError, RefusedError
-from cluster.history import PrimaryChange
+from cluster.history import PrimaryChange, read_latest
 from cluster.hosts.patroni_documents import RUNNING, ListedMember
 from cluster.http.mutual_tls import Answer
 from cluster.postgres.connection import connect, fetch_one
@@ -22,6 +22,7 @@ from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import reach_hosts
 from compose.operations.hosts.absent_hosts import refuse_absent
+from compose.operations.hosts.failover_journal import note_failovers
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.guarded_cut import seen_by
 from compose.operations.hosts.member_choice import check_loss, choose_member
@@ -165,7 +166,10 @@ def _reached(stack: Stack, console: Console) -> Iterator[Fleet]:
 
 
 def _change(fleet: Fleet, console: Console, target: str, event: str, order: Callable[[], Answer]) -> LeaderOutcome:
-    before = fleet.stack.topology.primary
+    if unnoted := note_failovers(fleet):  # before there is one more
+        console.warn(unnoted)
+    latest = read_latest(fleet.stack.home.journal)
+    before = latest.primary if latest and latest.primary else fleet.stack.topology.primary
     with Canary(canary_access(fleet.stack)) as canary:
         change = Step(
             f"Letting Patroni make {target} the primary",

@@ -29,6 +29,7 @@ from compose.operations.convergence.state import Convergence
 from compose.operations.database_owner import report_excess
 from compose.operations.hosts.cutover import take_back_undecided
 from compose.operations.hosts.emptied_store import refill
+from compose.operations.hosts.failover_journal import note_failovers
 from compose.operations.hosts.finish_move import FinishMove, configure
 from compose.operations.hosts.finish_return import FinishReturn
 from compose.operations.hosts.fleet import Fleet, open_fleet
@@ -157,6 +158,8 @@ class Upkeep:
             self.stack = self.stack.with_topology(topology)
             write_files(self.stack, topology)
             self._run.adopt(self.stack)
+        if unnoted := note_failovers(self._fleet):
+            self._console.warn(unnoted)
         step.result = leader
 
     def _configure(self, _: Progress) -> None:

@@ -49,7 +49,7 @@ def credential_files(home: Home, settings: Settings, role: str) -> CredentialFil
     """Where the password of ``role`` is: the application's has a name of its own, others lie in ``secrets/roles/``."""
     files = role_files(home, settings, role)
     return CredentialFiles(
-        ca=str(home.ca), password=str(files.password), pgpass=str(files.pgpass), services=str(files.service)
+        ca=str(home.ca), password=str(files.password), pgpass=str(files.pgpass), jdbc=str(files.jdbc)
     )
 
 

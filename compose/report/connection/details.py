@@ -31,12 +31,12 @@ class Servers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialFiles:
-    """Paths on this host: the CA, the role's password, the same for libpq; services name servers and login as well."""
+    """Paths on this host: the CA, the role's password, the same for libpq; servers, login, password for JDBC."""
 
     ca: str
     password: str
     pgpass: str
-    services: str
+    jdbc: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

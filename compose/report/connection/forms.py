@@ -91,7 +91,7 @@ def _values(details: ConnectionDetails) -> Mapping[str, str]:
         "ca": details.files.ca,
         "password_file": details.files.password,
         "pgpass": details.files.pgpass,
-        "services": details.files.services,
+        "jdbc": details.files.jdbc,
         "pods": COMMAND.name,
         **{f"{kind}_uri": uri for kind, uri in details.uris.items()},
     }

@@ -168,3 +168,14 @@ def test_over_several_docker_hosts_passwords_and_services_name_all_of_them(bare_
     assert (pooled["host"], pooled["port"], pooled["connect_timeout"]) == ("10.0.0.1,10.0.0.2", "6432,6432", "2")
     assert (direct["host"], direct["port"]) == ("10.0.0.2,10.0.0.1", "5432,5432")
     assert direct["target_session_attrs"] == "read-write"
+    java = configparser.ConfigParser()
+    java.optionxform = str  # type: ignore[assignment,method-assign]
+    java.read_string(files.jdbc.read_text())
+    assert {"connect_timeout", "target_session_attrs"}.isdisjoint(key for each in java.values() for key in each)
+    assert {key: java["appdb"][key] for key in ("host", "connectTimeout", "loadBalanceHosts", "password")} == {
+        "host": pooled["host"],
+        "connectTimeout": "2",
+        "loadBalanceHosts": "true",
+        "password": pooled["password"],
+    }
+    assert (java["appdb_direct"]["targetServerType"], java["appdb_direct"]["port"]) == ("primary", "5432,5432")

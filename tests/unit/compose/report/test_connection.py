@@ -35,7 +35,7 @@ FILES = CredentialFiles(
     ca="/srv/pods/secrets/tls/ca.crt",
     password="/srv/pods/secrets/roles/reporting",
     pgpass="/srv/pods/secrets/roles/reporting.pgpass",
-    services="/srv/pods/secrets/roles/reporting.service",
+    jdbc="/srv/pods/secrets/roles/reporting.jdbc",
 )
 DETAILS = connection_details(SETTINGS, topology_of(SETTINGS), "shop-eu", "reporting", FILES)
 
@@ -47,7 +47,7 @@ paths = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_
 def anywhere(draw: st.DrawFn) -> ConnectionDetails:
     """Of any names, in a home with any path."""
     home = draw(paths)
-    secrets = {"password": f"{home}/password", "pgpass": f"{home}/it.pgpass", "services": f"{home}/it.service"}
+    secrets = {"password": f"{home}/password", "pgpass": f"{home}/it.pgpass", "jdbc": f"{home}/it.jdbc"}
     files = CredentialFiles(ca=f"{home}/ca.crt", **secrets)
     return connection_details(SETTINGS, topology_of(SETTINGS), draw(names), draw(names), files)
 
