@@ -105,7 +105,7 @@ def test_a_replica_s_disk_is_full(cluster: HostsCluster) -> None:
 def much_in_etcd(cluster: HostsCluster, host: Host) -> Iterator[None]:
     """A hundred megabytes, as Patroni writes in months: until etcd's room is used up it needs none of the disk."""
     container = host.container("etcd")
-    password = hosts_password(cluster.home, ETCD_ROOT)
+    password = f"{hosts_password(cluster.home, ETCD_ROOT)}\n".encode()
     put = '{ echo "$P"; head -c 1000000 /dev/zero | tr "\\0" x; } | pods-etcd ctl put /ballast > /dev/null || sleep 1'
     host.engine(
         "exec",
@@ -114,10 +114,10 @@ def much_in_etcd(cluster: HostsCluster, host: Host) -> Iterator[None]:
         "bash",
         "-c",
         f"read -r P; for i in {{1..100}}; do {put}; done",
-        stdin=password.encode(),
+        stdin=password,
     )
     yield
-    host.engine("exec", "-i", container, "pods-etcd", "ctl", "del", "/ballast", stdin=password.encode())
+    host.engine("exec", "-i", container, "pods-etcd", "ctl", "del", "/ballast", stdin=password)
 
 
 @pytest.mark.parametrize("which", ["of the leader of etcd", "of another"])
