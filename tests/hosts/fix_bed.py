@@ -15,7 +15,7 @@ from cluster.postgres.connection import Access
 from tests.fix_images import images
 from tests.fix_inv import Inv
 from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
-from tests.hosts.bed import LOCAL, Bed, open_bed
+from tests.hosts.bed import LOCAL, NAMES, Bed, open_bed
 from tests.hosts.docker_command import docker
 
 SEEDED = ("beta", "gamma")
@@ -58,8 +58,8 @@ def bed(engine: None) -> Iterator[Bed]:
 
 
 @contextmanager
-def three_hosts() -> Iterator[Bed]:
-    """A bed of one's own."""
+def three_hosts(*more: str) -> Iterator[Bed]:
+    """A bed of one's own, with ``more`` hosts than alpha, beta and gamma."""
     try:
         shipped = _shipped()
         docker("image", "inspect", "pods/base:forky")
@@ -67,7 +67,7 @@ def three_hosts() -> Iterator[Bed]:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no engine, or no pods/base:forky image, as another base was chosen: {error}")
-    with open_bed(seeded=SEEDED, images=shipped) as made:
+    with open_bed((*NAMES, *more), seeded=SEEDED, images=shipped) as made:
         yield made
 
 

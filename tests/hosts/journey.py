@@ -25,11 +25,11 @@ HEALTHY_SECONDS = 300.0
 """Until all members stream again, of which one may be rewound: 120 s were too few at a load of 130."""
 
 
-def added(cluster: HostsCluster) -> None:
-    """The cluster is up, its hosts are checked and added."""
+def added(cluster: HostsCluster, *names: str) -> None:
+    """The cluster is up, its hosts (all, if none is named) are checked and added."""
     cluster.inv.ok("up", timeout=900)
     cluster.inv.ok("hosts.check")
-    for name in (*cluster.bed.hosts, LOCAL):
+    for name in (*(names or cluster.bed.hosts), LOCAL):
         cluster.inv.ok("hosts.add", name, "--yes", timeout=600)
 
 
