@@ -2,17 +2,15 @@
 
 from cluster.config.docker_hosts import ETCD_PEER_PORT, ETCD_PORT, DockerHosts, Host
 from cluster.sizing import GB
+from compose.render.hosts.failover_pace import Pace
 
 METRICS = "http://127.0.0.1:2381"
 """For the container's own health check; Prometheus reads the same at the port of clients, with a certificate."""
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - within the container; the host publishes it on its cluster address alone
 
 
-def etcd_yml(project: str, hosts: DockerHosts, host: Host, *, joins: bool = False) -> str:
-    """The text of etcd.yml; ``joins``: the others have data already, and this member was announced to them.
-
-    Times are for disks that PostgreSQL writes to as well: a leader is given up after five seconds of silence.
-    """
+def etcd_yml(project: str, hosts: DockerHosts, host: Host, pace: Pace, *, joins: bool = False) -> str:
+    """The text of etcd.yml; ``joins``: the others have data already, and this member was announced to them."""
     import yaml
 
     members = hosts.with_role("etcd")
@@ -30,8 +28,8 @@ def etcd_yml(project: str, hosts: DockerHosts, host: Host, *, joins: bool = Fals
         "listen-metrics-urls": METRICS,
         "client-transport-security": _transport(),
         "peer-transport-security": _transport(),
-        "heartbeat-interval": 500,
-        "election-timeout": 5000,
+        "heartbeat-interval": pace.heartbeat,
+        "election-timeout": pace.election,
         "quota-backend-bytes": 2 * GB,
         "auto-compaction-mode": "periodic",
         "auto-compaction-retention": "1h",

@@ -11,6 +11,7 @@ from compose.render.config_files import UserFiles
 from compose.render.host_facts import HostFacts
 from compose.render.hosts.docker_user_rules import docker_user_rules
 from compose.render.hosts.etcd_yml import etcd_yml
+from compose.render.hosts.failover_pace import PACES
 from compose.render.hosts.host_project import host_project
 from compose.render.hosts.member_hba import member_hba
 from compose.render.hosts.patroni_yml import guard_text, patroni_yml
@@ -49,7 +50,9 @@ def host_files(
     if pooled:
         files |= pooler_files(settings, as_moved(topology, hosts))
     if "etcd" in host.roles:
-        files["rendered/etcd/etcd.yml"] = etcd_yml(settings.project, hosts, host, joins=joins)
+        files["rendered/etcd/etcd.yml"] = etcd_yml(
+            settings.project, hosts, host, PACES[settings.failover_pace], joins=joins
+        )
     if "node" in host.roles:
         addresses = [*(each.address for each in hosts.hosts), *control]
         files |= _member_files(settings, topology, derived, host, user, addresses=addresses, clones=clones)

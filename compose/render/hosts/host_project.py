@@ -10,6 +10,7 @@ from cluster.topology import Topology
 from compose.render.compose_file import DEFINITION_LABEL, definition_hash
 from compose.render.compose_types import Project, Service
 from compose.render.host_facts import HostFacts
+from compose.render.hosts.failover_pace import PACES
 from compose.render.limits import bounded, bounded_node
 from compose.render.log_bounds import kept_log
 from compose.render.seccomp import node_profile, security_option
@@ -19,6 +20,8 @@ BASE = PROJECT_ROOT / "compose" / "hosts.yaml"
 NETWORK = "hosts"
 ETCD = "etcd"
 """The service; its member is called after its host."""
+ELECTION_LABEL = "pods.election"
+"""etcd reads its times when it starts: with others its container is made anew."""
 _NO_DNS = ["127.0.0.1"]
 """Nobody listens there: Docker's resolver still knows the services and the hosts, and DNS is no tunnel out."""
 _RELEASE = 20
@@ -45,6 +48,7 @@ def host_project(
     services: dict[str, Service] = {}
     if "etcd" in host.roles:
         services[ETCD] = _etcd(templates[ETCD], host, topology.sizing, facts)
+        services[ETCD]["labels"] = {ELECTION_LABEL: str(PACES[settings.failover_pace].election)}
     if "node" in host.roles:
         services[host.name] = _member(templates["member"], host, settings, derived, facts)
         if topology.lift_memlock:
@@ -53,7 +57,7 @@ def host_project(
     for service in services.values():
         service["extra_hosts"] = remote_names(hosts, host)
         service["dns"] = _NO_DNS
-        service["labels"] = {DEFINITION_LABEL: definition_hash(service)}
+        service["labels"] = {**service.get("labels", {}), DEFINITION_LABEL: definition_hash(service)}
     used = {name for service in services.values() for name in service.get("secrets", ())}
     secrets = {name: secret for name, secret in base["secrets"].items() if name in used}
     name = project_name(settings.project, host)
