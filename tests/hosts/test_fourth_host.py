@@ -1,6 +1,10 @@
-"""A fourth host, with a node and no vote, joins three under load; whatever kills the task, the next run ends it."""
+"""A fourth host, with a node and no vote, joins three under load; whatever kills the task, the next run ends it.
+
+In the end it takes the part of one of the three that is lost, under that name and its own address.
+"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -83,3 +87,24 @@ def test_who_leads_there_is_replaced_as_any_other(cluster: HostsCluster) -> None
     killed_leader(cluster)
     cluster.inv.ok("up", timeout=600)
     assert healthy(cluster)
+
+
+def test_a_lost_host_is_replaced_by_a_machine_with_another_address(cluster: HostsCluster) -> None:
+    """As docs/how-to/hosts.md has it: the new address in the file, then `hosts.move`."""
+    cluster.inv.ok("hosts.remove", DELTA, "--purge", "--yes", timeout=600)
+    named(cluster, *NAMES)
+    cluster.inv.ok("up", timeout=600)
+    lost = next(name for name in NAMES[1:] if name != leader_of(cluster))
+    hosts = cluster.bed.hosts
+    with under_load(cluster) as ledger:
+        hosts[lost].kill()
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        hosts[lost] = replace(hosts.pop(DELTA), name=lost)
+        named(cluster, *NAMES)
+        with timed(f"hosts.move of {lost} to another address"):
+            cluster.inv.ok("hosts.move", lost, "--yes", timeout=900)
+        ledger.wait_for(50, FAILOVER_SECONDS)
+    print(f"{len(ledger.errors)} errors")
+    assert set(members(cluster)) == set(NAMES)
+    cluster.inv.ok("switchover", "--to", lost)
+    assert leader_of(cluster) == lost
