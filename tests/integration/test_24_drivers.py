@@ -3,6 +3,7 @@
 Packages of npm and Debian are downloaded for it, which the gate does not do.
 """
 
+import shlex
 import socket
 import socketserver
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_connect import RUN, Printed, answers_of, runs
+from tests.fix_connect import RUN, Printed, answers_of, expected, runs
 from tests.fix_downloaded_drivers import PACKAGED
 from tests.fix_inv import Inv
 from tests.fix_stack import BARE, Cluster, new_project, purge, write_env
@@ -49,6 +50,14 @@ def test_a_form_runs_as_it_is_printed(
 @pytest.mark.parametrize("form", ["psql", "asyncpg", "compose"])
 def test_a_form_of_a_declared_role_that_reads_runs_as_it_is_printed(kept: Cluster, form: str, tmp_path: Path) -> None:
     runs(kept, form, tmp_path, "shop-eu", "--role", "reporting", role="reporting")
+
+
+def test_java_takes_servers_login_and_password_from_its_own_file(kept: Cluster, debian: None, tmp_path: Path) -> None:
+    """Also where a path in it, or a database's name, is odd."""
+    file = kept.home.role_secrets / "shop.jdbc"
+    services = (f"jdbc:postgresql:///?service=shop-eu{kind}" for kind in ("", "_read", "_direct"))
+    printed = Printed("\n".join([f"export PGSERVICEFILE={shlex.quote(str(file))}", *services]), tmp_path, kept)
+    assert RUN["jdbc"](printed) == expected("jdbc", "shop")
 
 
 _DROPPED = """
