@@ -24,6 +24,7 @@ from compose.operations.converge import converge
 from compose.operations.copies import lifecycle
 from compose.operations.databases.extension_guard import check_extensions
 from compose.operations.home_identity import changing
+from compose.operations.hosts.absent_hosts import refuse_absent
 from compose.operations.hosts.fleet_config import hosts_behind
 from compose.operations.hosts.upkeep import converge_hosts
 from compose.operations.image_states import note_images, running_images
@@ -85,6 +86,7 @@ def update(stack: Stack, console: Console, *, force: bool) -> None:
     """
     with changing(stack, "images.update", builds=True) as stack:
         check_extensions(stack, ())
+        refuse_absent(stack)
         if (late := behind(stack)) and not _missing(stack):
             console.note(f"still with other images: {', '.join(late)}; going on with what was begun")
             _roll_out(stack, console)
@@ -106,6 +108,7 @@ def go_back(stack: Stack, console: Console) -> None:
         RefusedError: there are none to go back to.
     """
     with changing(stack, "images.update", builds=True) as stack:
+        refuse_absent(stack)
         before = stack.topology.images_before
         if before is None:
             raise RefusedError("there was no update to go back from", "inv images.check says how old the images are")
