@@ -186,7 +186,7 @@ def _backup(template: Service, settings: Settings, _: Topology, facts: HostFacts
         service["volumes"].append(mount(settings.backup_directory or "./data/backups", "/backups", read_only=False))
     if settings.backup_encryption == "on":
         service["secrets"].append("backup_key")
-    if settings.s3_ca:
+    if settings.s3_ca and "s3" in store_names(settings):  # it may come from the environment of whoever runs inv
         service["secrets"].append("s3_ca")
     return service
 

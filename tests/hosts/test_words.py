@@ -321,6 +321,7 @@ def newer(tagged: list[str], cluster: KeptOnHosts, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(image_build, "ensure", ensure)
     monkeypatch.setattr(update_images, "waiting", lambda *_: {"postgres": (found,)})
     monkeypatch.setenv("SSH_AUTH_SOCK", cluster.bed.agent)
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)  # as every `inv` of a test has it
 
 
 def test_new_images_are_rolled_out_while_clients_write(cluster: KeptOnHosts, newer: None) -> None:

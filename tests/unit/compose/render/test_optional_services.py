@@ -269,3 +269,13 @@ def test_one_service_s_definition_is_not_another_s() -> None:
     again = services_of(settings_of(grafana="on", failover="auto"))
     again["gate"]["volumes"].clear()
     assert services_of(settings_of(grafana="on", failover="auto")) == EVERYTHING
+
+
+def test_a_ca_that_a_shell_names_for_s3_is_nobody_s_where_no_store_is_there() -> None:
+    """`AWS_CA_BUNDLE` is set in one shell and not in another: a backup service of neither may be made anew for it."""
+
+    def secrets(**chosen: str) -> set[str]:
+        return set(services_of(settings_of(s3_ca="/etc/ssl/own.crt", **chosen))["backup"]["secrets"])
+
+    assert "s3_ca" not in secrets()
+    assert "s3_ca" in secrets(s3_bucket="b")
