@@ -354,6 +354,7 @@ def test_with_a_host_down_nothing_is_done_by_halves(cluster: KeptOnHosts) -> Non
     leader = leader_of(cluster)
     down = next(name for name in NODES if name != leader)
     file = cluster.home.user_config / "postgresql.conf"
+    file.touch()
     before = file.read_text()
     cluster.bed[down].kill()
     ledger = pooled(cluster)
