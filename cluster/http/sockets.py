@@ -42,8 +42,8 @@ def routed_address(routes: Path = ROUTES) -> str:
     interface = next((row[0] for row in rows if row[1] == "00000000"), "")
     if not interface:
         return ""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
-        found = fcntl.ioctl(asked.fileno(), _SIOCGIFADDR, struct.pack("256s", interface[:15].encode()))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        found = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, struct.pack("256s", interface[:15].encode()))
     return socket.inet_ntoa(found[20:24])
 
 
