@@ -26,6 +26,7 @@ ALLOWED = {
     "cluster/files.py:write_atomically": "for such paths only",
     "cluster/files.py:open": "for such paths only",
     "cluster/mounts.py": SYSTEM,
+    "cluster/http/sockets.py:routed_address": SYSTEM,
     "cluster/files.py:replace_file": "in a service's container, its own folder",
     "cluster/files.py:sync_directory": "in a service's container, its own folder",
     "cluster/lock.py": HOME + "; in a service's container, its own folder",
