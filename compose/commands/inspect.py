@@ -46,14 +46,11 @@ def insight(
 @task(help={"json": "print data instead of a table"}, auto_shortflags=False)
 def history(c: Context, json: bool = False) -> None:
     """Show who was the primary when, and why."""
-    from compose.report.history import history_report, print_history, with_failovers
+    from compose.report.history import history_report, print_history
     from compose.report.status import print_json
     from compose.stack import open_stack
 
-    stack = open_stack()
-    report = history_report(stack)
-    if stack.topology.engine == "patroni":
-        report = with_failovers(stack, report)
+    report = history_report(open_stack())
     print_json(report) if json else print_history(report)
 
 

@@ -1,7 +1,7 @@
 """How the changes of the primary look on a terminal and as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cluster.errors import PodsError
 from cluster.history import Journal, PrimaryChange, branch_points, merge
@@ -26,18 +26,21 @@ class HistoryReport:
 def history_report(stack: Stack) -> HistoryReport:
     """The journal, and what it lacks from the history files in the primary's data; on hosts Patroni knows that."""
     journal, unread = _journal(stack)
-    files, missing = _files(stack) if stack.topology.engine == "local" else ({}, [])
-    merged = merge(journal.changes, branch_points(files))
-    return HistoryReport(primary=stack.topology.primary, changes=merged, notes=(*unread, *missing))
+    if stack.topology.engine == "local":
+        files, missing = _files(stack)
+        changes = merge(journal.changes, branch_points(files))
+    else:
+        more, missing = _failovers(stack)
+        changes = (*journal.changes, *more)
+    return HistoryReport(primary=stack.topology.primary, changes=changes, notes=(*unread, *missing))
 
 
-def with_failovers(stack: Stack, report: HistoryReport) -> HistoryReport:
-    """The same with what Patroni changed by itself since, which nobody has noted yet."""
+def _failovers(stack: Stack) -> tuple[list[PrimaryChange], list[str]]:
+    """What Patroni changed by itself, and nobody has noted yet."""
     try:
-        more = unnoted_failovers(Fleet(stack, {}))
+        return unnoted_failovers(Fleet(stack, {})), []
     except (OSError, PodsError) as error:
-        return replace(report, notes=(*report.notes, f"what Patroni changed by itself since is left out: {error}"))
-    return replace(report, changes=(*report.changes, *more))
+        return [], [f"what Patroni changed by itself since is left out: {error}"]
 
 
 def _journal(stack: Stack) -> tuple[Journal, list[str]]:

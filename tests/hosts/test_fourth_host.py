@@ -74,7 +74,6 @@ def test_a_task_that_is_killed_harms_nobody_and_is_ended_by_the_next(cluster: Ho
         named(cluster, *NAMES)
         cluster.inv.ok("up", timeout=600)
     assert DELTA not in members(cluster)
-    assert ledger.longest_gap < FAILOVER_SECONDS
 
 
 def test_who_leads_there_is_replaced_as_any_other(cluster: HostsCluster) -> None:
