@@ -172,8 +172,8 @@ def extensions(session: nox.Session) -> None:
 def hosts(session: nox.Session) -> None:
     """Everything about several hosts, on three of them in containers."""
     tools(session)
-    # the bed is clean for refusals, and the way there is tried before what needs a cluster that is there
-    first = ("tests/hosts/test_refusals.py", SMOKE)
+    # the bed is clean for itself and for refusals, and the way there is tried before what needs a cluster that is there
+    first = ("tests/hosts/test_bed.py", "tests/hosts/test_refusals.py", SMOKE)
     others = sorted({f"tests/hosts/{path.name}" for path in HERE.glob("tests/hosts/test_*.py")} - {*first})
     pytest(session, *first, *others, "-v", "-n0", "--durations=0")
 

@@ -53,6 +53,7 @@ def host_files(
         files["rendered/etcd/etcd.yml"] = etcd_yml(
             settings.project, hosts, host, PACES[settings.failover_pace], joins=joins
         )
+        files["rendered/etcd/node"] = f"{host.name}\n" if "node" in host.roles else "\n"
     if "node" in host.roles:
         addresses = [*(each.address for each in hosts.hosts), *control]
         files |= _member_files(settings, topology, derived, host, user, addresses=addresses, clones=clones)
