@@ -27,6 +27,7 @@ from cluster.status import (
 from health.checks import CHECKS, PassingNodes
 from health.dashboards.dashboard_document import DASHBOARD_SCHEMAS, dashboard_paths
 from health.history import Point, Points
+from health.insight.span_query import LONGEST_DATABASE, MOMENT
 from health.json_schema import Components, Schema
 from health.openapi_paths import TEXT, Responses, media, path_item, refusal, response
 from health.responses import AlertsAnswer, Alive
@@ -86,13 +87,16 @@ def _known(schema: str) -> Responses:
     return {"200": response("what is known", schema), "503": refusal("nothing is known")}
 
 
+_DATABASE: Schema = {**TEXT, "maxLength": LONGEST_DATABASE}
+
+
 def _statements() -> Schema:
-    moment = {**TEXT, "pattern": "^[0-9]{1,10}([.][0-9]{1,6})?$"}
+    moment = {**TEXT, "pattern": MOMENT}
     text = "Unix seconds, or seconds ago"
     given = [
         {"name": "since", "in": "query", "description": text, "schema": moment, "example": "3600"},
         {"name": "until", "in": "query", "description": text, "schema": moment, "example": "0"},
-        {"name": "database", "in": "query", "description": "of one alone", "schema": {**TEXT, "maxLength": 63}},
+        {"name": "database", "in": "query", "description": "of one alone", "schema": _DATABASE},
     ]
     responses = {"200": response("by statement and node", "Statements"), "400": refusal("the query is malformed")}
     return path_item(
@@ -104,7 +108,7 @@ def _insight() -> Schema:
     since = "15m, 1h, 2d, yesterday, or an ISO moment (UTC)"
     given = [
         {"name": "since", "in": "query", "description": since, "schema": {**TEXT, "maxLength": 200}, "example": "1h"},
-        {"name": "database", "in": "query", "description": "of one alone", "schema": {**TEXT, "maxLength": 63}},
+        {"name": "database", "in": "query", "description": "of one alone", "schema": _DATABASE},
     ]
     responses = {
         "200": response("what `inv insight --json` prints", "Insight"),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from cluster.errors import PodsError
 from health.insight.insight_reports import InsightReports, ReportRequest
+from health.insight.span_query import database_of
 from health.page import FOLDER, HEADERS
 from health.problem_details import ProblemDetails
 from health.watcher import ClusterWatcher
@@ -16,7 +17,7 @@ PAGE, REPORT = "/insight", "/insight/report"
 DEFAULT_SINCE = "1h"
 _PARAMETERS = frozenset({"since", "database"})
 _LONGEST = 200
-"""Characters of a parameter: names have 63 bytes, moments fewer."""
+"""Characters of a parameter."""
 
 
 class InsightRoutes:
@@ -47,7 +48,7 @@ def _report_request(request: Request) -> ReportRequest:
     values = dict(given)
     if len(values) != len(given) or not values.keys() <= _PARAMETERS or any(len(each) > _LONGEST for _, each in given):
         raise ProblemDetails(400, "the parameters are since and database, each once")
-    return ReportRequest(values.get("since") or DEFAULT_SINCE, values.get("database", ""))
+    return ReportRequest(values.get("since") or DEFAULT_SINCE, database_of(values))
 
 
 def render(watcher: ClusterWatcher) -> str:

@@ -1,6 +1,6 @@
 """`/insight/statements`: what statements did in a span of time, and in the one before it."""
 
-import math
+import re
 import time
 
 from starlette.concurrency import run_in_threadpool
@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from cluster.insight.statement_document import as_json
+from health.insight.span_query import MOMENT, database_of
 from health.insight.statement_recorder import StatementRecorder
 from health.problem_details import ProblemDetails
 
@@ -46,14 +47,11 @@ def _span(request: Request, now: float) -> tuple[float, float, str]:
     )
     if since >= min(until, now):
         raise ProblemDetails(400, "since must be before until, and not later than now")
-    return since, min(until, now), values.get("database", "")
+    return since, min(until, now), database_of(values)
 
 
 def _moment(text: str, now: float, name: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < _UNIX * 10:
+    if re.fullmatch(MOMENT, text, re.ASCII) is None:
         raise ProblemDetails(400, f"{name} is neither Unix seconds nor seconds ago")
+    value = float(text)
     return value if value >= _UNIX else now - value

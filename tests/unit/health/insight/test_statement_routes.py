@@ -82,12 +82,20 @@ def test_nobody_without_the_secret_reads_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "query",
     ["since=", "since=x", "since=nan", "since=-1", "since=inf", "since=60&since=60", "since=60&until=60", "since=1e300",
-     "since=9999999999", "until=7200", "until=99999999999", "more=1"],
+     "since=9999999999", "until=7200", "until=99999999999", "more=1",
+     "since=1e3", "since=%2060", "since=6_0", "since=٣٦٠٠", "since=60%0A"],
 )  # fmt: skip
 def test_a_malformed_query_is_refused(tmp_path: Path, query: str) -> None:
     answer = _client(tmp_path).get(f"{PATH}?{query}", BEARER)
     assert answer.status_code == 400
     assert "since" in answer.json()["detail"] or "until" in answer.json()["detail"]
+
+
+def test_a_name_that_no_database_can_have_is_refused(tmp_path: Path) -> None:
+    client = _client(tmp_path)
+    assert client.get(f"{PATH}?database={'x' * 63}", BEARER).status_code == 200
+    refused = client.get(f"{PATH}?database={'x' * 64}", BEARER)
+    assert (refused.status_code, "63 characters" in refused.json()["detail"]) == (400, True)
 
 
 def test_a_node_that_is_not_there_is_named_and_a_store_that_is_not_either(tmp_path: Path) -> None:
