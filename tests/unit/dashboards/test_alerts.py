@@ -191,3 +191,14 @@ def test_the_readme_counts_the_rules() -> None:
 def test_the_runbook_of_a_node_that_is_down_knows_every_cause(failure: Failure) -> None:
     text = (RUNBOOKS / "nodes.md").read_text(encoding="utf-8").partition("## PodsNodeDown")[2].partition("\n## ")[0]
     assert f"`{failure}`" in text
+
+
+_ONE_SOURCE = "pods_cluster_replica_state"
+"""The exporter alone says that, hence no two nodes do."""
+
+
+@EACH
+def test_rows_of_two_nodes_are_made_one_before_they_are_called_after_the_replica(rule: Rule) -> None:
+    """Around a switchover both have rows of one replica, and two rows that are called the same end the whole rule."""
+    renamed = re.findall(r"label_replace\(\s*((?:(?!label_replace).)*?),\s*\"instance\"", rule.expr, re.DOTALL)
+    assert all(inner.startswith(("max by (", _ONE_SOURCE)) for inner in renamed), renamed
