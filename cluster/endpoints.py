@@ -64,11 +64,17 @@ def control_address(settings: Settings) -> str:
         UsageError: the user's file does not say.
     """
     if (here := settings.hosts.local) is None:
-        raise UsageError(
-            f"config/{HOSTS_FILE} does not say by which address other hosts reach this one",
-            'add it: [hosts.NAME] with ssh = "local" and address = "…"',
-        )
+        raise UsageError(*no_local_host())
     return here.address
+
+
+def no_local_host() -> tuple[str, str]:
+    """What is wrong where the user's file has no entry for this machine, and what to do."""
+    return (
+        f"config/{HOSTS_FILE} does not say by which address other hosts reach this machine",
+        'add [hosts.here] with ssh = "local", address = "…", home = "…" (a new directory) and, unless it shall have '
+        'a vote and a node as well, roles = ["pooler"]',
+    )
 
 
 def pooler_endpoints(settings: Settings, topology: Topology) -> tuple[Endpoint, ...]:

@@ -30,6 +30,7 @@ RESERVED = frozenset(
         "backups",
         "sandbox",
         "supervisor",
+        "hosts",
         "hosts_source",
         "guide",
         "copies",
@@ -46,6 +47,8 @@ _NUMBERED = re.compile(r"replica([1-9][0-9]{0,4})\Z")
 _SLOT_SUFFIX = "_slot"
 ARCHIVE_SLOT = "archive_slot"
 """The slot through which the archive is streamed, on every node; no node's."""
+HOSTS_SLOT = "hosts_slot"
+"""The slot on the primary that holds WAL for a standby cluster on other Docker hosts; no node's."""
 
 
 def check_node_name(name: str) -> str:
@@ -72,7 +75,7 @@ def slot_of(node: str) -> str:
 def node_of_slot(slot: str) -> str | None:
     """The node a slot belongs to, or None if the slot is not one of ours."""
     node = slot.removesuffix(_SLOT_SUFFIX)
-    return node if node != slot and slot != ARCHIVE_SLOT and NODE_NAME.match(node) else None
+    return node if node != slot and slot not in (ARCHIVE_SLOT, HOSTS_SLOT) and NODE_NAME.match(node) else None
 
 
 def is_numbered(node: str) -> bool:

@@ -6,7 +6,7 @@ of ours. Of any other is said what it is, and only once it costs something: nobo
 
 from collections.abc import Iterator
 
-from cluster.naming import ARCHIVE_SLOT, is_numbered, node_of_slot
+from cluster.naming import ARCHIVE_SLOT, HOSTS_SLOT, is_numbered, node_of_slot
 from cluster.observed.nodes import Slot
 from cluster.observed_topology import slot_owner
 from cluster.remedies import with_remedy
@@ -36,7 +36,25 @@ def foreign_slots(topology: Topology, slots: tuple[Slot, ...], worth: int) -> It
             yield with_remedy(problem, f"let its consumer come back, or {_drop(topology, slot)}")
 
 
+def prepared_hosts(topology: Topology, slots: tuple[Slot, ...]) -> Iterator[str]:
+    """Notes: hosts that follow this cluster until it moves there, and what it costs where they do not."""
+    if not topology.standby:
+        return
+    names = ", ".join(node.name for node in topology.standby)
+    slot = next((each for each in slots if each.name == HOSTS_SLOT), None)
+    if slot is not None and slot.active:
+        yield with_remedy(
+            f"{names} follow this cluster", "inv hosts.switch moves it there; inv hosts.unprepare gives it up"
+        )
+    else:
+        kept = f", and {human_size(slot.retained_bytes)} of WAL wait for them" if slot and slot.retained_bytes else ""
+        problem = f"{names} are prepared for a move and do not follow this cluster{kept}"
+        yield with_remedy(problem, "inv hosts.prepare goes on; inv hosts.unprepare gives it up")
+
+
 def _is_ours(topology: Topology, slot: Slot) -> bool:
+    if slot.name == HOSTS_SLOT and topology.standby:
+        return True
     return slot.name == ARCHIVE_SLOT or (slot.type == "physical" and slot_owner(topology, slot.name) is not None)
 
 

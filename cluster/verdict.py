@@ -15,7 +15,7 @@ from cluster.parameter_verdict import altered, overridden, waiting_commits
 from cluster.pool_verdict import absences, out_of_pools, pool_reasons, stale
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import with_remedy
-from cluster.slot_verdict import foreign_slots, stray_slots
+from cluster.slot_verdict import foreign_slots, prepared_hosts, stray_slots
 from cluster.standby_topology import followers
 from cluster.topology import Topology
 from cluster.units import human_seconds, human_size
@@ -101,6 +101,7 @@ def judge(
     notes = (
         *absences(out, about),
         *_returning(topology),
+        *prepared_hosts(topology, slots),
         *_notes(snapshot),
         *foreign_slots(topology, slots, limits.lag_bytes),
     )

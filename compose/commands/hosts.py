@@ -78,10 +78,13 @@ def check(c: Context, firewall: bool = False, json: bool = False) -> None:
 )
 def add(c: Context, name: str, new_key: bool = False, take_over: bool = False, yes: bool = False) -> None:
     """Make a Docker host ready for the cluster."""
+    from compose.operations.hosts.added_hosts import after_adding
     from compose.operations.hosts.host_membership import HostRequest, add_host
     from compose.stack import open_stack
 
-    add_host(open_stack(), Console(), HostRequest(name=name, yes=yes, new_key=new_key, take_over=take_over))
+    console = Console()
+    add_host(open_stack(), console, HostRequest(name=name, yes=yes, new_key=new_key, take_over=take_over))
+    console.line(after_adding(open_stack()))
 
 
 @task(

@@ -94,7 +94,7 @@ def _chosen(settings: Settings, known: HostsState, names: Collection[str] | None
 
 def _not_added(host: Host, known: HostsState) -> PodsError | None:
     record = known.find(host.name)
-    if host.local or (record is not None and record.host_key):
+    if record is not None and (host.local or record.host_key):
         return None
     return RefusedError(f"host {host.name} was not added yet", f"run: inv hosts.add {host.name}")
 

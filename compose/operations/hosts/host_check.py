@@ -96,10 +96,10 @@ def _with_offered_keys(state: HostsState, hosts: Collection[Host]) -> tuple[Host
     """The state as if each host was added with the key that it shows now: enough to see what it is like."""
     unreached: dict[str, PodsError] = {}
     for host in hosts:
-        if host.local or state.find(host.name):
+        if state.find(host.name):
             continue
         try:
-            key = offered_key(host)
+            key = "" if host.local else offered_key(host)
         except PodsError as error:
             unreached[host.name] = error
             continue

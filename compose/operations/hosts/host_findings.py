@@ -17,6 +17,7 @@ from cluster.config.docker_hosts import (
     DockerHosts,
     Host,
 )
+from cluster.endpoints import no_local_host
 from cluster.errors import PodsError
 from cluster.units import human_size
 from compose.engine.daemon import MINIMUM_ENGINE, version_tuple
@@ -63,7 +64,7 @@ def findings(
         readings: by name; or why a host cannot be reached.
         architecture: of this machine's engine, on which the images were made.
     """
-    found = [*_votes(hosts)]
+    found = [*_here(hosts), *roles_findings(hosts)]
     for host in hosts.hosts:
         reading = readings.get(host.name)
         if isinstance(reading, PodsError):
@@ -82,7 +83,14 @@ def _warning(host: str, subject: str, text: str, hint: str) -> HostFinding:
     return HostFinding(host=host, subject=subject, fatal=False, text=text, hint=hint)
 
 
-def _votes(hosts: DockerHosts) -> Iterator[HostFinding]:
+def _here(hosts: DockerHosts) -> Iterator[HostFinding]:
+    """Nodes on hosts stream from this machine, and whoever watches them stands here."""
+    if hosts.local is None:
+        yield _fatal("", "here", *no_local_host())
+
+
+def roles_findings(hosts: DockerHosts) -> Iterator[HostFinding]:
+    """What is wrong with how many have which role, whatever the hosts are like."""
     votes, nodes = hosts.with_role("etcd"), hosts.with_role("node")
     if not votes:
         yield _warning(

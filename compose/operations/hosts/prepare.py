@@ -13,6 +13,7 @@ from cluster.endpoints import control_address
 from cluster.errors import PodsError, RefusedError
 from cluster.hosts_state import Phase
 from cluster.http.etcd_api import config_key
+from cluster.naming import HOSTS_SLOT
 from cluster.observed.nodes import read_slots
 from cluster.postgres.connection import connect, execute, literal
 from cluster.services import beside
@@ -30,6 +31,7 @@ from compose.home.rendered_files import read_user_files
 from compose.operations.apply_topology import publish
 from compose.operations.converge import converge
 from compose.operations.home_identity import changing
+from compose.operations.hosts.added_hosts import check_added
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import host_payload
@@ -42,8 +44,6 @@ from compose.render.hosts.dynamic_config import SourceCluster, dynamic_config
 from compose.render.source_relay import SOURCE
 from compose.stack import Stack
 
-HOSTS_SLOT = "hosts_slot"
-"""The slot on the primary that holds WAL for the standby cluster."""
 ETCD = "etcd"
 _ANNOUNCED = "PgBouncer and who watches are made anew once, to reach the hosts: clients connect again. Nodes run on."
 _STORE_SECONDS = 120.0
@@ -60,6 +60,8 @@ def prepare(stack: Stack, console: Console, *, yes: bool) -> None:
     with changing(stack, "hosts.prepare") as stack:
         check_engine(stack)
         check_phase(stack, "none", "preparing", "prepared")
+        control_address(stack.settings)
+        check_added(stack)
         if not stack.topology.standby and not ask(_ANNOUNCED, yes=yes):
             raise RefusedError("nothing was changed", "confirm it, or give --yes")
         with open_fleet(stack) as fleet:
@@ -107,8 +109,6 @@ class Preparation:
     def steps(self) -> Iterator[Step]:
         """Each looks first."""
         hosts = self._fleet.nodes
-        if not hosts or not self._fleet.votes:
-            raise RefusedError("no host has the role node, or none etcd", "see docs/how-to/hosts.md")
         yield Step("Noting that hosts are being prepared", lambda _: self._note("preparing"), quiet=True)
         yield Step("Making keys and passwords of the hosts", lambda _: self._secrets(), quiet=True)
         yield Step("Starting relays to the hosts", self._relays)

@@ -9,21 +9,25 @@ from datetime import UTC, datetime
 
 from cluster.errors import RefusedError
 from cluster.hosts_state import HostsState
+from cluster.naming import HOSTS_SLOT
 from cluster.postgres.connection import connect, execute
 from cluster.slots import drop_slot
 from cluster.standby_topology import followers
 from compose.console import Console, Progress, ask
 from compose.engine import containers
 from compose.engine.hosts.host_engine import HostEngine
+from compose.engine.hosts.host_sessions import open_hosts
 from compose.engine.hosts.shipped_files import MOUNTED
 from compose.home.hosts_state_file import load_state, save_state
 from compose.operations.apply_topology import publish
 from compose.operations.home_identity import changing
-from compose.operations.hosts.fleet import Fleet, open_fleet
+from compose.operations.hosts.added_hosts import check_listed
+from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.host_payload import facts_of_hosts
 from compose.operations.hosts.local_standby import LocalStandby
-from compose.operations.hosts.prepare import ETCD, HOSTS_SLOT, check_engine, check_phase
+from compose.operations.hosts.prepare import ETCD, check_engine, check_phase
 from compose.operations.steps import Step, perform
+from compose.render.source_relay import SOURCE
 from compose.stack import Stack
 
 ASIDE_SCRIPT = f"""
@@ -53,12 +57,13 @@ def unprepare(stack: Stack, console: Console, *, yes: bool) -> None:
             check_phase(stack, "none", "preparing", "prepared")
         elif load_state(stack.home).phase != "patroni":
             raise RefusedError("the return is decided", "run inv hosts.back again, which ends it")
-        with open_fleet(stack) as fleet:
+        check_listed(stack)
+        with open_hosts(stack.home, stack.settings) as engines:
+            fleet = Fleet(stack, engines)
             names = ", ".join(fleet.engines)
             what = f"{', '.join(follow)} here" if follow else f"etcd, nodes and PgBouncer on {names}"
             if not ask(f"This stops {what}; their data is kept aside there.", yes=yes):
-                console.note("nothing was changed")
-                return
+                raise RefusedError("nothing was changed", "confirm it, or give --yes")
             perform(LocalStandby(fleet).removal() if follow else _steps(fleet), console)
 
 
@@ -94,7 +99,7 @@ def _release(stack: Stack) -> None:
 
 
 def _forget(stack: Stack) -> None:
-    names = [node.name for node in stack.topology.standby]
+    names = [SOURCE, *(node.name for node in stack.topology.standby)]
     found = containers.of_project(stack.client, stack.topology.project)
     publish(stack, replace(stack.topology, standby=()))
     containers.remove_all(stack.client, [each for each in found if each.service in names])

@@ -52,7 +52,7 @@ def _row(host: Host, report: HostsReport) -> HostRow:
 
 
 def print_hosts(rows: list[HostRow], report: HostsReport) -> None:
-    """The hosts, then what was found."""
+    """The hosts, then what was found, but for the one with which the task is refused afterwards."""
     table(
         ["host", "ssh", "address", "roles", "added", "engine", "clock", "free", "sync"],
         [
@@ -70,7 +70,7 @@ def print_hosts(rows: list[HostRow], report: HostsReport) -> None:
             for row in rows
         ],
     )
-    for each in report.findings:
+    for each in (each for each in report.findings if each not in report.fatal[:1]):
         print(f"{'✗' if each.fatal else '!'} {each.line}")
         if each.hint:
             print(f"  → {each.hint}")

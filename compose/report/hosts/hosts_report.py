@@ -39,8 +39,9 @@ def hosts_report(stack: Stack) -> HostsOverview:
 
 
 def print_hosts(report: HostsOverview) -> None:
-    """Data for people."""
-    table(HEAD, host_rows(report.hosts), summary(report.hosts))
+    """Data for people; before anything was prepared there are no votes and members to speak of."""
+    if report.phase != "none":
+        table(HEAD, host_rows(report.hosts), summary(report.hosts))
     table(container_head(report.containers), container_rows(report.containers))
     print_reasons(report.reasons, report.notes)
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.naming import HOSTS_SLOT
 from cluster.observed.nodes import Slot
 from cluster.observed.pooler import PoolsReading
 from cluster.observed.primary_port import PortReading
@@ -11,7 +12,7 @@ from cluster.observed.snapshot import LATE, Snapshot, keep_known
 from cluster.pools import pools
 from cluster.postgres.lsn import Lsn
 from cluster.remedies import split_remedy
-from cluster.standby_topology import returning_on
+from cluster.standby_topology import prepared_on, returning_on
 from cluster.topology import STATES, Node, NodeState, Topology
 from cluster.verdict import Thresholds, Verdict, judge
 from tests.fix_settings import SYSTEM, settings_of, topology_of
@@ -392,6 +393,32 @@ def test_the_port_of_the_primary_leads_to_the_primary_or_that_is_a_reason() -> N
 def test_without_a_primary_the_port_of_it_leads_nowhere_as_it_should() -> None:
     away = replace(silent(WELL, "primary"), port=PortReading(error="connection refused"))
     assert not [problem for problem in _problems(_judge(away)) if "PODS_PRIMARY_PORT" in problem]
+
+
+@pytest.mark.parametrize(
+    ("slots", "words", "remedy"),
+    [
+        ({"active": True}, "alpha, beta follow this cluster", "inv hosts.switch"),
+        (
+            {"active": False, "retained_bytes": 5 << 30},
+            "do not follow this cluster, and 5.0 GB of WAL",
+            "inv hosts.prepare",
+        ),
+        (None, "do not follow this cluster", "inv hosts.prepare"),
+    ],
+)
+def test_hosts_that_are_prepared_are_a_note_and_their_slot_is_ours(
+    slots: dict[str, object] | None, words: str, remedy: str
+) -> None:
+    prepared = prepared_on(TOPOLOGY, ("alpha", "beta"))
+    more = () if slots is None else (replace(WELL.nodes["primary"].slots[0], name=HOSTS_SLOT, **slots),)  # type: ignore[arg-type]
+    primary = replace(WELL.nodes["primary"], slots=(*WELL.nodes["primary"].slots, *more))
+    found = judge(prepared, replace(WELL, nodes={**WELL.nodes, "primary": primary}), POOLS)
+    assert found.reasons == ()
+    (note,) = [each for each in found.notes if "follow this cluster" in each]
+    assert words in note
+    assert remedy in note
+    assert not [each for each in found.notes if "not PODS'" in each]
 
 
 def test_a_return_that_was_begun_is_a_note_while_it_streams_and_a_reason_where_it_does_not() -> None:

@@ -92,7 +92,7 @@ def test_a_slow_disk_and_one_zone_are_warnings() -> None:
 
 def _hosts(*roles: str) -> str:
     return "".join(
-        f'[hosts.{name}]\nssh = "a@{name}"\naddress = "10.0.0.{n}"\nroles = [{roles[n]}]\n'
+        f'[hosts.{name}]\nssh = "{f"a@{name}" if n else "local"}"\naddress = "10.0.0.{n}"\nroles = [{roles[n]}]\n'
         for n, name in zip(range(len(roles)), ("alpha", "beta", "gamma", "delta", "eps"), strict=False)
     )
 
@@ -111,3 +111,10 @@ def test_votes_that_decide_nothing_are_refused(text: str, fatal: bool, words: st
     (found,) = findings(parse_hosts(text), {}, "x86_64")
     assert found.fatal is fatal
     assert words in found.text
+
+
+def test_a_file_without_this_machine_is_refused_and_says_what_to_write() -> None:
+    (found,) = findings(parse_hosts(_hosts(*['"etcd", "node"'] * 3).replace('"local"', '"a@alpha"')), {}, "x86_64")
+    assert (found.fatal, found.subject) == (True, "here")
+    assert 'ssh = "local"' in found.hint
+    assert 'roles = ["pooler"]' in found.hint
