@@ -200,5 +200,6 @@ _ONE_SOURCE = "pods_cluster_replica_state"
 @EACH
 def test_rows_of_two_nodes_are_made_one_before_they_are_called_after_the_replica(rule: Rule) -> None:
     """Around a switchover both have rows of one replica, and two rows that are called the same end the whole rule."""
-    renamed = re.findall(r"label_replace\(\s*((?:(?!label_replace).)*?),\s*\"instance\"", rule.expr, re.DOTALL)
+    target = r'label_replace\(\s*((?:(?!label_replace).)*?),\s*"instance",\s*"[$]1"'
+    renamed = re.findall(target, rule.expr, re.DOTALL)
     assert all(inner.startswith(("max by (", _ONE_SOURCE)) for inner in renamed), renamed
