@@ -22,10 +22,10 @@ def with_superuser(stack: Stack) -> Iterator[Stack]:
     if stack.topology.engine == "local":
         yield stack
         return
-    with ExitStack() as opened:
-        finder = _LeaderContainer(stack, opened)
-        with serving(finder.find) as folder:
-            yield replace(stack, superuser_socket=folder)
+    opened = ExitStack()
+    # left first: `ssh` ends with the thread that started it, and one that has ended is taken for a host that is lost
+    with serving(_LeaderContainer(stack, opened).find) as folder, opened:
+        yield replace(stack, superuser_socket=folder)
 
 
 class _LeaderContainer:
