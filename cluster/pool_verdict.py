@@ -35,8 +35,11 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names) if more <= 0 else f"{', '.join(names[:_NAMED])} and {more} more"
 
 
-def pool_reasons(snapshot: Snapshot, expected: Expected, longest: float) -> Iterator[str]:
-    """What is wrong with pools; clients may wait for ``longest`` seconds."""
+def pool_reasons(snapshot: Snapshot, expected: Expected, longest: float, *, held: bool = False) -> Iterator[str]:
+    """What is wrong with pools; clients may wait for ``longest`` seconds.
+
+    ``held``: pools wait for a primary by themselves, whose absence is said elsewhere.
+    """
     if snapshot.pooler.error:
         yield with_remedy(f"PgBouncer does not answer: {snapshot.pooler.error}", _UP)
         return
@@ -46,18 +49,18 @@ def pool_reasons(snapshot: Snapshot, expected: Expected, longest: float) -> Iter
     strays = {name: f"PgBouncer has a pool {name} that nobody asked for" for name in stray}
     yield from _each(strays, "PgBouncer has {} pools that nobody asked for: {}")
     known = [seen[name] for name in sorted(expected.keys() & seen.keys())]
-    yield from _faults(known, expected)
-    yield from _waits([pool for pool in known if _late(pool, longest)])
+    yield from _faults(known, expected, held=held)
+    yield from _waits([pool for pool in known if _late(pool, longest) and not (held and pool.paused)])
 
 
-def _faults(known: Sequence[Pool], expected: Expected) -> Iterator[str]:
+def _faults(known: Sequence[Pool], expected: Expected, *, held: bool) -> Iterator[str]:
     astray = {
         pool.name: f"pool {pool.name} leads to {','.join(pool.hosts)} instead of {','.join(expected[pool.name])}"
         for pool in known
         if not leads(pool, expected[pool.name])
     }
     yield from _each(astray, "PgBouncer leads {} pools wrong: {}")
-    paused = [pool.name for pool in known if pool.paused]
+    paused = [pool.name for pool in known if pool.paused and not held]
     yield from _each({name: f"pool {name} is paused" for name in paused}, "{} pools are paused: {}")
     disabled = [pool.name for pool in known if pool.disabled and not pool.paused]
     yield from _each({name: f"pool {name} is disabled" for name in disabled}, "{} pools are disabled: {}")

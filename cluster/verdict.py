@@ -87,13 +87,14 @@ def judge(
     slots = snapshot.primary.slots if snapshot.primary else ()
     own = {topology.primary: tuple(_primary(topology, snapshot))}
     own |= {node.name: tuple(_replica(topology, snapshot, node.name, limits, written)) for node in topology.replicas}
+    leaderless = topology.engine == "patroni" and snapshot.primary is None
     out = out_of_pools(snapshot, expected_pools)
     own |= {name: tuple(stale(snapshot, name, out[name], limits.read_lag)) for name in out if not own[name]}
     reasons = [
         *(reason for reasons in own.values() for reason in reasons),
         *_half_done(topology),
         *_synchronous(snapshot, synchronous, limits),
-        *pool_reasons(snapshot, expected_pools, limits.pool_wait),
+        *pool_reasons(snapshot, expected_pools, limits.pool_wait, held=leaderless),
         *_primary_port(topology, snapshot),
         *stray_slots(topology, slots),
     ]
@@ -166,11 +167,15 @@ def _replica(
     if not reading.facts.in_recovery:
         yield with_remedy(f"{name} should be a replica and takes writes", reclone)
         return
-    yield from _stream(snapshot, name, limits, written)
+    yield from _stream(topology, snapshot, name, limits, written)
 
 
-def _stream(snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None) -> Iterator[str]:
+def _stream(
+    topology: Topology, snapshot: Snapshot, name: str, limits: Thresholds, written: Lsn | None
+) -> Iterator[str]:
     facts, standby = snapshot.nodes[name].facts, snapshot.standby(name)
+    if topology.engine == "patroni" and snapshot.primary is None:
+        return  # it follows whoever Patroni elects
     lag, logs = snapshot.lag_bytes(name, written), f"inv logs --service {name} says why"
     assert facts is not None
     if facts.receiver_status != "streaming":

@@ -31,6 +31,10 @@ class Command:
 
     name: str = "inv"
 
+    def named(self, flag: str) -> str:
+        """``flag`` and a space, where a name is not understood without it: `./pods.sh` alone takes it bare."""
+        return f"{flag} " if self.name == "inv" else ""
+
     def in_words(self, text: str) -> str:
         """``text`` with the commands in it as they are to be typed here."""
         return _COMMANDS.sub(lambda _: self.name, text)

@@ -60,7 +60,7 @@ class HostsVerdict:
         elif not self.reading.paused:
             yield "failover: auto, by Patroni"
         leader = self.reading.hosts.get(self.reading.leader or "")
-        if leader is not None and leader.figures is not None and leader.figures.leads:
+        if leader is not None and leader.figures is not None and leader.figures.leads and self.reading.votes.total > 1:
             problem = f"{leader.name} is the primary and leads etcd too: losing that host takes 5 to 10 s longer"
             yield with_remedy(problem, "run: inv up, which lets another vote lead")
         for name, agent in self.reading.agents.items():

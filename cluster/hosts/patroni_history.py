@@ -62,13 +62,15 @@ def changes_beyond(latest: PrimaryChange | None, found: Sequence[Succession]) ->
     timeline, before = (latest.timeline or 0, latest.primary) if latest else (0, None)
     for each in sorted(found, key=lambda each: each.timeline):
         if each.timeline > timeline and each.leader and each.at is not None:
+            again = each.leader == before
             yield PrimaryChange(
                 at=each.at,
-                event="failover",
+                event="timeline" if again else "failover",
                 primary=each.leader,
-                before=before,
+                before=None if again else before,
                 timeline=each.timeline,
                 lsn=str(Lsn(each.lsn)),
                 by="Patroni",
+                reason="promoted again after a restart" if again else "",
             )
             before = each.leader

@@ -76,12 +76,17 @@ def logs(
     json: bool = False,
 ) -> None:
     """Show what the services say."""
+    from compose.report.hosts.host_logs import host_log_entries, is_on_host
     from compose.report.logs import check_logged, log_entries, log_request, print_entries, show_engine_logs
     from compose.stack import open_stack
 
     stack = open_stack()
-    chosen = check_logged(stack, service) if service else None
+    on_host = is_on_host(stack, service)
+    chosen = check_logged(stack, service) if service and not on_host else service
     request = log_request(chosen, lines, since, audit=audit, follow=follow, json=json)
+    if on_host:
+        print_entries(host_log_entries(stack, request, follow=follow), as_json=json)
+        return
     if follow or not (json or audit or since or not stack.containers()):
         code = show_engine_logs(stack, request, follow=follow)
         if code:

@@ -18,7 +18,7 @@ from compose.engine.containers import Container
 from compose.home import kept_logs
 from compose.stack import Stack
 
-_MOST_LINES = 100_000
+MOST_LINES = 100_000
 """Of one container's log, which the engine hands over as a whole."""
 _AGO = re.compile(r"(\d{1,6})([smhd])\Z")
 _SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -114,7 +114,7 @@ def _of_service(stack: Stack, name: str, container: Container | None, request: L
 
 
 def _of_engine(stack: Stack, container: Container, request: LogRequest) -> Sequence[LogEntry]:
-    tail = request.lines if request.since is None else _MOST_LINES
+    tail = request.lines if request.since is None else MOST_LINES
     since = None if request.since is None else int(request.since)
     text = stack.client.api.logs(container.id, tail=tail, timestamps=True, since=since)
     return [container_entry(container.service, line[:LONGEST]) for line in text.splitlines() if line]

@@ -1,7 +1,7 @@
 """Which hosts of config/hosts.toml were added, and what that leaves to do."""
 
 from cluster.errors import RefusedError, UsageError
-from cluster.hosts_state import HostsState
+from cluster.hosts_state import HostsState, has_roles
 from compose.home.hosts_state_file import load_state
 from compose.operations.hosts.host_findings import roles_findings
 from compose.stack import Stack
@@ -42,16 +42,36 @@ def check_listed(stack: Stack) -> None:
         )
 
 
+def check_finished(stack: Stack) -> None:
+    """Refuse where a host has not its whole part: a vote not announced, or a node that may copy nothing, stays down.
+
+    Raises:
+        RefusedError: which host, and what ends it.
+    """
+    state = load_state(stack.home)
+    for host in stack.settings.hosts.hosts:
+        record = state.find(host.name)
+        if record is None:
+            hint = f"run: inv hosts.add {host.name}, or take it out of config/hosts.toml"
+            raise RefusedError(f"host {host.name} was not added", hint)
+        if not has_roles(record, host):
+            raise RefusedError(
+                f"host {host.name} was not added to the end: it lacks a part", f"run: inv hosts.add {host.name}"
+            )
+
+
 def after_adding(stack: Stack) -> str:
     """What to do next, in a line."""
-    state = load_state(stack.home)
-    if missing := _not_added(stack, state):
+    hosts, state = stack.settings.hosts, load_state(stack.home)
+    together = bool(hosts.with_role("etcd"))
+    if missing := [
+        name for name in _not_added(stack, state) if together or hosts.local is None or name != hosts.local.name
+    ]:
         return f"next: inv hosts.add {missing[0]}"
     if state.phase == "patroni":
         return "it has its part of the cluster: inv hosts.status"
-    if stack.settings.hosts.with_role("etcd"):
-        return "all hosts of config/hosts.toml are added; next: inv hosts.prepare"
-    return "all hosts of config/hosts.toml are added; next: inv replica.add --host NAME"
+    todo = "hosts.prepare" if together else "replica.add --host NAME"
+    return f"all hosts of config/hosts.toml are added; next: inv {todo}"
 
 
 def _not_added(stack: Stack, state: HostsState) -> list[str]:

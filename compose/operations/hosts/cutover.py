@@ -23,6 +23,7 @@ from compose.home import node_data, rendered_files
 from compose.home.hosts_state_file import load_state, save_state
 from compose.operations.apply_topology import file_changes, write_files
 from compose.operations.home_identity import changing
+from compose.operations.hosts.added_hosts import check_added
 from compose.operations.hosts.finish_move import FinishMove
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.guarded_cut import perform_guarded, seen_by
@@ -59,6 +60,7 @@ def switch(stack: Stack, console: Console) -> str:
                 return f"{finish.primary} is the primary; Patroni decides from now on"
         check_engine(stack)
         check_phase(stack, "prepared")
+        check_added(stack)
         with open_fleet(stack) as fleet:
             return _cut_over(fleet, console)
 

@@ -19,6 +19,7 @@ from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.home.hosts_state_file import load_state, save_state
 from compose.operations.home_identity import changing
+from compose.operations.hosts.added_hosts import check_finished
 from compose.operations.hosts.finish_move import FinishMove
 from compose.operations.hosts.finish_return import FinishReturn
 from compose.operations.hosts.fleet import Fleet, open_fleet
@@ -56,6 +57,7 @@ def go_back(stack: Stack, console: Console) -> str:
                 return f"{finish.primary} is the primary again, on this machine"
         if phase != "patroni":
             raise RefusedError("the cluster is not on the hosts", "inv hosts.switch moves it there; see inv status")
+        check_finished(stack)
         with open_fleet(stack) as fleet:
             standby = LocalStandby(fleet)
             perform(standby.steps(), console)

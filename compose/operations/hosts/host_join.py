@@ -91,10 +91,17 @@ class HostJoin:
         leader = self._fleet.leader()
         yield from (name for name in self._fleet.engines if name not in (self._host.name, leader))
         if leader in remade_services(self._fleet.stack, self._fleet.engines[leader]):
-            switch_leader(self._fleet.stack, self._console, None)
+            self._lead_elsewhere(leader)
             if topology := load(self._fleet.stack.home.topology):
                 self._fleet = replace(self._fleet, stack=self._fleet.stack.with_topology(topology))
         yield leader
+
+    def _lead_elsewhere(self, leader: str) -> None:
+        """Nobody can where no other member streams: the last node of all is made anew while its clients wait."""
+        try:
+            switch_leader(self._fleet.stack, self._console, None)
+        except RefusedError as refused:
+            self._console.warn(f"{refused.message}; transactions on {leader} may fail while it is made anew")
 
     def _introduce(self, step: Progress, name: str) -> None:
         Upkeep(self._fleet, self._console).keep(step, name)

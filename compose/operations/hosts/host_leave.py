@@ -48,10 +48,14 @@ class HostLeave:
             RefusedError: it cannot do without the host.
         """
         self._refuse_node()
-        votes = self._votes_left()
-        if votes is None or votes >= VOTES:
-            return ""
-        return f"{votes} votes are left then, and none of them may be lost until there are three again. "
+        topology, votes = self._fleet.stack.topology, self._votes_left()
+        words = []
+        if votes is not None and votes < VOTES:
+            left = f"{votes} votes are" if votes != 1 else "one vote is"
+            words.append(f"{left} left then, and none may be lost until there are three again. ")
+        if self._host.name in topology.names and len(topology.names) == 2:
+            words.append("One node is left then: nobody takes over from it, and nobody has a copy of its data. ")
+        return "".join(words)
 
     def _refuse_node(self) -> None:
         topology, name = self._fleet.stack.topology, self._host.name

@@ -188,11 +188,13 @@ def remove_host(stack: Stack, console: Console, name: str, *, yes: bool, purge: 
         if gone:
             names = [each for each in names if each != name]
         with reach_hosts(held.home, held.settings, names, state=state) as reached:
-            engine = None if gone else _controlled(reached[name])
+            engine = None if gone else _controlled(reached[name], f"inv hosts.remove {name} --gone")
             others = {each.name: each for each in reached.values() if isinstance(each, HostEngine)}
             leave = HostLeave(held, console, _host(held, name), engine, others) if together else None
             fate = "forgets it" if gone else "deletes its data" if purge else "keeps its data aside there"
             warning = leave.check() if leave else ""
+            if warning and yes:
+                console.warn(warning.strip())
             if not ask(f"{warning}This takes {name} out of the cluster and {fate}.", yes=yes, expect=name):
                 raise RefusedError(f"host {name} was not removed: nobody confirmed it", f"type {name}, or give --yes")
             if leave is not None:
@@ -204,9 +206,9 @@ def remove_host(stack: Stack, console: Console, name: str, *, yes: bool, purge: 
             console.note(f"take [hosts.{name}] out of config/hosts.toml, then run inv up: the others forget its name")
 
 
-def _controlled(reached: HostEngine | PodsError) -> HostEngine:
+def _controlled(reached: HostEngine | PodsError, forget: str) -> HostEngine:
     if isinstance(reached, PodsError):
-        raise reached
+        raise type(reached)(reached.message, f"{reached.hint}; where it is lost for good: {forget}")
     reached.check_control()
     return reached
 

@@ -17,6 +17,7 @@ from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.failures import translated
 from cluster.services import GUIDE
 from cluster.topology_file import save
+from cluster.units import human_size
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
@@ -38,6 +39,7 @@ CHANGE_SECONDS = 90.0
 """For the new primary to take a commit."""
 HOLD_SECONDS = 60
 """After which clients go on whatever happens."""
+_HOLDING, _RELEASING = "Holding clients back at every PgBouncer", "Letting clients go on"
 _REFUSED = 400
 _UNDECIDED = 503
 """What Patroni answers while it goes on."""
@@ -62,6 +64,21 @@ def switch_leader(stack: Stack, console: Console, to: str | None) -> LeaderOutco
     """
     with _reached(stack, console) as fleet:
         return hand_over_leadership(fleet, console, to)
+
+
+def plan_change(stack: Stack, to: str | None) -> list[str]:
+    """What `switch_leader` would do now, as lines; nothing is changed.
+
+    Raises:
+        PodsError: it would be refused; says why.
+    """
+    fleet = Fleet(stack, {})
+    members, leader = fleet.members(), fleet.leader()
+    target = choose_member(members, leader, to)
+    lag = "" if target.lag is None else f": it lacks {human_size(target.lag)}"
+    steps = (_HOLDING, _changing(target.name), _RELEASING)
+    titles = (f"  {number}. {title}" for number, title in enumerate(steps, 1))
+    return [f"{target.name} would be the primary instead of {leader}{lag}", *titles]
 
 
 def hand_over_leadership(fleet: Fleet, console: Console, to: str | None = None) -> LeaderOutcome:
@@ -172,7 +189,7 @@ def _change(fleet: Fleet, console: Console, target: str, event: str, order: Call
     before = latest.primary if latest and latest.primary else fleet.stack.topology.primary
     with Canary(canary_access(fleet.stack)) as canary:
         change = Step(
-            f"Letting Patroni make {target} the primary",
+            _changing(target),
             lambda step: _order(
                 step, f"Patroni does not make {target} the primary", order, lambda: _missing(fleet, target)
             ),
@@ -185,13 +202,17 @@ def _change(fleet: Fleet, console: Console, target: str, event: str, order: Call
     return LeaderOutcome(target, canary)
 
 
+def _changing(target: str) -> str:
+    return f"Letting Patroni make {target} the primary"
+
+
 def _held(fleet: Fleet, console: Console, change: Step) -> list[Step]:
     """Clients wait meanwhile; without a primary they do already, at the guides' own word."""
     hold = GuideHold(fleet, console)
     return [
-        Step("Holding clients back at every PgBouncer", hold.hold, hold.release),
+        Step(_HOLDING, hold.hold, hold.release),
         change,
-        Step("Letting clients go on", lambda _: hold.release()),
+        Step(_RELEASING, lambda _: hold.release()),
     ]
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from cluster.config.settings import Settings
 from cluster.errors import PodsError, RefusedError
 from cluster.hosts.patroni_documents import ListedMember
-from cluster.hosts_state import has_roles
 from cluster.topology_file import load, save
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
@@ -27,6 +26,7 @@ from compose.operations.convergence.primary import settle_owner
 from compose.operations.convergence.services import renew_connections
 from compose.operations.convergence.state import Convergence
 from compose.operations.database_owner import report_excess
+from compose.operations.hosts.added_hosts import check_finished
 from compose.operations.hosts.cutover import take_back_undecided
 from compose.operations.hosts.emptied_store import refill
 from compose.operations.hosts.failover_journal import note_failovers
@@ -80,7 +80,7 @@ def converge_hosts(stack: Stack, console: Console) -> Stack:
     Raises:
         PodsError: they are not, or not verified to be.
     """
-    _refuse_unfinished(stack)
+    check_finished(stack)
     with (
         with_superuser(stack) as opened,
         reach_hosts(stack.home, stack.settings, stack.settings.hosts.names) as found,
@@ -96,20 +96,6 @@ def converge_hosts(stack: Stack, console: Console) -> Stack:
         for each in filter(None, [*absent, upkeep.undeclared]):
             raise each  # the cluster serves all the same, and somebody must know that something is missing
         return upkeep.stack
-
-
-def _refuse_unfinished(stack: Stack) -> None:
-    """A vote that was not announced, or a node that may not copy anything, would not come up."""
-    state = load_state(stack.home)
-    for host in stack.settings.hosts.hosts:
-        record = state.find(host.name)
-        if record is None:
-            hint = f"run: inv hosts.add {host.name}, or take it out of config/hosts.toml"
-            raise RefusedError(f"host {host.name} was not added", hint)
-        if not has_roles(record, host):
-            raise RefusedError(
-                f"host {host.name} was not added to the end: it lacks a part", f"run: inv hosts.add {host.name}"
-            )
 
 
 class Upkeep:

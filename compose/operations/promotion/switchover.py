@@ -19,7 +19,7 @@ from compose.engine.containers import send_signal
 from compose.home import rendered_files
 from compose.operations.apply_topology import file_changes, write_files
 from compose.operations.home_identity import changing, refuse_elsewhere
-from compose.operations.hosts.leader_change import LeaderOutcome, switch_leader
+from compose.operations.hosts.leader_change import LeaderOutcome, plan_change, switch_leader
 from compose.operations.promotion.canary import Canary
 from compose.operations.promotion.candidate import Candidate, await_backups, check_transactions, choose
 from compose.operations.promotion.guard import Guard, guarded
@@ -79,6 +79,8 @@ def plan(stack: Stack, to: str | None) -> list[str]:
         RefusedError: it would be refused; says why.
     """
     refuse_elsewhere(stack, "switchover --dry-run")
+    if stack.topology.engine == "patroni":
+        return [*plan_change(stack, to), expected_gap(stack.home)]
     candidate = check(stack, to)
     steps = Switchover(stack, candidate.name, Canary(canary_access(stack)), "").steps()
     titles = [f"  {number}. {step.title}" for number, step in enumerate((s for s in steps if not s.quiet), 1)]

@@ -37,6 +37,7 @@ _LABELS = {"write": "writes", "read": "reads", "direct": "direct"}
 def connection_summary(details: ConnectionDetails) -> str:
     """The addresses for libpq, and what else can be printed."""
     addresses = (f"  {_LABELS[kind]:<10} {uri}\n" for kind, uri in details.uris.items())
+    database = f"{COMMAND.named('--database')}{details.database}"
     pooler, others = details.container.pooler, ", ".join(form for form in FORMS if form != _FIRST)
     return (
         f"Connect to {details.database} as {details.role}:\n"
@@ -44,7 +45,7 @@ def connection_summary(details: ConnectionDetails) -> str:
         + "direct is a session of its own, on whichever node is the primary.\n"
         + _order(details)
         + f"In a container of the network {details.network} it is {pooler.host}:{pooler.port}.\n"
-        + f"To paste: {COMMAND.name} connect {details.database} --as {_FIRST} (or {others})\n"
+        + f"To paste: {COMMAND.name} connect {database} --as {_FIRST} (or {others})\n"
     )
 
 

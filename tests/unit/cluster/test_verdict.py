@@ -421,6 +421,25 @@ def test_hosts_that_are_prepared_are_a_note_and_their_slot_is_ours(
     assert not [each for each in found.notes if "not PODS'" in each]
 
 
+def test_while_patroni_elects_nobody_is_sent_after_what_only_waits_for_it() -> None:
+    """Pools that wait and replicas that follow nobody are the same news: the primary is away."""
+    hosts = tuple(Node(name=name, host=name, ordinal=n) for n, name in enumerate(("alpha", "beta"), 1))
+    moved = replace(TOPOLOGY, engine="patroni", nodes=hosts, primary="alpha")
+    well = as_wanted(moved, POOLS)
+    gone = silent(with_facts(well, "beta", receiver_status=None), "alpha")
+    waiting = replace(
+        gone,
+        pooler=PoolsReading(
+            pools=tuple(replace(each, paused=True, clients_waiting=3, max_wait=9.0) for each in gone.pooler.pools)
+        ),
+    )
+    problems = [split_remedy(reason)[0] for reason in judge(moved, waiting, POOLS).reasons]
+    assert [each for each in problems if "paused" in each or "clients wait" in each or "stream" in each] == []
+    assert any(each.startswith("alpha (primary)") for each in problems)
+    local = judge(TOPOLOGY, replace(silent(WELL, "primary"), pooler=waiting.pooler), POOLS).reasons
+    assert any("paused" in each for each in local)
+
+
 def test_a_return_that_was_begun_is_a_note_while_it_streams_and_a_reason_where_it_does_not() -> None:
     hosts = tuple(Node(name=name, host=name, ordinal=n) for n, name in enumerate(("alpha", "beta"), 1))
     moved = replace(TOPOLOGY, engine="patroni", nodes=hosts, primary="alpha")

@@ -39,6 +39,12 @@ def test_only_what_came_after_the_journal_is_added_and_says_from_whom() -> None:
     assert [each.before for each in changes_beyond(None, found)] == [None, "alpha"]
 
 
+def test_a_primary_that_was_started_again_took_over_from_nobody() -> None:
+    again = [Succession(timeline=3, lsn=24, at=1796131500.0, leader="alpha")]
+    (change,) = changes_beyond(SWITCHED, again)
+    assert (change.event, change.primary, change.before, change.timeline) == ("timeline", "alpha", None, 3)
+
+
 @given(ANYTHING)
 def test_whatever_comes_is_read_or_refused(raw: object) -> None:
     import json

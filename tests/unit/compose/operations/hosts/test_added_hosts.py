@@ -8,9 +8,9 @@ import pytest
 from cluster.config.hosts_file import parse_hosts
 from cluster.errors import RefusedError, UsageError
 from cluster.hosts_state import HostRecord, HostsState, Phase
-from compose.home.hosts_state_file import save_state
+from compose.home.hosts_state_file import load_state, save_state
 from compose.home.paths import Home
-from compose.operations.hosts.added_hosts import after_adding, check_added, check_listed
+from compose.operations.hosts.added_hosts import after_adding, check_added, check_finished, check_listed
 from compose.stack import Stack
 from tests.fix_settings import settings_of, topology_of
 
@@ -97,8 +97,26 @@ def test_no_vote_at_all_is_for_replicas_on_other_hosts(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="nothing fails over"):
         check_added(stack)
     assert "replica.add --host" in after_adding(stack)
+    assert "replica.add --host" in after_adding(_stack(tmp_path, *_ALL[:3], text=text)), "this machine needs no adding"
 
 
 def test_without_a_file_there_are_no_hosts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there are no hosts"):
         check_added(_stack(tmp_path, text=""))
+
+
+def test_a_host_that_lacks_a_part_is_named_before_anything_is_held_back(tmp_path: Path) -> None:
+    stack = _stack(tmp_path, *_ALL)
+    with pytest.raises(RefusedError, match="host alpha was not added to the end") as refused:
+        check_finished(stack)
+    assert refused.value.hint == "run: inv hosts.add alpha"
+    with pytest.raises(RefusedError, match="host here was not added"):
+        check_finished(_finished(_stack(tmp_path, *_ALL[:3])))
+    check_finished(_finished(_stack(tmp_path, *_ALL)))
+
+
+def _finished(stack: Stack) -> Stack:
+    state, hosts = load_state(stack.home), stack.settings.hosts
+    whole = tuple(replace(each, roles=host.roles) for each in state.hosts if (host := hosts.find(each.name)))
+    save_state(stack.home, replace(state, hosts=whole))
+    return stack
