@@ -13,6 +13,8 @@ HostRole = Literal["etcd", "node", "pooler"]
 HOST_ROLES: tuple[HostRole, ...] = get_args(HostRole)
 NODE_PORT, POOLER_PORT, PATRONI_PORT, ETCD_PORT, ETCD_PEER_PORT = 5432, 6432, 8008, 2379, 2380
 """On a host's cluster address; the same number inside the container and outside, so that names work from both sides."""
+VOTES = 3
+"""The least that can lose one and go on."""
 LOCAL = "local"
 """Value of ``ssh`` for the host on which `inv` runs."""
 

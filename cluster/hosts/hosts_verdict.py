@@ -7,6 +7,7 @@ be elected, and whether anybody could.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from cluster.config.docker_hosts import VOTES
 from cluster.hosts.hosts_reading import HostReading, HostsReading
 from cluster.hosts.patroni_documents import RUNNING, AgentFacts
 from cluster.remedies import with_remedy
@@ -63,6 +64,11 @@ class HostsVerdict:
         if leader is not None and leader.figures is not None and leader.figures.leads and self.reading.votes.total > 1:
             problem = f"{leader.name} is the primary and leads etcd too: losing that host takes 5 to 10 s longer"
             yield with_remedy(problem, "run: inv up, which lets another vote lead")
+        if self.reading.votes.total < VOTES:
+            number = "one vote" if self.reading.votes.total == 1 else f"{self.reading.votes.total} votes"
+            yield with_remedy(
+                f"{number}: none may be lost, and nobody is elected then", "add hosts: inv hosts.add NAME"
+            )
         for name, agent in self.reading.agents.items():
             if agent.restart_pending and not self.restarts.get(name):
                 names = f" for {', '.join(agent.pending_restart)}" if agent.pending_restart else ""

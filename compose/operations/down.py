@@ -5,6 +5,7 @@ from pathlib import Path
 from cluster.config.settings import Settings
 from cluster.errors import PodsError, RefusedError
 from cluster.files import Directory
+from cluster.standby_topology import spans_hosts
 from cluster.topology import Topology
 from cluster.topology_file import load
 from compose.console import Console, ask
@@ -15,6 +16,7 @@ from compose.home.operation_lock import exclusive
 from compose.home.paths import Home, service_directories
 from compose.home.store_directory import local_store
 from compose.operations.home_identity import moved_from, refuse_lost
+from compose.operations.hosts.hosts_down import going_on, hosts_of, purge_hosts
 from compose.operations.replicas.remote_upkeep import down_there
 from compose.operations.save_logs import save_logs
 from compose.stack import Stack
@@ -25,8 +27,10 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
     with exclusive(home.lock, "down"):
         topology = _known(home)
         project = topology.project if topology else settings.project
+        hosts = hosts_of(Stack(home, settings, topology)) if topology else ()
+        there = f" and on {', '.join(hosts)}" if hosts else ""
         if purge and not ask(
-            f"This deletes all data of {project!r} in {home.data}, and its secrets; backups and their key stay.",
+            f"This deletes all data of {project!r} in {home.data}{there}, and its secrets; backups and their key stay.",
             yes=yes,
             expect=project,
         ):
@@ -37,6 +41,8 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
         found = containers.of_project(client, project)
         moved_from(client, home, project, topology, found)
         containers.remove_leftovers(client, found)
+        if topology and hosts and purge:
+            purge_hosts(Stack(home, settings, topology, client), console)
         if topology and topology.engine == "local":
             down_there(Stack(home, settings, topology, client), console, purge=purge)
         if home.compose_file.exists():
@@ -58,6 +64,8 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
             console.note(f"there is no cluster in {home.path}")
         if purge:
             _purge(home, settings, topology, console)
+        elif topology and hosts:
+            console.warn(going_on(topology, hosts))
         elif topology:
             console.note(f"the data stays in {home.data}; inv up brings the cluster back")
 
@@ -92,7 +100,8 @@ def _purge(home: Home, settings: Settings, topology: Topology | None, console: C
                 linked.append(f"{directory} led to {directory.resolve()}")
             stays += remove(directory)
         key = _forget_secrets(home)
-        for file in (home.compose_file, home.journal, home.topology):
+        moved = (home.hosts_state,) if topology and spans_hosts(topology) else ()
+        for file in (home.compose_file, home.journal, *moved, home.topology):
             file.unlink(missing_ok=True)
     if stays:
         console.note(f"emptied, and left as a mount point or a link of yours: {', '.join(map(str, stays))}")

@@ -8,7 +8,7 @@ from cluster.topology_file import load
 from tests.hosts.bed import LOCAL
 from tests.hosts.fix_bed import HostsCluster
 from tests.hosts.host import HOME, Host
-from tests.hosts.journey import FAILOVER_SECONDS, healthy, judge, leader_of, pooled, steady, timed, watching
+from tests.hosts.journey import FAILOVER_SECONDS, healthy, judge, leader_of, pooled, read, steady, timed, watching
 
 pytestmark = pytest.mark.hosts
 
@@ -57,6 +57,30 @@ def test_the_leader_s_host_leaves_and_comes_back(cluster: HostsCluster) -> None:
     judge(cluster, ledger, monitor)
     print(f"longest wait of writers {ledger.longest_gap:.1f} s, {len(ledger.errors)} errors, 0 lost")
     assert name in nodes(cluster)
+
+
+def test_down_to_one_host_and_back(cluster: HostsCluster) -> None:
+    """Nobody can lead while the last node learns of others; it is made anew, and what was acknowledged is there."""
+    ledger = pooled(cluster)
+    last = leader_of(cluster)
+    others = [name for name in cluster.bed.hosts if name != last]
+    with ledger.running():
+        ledger.wait_for(50)
+        for number, name in enumerate(others, 1):
+            removed = cluster.inv.ok("hosts.remove", name, "--yes", timeout=300)
+            assert ("One node is left" in removed.out + removed.err) is (number == len(others))
+        named(cluster, *others)
+        cluster.inv.ok("up", timeout=600)
+        assert nodes(cluster) == {last}
+        ledger.wait_for(50, FAILOVER_SECONDS)
+        for number, name in enumerate(others, 1):
+            named(cluster, *others[number:])
+            with timed(f"hosts.add of {name}"):
+                cluster.inv.ok("hosts.add", name, "--yes", timeout=600)
+        ledger.wait_for(50, FAILOVER_SECONDS)
+    ledger.check(lambda sql: read(cluster, sql))
+    print(f"longest wait of writers {ledger.longest_gap:.1f} s, {len(ledger.errors)} errors, 0 lost")
+    assert nodes(cluster) == {last, *others}
 
 
 def test_a_host_that_is_lost_is_replaced_by_another_of_its_name(cluster: HostsCluster) -> None:

@@ -73,6 +73,7 @@ def _cut_over(fleet: Fleet, console: Console) -> str:
         Canary(canary_access(fleet.stack)) as canary,
         closing(Cutover(fleet, target, canary, console)) as change,
     ):
+        canary.await_first()
         perform_guarded(change, console, guard, unfinished=_UNFINISHED)
     return f"{target} is the primary from {change.lsn} on, and Patroni decides; {seen_by(canary)}"
 

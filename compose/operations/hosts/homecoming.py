@@ -59,9 +59,23 @@ def go_back(stack: Stack, console: Console) -> str:
             raise RefusedError("the cluster is not on the hosts", "inv hosts.switch moves it there; see inv status")
         check_finished(stack)
         with open_fleet(stack) as fleet:
+            _check_members(fleet)
             standby = LocalStandby(fleet)
             perform(standby.steps(), console)
             return _cut_over(Fleet(standby.stack, fleet.engines), console)
+
+
+def _check_members(fleet: Fleet) -> None:
+    """All become standbys of this machine at once: one that cannot would be found out while clients wait.
+
+    Raises:
+        RefusedError: one does not run; says which, and how it is.
+    """
+    away = {host.name: "is not there" for host in fleet.nodes} | {
+        each.name: "" if each.runs else f"is {each.state}" for each in fleet.members()
+    }
+    if problems := [f"{name} {why}" for name, why in away.items() if why]:
+        raise RefusedError(f"not every member runs: {'; '.join(problems)}", "see inv status, and run inv up first")
 
 
 def _cut_over(fleet: Fleet, console: Console) -> str:
@@ -70,6 +84,7 @@ def _cut_over(fleet: Fleet, console: Console) -> str:
         Canary(canary_access(fleet.stack)) as canary,
         closing(Homecoming(fleet, canary, console)) as change,
     ):
+        canary.await_first()
         perform_guarded(change, console, guard, unfinished=_UNFINISHED)
     return f"{change.target} is the primary from {change.lsn} on, on this machine; {seen_by(canary)}"
 

@@ -14,6 +14,7 @@ from cluster.config.docker_hosts import (
     NODE_PORT,
     PATRONI_PORT,
     POOLER_PORT,
+    VOTES,
     DockerHosts,
     Host,
 )
@@ -23,8 +24,6 @@ from cluster.units import human_size
 from compose.engine.daemon import MINIMUM_ENGINE, version_tuple
 from compose.engine.hosts.host_inspection import HostInspection
 
-VOTES = 3
-"""The least that can lose one and go on."""
 CLOCK_SECONDS = 0.5
 SLOW_SYNC = 0.010
 LEAST_FREE = 2 << 30

@@ -7,7 +7,7 @@ What cannot be reached (``gone``) is forgotten by the others all the same.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from cluster.config.docker_hosts import Host
+from cluster.config.docker_hosts import VOTES, Host
 from cluster.errors import PodsError, RefusedError
 from cluster.pools import synchronous_count
 from cluster.topology_file import load
@@ -16,7 +16,6 @@ from compose.console import Console, Progress
 from compose.engine.hosts.host_engine import HostEngine
 from compose.operations.apply_topology import publish
 from compose.operations.hosts.fleet import Fleet
-from compose.operations.hosts.host_findings import VOTES
 from compose.operations.hosts.leader_change import switch_leader
 from compose.operations.hosts.upkeep import Upkeep
 from compose.operations.hosts.vote_handover import find_vote, hand_over_votes, peer_url, store_beside

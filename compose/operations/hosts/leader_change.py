@@ -188,6 +188,8 @@ def _change(fleet: Fleet, console: Console, target: str, event: str, order: Call
     latest = read_latest(fleet.stack.home.journal)
     before = latest.primary if latest and latest.primary else fleet.stack.topology.primary
     with Canary(canary_access(fleet.stack)) as canary:
+        if event != "failover":
+            canary.await_first()
         change = Step(
             _changing(target),
             lambda step: _order(

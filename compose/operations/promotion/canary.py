@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _PAUSE = 0.01
 """Seconds between two transactions: how exact the wait is."""
 _NEXT_SECONDS = 2.0
+_FIRST_SECONDS = 10.0
+"""A login passes by one host after the other that says nothing, for three seconds each."""
 
 
 class Canary:
@@ -39,6 +41,10 @@ class Canary:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._ended.set()
         self._thread.join(timeout=_PAUSE if error else 5.0)  # it may itself be one of those who wait
+
+    def await_first(self) -> None:
+        """Until it is in: what happens before that it does not notice. Not for long."""
+        comes_true(lambda: self.done > 0, timeout=_FIRST_SECONDS, pause=_PAUSE)
 
     def await_next(self) -> None:
         """Until it has written once more, that is until its wait is over; not for long, as it may be for good."""

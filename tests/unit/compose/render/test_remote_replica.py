@@ -141,7 +141,7 @@ def test_there_services_of_this_machine_come_in_and_no_superuser_does() -> None:
 
 def test_a_host_that_does_not_say_where_it_is_reached_has_no_replicas_elsewhere() -> None:
     nowhere = replace(SETTINGS, hosts=DockerHosts(hosts=HOSTS.hosts[1:]))
-    with pytest.raises(UsageError, match="by which address other hosts reach this one"):
+    with pytest.raises(UsageError, match="by which address other hosts reach this machine"):
         _files(settings=nowhere)
 
 
