@@ -3,6 +3,7 @@
 Tests build on each other, in this order, on a bed of their own: backups begin before the move.
 """
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -345,6 +346,35 @@ def test_new_images_are_rolled_out_while_clients_write(cluster: KeptOnHosts, new
         assert run
         assert run <= set(made), (run, made)
     assert update_images.behind(cluster.stack) == []
+    eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "healthy", pause=2)
+
+
+def test_what_members_say_is_read_on_their_hosts(cluster: KeptOnHosts) -> None:
+    """Patroni and the server, since a moment too; what a switchover would do is said, and nothing is done."""
+    leader = leader_of(cluster)
+    other = next(name for name in NODES if name != leader)
+    said = cluster.inv.ok("logs", "--service", leader, "--lines", "400").out
+    assert "patroni INFO" in said
+    assert "ready to accept connections" in cluster.inv.ok("logs", "--service", leader, "--since", "12h").out
+    lines = cluster.inv.ok("logs", "--service", other, "--json", "--lines", "20").out.splitlines()
+    assert 0 < len(lines) <= 20
+    assert {json.loads(line)["service"] for line in lines} == {other}
+    assert cluster.inv("logs", "--service", other, "--follow").code == 1
+    planned = cluster.inv.ok("switchover", "--dry-run", "--to", other).out
+    assert f"{other} would be the primary instead of {leader}" in planned
+    assert leader_of(cluster) == leader
+
+
+def test_a_control_machine_that_is_down_leaves_the_hosts_at_work(cluster: KeptOnHosts) -> None:
+    ledger = pooled(cluster, *NODES)
+    with ledger.running():
+        ledger.wait_for(50)
+        stopped = cluster.inv.ok("down", timeout=300)
+        assert "go on and take writes" in stopped.out + stopped.err
+        ledger.wait_for(50)
+        cluster.inv.ok("up", timeout=600)
+        ledger.wait_for(50)
+    ledger.check(lambda sql: read(cluster, sql))
     eventually(lambda: healthy(cluster), FAILOVER_SECONDS, "healthy", pause=2)
 
 

@@ -86,6 +86,8 @@ def _cut_over(fleet: Fleet, console: Console) -> str:
     ):
         canary.await_first()
         perform_guarded(change, console, guard, unfinished=_UNFINISHED)
+    if len(fleet.stack.topology.local_names) == 1:
+        console.note(f"{change.target} is the only node of this machine; inv replica.add makes more")
     return f"{change.target} is the primary from {change.lsn} on, on this machine; {seen_by(canary)}"
 
 
