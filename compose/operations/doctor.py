@@ -218,6 +218,8 @@ def _disk(home: Home, settings: Settings, topology: Topology) -> Iterator[Findin
 
 
 def _memory(settings: Settings, topology: Topology) -> Iterator[Finding]:
+    if not topology.local_nodes:
+        return
     host = preflight.measure_host(Home(Path("/")), 1).memory
     derived = derive(settings, topology.sizing)
     shared = derived.shared_buffers * len(topology.local_nodes)

@@ -24,10 +24,14 @@ def docker_user_rules(settings: Settings, hosts: DockerHosts, host: Host) -> str
     """A script for `sh`: run again it makes the same rules; of one host."""
     clients = [network for network in settings.clients if network[0].isdigit()]
     others = [each.address for each in hosts.hosts if each.name != host.name]
+    unnamed = (
+        "# PODS_CLIENTS names no addresses, so applications elsewhere get in by none of these: set it, then print anew."
+    )
     lines = [
         "#!/bin/sh",
         "# Made by PODS from config/hosts.toml. Nothing runs this: read it, then run it as root, and see to it that it",
         "# runs again at boot. It lets the hosts of the cluster in, and applications (PODS_CLIENTS) to the databases.",
+        *([] if clients else [unnamed]),
         "set -eu",
         f"chain={CHAIN}-{settings.project}",
         'iptables -N "$chain" 2> /dev/null || iptables -F "$chain"',
