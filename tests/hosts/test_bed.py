@@ -58,6 +58,7 @@ def test_one_process_hangs_and_its_neighbour_does_not(bed: Bed) -> None:
         states = {pattern: _state(beta, beta.pids("sleeper", pattern)[0]) for pattern in ("sleep 1000", "sleep 1001")}
         assert states == {"sleep 1000": "T", "sleep 1001": "S"}
     assert _state(beta, found[0]) == "S"
+    beta.engine("rm", "--force", "sleeper")
 
 
 def _state(host: Host, pid: int) -> str:

@@ -63,7 +63,7 @@ def findings(
         readings: by name; or why a host cannot be reached.
         architecture: of this machine's engine, on which the images were made.
     """
-    found = [*_here(hosts), *roles_findings(hosts)]
+    found = [*roles_findings(hosts)]
     for host in hosts.hosts:
         reading = readings.get(host.name)
         if isinstance(reading, PodsError):
@@ -71,7 +71,7 @@ def findings(
         elif reading is not None:
             found += _of_host(host, reading, architecture)
     read = [each for each in readings.values() if isinstance(each, HostInspection)]
-    return [*found, *_clocks(read)]
+    return [*found, *_clocks(read), *_here(hosts)]
 
 
 def _fatal(host: str, subject: str, text: str, hint: str) -> HostFinding:
