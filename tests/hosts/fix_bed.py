@@ -103,8 +103,8 @@ def one_that_moves(home: Path, bed: Bed, **settings: str) -> Iterator[None]:
     whole = all(host.runs for host in bed.hosts.values())
     purge(made.inv)
     if whole:
-        left = {name: host.engine("ps", "--all", "--format", "{{.Names}}") for name, host in bed.hosts.items()}
-        assert not [names for names in left.values() if load_settings(home, {}).project in names], left
+        running = {name: host.engine("ps", "--all", "--format", "{{.Names}}") for name, host in bed.hosts.items()}
+        assert not [names for names in running.values() if load_settings(home, {}).project in names], running
     part = f"label=com.docker.compose.project={load_settings(home, {}).project}-{LOCAL}"
     for left in docker("ps", "--all", "--quiet", "--filter", part).split():
         docker("rm", "--force", "--volumes", left)
