@@ -45,6 +45,7 @@ class HostsVerdict:
         yield from self._leader()
         yield from self._failsafe()
         yield from self._poolers()
+        yield from self._strangers()
         if self.reading.paused and self.automatic:
             problem = "Patroni is paused, so that there is no automatic failover"
             yield with_remedy(problem, "run: inv up, which ends it")
@@ -117,6 +118,13 @@ class HostsVerdict:
             "no host leads, so that nothing takes writes",
             "Patroni elects one within its pace; if it does not: inv failover says whom it would take and what is lost",
         )
+
+    def _strangers(self) -> Iterator[str]:
+        """A host that was forgotten and runs again may be elected, and no PgBouncer knows it."""
+        listed = self.reading.listing.members if self.reading.listing is not None else ()
+        if names := ", ".join(each.name for each in listed if each.runs and each.name not in self.nodes):
+            problem = f"{names} is a member that was taken out of the cluster and runs again"
+            yield with_remedy(problem, "stop its containers there, or take it in again: inv hosts.add")
 
     def _failsafe(self) -> Iterator[str]:
         if names := self.reading.failsafe:

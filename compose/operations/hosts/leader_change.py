@@ -66,6 +66,11 @@ def switch_leader(stack: Stack, console: Console, to: str | None) -> LeaderOutco
         return hand_over_leadership(fleet, console, to)
 
 
+def _known_members(fleet: Fleet) -> list[ListedMember]:
+    """Those that are the cluster's: one that was forgotten and runs again is none, and Patroni would refuse it late."""
+    return [each for each in fleet.members() if each.name in fleet.stack.topology.names]
+
+
 def plan_change(stack: Stack, to: str | None) -> list[str]:
     """What `switch_leader` would do now, as lines; nothing is changed.
 
@@ -73,7 +78,7 @@ def plan_change(stack: Stack, to: str | None) -> list[str]:
         PodsError: it would be refused; says why.
     """
     fleet = Fleet(stack, {})
-    members, leader = fleet.members(), fleet.leader()
+    members, leader = _known_members(fleet), fleet.leader()
     target = choose_member(members, leader, to)
     lag = "" if target.lag is None else f": it lacks {human_size(target.lag)}"
     steps = (_HOLDING, _changing(target.name), _RELEASING)
@@ -87,7 +92,7 @@ def hand_over_leadership(fleet: Fleet, console: Console, to: str | None = None) 
     Raises:
         PodsError: it does not; says why.
     """
-    members = fleet.members()
+    members = _known_members(fleet)
     leader = fleet.leader()
     target = choose_member(members, leader, to)
     fleet.agents[leader].status()  # nobody is held back for an order that nobody hears

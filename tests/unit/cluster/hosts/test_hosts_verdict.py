@@ -30,6 +30,21 @@ def test_a_cluster_that_is_well_has_no_reason() -> None:
     assert list(HostsVerdict(reading=reading("well"), nodes=NAMES).notes()) == ["failover: auto, by Patroni"]
 
 
+def test_a_member_that_was_forgotten_and_runs_again_is_named() -> None:
+    known = tuple(name for name in NAMES if name != "gamma")
+    (reason,) = HostsVerdict(reading=reading("well"), nodes=known, answering=known).reasons()
+    assert reason.startswith("gamma is a member that was taken out of the cluster and runs again")
+
+
+def test_fewer_votes_than_three_are_a_note() -> None:
+    here = reading("well")
+    two = replace(here, hosts={name: each for name, each in here.hosts.items() if name != "gamma"})
+    notes = list(HostsVerdict(reading=two, nodes=NAMES).notes())
+    assert any(note.startswith("2 votes: without one of them nobody is elected") for note in notes)
+    one = replace(here, hosts={"alpha": here.hosts["alpha"]})
+    assert not [note for note in HostsVerdict(reading=one, nodes=NAMES).notes() if "leads etcd too" in note]
+
+
 def test_a_vote_that_is_lost() -> None:
     assert _verdict(reading("vote_lost")) == (
         ["a vote is lost: gamma (no answer within 2 s); one more loss stops failover"],
