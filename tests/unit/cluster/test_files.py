@@ -1,7 +1,6 @@
 """Whole files, and work in directories that somebody else may write to; the somebody is played by the test."""
 
 import contextlib
-import itertools
 import os
 import shutil
 import stat
@@ -316,7 +315,7 @@ def test_a_directory_that_becomes_a_link_between_check_and_use_is_not_followed(
     name = "node/18"
     ends = time.monotonic() + 0.2
     with Racer(home.path / name, victim) as racer:
-        for _ in itertools.takewhile(lambda _: time.monotonic() < ends, itertools.count()):
+        while time.monotonic() < ends or (racer.swaps <= 3 and time.monotonic() < ends + 10):  # a busy machine
             with contextlib.suppress(RefusedError, OSError):
                 DEEDS[deed](home, name)
             found = home.path / "stolen"
