@@ -67,7 +67,7 @@ class HostsVerdict:
             yield with_remedy(problem, "run: inv up, which lets another vote lead")
         if self.reading.votes.total < VOTES:
             number = "one vote" if self.reading.votes.total == 1 else f"{self.reading.votes.total} votes"
-            yield with_remedy(f"{number}: without one of them nobody is elected", "add hosts: inv hosts.add NAME")
+            yield with_remedy(f"{number}, of which none may be lost", "add hosts: inv hosts.add NAME")
         for name, agent in self.reading.agents.items():
             if agent.restart_pending and not self.restarts.get(name):
                 names = f" for {', '.join(agent.pending_restart)}" if agent.pending_restart else ""

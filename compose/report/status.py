@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cluster.backup_status import STATUS_FILE, BackupStatus, BackupSummary, parse_status
 from cluster.certificate_report import NAME, ending, read_ends
 from cluster.documents import OMIT_NONE, to_json
-from cluster.errors import RefusedError
+from cluster.errors import PodsError, RefusedError
 from cluster.history import PrimaryChange, since
 from cluster.hosts.hosts_status import HostsStatus, hosts_status
 from cluster.observed.primary_port import PortStatus, port_status
@@ -80,7 +80,7 @@ def status_report(stack: Stack) -> StatusReport:
         reasons=reasons,
         notes=verdict.notes,
         primary=view.topology.primary,
-        primary_change=view.primary_change,
+        primary_change=view.primary_change or _failed_over(stack, view),
         primary_port=port_status(view.settings.primary_port, view.snapshot.port),
         nodes=tuple(_node(stack, view, running.get(name), name) for name in stack.topology.names),
         pools=pool_statuses(view),
@@ -88,6 +88,20 @@ def status_report(stack: Stack) -> StatusReport:
         hosts=hosts_status(stack.settings.hosts, hosts) if hosts else None,
         copies=copy_statuses(stack, running),
     )
+
+
+def _failed_over(stack: Stack, view: View) -> PrimaryChange | None:
+    """How the primary became that where Patroni did it and nobody noted it yet; None where that is not known."""
+    if stack.topology.engine == "local" or view.snapshot.primary is None:
+        return None
+    from compose.operations.hosts.failover_journal import unnoted_failovers
+    from compose.operations.hosts.fleet import Fleet
+
+    try:
+        found = unnoted_failovers(Fleet(stack, {}))
+    except (OSError, PodsError):
+        return None
+    return found[-1] if found and found[-1].primary == view.topology.primary else None
 
 
 def _foreign_settings(stack: Stack) -> list[str]:

@@ -99,6 +99,7 @@ def killed_leader(cluster: HostsCluster) -> float:
     judge(cluster, ledger, monitor)
     noted = json.loads(cluster.inv.ok("history", "--json").out)["changes"][-1]
     assert (noted["event"], noted["primary"], noted["before"]) == ("failover", survivor, leader.name)
+    assert f"primary: {survivor} since" in cluster.inv("status").out
     measured("killed host" + (", which led etcd too" if voter == leader.name else ""), ledger)
     print(f"the vote beside the new primary led etcd when all was well again: {leading}")
     return ledger.longest_gap

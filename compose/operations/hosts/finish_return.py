@@ -22,7 +22,7 @@ from compose.home import node_data
 from compose.home.hosts_state_file import load_state
 from compose.operations.apply_topology import write_files
 from compose.operations.hosts.fleet import Fleet
-from compose.operations.hosts.leader_change import GuideHold
+from compose.operations.hosts.guide_hold import GuideHold
 from compose.operations.hosts.prepare import Preparation
 from compose.operations.promotion.pool_hold import PoolHold
 from compose.operations.promotion.recorded_change import record_change

@@ -24,7 +24,7 @@ from compose.operations.hosts.finish_move import FinishMove
 from compose.operations.hosts.finish_return import FinishReturn
 from compose.operations.hosts.fleet import Fleet, open_fleet
 from compose.operations.hosts.guarded_cut import perform_guarded, seen_by
-from compose.operations.hosts.leader_change import GuideHold
+from compose.operations.hosts.guide_hold import GuideHold
 from compose.operations.hosts.local_standby import LocalStandby
 from compose.operations.hosts.prepare import Preparation
 from compose.operations.promotion.canary import Canary

@@ -5,7 +5,6 @@ itself, and a guide that did not hold pauses when it sees no primary: then a tra
 """
 
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -15,7 +14,6 @@ from cluster.hosts.patroni_documents import RUNNING, ListedMember
 from cluster.http.mutual_tls import Answer
 from cluster.postgres.connection import connect, fetch_one
 from cluster.postgres.failures import translated
-from cluster.services import GUIDE
 from cluster.topology_file import save
 from cluster.units import human_size
 from cluster.waiting import wait_until
@@ -26,6 +24,7 @@ from compose.operations.hosts.absent_hosts import refuse_absent
 from compose.operations.hosts.failover_journal import note_failovers
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.guarded_cut import seen_by
+from compose.operations.hosts.guide_hold import GuideHold
 from compose.operations.hosts.member_choice import check_loss, choose_member
 from compose.operations.hosts.vote_handover import hand_over_votes
 from compose.operations.promotion.canary import Canary
@@ -37,8 +36,6 @@ from compose.stack import Stack
 
 CHANGE_SECONDS = 90.0
 """For the new primary to take a commit."""
-HOLD_SECONDS = 60
-"""After which clients go on whatever happens."""
 _HOLDING, _RELEASING = "Holding clients back at every PgBouncer", "Letting clients go on"
 _REFUSED = 400
 _UNDECIDED = 503
@@ -259,47 +256,3 @@ def _note(stack: Stack, console: Console, target: str, before: str, event: str, 
     change = PrimaryChange(event=kind, before=before, lsn="", gap_seconds=gap, by=f"inv {event}")
     if unnoted := record_change(stack.with_topology(topology), change):
         console.warn(unnoted)
-
-
-class GuideHold:
-    """Clients held back by the guides: the control machine's, and that of each host that is reached."""
-
-    def __init__(self, fleet: Fleet, console: Console) -> None:
-        self._fleet, self._console = fleet, console
-
-    def hold(self, step: Progress) -> None:
-        """Hold them all; one that cannot is a warning, and its clients may see an error."""
-        step.result = ", ".join(self._ask_all("hold", "--seconds", str(HOLD_SECONDS)))
-
-    def release(self) -> None:
-        """Let all go on; each waits until its clients do."""
-        self._ask_all("release")
-
-    def forget(self) -> None:
-        """Let those on hosts go by what they see, of which no primary may be there."""
-        self._ask_all("forget", hosts_only=True)
-
-    def _ask_all(self, *arguments: str, hosts_only: bool = False) -> list[str]:
-        """All at once, since each of the others' clients waits for the slowest; who did it."""
-        guides = dict(self._guides(hosts_only))
-        if not guides:
-            return []
-        with ThreadPoolExecutor(len(guides), thread_name_prefix="guides") as threads:
-            answers = list(threads.map(lambda name: self._ask(name, guides[name], *arguments), guides))
-        return [name for name, answer in zip(guides, answers, strict=True) if answer]
-
-    def _ask(self, name: str, run: Callable[..., object], *arguments: str) -> bool:
-        try:
-            run("python3", "-m", "guide", *arguments)
-        except MachineError as error:
-            self._console.warn(f"the guide of {name}: {error.message}")
-            return False
-        return True
-
-    def _guides(self, hosts_only: bool) -> Iterator[tuple[str, Callable[..., object]]]:
-        stack = self._fleet.stack
-        if not hosts_only:
-            yield "the control machine", lambda *words: stack.compose.run("exec", "-T", GUIDE, *words)
-        for host in stack.settings.hosts.with_role("pooler"):
-            if engine := self._fleet.engines.get(host.name):
-                yield host.name, lambda *words, engine=engine: engine.execute(GUIDE, words)
