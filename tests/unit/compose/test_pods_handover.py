@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from cluster.config.env_file import PROJECT_ROOT
 
 _METRICS = b"# TYPE etcd_server_is_leader gauge\netcd_server_is_leader %d\netcd_server_has_leader 1\n"
-_MEMBERS = json.dumps([{"name": name, "clientURLs": [f"https://etcd-{name}:2379"]} for name in "abc"]).encode()
+
+
+def _members(names: str) -> bytes:
+    return json.dumps([{"name": name, "clientURLs": [f"https://etcd-{name}:2379"]} for name in names]).encode()
+
+
+_MEMBERS = _members("abc")
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +52,28 @@ def _answers(*, leads: bool = True, primary: int = 200, members: bytes = _MEMBER
         (_answers(silent="c"), False),
         (_answers(members=b""), False),
         (_answers(members=b"[]"), False),
+        (_answers(members=_members("a")), False),
+        (_answers(members=_members("ab")), False),
+        (_answers(members=_members("abcde")), True),
         (_answers(members=b"404 page not found"), False),
         (_answers(members=b'{"message": "no"}'), False),
         (_answers(members=b'[{"name": "", "peerURLs": ["https://etcd-d:2380"]}]'), False),
     ],
-    ids=["all", "follows", "replica", "silent node", "a vote", "no list", "empty", "text", "other", "joins"],
+    ids=[
+        "all",
+        "follows",
+        "replica",
+        "silent node",
+        "a vote",
+        "no list",
+        "empty",
+        "alone",
+        "two",
+        "five",
+        "text",
+        "other",
+        "joins",
+    ],
 )
 def test_it_goes_only_where_it_leads_beside_the_primary_and_every_vote_serves(
     handover: Any, answers: Any, *, goes: bool
