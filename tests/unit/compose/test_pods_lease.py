@@ -60,3 +60,24 @@ def test_data_that_cannot_be_read_is_nobody_s(lease: Any, monkeypatch: pytest.Mo
 
     monkeypatch.setitem(lease.__dict__, "control_data", missing)
     assert "nobody can tell" in lease.shortfall(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("answers", "known"),
+    [
+        ([], (2, 100)),
+        ([{"timeline": 2, "xlog": {"received_location": 300}}, {"xlog": {"received_location": 200}}], (2, 300)),
+        ([{"timeline": 3, "xlog": {"location": 250}}], (3, 250)),
+        ([{"timeline": 1, "xlog": {"received_location": 50}}], (2, 100)),
+        ([{}, {"timeline": None, "xlog": None}, {"timeline": "9", "xlog": {"received_location": "x"}}], (2, 100)),
+    ],
+    ids=["nobody", "further", "later", "behind", "nothing"],
+)
+def test_other_members_know_what_the_store_was_not_told_yet(
+    lease: Any, answers: list[dict[str, object]], known: tuple[int, int]
+) -> None:
+    assert lease.seen(answers, 2, 100) == known
+
+
+def test_a_member_that_does_not_answer_says_nothing(lease: Any) -> None:
+    assert lease.answer("https://127.0.0.1:1/patroni") == {}
