@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 from cluster.config.docker_hosts import Host
 from cluster.errors import PodsError, RefusedError
-from cluster.http.etcd_api import EtcdApi
 from cluster.topology_file import load
 from cluster.waiting import wait_until
 from compose.console import Console, Progress
@@ -107,11 +106,11 @@ class HostJoin:
         Upkeep(self._fleet, self._console).keep(step, name)
 
     def _vote(self, step: Progress) -> None:
-        host, store = self._host, store_beside(self._fleet, self._host)
-        if find_vote(store, host) is None:
+        host = self._host
+        if find_vote(store_beside(self._fleet, host), host) is None:
             self._set_store_aside()  # what it holds is of a member that is no more
             wait_until(
-                lambda: _unannounced(store, host),
+                lambda: _unannounced(self._fleet, host),
                 timeout=_STORE_SECONDS,
                 what=f"etcd does not take {host.name} in",
                 hint="see inv status; run this again, which goes on",
@@ -121,7 +120,7 @@ class HostJoin:
         self._engine.ship(host_payload(self._fleet.stack, host, clones=True, joins=True))
         self._engine.follow(step, "up", "--detach", "--no-deps", ETCD)
         wait_until(
-            lambda: _unpromoted(store, host),
+            lambda: _unpromoted(self._fleet, host),
             timeout=_STORE_SECONDS,
             what=f"etcd on {host.name} did not catch up",
             hint=f"run this again, which goes on; are ports 2379 and 2380 open to {host.name}? See docker logs there",
@@ -163,9 +162,10 @@ def refuse_strange_votes(fleet: Fleet, host: Host) -> None:
         )
 
 
-def _unannounced(store: EtcdApi, host: Host) -> str:
+def _unannounced(fleet: Fleet, host: Host) -> str:
     """Votes that were started a moment ago count as unhealthy for five seconds, and none is taken in meanwhile."""
     try:
+        store = store_beside(fleet, host)
         if find_vote(store, host) is None:
             store.add_learner(peer_url(host))
     except PodsError as error:
@@ -173,8 +173,10 @@ def _unannounced(store: EtcdApi, host: Host) -> str:
     return ""
 
 
-def _unpromoted(store: EtcdApi, host: Host) -> str:
+def _unpromoted(fleet: Fleet, host: Host) -> str:
+    """Asked anew each time: who leads etcd may have changed, and one member may hang."""
     try:
+        store = store_beside(fleet, host)
         member = find_vote(store, host)
         if member is None or not member.started:
             return "it has not started"

@@ -24,15 +24,28 @@ def peer_url(host: Host) -> str:
 
 
 def store_beside(fleet: Fleet, host: Host) -> EtcdApi:
-    """A member of etcd that serves, on another host.
+    """A member of etcd that serves, on another host: the one that leads, where that is another's.
+
+    Who follows hands a change of members on to the leader, which was seen to hang.
 
     Raises:
         RefusedError: none does.
     """
-    for name, store in fleet.stores.items():
-        if name != host.name and not store.healthy():
-            return store
-    raise RefusedError("no other member of etcd answers and has a leader", "see inv status")
+    serving = {name: store for name, store in fleet.stores.items() if name != host.name and not store.healthy()}
+    if not serving:
+        raise RefusedError("no other member of etcd answers and has a leader", "see inv status")
+    leaders = (serving.get(_leading(fleet, store)) for store in serving.values())
+    return next((each for each in leaders if each is not None), next(iter(serving.values())))
+
+
+def _leading(fleet: Fleet, store: EtcdApi) -> str:
+    """The host whose vote leads, as ``store`` knows it; "" where it does not say."""
+    try:
+        leader = store.health().leader
+        urls = [url for each in store.members() if each.number == leader for url in each.peer_urls]
+    except PodsError:
+        return ""
+    return next((host.name for host in fleet.votes if peer_url(host) in urls), "")
 
 
 def find_vote(store: EtcdApi, host: Host) -> StoreMember | None:
