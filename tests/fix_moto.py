@@ -28,10 +28,21 @@ class RecordedServer:
 
     application: Callable[..., Iterable[bytes]]
     endpoint: str = ""
-    requests: list[Request] = field(default_factory=list)
+    _requests: list[Request] = field(default_factory=list)
+    _open: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def requests(self) -> list[Request]:
+        """All there were: one whose answer is out may not be noted yet, and is waited for."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open, timeout=5)
+            return self._requests
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         sent = 0
+        with self._changed:
+            self._open += 1
         try:
             for piece in self.application(environ, start_response):
                 sent += len(piece)
@@ -39,7 +50,10 @@ class RecordedServer:
         finally:  # a client may break an answer off
             path = unquote(environ.get("RAW_URI", environ["PATH_INFO"]).split("?")[0])
             given = environ.get("HTTP_RANGE", "")
-            self.requests.append(Request(method=environ["REQUEST_METHOD"], path=path, range=given, sent=sent))
+            with self._changed:
+                self._requests.append(Request(method=environ["REQUEST_METHOD"], path=path, range=given, sent=sent))
+                self._open -= 1
+                self._changed.notify_all()
 
     def of(self, bucket: Bucket, key: str, method: str) -> list[Request]:
         """The requests of one kind for one object."""
