@@ -16,7 +16,10 @@ def hosts_of(stack: Stack) -> tuple[str, ...]:
     """The hosts on which something of the cluster runs together, by Patroni; none where PODS decides alone."""
     if not spans_hosts(stack.topology):
         return ()
-    return tuple(each.name for each in load_state(stack.home).hosts)
+    try:
+        return tuple(each.name for each in load_state(stack.home).hosts)
+    except PodsError:  # a file that cannot be read must not keep a cluster from being stopped
+        return tuple(each.host for each in (*stack.topology.remote_nodes, *stack.topology.standby) if each.host)
 
 
 def going_on(topology: Topology, names: tuple[str, ...]) -> str:
@@ -39,7 +42,8 @@ def purge_hosts(stack: Stack, console: Console) -> None:
             if isinstance(each, PodsError):
                 hint = f"bring it back, or forget it first: inv hosts.remove {name} --gone"
                 raise RefusedError(f"nothing was deleted: {each.message}, and what is on it would stay", hint)
-            each.check_control()
+            if each.claim():  # nobody's: a purge before this one was interrupted after it had been there
+                each.check_control()
             engines.append(each)
         for engine in engines:
             _purge(engine, console)

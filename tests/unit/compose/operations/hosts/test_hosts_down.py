@@ -24,11 +24,14 @@ from tests.fix_settings import settings_of, topology_of
 class _Host:
     """An engine that notes what is done to it."""
 
-    def __init__(self, name: str, done: list[str], *, foreign: bool = False) -> None:
-        self.name, self._done, self._foreign = name, done, foreign
+    def __init__(self, name: str, done: list[str], *, foreign: bool = False, claim: str = "ops") -> None:
+        self.name, self._done, self._foreign, self._claim = name, done, foreign, claim
+
+    def claim(self) -> str:
+        return self._claim
 
     def check_control(self) -> None:
-        if self._foreign:
+        if self._foreign or not self._claim:
             raise RefusedError(f"host {self.name} is controlled from ops2", "")
 
     def take_down(self, _: object) -> None:
@@ -64,6 +67,20 @@ def test_every_host_is_purged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     _reaching(monkeypatch, _Host("alpha", done), _Host("beta", done))
     hosts_down.purge_hosts(_stack(tmp_path, PATRONI), Console())
     assert done == ["stop alpha", "purge alpha", "stop beta", "purge beta"]
+
+
+def test_a_purge_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first host is nobody's any more."""
+    done = list[str]()
+    _reaching(monkeypatch, _Host("alpha", done, claim=""), _Host("beta", done))
+    hosts_down.purge_hosts(_stack(tmp_path, PATRONI), Console())
+    assert done[-1] == "purge beta"
+
+
+def test_a_state_that_cannot_be_read_keeps_nobody_from_stopping(tmp_path: Path) -> None:
+    stack = _stack(tmp_path, prepared_on(LOCAL, ("alpha", "beta")))
+    stack.home.hosts_state.write_text("{")
+    assert hosts_down.hosts_of(stack) == ("alpha", "beta")
 
 
 @pytest.mark.parametrize("foreign", [False, True])
