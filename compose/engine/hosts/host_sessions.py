@@ -57,7 +57,7 @@ def reach_hosts(
         folder = Path(name)
         (folder / "known_hosts").write_text(known_hosts_text({each.name: each.host_key for each in known.hosts}))
         forwards = {host.name: SocketForward(host, folder / "known_hosts", folder) for host in hosts if not host.local}
-        refused = {host.name: error for host in hosts if (error := _not_added(host, known))}
+        refused = {host.name: error for host in hosts if (error := _not_added(settings, host, known))}
         for each in forwards.values():
             if each.host.name not in refused:
                 stack.callback(each.close)
@@ -92,9 +92,11 @@ def _chosen(settings: Settings, known: HostsState, names: Collection[str] | None
     return [host for host in hosts.hosts if host.name in names]
 
 
-def _not_added(host: Host, known: HostsState) -> PodsError | None:
+def _not_added(settings: Settings, host: Host, known: HostsState) -> PodsError | None:
+    """This machine is added where hosts decide together; for replicas elsewhere it need not be."""
     record = known.find(host.name)
-    if record is not None and (host.local or record.host_key):
+    alone = host.local and not settings.hosts.with_role("etcd")
+    if alone or (record is not None and (host.local or record.host_key)):
         return None
     return RefusedError(f"host {host.name} was not added yet", f"run: inv hosts.add {host.name}")
 
