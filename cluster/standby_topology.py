@@ -12,6 +12,11 @@ def spans_hosts(topology: Topology) -> bool:
     return topology.engine == "patroni" or bool(topology.standby)
 
 
+def nodes_elsewhere(topology: Topology) -> tuple[Node, ...]:
+    """The nodes on other Docker hosts: the cluster's, and those that follow it."""
+    return (*topology.remote_nodes, *topology.standby)
+
+
 def prepared_on(topology: Topology, hosts: Iterable[str]) -> Topology:
     """``topology`` with a standby cluster of one node on each of ``hosts``, none of whose ports moves."""
     found, made = {node.host: node for node in topology.standby}, topology

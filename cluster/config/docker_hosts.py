@@ -65,6 +65,12 @@ class DockerHosts:
         """The host called ``name``."""
         return next((host for host in self.hosts if host.name == name), None)
 
+    @property
+    def to_add(self) -> tuple[Host, ...]:
+        """Those that `hosts.add` is for: where nobody votes, this machine stands for itself."""
+        together = bool(self.with_role("etcd"))
+        return tuple(host for host in self.hosts if together or not host.local)
+
     def with_role(self, role: HostRole) -> tuple[Host, ...]:
         """Those that shall run ``role``."""
         return tuple(host for host in self.hosts if role in host.roles)

@@ -1,5 +1,6 @@
 """`inv down`: stop the cluster. Data stays unless purging was asked for, and confirmed by the cluster's name."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from cluster.config.settings import Settings
@@ -28,15 +29,8 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
         topology = _known(home)
         project = topology.project if topology else settings.project
         hosts = hosts_of(Stack(home, settings, topology)) if topology else ()
-        there = f" and on {', '.join(hosts)}" if hosts else ""
-        if purge and not ask(
-            f"This deletes all data of {project!r} in {home.data}{there}, and its secrets; backups and their key stay.",
-            yes=yes,
-            expect=project,
-        ):
-            raise RefusedError(
-                "nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes"
-            )
+        if purge:
+            _confirm(home, project, hosts, yes=yes)
         client = daemon.connect()
         found = containers.of_project(client, project)
         moved_from(client, home, project, topology, found)
@@ -68,6 +62,15 @@ def down(home: Home, settings: Settings, console: Console, *, purge: bool, yes: 
             console.warn(going_on(topology, hosts))
         elif topology:
             console.note(f"the data stays in {home.data}; inv up brings the cluster back")
+
+
+def _confirm(home: Home, project: str, hosts: Collection[str], *, yes: bool) -> None:
+    there = f" and on {', '.join(hosts)}" if hosts else ""
+    what = f"This deletes all data of {project!r} in {home.data}{there}, and its secrets; backups and their key stay."
+    if not ask(what, yes=yes, expect=project):
+        raise RefusedError(
+            "nothing was deleted: the cluster's name was not confirmed", f"type {project}, or give --yes"
+        )
 
 
 def _known(home: Home) -> Topology | None:

@@ -93,10 +93,8 @@ def _chosen(settings: Settings, known: HostsState, names: Collection[str] | None
 
 
 def _not_added(settings: Settings, host: Host, known: HostsState) -> PodsError | None:
-    """This machine is added where hosts decide together; for replicas elsewhere it need not be."""
     record = known.find(host.name)
-    alone = host.local and not settings.hosts.with_role("etcd")
-    if alone or (record is not None and (host.local or record.host_key)):
+    if host not in settings.hosts.to_add or (record is not None and (host.local or record.host_key)):
         return None
     return RefusedError(f"host {host.name} was not added yet", f"run: inv hosts.add {host.name}")
 

@@ -63,16 +63,13 @@ def check_finished(stack: Stack) -> None:
 def after_adding(stack: Stack) -> str:
     """What to do next, in a line."""
     hosts, state = stack.settings.hosts, load_state(stack.home)
-    together = bool(hosts.with_role("etcd"))
-    if missing := [
-        name for name in _not_added(stack, state) if together or hosts.local is None or name != hosts.local.name
-    ]:
+    if missing := _not_added(stack, state):
         return f"next: inv hosts.add {missing[0]}"
     if state.phase == "patroni":
         return "it has its part of the cluster: inv hosts.status"
-    todo = "hosts.prepare" if together else "replica.add --host NAME"
+    todo = "hosts.prepare" if hosts.with_role("etcd") else "replica.add --host NAME"
     return f"all hosts of config/hosts.toml are added; next: inv {todo}"
 
 
 def _not_added(stack: Stack, state: HostsState) -> list[str]:
-    return [name for name in stack.settings.hosts.names if state.find(name) is None]
+    return [host.name for host in stack.settings.hosts.to_add if state.find(host.name) is None]

@@ -21,7 +21,7 @@ from compose.operations.apply_topology import publish
 from compose.operations.hosts.fleet import Fleet
 from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_payload import facts_of_hosts, host_payload
-from compose.operations.hosts.leader_change import switch_leader
+from compose.operations.hosts.leader_change import lead_elsewhere
 from compose.operations.hosts.member_copy import copy_member
 from compose.operations.hosts.prepare import ETCD, folders
 from compose.operations.hosts.unprepare import ASIDE_SCRIPT
@@ -90,17 +90,10 @@ class HostJoin:
         leader = self._fleet.leader()
         yield from (name for name in self._fleet.engines if name not in (self._host.name, leader))
         if leader in remade_services(self._fleet.stack, self._fleet.engines[leader]):
-            self._lead_elsewhere(leader)
+            lead_elsewhere(self._fleet, self._console, leader)
             if topology := load(self._fleet.stack.home.topology):
                 self._fleet = replace(self._fleet, stack=self._fleet.stack.with_topology(topology))
         yield leader
-
-    def _lead_elsewhere(self, leader: str) -> None:
-        """Nobody can where no other member streams: the last node of all is made anew while its clients wait."""
-        try:
-            switch_leader(self._fleet.stack, self._console, None)
-        except RefusedError as refused:
-            self._console.warn(f"{refused.message}; transactions on {leader} may fail while it is made anew")
 
     def _introduce(self, step: Progress, name: str) -> None:
         Upkeep(self._fleet, self._console).keep(step, name)

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from cluster.errors import PodsError, RefusedError
-from cluster.standby_topology import spans_hosts
+from cluster.standby_topology import nodes_elsewhere, spans_hosts
 from cluster.topology import Topology
 from compose.console import Console
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import reach_hosts
 from compose.home.hosts_state_file import load_state
+from compose.operations.hosts.added_hosts import check_listed
 from compose.stack import Stack
 
 
@@ -19,7 +20,7 @@ def hosts_of(stack: Stack) -> tuple[str, ...]:
     try:
         return tuple(each.name for each in load_state(stack.home).hosts)
     except PodsError:  # a file that cannot be read must not keep a cluster from being stopped
-        return tuple(each.host for each in (*stack.topology.remote_nodes, *stack.topology.standby) if each.host)
+        return tuple(each.host for each in nodes_elsewhere(stack.topology))
 
 
 def going_on(topology: Topology, names: tuple[str, ...]) -> str:
@@ -34,8 +35,9 @@ def purge_hosts(stack: Stack, console: Console) -> None:
     """Delete containers, data and secrets of the cluster on every host that was added. Those here are the caller's.
 
     Raises:
-        RefusedError: a host cannot be reached, or obeys another machine; nothing was deleted anywhere.
+        RefusedError: a host cannot be reached, is in the file no more, or obeys another machine; nothing was deleted.
     """
+    check_listed(stack)
     with reach_hosts(stack.home, stack.settings) as reached:
         engines = []
         for name, each in reached.items():

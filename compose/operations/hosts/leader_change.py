@@ -98,6 +98,15 @@ def hand_over_leadership(fleet: Fleet, console: Console, to: str | None = None) 
     return _change(fleet, console, target.name, "switchover", lambda: order(leader, target.name))
 
 
+def lead_elsewhere(fleet: Fleet, console: Console, leader: str) -> LeaderOutcome | None:
+    """The same before the leader's container is made anew; None where nobody can take over, and programs may notice."""
+    try:
+        return hand_over_leadership(fleet, console)
+    except RefusedError as refused:
+        console.warn(f"{refused.message}; transactions on {leader} may fail while it is made anew")
+        return None
+
+
 def replace_leader(stack: Stack, console: Console, order: FailoverOrder) -> LeaderOutcome:
     """Make a member the primary though there is none. The lock is the caller's.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cluster.config.settings import Settings
-from cluster.errors import PodsError, RefusedError
+from cluster.errors import PodsError
 from cluster.hosts.patroni_documents import ListedMember
 from cluster.topology_file import load, save
 from cluster.waiting import wait_until
@@ -39,7 +39,7 @@ from compose.operations.hosts.host_content import host_images
 from compose.operations.hosts.host_control import refuse_foreign, refuse_foreign_hosts
 from compose.operations.hosts.host_payload import host_payload
 from compose.operations.hosts.known_parts import refuse_other_parts
-from compose.operations.hosts.leader_change import hand_over_leadership
+from compose.operations.hosts.leader_change import lead_elsewhere
 from compose.operations.hosts.leader_socket import with_superuser
 from compose.operations.hosts.local_services import LocalServices
 from compose.operations.hosts.prepare import ETCD, folders
@@ -157,10 +157,8 @@ class Upkeep:
         yield Step(f"Sending files to {name}", lambda step: self._send(step, name), quiet=True)
         if name not in remade_services(self.stack, self._fleet.engines[name]):
             return
-        try:
-            outcome = hand_over_leadership(self._fleet, self._console)
-        except RefusedError as refused:
-            self._console.warn(f"{refused.message}; transactions on {name} may fail while it is made anew")
+        outcome = lead_elsewhere(self._fleet, self._console, name)
+        if outcome is None:
             return
         self._console.note(str(outcome))
         self.stack = self.stack.with_topology(replace(self.stack.topology, primary=outcome.primary))

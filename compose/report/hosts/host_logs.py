@@ -5,6 +5,7 @@ from heapq import merge
 
 from cluster.errors import RefusedError, UsageError
 from cluster.log_entries import LONGEST, LogEntry, container_entry, is_audit, server_entry
+from cluster.standby_topology import nodes_elsewhere
 from compose.engine.hosts.host_engine import HostEngine
 from compose.engine.hosts.host_sessions import open_hosts
 from compose.engine.hosts.shipped_files import MOUNTED
@@ -21,8 +22,7 @@ ls -tr | grep '[.]json$' | while read -r file; do cat "$file"; done | tail -n "$
 
 def is_on_host(stack: Stack, service: str | None) -> bool:
     """Whether a service is a node on another Docker host, of which its engine alone knows."""
-    nodes = (*stack.topology.remote_nodes, *stack.topology.standby)
-    return any(each.name == service and each.host for each in nodes)
+    return any(each.name == service for each in nodes_elsewhere(stack.topology))
 
 
 def host_log_entries(stack: Stack, request: LogRequest, *, follow: bool) -> list[LogEntry]:
@@ -33,7 +33,7 @@ def host_log_entries(stack: Stack, request: LogRequest, *, follow: bool) -> list
         PodsError: the host cannot be reached, or has no such container.
     """
     name = request.service
-    host = next(each.host for each in (*stack.topology.remote_nodes, *stack.topology.standby) if each.name == name)
+    host = next(each.host for each in nodes_elsewhere(stack.topology) if each.name == name)
     if follow:
         raise UsageError(f"{name} is on host {host}, and logs from there are not followed", "leave out --follow")
     with open_hosts(stack.home, stack.settings, [host]) as engines:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from cluster.config.hosts_file import parse_hosts
 from cluster.errors import MachineError, PodsError, RefusedError
 from cluster.hosts_state import HostRecord, HostsState
 from cluster.standby_topology import prepared_on
@@ -43,7 +44,7 @@ class _Host:
 
 
 def _stack(root: Path, topology: Topology) -> Stack:
-    stack = Stack(Home(root), settings_of(), topology)
+    stack = Stack(Home(root), replace(settings_of(), hosts=parse_hosts(_FILE)), topology)
     records = tuple(HostRecord(name=name, address="10.0.0.9", home="/srv/x") for name in ("alpha", "beta"))
     save_state(stack.home, HostsState(phase="patroni", hosts=records))
     return stack
@@ -58,6 +59,13 @@ def _reaching(monkeypatch: pytest.MonkeyPatch, *found: "_Host | tuple[str, PodsE
     monkeypatch.setattr(hosts_down, "HostEngine", cast("type[HostEngine]", _Host))
 
 
+_FILE = """
+[hosts.alpha]
+address = "10.0.0.11"
+[hosts.beta]
+ssh = "b@beta"
+address = "10.0.0.12"
+"""
 LOCAL = topology_of(settings_of())
 PATRONI = replace(LOCAL, engine="patroni")
 
@@ -75,6 +83,16 @@ def test_a_purge_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pytes
     _reaching(monkeypatch, _Host("alpha", done, claim=""), _Host("beta", done))
     hosts_down.purge_hosts(_stack(tmp_path, PATRONI), Console())
     assert done[-1] == "purge beta"
+
+
+def test_a_host_that_is_in_the_file_no_more_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+    _reaching(monkeypatch, _Host("alpha", done))
+    stack = _stack(tmp_path, PATRONI)
+    alone = replace(stack.settings, hosts=parse_hosts(_FILE.split("[hosts.beta]")[0]))
+    with pytest.raises(RefusedError, match="beta was added"):
+        hosts_down.purge_hosts(replace(stack, settings=alone), Console())
+    assert done == []
 
 
 def test_a_state_that_cannot_be_read_keeps_nobody_from_stopping(tmp_path: Path) -> None:
